@@ -1,0 +1,1 @@
+"""Training in PyTorch, and the golden model on integer tensors."""

@@ -1,0 +1,33 @@
+"""What every side of firstspike must agree on: networks, their inference, and the words that the engine is made of.
+
+Nothing here needs more than numpy and safetensors, and nothing here imports another package of the project.
+"""
+
+from .artefact import load_network, save_network
+from .compaction import remove_dead_neurons
+from .comparison import Comparison, compare_inferences
+from .datasets import Dataset, load_dataset
+from .encoder import LatencyEncoder
+from .errors import InputError, InputTypeError, UserError
+from .golden import infer, infer_spikes
+from .inference import Inference
+from .network import Layer, Network
+
+__all__ = [
+    "Comparison",
+    "Dataset",
+    "Inference",
+    "InputError",
+    "InputTypeError",
+    "LatencyEncoder",
+    "Layer",
+    "Network",
+    "UserError",
+    "compare_inferences",
+    "infer",
+    "infer_spikes",
+    "load_dataset",
+    "load_network",
+    "remove_dead_neurons",
+    "save_network",
+]

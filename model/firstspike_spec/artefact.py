@@ -1,0 +1,189 @@
+"""A network as one file: safetensors, with a format version and a digest of the content.
+
+The tensors are those of `Layer` and `LatencyEncoder`; everything else stands in the metadata, as JSON. Nothing in the
+file is trusted: what is loaded has passed the same checks as a network built in memory, and its digest.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from .encoder import LatencyEncoder
+from .errors import InputError, UserError
+from .files import write_file
+from .network import Layer, Network
+
+FORMAT = "firstspike-network"
+FORMAT_VERSION = 1
+
+#: Larger files are refused before they are read.
+MAX_FILE_BYTES = 256 << 20
+
+#: Names of the tensors of one layer and their types in the file.
+LAYER_TENSORS = {"row_starts": np.int64, "row_targets": np.int32, "row_weights": np.int16, "start_potentials": np.int32}
+ENCODER_TENSOR = "encoder.thresholds"
+LAYER_NUMBERS = ("threshold", "weight_bits", "potential_bits")
+
+
+def content_digest(network: Network) -> str:
+    """Return the SHA-256 of a network's content, in hexadecimal: description first, then each tensor with its name."""
+    digest = hashlib.sha256(_description(network).encode())
+    for name, tensor in _tensors(network).items():
+        digest.update(f"{name} {tensor.dtype.str} {tensor.shape}".encode())
+        digest.update(tensor.tobytes())
+    return digest.hexdigest()
+
+
+def save_network(network: Network, path: str | os.PathLike) -> None:
+    """Write a network to one ``.safetensors`` file, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    metadata = {
+        "format": FORMAT,
+        "format_version": str(FORMAT_VERSION),
+        "digest": network.digest,
+        "network": _description(network),
+    }
+    write_file(path, save(_tensors(network), metadata))
+
+
+def load_network(path: str | os.PathLike) -> Network:
+    """Read a network, checking everything that can be checked.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, truncated, damaged, of another format or version, or its content breaks a rule of
+        `Network`; the message names the file and the place.
+    """
+    try:
+        return _load(Path(path))
+    except UserError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _load(path: Path) -> Network:
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise InputError(f"the file has {size:,} bytes; a network has at most {MAX_FILE_BYTES:,}")
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read the network: {error.strerror}; name a .safetensors file") from error
+
+    metadata = _metadata(content)
+    if metadata.get("format") != FORMAT:
+        raise InputError(f"not a network of firstspike (format {metadata.get('format')!r}, wanted {FORMAT!r})")
+    if metadata.get("format_version") != str(FORMAT_VERSION):
+        raise InputError(
+            f"format version {metadata.get('format_version')!r} is unknown: this program reads version {FORMAT_VERSION}; "
+            "update firstspike or export the network again"
+        )
+    try:
+        tensors = load(content)
+    except (SafetensorError, KeyError) as error:
+        raise InputError(f"the tensors are damaged ({error}); export or download the network again") from error
+
+    network = _network(_json_object(metadata.get("network"), "the description"), tensors)
+    if metadata.get("digest") != network.digest:
+        raise InputError(
+            f"the content is damaged: its digest is {network.digest[:16]}..., the file says "
+            f"{str(metadata.get('digest'))[:16]}...; export or download the network again"
+        )
+    return network
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    """Return the metadata of a safetensors file, before its tensors are looked at."""
+    length = int.from_bytes(content[:8], "little")
+    if len(content) < 8 or length > len(content) - 8:
+        raise InputError(
+            f"the file is truncated or no safetensors file: its header should have {length:,} bytes, "
+            f"the file has {len(content):,}"
+        )
+    try:
+        text = content[8 : 8 + length].decode()
+    except UnicodeDecodeError as error:
+        raise InputError("the header is damaged (not UTF-8); export or download the network again") from error
+    metadata = _json_object(text, "the header").get("__metadata__", {})
+    if not isinstance(metadata, dict):
+        raise InputError("the header is damaged (its metadata are no object); export or download the network again")
+    return metadata
+
+
+def _json_object(text: Any, what: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{what} is damaged ({error}); export or download the network again") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{what} is damaged (no JSON object); export or download the network again")
+    return value
+
+
+def _description(network: Network) -> str:
+    """Everything but the tensors, as canonical JSON."""
+    return json.dumps(
+        {
+            "input_shape": network.input_shape,
+            "class_names": network.class_names,
+            "layers": [{name: getattr(layer, name) for name in LAYER_NUMBERS} for layer in network.layers],
+            "provenance": network.provenance,
+        },
+        sort_keys=True,
+        allow_nan=False,
+    )
+
+
+def _tensors(network: Network) -> dict[str, np.ndarray]:
+    tensors = {ENCODER_TENSOR: network.encoder.thresholds}
+    for index, layer in enumerate(network.layers):
+        for name, dtype in LAYER_TENSORS.items():
+            tensors[f"layers.{index}.{name}"] = np.ascontiguousarray(getattr(layer, name), dtype)
+    return tensors
+
+
+def _network(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> Network:
+    fields = {"input_shape", "class_names", "layers", "provenance"}
+    if set(description) != fields:
+        raise InputError(f"the description must have the fields {sorted(fields)}, not {sorted(description)}")
+    numbers = description["layers"]
+    lists = ("input_shape", "class_names", "layers")
+    if not all(isinstance(description[name], list) for name in lists) or not isinstance(description["provenance"], dict):
+        raise InputError(f"in the description, {', '.join(lists)} must be lists, and provenance an object")
+
+    wanted = {ENCODER_TENSOR} | {f"layers.{index}.{name}" for index in range(len(numbers)) for name in LAYER_TENSORS}
+    if set(tensors) != wanted:
+        different = sorted(set(tensors) ^ wanted)
+        raise InputError(f"tensors are missing or unknown: {', '.join(different)}")
+
+    layers = []
+    for index, layer in enumerate(numbers):
+        if not isinstance(layer, dict) or set(layer) != set(LAYER_NUMBERS) or None in layer.values():
+            raise InputError(f"layer {index} must have the numbers {', '.join(LAYER_NUMBERS)}, not {layer!r}")
+        arrays = {}
+        for name, dtype in LAYER_TENSORS.items():
+            arrays[name] = tensor = tensors[f"layers.{index}.{name}"]
+            if tensor.dtype != dtype:
+                raise InputError(f"layers.{index}.{name} must be of type {np.dtype(dtype)}, not {tensor.dtype}")
+        try:
+            layers.append(Layer(**arrays, **layer))
+        except UserError as error:
+            raise InputError(f"layer {index}: {error}") from error
+    return Network(
+        LatencyEncoder(tensors[ENCODER_TENSOR]),
+        tuple(layers),
+        tuple(description["input_shape"]),
+        tuple(description["class_names"]),
+        description["provenance"],
+    )

@@ -1,0 +1,66 @@
+"""Checks of values that come from outside, each with one clear error."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .errors import InputError, InputTypeError
+
+
+def whole_number(value: object, name: str, low: int, high: int) -> int:
+    """Return ``value`` as an ``int``, or say why it is none in ``low .. high``.
+
+    Raises
+    ------
+    InputTypeError
+        If ``value`` is not an integer (``bool`` and ``float`` are not).
+    InputError
+        If it is outside ``low .. high``.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise InputTypeError(f"{name} must be a whole number, not {value!r}")
+    if not low <= value <= high:
+        raise InputError(f"{name} must be in {low} .. {high}, not {value}")
+    return int(value)
+
+
+def whole_array(
+    values: object, name: str, low: int, high: int, dtype: type[np.signedinteger], length: int | None = None
+) -> np.ndarray:
+    """Return a read-only one-dimensional array of integers in ``low .. high``.
+
+    Parameters
+    ----------
+    values : array_like of int
+        Anything of an integer type; floats, objects and booleans are refused, however whole their values.
+    name : str
+        How an error calls it.
+    low, high : int
+        The range that every element must be in.
+    dtype : numpy integer type
+        The type of the result; it must hold ``low .. high``.
+    length : int, optional
+        The length wanted.
+
+    Raises
+    ------
+    InputTypeError
+        If ``values`` are not integers.
+    InputError
+        If their number of dimensions, length or range is wrong.
+    """
+    array = np.asarray(values)
+    if array.size == 0 and array.ndim == 1 and isinstance(values, Sequence):
+        array = array.astype(dtype)
+    if array.dtype.kind not in "iu":
+        raise InputTypeError(f"{name} must be integers, not an array of type {array.dtype}")
+    if array.ndim != 1 or (length is not None and array.shape != (length,)):
+        wanted = "one dimension" if length is None else f"the shape ({length},)"
+        raise InputError(f"{name} must have {wanted}, not the shape {array.shape}")
+    outside = (array < low) | (array > high)
+    if outside.any():
+        at = int(np.argmax(outside))
+        raise InputError(f"{name}[{at}] must be in {low} .. {high}, not {array[at]}")
+    array = array.astype(dtype)  # always a copy: the caller's array stays the caller's
+    array.setflags(write=False)
+    return array
