@@ -1,0 +1,116 @@
+"""The feeder: the engine's entrance."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+from firstspike_spec.engine import LayerShape
+from firstspike_spec.words import LOAD_WORD, Memory
+
+from .layouts import input_layout, token_layout, word_layout
+
+#: Width of the number that tells inferences under way apart.
+INFERENCE_BITS = 3
+
+#: Width of the cycle counter that inferences are timed with.
+TIME_BITS = 32
+
+
+class Feeder(wiring.Component):
+    """Counts the steps of each inference, and drops the spikes that come after its decision.
+
+    To end an inference early is to send none of its further spikes: its steps then end within a few cycles each, in
+    order, and nothing has to be flushed.
+
+    Parameters
+    ----------
+    shape : LayerShape
+        Of the first layer.
+    time_steps : int
+        ``T`` at power-up.
+
+    Members
+    -------
+    i : ``In(stream.Signature(input_layout(shape)))``
+    o : ``Out(stream.Signature(token_layout(shape.source_bits)))``
+    started : ``Out(INFERENCE_BITS)``
+        Number of the inference that begins next.
+    judged : ``In(INFERENCE_BITS)``
+        Number of the inference that the read-out is at. A new one begins only if the two stay different.
+    decided : ``In(1)``
+        That inference needs no more spikes.
+    now : ``In(TIME_BITS)``
+    start_time : ``Out(TIME_BITS)``
+        The value of ``now`` when the inference that the read-out is at took its first token.
+    hold : ``In(1)``
+        Begin no new inference.
+    load : ``In(stream.Signature(word_layout(LOAD_WORD), always_ready=True))``
+
+    Notes
+    -----
+    Latency: 1 cycle. Throughput: one token a cycle.
+    """
+
+    #: Cycles from a token's transfer to ``o.valid``.
+    latency = 1
+
+    def __init__(self, shape: LayerShape, *, time_steps: int):
+        self._time_steps = time_steps
+        super().__init__(
+            {
+                "i": In(stream.Signature(input_layout(shape))),
+                "o": Out(stream.Signature(token_layout(shape.source_bits))),
+                "started": Out(INFERENCE_BITS),
+                "judged": In(INFERENCE_BITS),
+                "decided": In(1),
+                "now": In(TIME_BITS),
+                "start_time": Out(TIME_BITS),
+                "hold": In(1),
+                "load": In(stream.Signature(word_layout(LOAD_WORD), always_ready=True)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.start_times = start_times = memory.Memory(shape=TIME_BITS, depth=1 << INFERENCE_BITS, init=[])
+        start, lookup = start_times.write_port(), start_times.read_port(domain="comb")
+
+        last_step = Signal(8, init=self._time_steps - 1)
+        step = Signal.like(last_step, init=0)
+        number = Signal(INFERENCE_BITS)  # of the inference whose tokens come
+        under_way = Signal()
+        fits = ~self.o.valid | self.o.ready
+        next_number = Signal(INFERENCE_BITS)
+        m.d.comb += next_number.eq(self.started + 1)
+        may_begin = ~self.hold & (next_number != self.judged)
+
+        drop = self.decided & (number == self.judged) & ~self.i.p.end
+        taken = self.i.valid & self.i.ready
+        last = self.i.p.end & (step == last_step)
+        m.d.comb += [
+            number.eq(self.started - under_way),
+            self.i.ready.eq(fits & (under_way | may_begin)),
+            start.addr.eq(self.started),
+            start.data.eq(self.now),
+            start.en.eq(taken & ~under_way),
+            lookup.addr.eq(self.judged),
+            self.start_time.eq(lookup.data),
+        ]
+        with m.If(fits):
+            m.d.sync += [
+                self.o.valid.eq(taken & ~drop),
+                self.o.p.address.eq(self.i.p.address),
+                self.o.p.end.eq(self.i.p.end),
+                self.o.p.last.eq(last),
+            ]
+        with m.If(taken):
+            m.d.sync += under_way.eq(~last)
+            with m.If(~under_way):
+                m.d.sync += self.started.eq(next_number)
+            with m.If(last):
+                m.d.sync += step.eq(0)
+            with m.Elif(self.i.p.end):
+                m.d.sync += step.eq(step + 1)
+
+        with m.If(self.load.valid & (self.load.p.memory == Memory.TIME_STEPS)):
+            m.d.sync += last_step.eq(self.load.p.data - 1)
+        return m

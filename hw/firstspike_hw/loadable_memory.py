@@ -1,0 +1,66 @@
+"""A memory that is read while the engine runs, and written only while a network is loaded."""
+
+from collections.abc import Iterable
+
+from amaranth.hdl import Module, Signal, unsigned
+from amaranth.lib import memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+from firstspike_spec.words import LOAD_WORD, Memory
+
+from .layouts import word_layout
+
+
+class LoadableMemory(wiring.Component):
+    """A memory with one address: it is either read or loaded, never both in one cycle.
+
+    With one address for both, synthesis needs no logic for collisions.
+
+    Parameters
+    ----------
+    kind : Memory
+        The load words that it takes.
+    bits, depth : int
+        Width of a word, and number of words.
+    init : iterable of int
+        Contents at power-up.
+
+    Members
+    -------
+    load : ``In(stream.Signature(word_layout(LOAD_WORD), always_ready=True))``
+        Words to write; those of other kinds are ignored.
+    address : ``In(range(depth))``
+    enable : ``In(1)``
+        Read in this cycle.
+    data : ``Out(bits)``
+        The word last read, from the next cycle on, until the next read.
+    """
+
+    def __init__(self, kind: Memory, *, bits: int, depth: int, init: Iterable[int] = ()):
+        # No synthesis tool likes an address of no bits.
+        self._kind, self._depth, self._init = kind, max(2, depth), [int(word) for word in init]
+        super().__init__(
+            {
+                "load": In(stream.Signature(word_layout(LOAD_WORD), always_ready=True)),
+                "address": In(range(self._depth)),
+                "enable": In(1),
+                "data": Out(bits),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.memory = storage = memory.Memory(shape=unsigned(len(self.data)), depth=self._depth, init=self._init)
+        read, write = storage.read_port(), storage.write_port()
+        address = Signal.like(self.address)
+        m.d.comb += [
+            write.en.eq(self.load.valid & (self.load.p.memory == self._kind)),
+            write.data.eq(self.load.p.data),
+            read.en.eq(self.enable),
+            read.addr.eq(address),
+            write.addr.eq(address),
+            address.eq(self.address),
+            self.data.eq(read.data),
+        ]
+        with m.If(write.en):
+            m.d.comb += address.eq(self.load.p.address)
+        return m

@@ -1,0 +1,140 @@
+"""An engine that runs as native code in this process."""
+
+import ctypes
+from pathlib import Path
+
+import numpy as np
+from firstspike_spec.compiler import EngineImage
+from firstspike_spec.engine import EngineShape
+from firstspike_spec.results import Results
+from firstspike_spec.streams import input_tokens, read_results, spike_times_of_tokens
+
+from ..engine import COUNTERS
+from .build import build_library
+
+_FAILURES = {-1: "the engine is stuck", -2: "the engine gave too many results", -3: "the engine gave too many tokens"}
+_TAP_LAYER_BIT = 28
+
+
+class NativeEngine:
+    """The compiled RTL of an engine, with the interface of a device.
+
+    Parameters
+    ----------
+    shape : EngineShape
+    cache : path, optional
+        Where compiled engines are kept; by default the user's cache folder.
+
+    Raises
+    ------
+    InputError
+        If there is no C++ compiler.
+    """
+
+    def __init__(self, shape: EngineShape, *, cache: Path | None = None):
+        self.shape = shape
+        self._library = _declare(ctypes.CDLL(str(build_library(shape, cache=cache))))
+        self._simulator = ctypes.c_void_p(self._library.engine_new())
+        self._image: EngineImage | None = None
+
+    def close(self) -> None:
+        """Free the simulator. The object is of no use afterwards."""
+        if self._simulator:
+            self._library.engine_delete(self._simulator)
+            self._simulator = None
+
+    def load(self, image: EngineImage) -> None:
+        """Load a network through the engine's load port."""
+        if image.shape != self.shape:
+            raise ValueError(f"The image is made for an engine of another shape, {image.shape!r}")
+        words = np.ascontiguousarray(image.load_words())
+        self._check(self._library.engine_load(self._simulator, words, len(words)))
+        self._image = image
+
+    def run(self, spike_times: np.ndarray, *, early_exit: bool) -> Results:
+        """Run a batch of inferences, one directly behind the other.
+
+        Parameters
+        ----------
+        spike_times : ndarray of int16, shape (batch, inputs)
+        early_exit : bool
+
+        Returns
+        -------
+        Results
+            With the spike times of all layers and the cycles.
+        """
+        network, batch = self._image.network, len(spike_times)
+        tokens = input_tokens(self.shape, spike_times, network.time_steps)
+        last = self.shape.layers[-1]
+        results = np.empty(batch * (last.lanes * last.lane_neurons + 1), np.uint64)
+        ends = batch * network.time_steps
+        hidden = sum(batch * shape.lanes * shape.lane_neurons + ends for shape in self.shape.layers[:-1])
+        taps = np.empty(len(tokens) + hidden, np.uint32)
+        tap_count = ctypes.c_size_t()
+        count = self._check(
+            self._library.engine_run(
+                self._simulator, tokens, len(tokens), batch, early_exit, results, len(results), taps, len(taps), tap_count
+            )
+        )
+        return read_results(
+            self._image,
+            results[:count],
+            batch=batch,
+            early_exit=early_exit,
+            spike_times=self._spike_times(taps[: tap_count.value], batch),
+        )
+
+    @property
+    def cycles(self) -> int:
+        """Clock cycles since the engine was made."""
+        return self._library.engine_cycles(self._simulator)
+
+    def counters(self) -> dict[str, int]:
+        """Return the engine's counters by name (`firstspike_hw.engine.COUNTERS`)."""
+        values = np.zeros(len(COUNTERS.members), np.uint64)
+        self._library.engine_counters(self._simulator, values)
+        return dict(zip(COUNTERS.members, map(int, values), strict=True))
+
+    def _spike_times(self, taps: np.ndarray, batch: int) -> tuple[np.ndarray, ...]:
+        network = self._image.network
+        times = []
+        for index, shape in enumerate(self.shape.layers):
+            tokens = taps[taps >> _TAP_LAYER_BIT == index].astype(np.int64)
+            times.append(
+                spike_times_of_tokens(
+                    address=tokens & (shape.sources - 1),
+                    end=tokens >> shape.source_bits & 1,
+                    batch=batch,
+                    time_steps=network.time_steps,
+                    addresses=np.arange(network.inputs) if index == 0 else self._image.addresses[index - 1],
+                )
+            )
+        return tuple(times)
+
+    @staticmethod
+    def _check(count: int) -> int:
+        if count < 0:
+            raise RuntimeError(_FAILURES[count])
+        return count
+
+
+def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
+    words = np.ctypeslib.ndpointer(np.uint64, flags="C_CONTIGUOUS")
+    taps = np.ctypeslib.ndpointer(np.uint32, flags="C_CONTIGUOUS")
+    simulator, size = ctypes.c_void_p, ctypes.c_size_t
+    signatures = {
+        "engine_new": (simulator, []),
+        "engine_delete": (None, [simulator]),
+        "engine_cycles": (ctypes.c_uint64, [simulator]),
+        "engine_load": (ctypes.c_int64, [simulator, words, size]),
+        "engine_run": (
+            ctypes.c_int64,
+            [simulator, words, size, size, ctypes.c_int, words, size, taps, size, ctypes.POINTER(size)],
+        ),
+        "engine_counters": (None, [simulator, words]),
+    }
+    for name, (result, arguments) in signatures.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library

@@ -1,0 +1,33 @@
+"""Logic over many bits, as balanced trees: the depth grows with the logarithm of the number of bits."""
+
+from amaranth.hdl import Cat, Const, Mux, Value
+
+
+def count_ones(bits: Value) -> Value:
+    """Return how many bits are set, just wide enough for all of them."""
+    terms = list(bits)
+    while len(terms) > 1:
+        pairs = [terms[at : at + 2] for at in range(0, len(terms), 2)]
+        terms = [pair[0] + pair[1] if len(pair) == 2 else pair[0] for pair in pairs]
+    return terms[0][: len(bits).bit_length()]
+
+
+def lowest_set(bits: Value) -> tuple[Value, Value]:
+    """Return whether any bit is set, and the number of the lowest one that is (0 if none)."""
+    return _lowest_set(bits, max(1, (len(bits) - 1).bit_length()))
+
+
+def _lowest_set(bits: Value, levels: int) -> tuple[Value, Value]:
+    if levels == 0:
+        return bits, Const(0, 0)
+    half = 1 << (levels - 1)
+    found_low, low = _lowest_set(bits[:half], levels - 1)
+    if len(bits) <= half:
+        return found_low, Cat(low, Const(0, 1))
+    found_high, high = _lowest_set(bits[half:], levels - 1)
+    return found_low | found_high, Cat(Mux(found_low, low, high), ~found_low)
+
+
+def one_hot(index: Value, count: int) -> Value:
+    """Return ``count`` bits of which only the one at ``index`` is set (none, if the index is beyond them)."""
+    return (Const(1) << index)[:count] if count <= 1 << len(index) else (Const(1) << index)
