@@ -5,17 +5,19 @@ from dataclasses import replace
 import firstspike_spec
 import numpy as np
 import pytest
+import torch
+from firstspike_model.calibration import Calibration
 from firstspike_model.recipe import Recipe
 from firstspike_model.training import Training
 from firstspike_model.workflow import train_recipe
-from firstspike_spec import Dataset, InputError, load_network, save_network
+from firstspike_spec import Dataset, InputError, load_dataset, load_network, save_network
 
 
 def test_improves_over_chance_within_the_budget(tiny_recipe, digits_folder):
     epochs = []
     network = train_recipe(tiny_recipe, data=digits_folder, seed=0, note=epochs.append)
     facts = network.provenance
-    test = firstspike_spec.load_dataset("digits", "test", digits_folder)
+    test = load_dataset("digits", "test", digits_folder)
     classes = firstspike_spec.infer(network, test.images).classes
     assert facts["test_accuracy"] == np.mean(classes == test.labels) > 0.5
     assert facts["connectivity_as_trained"] <= tiny_recipe.connectivity
@@ -30,6 +32,23 @@ def test_improves_over_chance_within_the_budget(tiny_recipe, digits_folder):
     assert epochs[-1].seconds_left == 0
     # The figure by which the best epoch was chosen is that of the exported integers.
     assert facts["validation_accuracy"] == pytest.approx(max(epoch.accuracy for epoch in epochs[2:]))
+
+
+def test_the_best_epoch_is_kept_not_the_last(tiny_recipe, digits_folder):
+    """With figures made up for three epochs, the weights are those of the second."""
+    figures = iter([0.5, 0.9, 0.6])
+    seen = []
+
+    class Scripted(Training):
+        def _report(self, phase):
+            seen.append(self.classifier.layers[0].weights.detach().clone())
+            return Calibration(0, next(figures), 0.0)
+
+    recipe = replace(tiny_recipe, rewire_epochs=0, refine_epochs=3)
+    trained = Scripted(recipe, load_dataset("digits", "train", digits_folder), 0).run()
+    assert trained.calibration.accuracy == 0.9
+    assert torch.equal(trained.classifier.layers[0].weights, seen[1])
+    assert not torch.equal(seen[1], seen[2])
 
 
 def test_same_seed_same_network(tiny_recipe, digits_folder, tmp_path):
