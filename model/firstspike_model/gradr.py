@@ -69,7 +69,7 @@ class GradR:
 def prior_centre(alpha: float, target: float) -> float:
     """Return the centre of the Laplace prior with scale ``1 / alpha`` that has the share ``target`` below 0.
 
-    The quantile of that distribution solved for its centre (arXiv 2105.04916, section 3.2). 0 where ``alpha`` is 0, since
+    The quantile of that distribution solved for its centre. 0 where ``alpha`` is 0, since
     there is no prior then.
     """
     if alpha == 0:

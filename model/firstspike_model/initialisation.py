@@ -9,8 +9,7 @@ def initialise_weights(weights: torch.Tensor, time_steps: int, generator: torch.
     """Fill a layer's weights in place with uniform noise of variance ``T / fan-in``.
 
     With the usual initialisations (variance about ``1 / fan-in``) a deep network is silent: a source spikes once in ``T``
-    steps, not at every step. Source: ETTFS (efficient training of time-to-first-spike networks, section on
-    initialisation), which balances the variance over the one spike that each source has.
+    steps, not at every step. Source: the initialisation of ETTFS (Che et al. 2024, arXiv 2410.23619).
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ class FirstSpikeLayer(nn.Module):
     time_steps : int
         ``T``, for the initialisation.
     weight_bits : int
-        2 .. 16: quantised weights are in ``-(2 ** (bits - 1) - 1) .. 2 ** (bits - 1) - 1``.
+        2 .. 8: quantised weights are in ``-(2 ** (bits - 1) - 1) .. 2 ** (bits - 1) - 1``.
     width : float
         Of the surrogate gradient, in units of the threshold.
     generator : torch.Generator

@@ -24,8 +24,9 @@ def step_loss(potentials: torch.Tensor, labels: torch.Tensor, last_weight: float
 def temporal_loss(spikes: torch.Tensor, labels: torch.Tensor, sharpness: float) -> torch.Tensor:
     """Return the cross-entropy of the output spikes, an earlier one counting more.
 
-    The temporal weighting of ETTFS: an output's logit is the sum over its spikes of a weight that falls with the step, so
-    the largest logit belongs to the earliest spike and agrees with the first-spike decision.
+    The temporal weighting of ETTFS (Che et al. 2024, arXiv 2410.23619): an output's logit is the sum over its spikes of
+    a weight that falls with the step, so the largest logit belongs to the earliest spike and agrees with the first-spike
+    decision.
 
     Parameters
     ----------

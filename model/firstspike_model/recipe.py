@@ -82,7 +82,7 @@ RANGES = {
     "hidden": (1, 1 << 16),
     "time_steps": (2, 256),
     "dimmest": (1, 255),
-    "weight_bits": (2, 16),
+    "weight_bits": (2, 8),  # so that sums over any layer are exact in the float32 of training
     "connectivity": (0.0001, 1),
     "batch": (1, 1 << 16),
     "surrogate_width": (0.001, 1000),

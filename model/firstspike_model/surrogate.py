@@ -19,7 +19,7 @@ class _Spike(torch.autograd.Function):
 def spike(margin: torch.Tensor, width: float) -> torch.Tensor:
     """Return 1 where the margin is at least 0, else 0, with a surrogate gradient.
 
-    The derivative used backwards is that of the fast sigmoid of SuperSpike (Zenke and Ganguli 2018, equation 5),
+    The derivative used backwards is that of the fast sigmoid of SuperSpike (Zenke and Ganguli 2018),
     ``1 / (1 + |margin| / width) ** 2``: 1 at the threshold, a quarter of it one width away.
 
     Parameters
