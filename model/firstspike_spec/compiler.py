@@ -66,7 +66,11 @@ class EngineImage:
         return np.concatenate(parts)
 
 
-def plan(network: Network, lanes: int | Sequence[int] = 16, *, queue_depth: int = 8) -> EngineShape:
+#: Lanes of each layer where nobody says otherwise.
+DEFAULT_LANES = 16
+
+
+def plan(network: Network, lanes: int | Sequence[int] = DEFAULT_LANES, *, queue_depth: int = 8) -> EngineShape:
     """Return the smallest engine that holds a network.
 
     Parameters

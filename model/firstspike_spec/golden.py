@@ -100,10 +100,25 @@ def _infer_chunk(network: Network, spike_times: np.ndarray, early_exit: bool) ->
         classes=decide(times[-1], potentials[-1]),
         decision_steps=decision_steps,
         spikes=sum(layer_fired.sum(axis=1) for layer_fired in fired),
-        synaptic_operations=sum(
-            layer_fired @ layer.row_lengths for layer_fired, layer in zip(fired[:-1], network.layers, strict=True)
-        ),
+        synaptic_operations=count_operations(network, times),
     )
+
+
+def count_operations(network: Network, spike_times: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Return how many weights each image's spikes add to potentials.
+
+    Parameters
+    ----------
+    network : Network
+    spike_times : tuple of ndarray of int16
+        Of the inputs, then of each layer.
+
+    Returns
+    -------
+    ndarray of int64, shape (batch,)
+    """
+    rows = (layer.row_lengths for layer in network.layers)
+    return sum((times < network.time_steps) @ lengths for times, lengths in zip(spike_times[:-1], rows, strict=True))
 
 
 def _propagate(network: Network, spike_times: np.ndarray) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .comparison import Comparison
+from .encoder import SPIKE_TIME_TYPE
 from .inference import Inference
 
 
@@ -37,18 +38,37 @@ class Results:
 
     @classmethod
     def from_inference(cls, inference: Inference, *, early_exit: bool) -> "Results":
-        """Return what a device would give that runs the golden model."""
-        ran_to_end = inference.decision_steps == inference.time_steps - 1
-        spiked = inference.latencies < inference.time_steps
-        reported = spiked | ran_to_end[:, None] if early_exit else np.ones_like(spiked)
+        """Return what a device gives according to an inference.
+
+        Parameters
+        ----------
+        inference : Inference
+        early_exit : bool
+            Whether the device ends inferences early. An inference that was run to its last step is then cut at the
+            decision step here: the spikes until then are the same.
+        """
+        time_steps, decision_steps = inference.time_steps, inference.decision_steps
+        spike_times = inference.spike_times
+        if early_exit:
+            spike_times = cut_at_decision(spike_times, decision_steps, time_steps)
+        spiked = spike_times[-1] < time_steps
+        reported = spiked | (decision_steps == time_steps - 1)[:, None] if early_exit else np.ones_like(spiked)
         return cls(
-            latencies=inference.latencies,
+            latencies=spike_times[-1],
             potentials=np.where(reported, inference.potentials[-1], 0).astype(np.int32),
             reported=reported,
             classes=inference.classes,
-            decision_steps=inference.decision_steps,
-            spike_times=inference.spike_times,
+            decision_steps=decision_steps,
+            spike_times=spike_times,
         )
+
+
+def cut_at_decision(
+    spike_times: tuple[np.ndarray, ...], decision_steps: np.ndarray, time_steps: int
+) -> tuple[np.ndarray, ...]:
+    """Return spike times without the spikes after each image's decision step (they read ``T``)."""
+    kept = (np.where(times <= decision_steps[:, None], times, time_steps) for times in spike_times)
+    return tuple(times.astype(SPIKE_TIME_TYPE) for times in kept)
 
 
 def compare_results(expected: Results, got: Results, *, first: int = 0) -> Comparison:

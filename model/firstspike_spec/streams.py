@@ -6,7 +6,7 @@ from .compiler import EngineImage
 from .encoder import SPIKE_TIME_TYPE
 from .engine import EngineShape
 from .errors import InputError
-from .results import Results
+from .results import Results, cut_at_decision
 from .words import RESULT_WORD, Field, Word
 
 
@@ -138,8 +138,7 @@ def read_results(
     decision_steps = fields["step"][is_decision].astype(SPIKE_TIME_TYPE)
     if spike_times is not None:
         if early_exit:
-            kept = (np.where(times <= decision_steps[:, None], times, network.time_steps) for times in spike_times)
-            spike_times = tuple(times.astype(SPIKE_TIME_TYPE) for times in kept)
+            spike_times = cut_at_decision(spike_times, decision_steps, network.time_steps)
         spike_times = (*spike_times, latencies)
     return Results(
         latencies=latencies,

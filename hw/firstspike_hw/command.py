@@ -1,0 +1,56 @@
+"""The sub-command ``firstspike emit``. Amaranth is imported only when it runs."""
+
+import json as json_format
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from firstspike_spec.artefact import load_network
+from firstspike_spec.compiler import DEFAULT_LANES, compile_network, plan
+from firstspike_spec.errors import InputError
+from firstspike_spec.files import check_writable_folder, write_file
+
+VERILOG, DESCRIPTION, LOAD_WORDS = "engine.v", "engine.json", "network.hex"
+
+
+def emit(
+    network: Annotated[Path, typer.Argument(help="The network's file (.safetensors).", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder for the files.", show_default=False)],
+    lanes: Annotated[int, typer.Option(help="Lanes of each layer, 1 .. 256.")] = DEFAULT_LANES,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False,
+) -> None:
+    """Write the engine for a network as Verilog, with the network as initial contents.
+
+    Beside engine.v come engine.json, which says what each address means, and network.hex, the words that load the same
+    network into any engine of this shape over its load port.
+    """
+    loaded = load_network(network)
+    shape = plan(loaded, lanes)
+    image = compile_network(loaded, shape)
+    check_writable_folder(out)
+    try:
+        from .convert import to_verilog
+        from .engine import Engine
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] != "amaranth":
+            raise
+        raise InputError("Verilog needs Amaranth, which is not installed: pip install 'firstspike[hw]'") from error
+
+    description = {
+        "network": str(network),
+        "network_digest": loaded.digest,
+        "engine_digest": shape.digest,
+        "time_steps": loaded.time_steps,
+        "engine": shape.as_dict(),
+        "neuron_addresses": [addresses.tolist() for addresses in image.addresses],
+        "class_names": list(loaded.class_names),
+    }
+    verilog = to_verilog(Engine(shape, image), "engine")
+    write_file(out / LOAD_WORDS, "".join(f"{word:016x}\n" for word in image.load_words()))
+    write_file(out / DESCRIPTION, json_format.dumps(description, indent=1) + "\n")
+    write_file(out / VERILOG, verilog)
+    files = [str(out / name) for name in (VERILOG, DESCRIPTION, LOAD_WORDS)]
+    if json:
+        print(json_format.dumps({"files": files, **{name: description[name] for name in list(description)[:5]}}))
+    else:
+        print(f"wrote {', '.join(files)}")

@@ -1,0 +1,95 @@
+"""The sub-command ``firstspike demo``."""
+
+import json as json_format
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from firstspike_spec.artefact import load_network
+from firstspike_spec.checks import whole_number
+from firstspike_spec.compiler import DEFAULT_LANES
+from firstspike_spec.datasets import Dataset, read_idx
+from firstspike_spec.files import check_writable_folder
+from firstspike_spec.results import Results
+from rich.console import Console
+
+from ..command_line import WRONG_RESULTS
+from ..pictures import draw_inferences
+from ..progress import progress_of
+from ..tables import results_table
+from .options import DeviceOption, JsonOption, LanesOption, opened
+from .run import write_csv
+
+PICTURE, TABLE = "digits.png", "results.csv"
+
+
+def demo(
+    network: Annotated[Path, typer.Argument(help="A network that takes MNIST digits.")] = Path(
+        "networks/mnist-mlp.safetensors"
+    ),
+    out: Annotated[Path, typer.Option(help="Folder for the picture and the table.")] = Path("build/demo"),
+    device: DeviceOption = "sim",
+    lanes: LanesOption = DEFAULT_LANES,
+    rows: Annotated[int, typer.Option(help="Images shown in the table.")] = 20,
+    json: JsonOption = False,
+) -> None:
+    """Classify the 256 real test digits that come with firstspike, and check every value against the golden model."""
+    loaded = load_network(network)
+    whole_number(rows, "rows", 0, 1 << 31)
+    check_writable_folder(out)
+    digits = load_digits()
+    loaded.spike_times(digits.images[:0])
+
+    with opened(device, loaded, lanes) as accelerator:
+        with progress_of(f"running on {device}", len(digits.images)) as progress:
+            validation = accelerator.validate(digits.images, digits.labels, progress=progress)
+        results = accelerator.run(digits.images)
+        full = accelerator.run(digits.images, early_exit=False)
+    draw_inferences(out / PICTURE, loaded, digits.images, digits.labels, full, chosen=_telling(full, digits.labels))
+    write_csv(loaded, results, out / TABLE, labels=digits.labels)
+
+    summary = {"device": device, "network": str(network), **validation.summary(), "picture": str(out / PICTURE)}
+    if json:
+        print(json_format.dumps(summary))
+    else:
+        console = Console()
+        console.print(results_table(loaded, results, shown=rows, labels=digits.labels))
+        for line in _sentences(summary, out):
+            console.print(line, markup=False, highlight=False)
+    if summary["mismatches"] or not summary["compared_values"]:
+        raise typer.Exit(WRONG_RESULTS)
+
+
+def load_digits() -> Dataset:
+    """Return the test digits that come with firstspike."""
+    folder = files("firstspike") / "demo"
+    images, labels = (
+        read_idx((folder / name).read_bytes(), name) for name in ("digits-images-idx3-ubyte.gz", "digits-labels-idx1-ubyte.gz")
+    )
+    return Dataset("mnist", images, labels)
+
+
+def _telling(results: Results, labels: np.ndarray) -> list[int]:
+    """Return the numbers of a few images worth looking at: the first ones, late decisions, and mistakes."""
+    wrong = np.flatnonzero(results.classes != labels)
+    late = np.argsort(-results.decision_steps, kind="stable")
+    chosen = dict.fromkeys([0, 1, 2, *map(int, late[:2]), *map(int, wrong[:1])])
+    return list(chosen)
+
+
+def _sentences(summary: dict, out: Path) -> list[str]:
+    images = summary["images"]
+    lines = [
+        f"{images} real MNIST test digits on {summary['device']}: accuracy {summary['accuracy']:.1%} by first spike, "
+        f"mean decision step {summary['decision_step_mean']:.2f}",
+        f"{summary['compared_values']:,} values compared with the golden model, {summary['mismatches']} mismatches",
+    ]
+    if summary["cycles_mean"] is not None:
+        lines.append(
+            f"mean cycles per image {summary['cycles_mean']:.1f} from the first token to the decision (simulated), "
+            f"{summary['cycles_between_images']:.1f} from image to image"
+        )
+    lines.append(f"wrote {out / PICTURE} and {out / TABLE}")
+    return lines + summary["first_mismatches"]

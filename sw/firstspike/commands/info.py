@@ -1,0 +1,40 @@
+"""The sub-command ``firstspike info``."""
+
+import json as json_format
+
+from firstspike_spec.artefact import load_network
+from rich.console import Console
+from rich.table import Table
+
+from .options import JsonOption, NetworkArgument
+
+
+def info(network: NetworkArgument, json: JsonOption = False) -> None:
+    """Show what a network is: its layers, its size, and where it comes from."""
+    summary = load_network(network).summary()
+    if json:
+        print(json_format.dumps(summary))
+        return
+    console = Console()
+    console.print(f"{network}", markup=False, style="bold")
+    shape = " x ".join(map(str, summary["input_shape"]))
+    thresholds = ", ".join(map(str, summary["encoder_thresholds"]))
+    console.print(f"{shape} pixels, {summary['time_steps']} time steps; a pixel spikes when it reaches {thresholds}")
+    table = Table()
+    for title in ("layer", "neurons", "synapses", "connectivity", "weight bits", "potential bits", "threshold"):
+        table.add_column(title, justify="right")
+    for index, layer in enumerate(summary["layers"]):
+        table.add_row(
+            str(index),
+            f"{layer['neurons']:,}",
+            f"{layer['synapses']:,}",
+            f"{layer['connectivity']:.2%}",
+            *(f"{layer[name]}" for name in ("weight_bits", "potential_bits", "threshold")),
+        )
+    table.add_section()
+    table.add_row("all", "", f"{summary['synapses']:,}", f"{summary['connectivity']:.2%}", "", "", "")
+    console.print(table)
+    console.print(f"classes: {', '.join(summary['class_names'])}", markup=False)
+    console.print(f"digest: {summary['digest']}")
+    for name, value in summary["provenance"].items():
+        console.print(f"{name}: {value}", markup=False)

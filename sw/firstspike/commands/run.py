@@ -1,0 +1,126 @@
+"""The sub-command ``firstspike run``."""
+
+import csv
+import io
+import json as json_format
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from firstspike_spec.artefact import load_network
+from firstspike_spec.compiler import DEFAULT_LANES
+from firstspike_spec.errors import InputError
+from firstspike_spec.files import check_writable, whole_file, write_file
+from firstspike_spec.network import Network
+from firstspike_spec.results import Results
+from rich.console import Console
+
+from ..tables import results_table
+from .options import DeviceOption, EarlyExitOption, JsonOption, LanesOption, NetworkArgument, opened
+
+#: Without an output file, so many images are shown.
+SHOWN = 20
+
+
+def run(
+    network: NetworkArgument,
+    input: Annotated[Path, typer.Option(help="Images: a .npy file of uint8, shape (batch, ...).", show_default=False)],
+    output: Annotated[
+        Path | None, typer.Option(help="Write the results to this .csv or .npz file.", show_default=False)
+    ] = None,
+    device: DeviceOption = "golden",
+    lanes: LanesOption = DEFAULT_LANES,
+    early_exit: EarlyExitOption = True,
+    json: JsonOption = False,
+) -> None:
+    """Classify images: class, decision step, first-spike latencies and cycles of each."""
+    loaded = load_network(network)
+    if output is not None:
+        if output.suffix not in _WRITERS:
+            raise InputError(f"cannot write {output}: the output's name must end with {' or '.join(_WRITERS)}")
+        check_writable(output)
+    images = load_images(input)
+    loaded.spike_times(images[:0])  # a wrong type or shape should not wait for the engine
+    with opened(device, loaded, lanes) as accelerator:
+        results = accelerator.run(images, early_exit=early_exit)
+    if output is not None:
+        _WRITERS[output.suffix](loaded, results, output)
+    if json:
+        print(json_format.dumps({"device": device, "network": str(network), "images": rows(loaded, results)}))
+        return
+    console = Console()
+    console.print(results_table(loaded, results, shown=SHOWN))
+    if len(images) > SHOWN:
+        console.print(f"{SHOWN} of {len(images)} images are shown; --output writes all")
+    if output is not None:
+        console.print(f"wrote {output}", markup=False)
+
+
+def load_images(path: Path) -> np.ndarray:
+    """Return the array in a ``.npy`` file, without running any code in it.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, or holds objects.
+    """
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)[...]
+    except OSError as error:
+        raise InputError(f"cannot read the images {path}: {error.strerror or error}; name a .npy file") from error
+    except (ValueError, EOFError, TypeError, IndexError) as error:
+        raise InputError(f"{path} is no .npy file of numbers ({error}); save a uint8 array with numpy.save") from error
+
+
+def rows(network: Network, results: Results) -> list[dict]:
+    """Return one dictionary an image, ready for JSON. A latency of ``null`` is *no spike*."""
+    return [
+        {
+            "image": index,
+            "class": network.class_names[results.classes[index]],
+            "decision_step": int(results.decision_steps[index]),
+            "cycles": None if results.cycles is None else int(results.cycles[index]),
+            "latencies": [None if time == network.time_steps else int(time) for time in results.latencies[index]],
+            "potentials": [
+                int(value) if known else None
+                for value, known in zip(results.potentials[index], results.reported[index], strict=True)
+            ],
+        }
+        for index in range(len(results.classes))
+    ]
+
+
+def write_csv(network: Network, results: Results, path: Path, *, labels: np.ndarray | None = None) -> None:
+    """Write one line an image; an empty cell is *no spike*, or a potential that is not known.
+
+    Parameters
+    ----------
+    network : Network
+    results : Results
+    path : path
+    labels : ndarray of int, optional
+        The true classes, for a column of their own.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text)
+    head = ["image", "class", "decision_step", "cycles"]
+    truth = [] if labels is None else ["true"]
+    names = network.class_names
+    writer.writerow(head + truth + [f"{what}_{name}" for what in ("latency", "potential") for name in names])
+    for row in rows(network, results):
+        true = [] if labels is None else [names[labels[row["image"]]]]
+        cells = [*(row[name] for name in head), *true, *row["latencies"], *row["potentials"]]
+        writer.writerow(["" if cell is None else cell for cell in cells])
+    write_file(path, text.getvalue())
+
+
+def _write_npz(network: Network, results: Results, path: Path) -> None:
+    arrays = {name: getattr(results, name) for name in ("latencies", "potentials", "reported", "classes", "decision_steps")}
+    if results.cycles is not None:
+        arrays["cycles"] = results.cycles
+    with whole_file(path) as temporary:
+        np.savez_compressed(temporary, time_steps=network.time_steps, class_names=network.class_names, **arrays)
+
+
+_WRITERS = {".csv": write_csv, ".npz": _write_npz}

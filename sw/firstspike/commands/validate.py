@@ -1,0 +1,91 @@
+"""The sub-command ``firstspike validate``."""
+
+import json as json_format
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from firstspike_spec.artefact import load_network
+from firstspike_spec.checks import whole_number
+from firstspike_spec.compiler import DEFAULT_LANES
+from firstspike_spec.datasets import load_dataset
+from rich.console import Console
+from rich.table import Table
+
+from ..command_line import WRONG_RESULTS
+from ..progress import progress_of
+from .options import DeviceOption, EarlyExitOption, JsonOption, LanesOption, opened
+
+
+def validate(
+    network: Annotated[Path, typer.Option(help="The network's file (.safetensors).", show_default=False)],
+    device: DeviceOption = "golden",
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the data set; by default found or downloaded.", show_default=False)
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Name of the data set; by default the one that the network was trained on.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="Run only so many of the test images, from the first.", show_default=False)
+    ] = None,
+    lanes: LanesOption = DEFAULT_LANES,
+    early_exit: EarlyExitOption = True,
+    json: JsonOption = False,
+) -> None:
+    """Run a data set's test images on a device, and hold every value against the golden model.
+
+    Ends with exit code 1 if any value differs.
+    """
+    loaded = load_network(network)
+    if limit is not None:
+        limit = whole_number(limit, "limit", 1, 1 << 31)
+    name = dataset or loaded.provenance.get("dataset", "mnist")
+    test = load_dataset(name, "test", data, note=lambda text: print(text, file=sys.stderr)).first(limit)
+
+    with opened(device, loaded, lanes) as accelerator:
+        with progress_of(f"validating on {device}", len(test.images)) as progress:
+            validation = accelerator.validate(test.images, test.labels, early_exit=early_exit, progress=progress)
+        report = {
+            "device": device,
+            "network": str(network),
+            "digest": loaded.digest,
+            "dataset": name,
+            "early_exit": early_exit,
+            "lanes": [layer["lanes"] for layer in accelerator.info().get("engine", {}).get("layers", [])],
+            **validation.summary(),
+            "connectivity": loaded.connectivity,
+        }
+    if json:
+        print(json_format.dumps(report))
+    else:
+        _show(report)
+    if validation.comparison.mismatches or not validation.comparison.compared_values:
+        raise typer.Exit(WRONG_RESULTS)
+
+
+def _show(report: dict) -> None:
+    table = Table(show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    kind = "golden model" if report["device"] == "golden" else "simulated"
+    for what, value in (
+        ("images", f"{report['images']:,}"),
+        ("accuracy by first spike", f"{report['accuracy']:.2%}"),
+        ("values compared with golden", f"{report['compared_values']:,}"),
+        ("mismatches", f"{report['mismatches']:,}"),
+        ("mean decision step", f"{report['decision_step_mean']:.3f}"),
+        ("mean synaptic operations", f"{report['synaptic_operations_mean']:,.0f}"),
+        ("connectivity", f"{report['connectivity']:.2%}"),
+    ):
+        table.add_row(what, value)
+    if report["cycles_mean"] is not None:
+        table.add_row("mean cycles, first token to decision", f"{report['cycles_mean']:,.1f}")
+        table.add_row("most cycles", f"{report['cycles_max']:,}")
+        table.add_row("cycles from image to image", f"{report['cycles_between_images']:,.1f}")
+    console = Console()
+    console.print(f"{report['network']} on {report['device']} ({kind})", markup=False, style="bold")
+    console.print(table)
+    for line in report["first_mismatches"]:
+        console.print(line, markup=False)

@@ -1,0 +1,26 @@
+"""The interface of a device."""
+
+from typing import Any, Protocol
+
+import numpy as np
+from firstspike_spec.network import Network
+from firstspike_spec.results import Results
+
+
+class Device(Protocol):
+    """Something that holds a network and runs it."""
+
+    def load(self, network: Network) -> None:
+        """Replace the network. If it does not fit, raise `InputError` and keep the old one."""
+
+    def run(self, spike_times: np.ndarray, *, early_exit: bool) -> Results:
+        """Run a batch of inferences on input spike times, int16, shape (batch, inputs)."""
+
+    def info(self) -> dict[str, Any]:
+        """Return what the device is, ready for JSON."""
+
+    def counters(self) -> dict[str, int]:
+        """Return the device's counters since it was opened; none from a device without counters."""
+
+    def close(self) -> None:
+        """Let go of the device."""

@@ -1,0 +1,42 @@
+"""The golden model as a device."""
+
+from typing import Any
+
+import numpy as np
+from firstspike_spec.golden import infer_spikes
+from firstspike_spec.network import Network
+from firstspike_spec.results import Results
+
+
+class GoldenDevice:
+    """Runs the numpy form of the golden model.
+
+    Parameters
+    ----------
+    network : Network
+    lanes : int
+        Of no meaning here: the golden model has no lanes.
+    """
+
+    def __init__(self, network: Network, *, lanes: int):
+        del lanes
+        self._network = network
+
+    def load(self, network: Network) -> None:
+        """Replace the network."""
+        self._network = network
+
+    def run(self, spike_times: np.ndarray, *, early_exit: bool) -> Results:
+        """Run a batch of inferences."""
+        return Results.from_inference(infer_spikes(self._network, spike_times, early_exit=early_exit), early_exit=early_exit)
+
+    def info(self) -> dict[str, Any]:
+        """Return what the device is."""
+        return {"device": "golden"}
+
+    def counters(self) -> dict[str, int]:
+        """Return nothing: there is no hardware to count."""
+        return {}
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to let go of."""

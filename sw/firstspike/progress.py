@@ -1,0 +1,58 @@
+"""Progress of long work: a bar on a terminal, a plain line now and then elsewhere. Always on standard error."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+#: Seconds between two plain lines.
+INTERVAL = 10.0
+
+
+@contextmanager
+def progress_of(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Give a function to tell how many of ``total`` are done.
+
+    Parameters
+    ----------
+    what : str
+        The work, such as ``"validating on sim"``.
+    total : int
+    """
+    console = Console(stderr=True)
+    if console.is_terminal:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console, transient=True) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda done: bar.update(task, completed=done)
+    else:
+        yield _plain_lines(what, total)
+
+
+@contextmanager
+def working_on(what: str) -> Iterator[None]:
+    """Say that work of unknown length is under way."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with console.status(what):
+            yield
+    else:
+        print(what, file=sys.stderr, flush=True)
+        yield
+
+
+def _plain_lines(what: str, total: int) -> Callable[[int], None]:
+    start = told = time.monotonic()
+
+    def tell(done: int) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= INTERVAL and done < total:
+            told = now
+            left = (now - start) / done * (total - done)
+            print(f"{what}: {done} of {total}, {left:.0f} s left", file=sys.stderr, flush=True)
+
+    return tell

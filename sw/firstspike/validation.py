@@ -1,0 +1,126 @@
+"""Validation: accuracy, and every value held against the golden model."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from firstspike_spec.comparison import Comparison
+from firstspike_spec.errors import InputError, InputTypeError
+from firstspike_spec.golden import count_operations, infer_spikes
+from firstspike_spec.results import Results, compare_results
+
+if TYPE_CHECKING:
+    from .accelerator import Accelerator
+
+#: Images that are run together, and after which progress is told.
+BATCH = 250
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What a validation found.
+
+    Attributes
+    ----------
+    comparison : Comparison
+        Of every value that the device gave with the golden model's.
+    right : ndarray of bool, shape (images,)
+        Whether each image was given its true class.
+    decision_steps, synaptic_operations : ndarray of int, shape (images,)
+        Synaptic operations are the golden model's, until the decision step.
+    cycles : ndarray of int64, shape (images,), or None
+        From each image's first token to its decision.
+    counters : dict
+        What the device counted meanwhile; empty for a device without counters.
+    """
+
+    comparison: Comparison
+    right: np.ndarray
+    decision_steps: np.ndarray
+    synaptic_operations: np.ndarray
+    cycles: np.ndarray | None
+    counters: dict[str, int]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the images that were given their true class."""
+        return float(self.right.mean())
+
+    def summary(self) -> dict[str, Any]:
+        """Return the figures, ready for JSON."""
+        images = len(self.right)
+        return {
+            "images": images,
+            "accuracy": self.accuracy,
+            "mismatches": self.comparison.mismatches,
+            "compared_values": self.comparison.compared_values,
+            "first_mismatches": self.comparison.named,
+            "decision_step_mean": float(self.decision_steps.mean()),
+            "cycles_mean": None if self.cycles is None else float(self.cycles.mean()),
+            "cycles_max": None if self.cycles is None else int(self.cycles.max()),
+            "cycles_between_images": self.counters["busy_cycles"] / images if self.counters else None,
+            "synaptic_operations_mean": float(self.synaptic_operations.mean()),
+            "counters": self.counters,
+        }
+
+
+def validate(
+    accelerator: "Accelerator",
+    images: np.ndarray,
+    labels: np.ndarray,
+    *,
+    early_exit: bool,
+    progress: Callable[[int], None],
+) -> Validation:
+    """Run images with known classes, as `Accelerator.validate` describes.
+
+    The golden model runs every image to its last step, and is cut at the decision step where the device exits early: so
+    the golden device, too, is held against a computation of another kind.
+    """
+    network = accelerator.network
+    spike_times = network.spike_times(images)
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "iu":
+        raise InputTypeError(f"labels must be integers, not an array of type {labels.dtype}")
+    if labels.shape != (len(images),):
+        raise InputError(f"labels must have the shape ({len(images)},), one for each image, not {labels.shape}")
+    if not len(images):
+        raise InputError("there is nothing to validate: give at least one image")
+    if labels.min() < 0 or labels.max() >= network.outputs:
+        raise InputError(f"labels must be in 0 .. {network.outputs - 1}, not {labels.min()} .. {labels.max()}")
+
+    comparison = Comparison()
+    before = accelerator.counters()
+    right, decision_steps, operations, cycles = [], [], [], []
+    full_operations = spikes = 0
+    for first in range(0, len(images), BATCH):
+        batch = spike_times[first : first + BATCH]
+        got = accelerator.run_spikes(batch, early_exit=early_exit)
+        inference = infer_spikes(network, batch, early_exit=False)
+        expected = Results.from_inference(inference, early_exit=early_exit)
+        comparison.add(compare_results(expected, got, first=first))
+        right.append(got.classes == labels[first : first + BATCH])
+        decision_steps.append(got.decision_steps)
+        operations.append(count_operations(network, expected.spike_times))
+        if got.cycles is not None:
+            cycles.append(got.cycles)
+        full_operations += int(inference.synaptic_operations.sum())
+        spikes += int(inference.spikes.sum())
+        progress(min(first + BATCH, len(images)))
+
+    counters = {name: value - before[name] for name, value in accelerator.counters().items()}
+    if counters and not early_exit:
+        # With early exit, how much of the next step was begun before the decision came depends on the timing.
+        comparison.compare("counted spikes", [spikes], [counters["spikes"]], axes=("total",))
+        comparison.compare(
+            "counted synaptic operations", [full_operations], [counters["synaptic_operations"]], axes=("total",)
+        )
+    return Validation(
+        comparison=comparison,
+        right=np.concatenate(right),
+        decision_steps=np.concatenate(decision_steps),
+        synaptic_operations=np.concatenate(operations),
+        cycles=np.concatenate(cycles) if cycles else None,
+        counters=counters,
+    )
