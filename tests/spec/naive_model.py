@@ -1,0 +1,83 @@
+"""The contract in plain loops over Python's integers: slow, obvious, and without a line of the golden model."""
+
+
+def infer_one(layers, thresholds, input_times, time_steps, early_exit):
+    """Run one inference.
+
+    Parameters
+    ----------
+    layers : list of list of list of int
+        ``layers[l][j][i]``: the weight from source ``i`` to neuron ``j``; 0 where there is no connection.
+    thresholds : list of (int, list of int)
+        Of each layer: the threshold, and the start potential of each neuron.
+    input_times : list of int
+        Step of each input's spike, or ``time_steps`` for none.
+
+    Returns
+    -------
+    dict
+        ``times`` of the inputs and each layer, ``potentials`` of each layer, ``class``, ``decision_step``, ``spikes`` and
+        ``synaptic_operations``.
+    """
+    times = [list(input_times)] + [[time_steps] * len(layer) for layer in layers]
+    potentials = [list(start) for _threshold, start in thresholds]
+    at_spike = [list(start) for _threshold, start in thresholds]
+    decision_step = time_steps - 1
+    operations = 0
+    for step in range(time_steps):
+        for number, layer in enumerate(layers):
+            threshold = thresholds[number][0]
+            for source, time in enumerate(times[number]):
+                if time == step:
+                    for neuron, weights in enumerate(layer):
+                        if weights[source] != 0:
+                            potentials[number][neuron] += weights[source]
+                            operations += 1
+            for neuron in range(len(layer)):
+                if times[number + 1][neuron] == time_steps:
+                    at_spike[number][neuron] = potentials[number][neuron]
+                    if potentials[number][neuron] >= threshold:
+                        times[number + 1][neuron] = step
+        if early_exit and min(times[-1]) == step:
+            decision_step = step
+            break
+    else:
+        if min(times[-1]) < time_steps:
+            decision_step = min(times[-1])
+
+    # Nothing that comes after the decision is known when an inference ends early.
+    if early_exit:
+        for source, time in enumerate(times[0]):
+            if time > decision_step:
+                times[0][source] = time_steps
+
+    winner = 0
+    for neuron in range(1, len(times[-1])):
+        earlier = times[-1][neuron] < times[-1][winner]
+        same = times[-1][neuron] == times[-1][winner]
+        if earlier or (same and at_spike[-1][neuron] > at_spike[-1][winner]):
+            winner = neuron
+    return {
+        "times": times,
+        "potentials": at_spike,
+        "class": winner,
+        "decision_step": decision_step,
+        "spikes": sum(time < time_steps for layer in times for time in layer),
+        "synaptic_operations": operations,
+    }
+
+
+def infer(network, spike_times, early_exit):
+    """Run a batch through a network, as `infer_one` does with each of its rows."""
+    layers = [[[int(weight) for weight in row] for row in layer.dense()] for layer in network.layers]
+    thresholds = [(layer.threshold, [int(start) for start in layer.start_potentials]) for layer in network.layers]
+    steps = network.time_steps
+    return [infer_one(layers, thresholds, [int(time) for time in row], steps, early_exit) for row in spike_times]
+
+
+def encode(pixel, thresholds):
+    """Return the spike time of one pixel."""
+    for step, threshold in enumerate(thresholds):
+        if pixel >= threshold:
+            return step
+    return len(thresholds)

@@ -1,0 +1,54 @@
+"""Random networks and inputs for tests: silent, busy, tied or in between, with small and odd sizes."""
+
+from itertools import pairwise
+
+import numpy as np
+from firstspike_spec import LatencyEncoder, Layer, Network
+from hypothesis import strategies as st
+
+
+def random_layer(generator, sources, targets, *, bits=4, connectivity=0.5, threshold=None, spread=1, extreme=False):
+    """Return a layer with weights of ``bits``; ``spread`` 0 gives equal start potentials, which makes ties likely."""
+    half = 1 << (bits - 1)
+    weights = generator.choice([-half, half - 1], (targets, sources)) if extreme else generator.integers(-half, half, (targets, sources))
+    weights[generator.random(weights.shape) >= connectivity] = 0
+    threshold = int(generator.integers(1, 3 * half + 1)) if threshold is None else threshold
+    # Up to twice the threshold: some neurons fire without any spike.
+    start_potentials = generator.integers(-2 * threshold, 2 * threshold + 1, targets) * spread
+    return Layer.from_dense(weights, start_potentials, threshold, bits)
+
+
+def random_network(seed, sizes, time_steps=4, **options):
+    """Return a network whose layers have the given numbers of neurons, the inputs first."""
+    generator = np.random.default_rng(seed)
+    layers = [random_layer(generator, sources, targets, **options) for sources, targets in pairwise(sizes)]
+    return Network(LatencyEncoder.linear(time_steps), layers, (sizes[0],))
+
+
+def random_times(seed, network, batch, silent=0.3):
+    """Return input spike times, of which the share ``silent`` is *no spike*."""
+    generator = np.random.default_rng(seed)
+    times = generator.integers(0, network.time_steps, (batch, network.inputs))
+    times[generator.random(times.shape) < silent] = network.time_steps
+    return times.astype(np.int16)
+
+
+@st.composite
+def networks(draw, max_layers=4, max_neurons=12, max_steps=16):
+    """Networks of all kinds, shrinking towards small ones."""
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    time_steps = draw(st.integers(2, max_steps))
+    sizes = draw(st.lists(st.integers(1, max_neurons), min_size=2, max_size=max_layers + 1))
+    layers = [
+        random_layer(
+            generator,
+            sources,
+            targets,
+            bits=draw(st.integers(1, 8)),
+            connectivity=draw(st.sampled_from([0.0, 0.1, 0.4, 1.0])),
+            spread=draw(st.integers(0, 1)),
+            extreme=draw(st.booleans()),
+        )
+        for sources, targets in pairwise(sizes)
+    ]
+    return Network(LatencyEncoder.linear(time_steps, draw(st.integers(1, 100))), layers, (sizes[0],))
