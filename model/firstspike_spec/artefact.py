@@ -54,7 +54,15 @@ def save_network(network: Network, path: str | os.PathLike) -> None:
         "digest": network.digest,
         "network": _description(network),
     }
-    write_file(path, save(_tensors(network), metadata))
+    write_file(path, _in_order(save(_tensors(network), metadata)))
+
+
+def _in_order(content: bytes) -> bytes:
+    """Return a safetensors file with a sorted header, so that the same network is the same bytes."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8:end]), sort_keys=True).encode()
+    header += b" " * (-len(header) % 8)  # the tensors stay aligned
+    return len(header).to_bytes(8, "little") + header + content[end:]
 
 
 def load_network(path: str | os.PathLike) -> Network:

@@ -133,9 +133,7 @@ def _propagate(network: Network, spike_times: np.ndarray) -> tuple[tuple[np.ndar
 
 def _run_layer(layer: Layer, source_times: np.ndarray, time_steps: int) -> tuple[np.ndarray, np.ndarray]:
     weights = layer.dense().T
-    low, high = layer.potential_range
-    largest = max(-int(low.min()), int(high.max())) + layer.threshold
-    number = np.float32 if largest < EXACT_IN_FLOAT32 else np.float64
+    number = np.float32 if layer.largest_sum < EXACT_IN_FLOAT32 else np.float64
     weights = weights.astype(number)
 
     potential = np.tile(layer.start_potentials.astype(number), (len(source_times), 1))

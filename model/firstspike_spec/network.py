@@ -76,6 +76,9 @@ class Layer:
         whole_number(self.sources, "number of sources", 1, MAX_NEURONS)
         self._check_rows()
 
+        low, high = (int(end) + self.threshold for end in (self.potential_range[0].min(), self.potential_range[1].max()))
+        whole_number(low, "the lowest potential", -limit, limit - 1)
+        whole_number(high, "the highest potential", -limit, limit - 1)
         wanted = self.required_potential_bits
         if self.potential_bits is None:
             put("potential_bits", wanted)
@@ -180,6 +183,15 @@ class Layer:
         np.add.at(low, self.row_targets, np.minimum(self.row_weights, 0))
         np.add.at(high, self.row_targets, np.maximum(self.row_weights, 0))
         return low, high
+
+    @cached_property
+    def largest_sum(self) -> int:
+        """A bound of the magnitude of the threshold, and of every sum of weights on the way to any potential ``V``."""
+        positive, negative = (np.zeros(self.targets, np.int64) for _ in range(2))
+        np.add.at(positive, self.row_targets, np.maximum(self.row_weights, 0))
+        np.add.at(negative, self.row_targets, np.maximum(-self.row_weights.astype(np.int64), 0))
+        start = np.abs(self.start_potentials.astype(np.int64))
+        return max(self.threshold, int((start + np.maximum(positive, negative)).max()))
 
     @property
     def required_potential_bits(self) -> int:
