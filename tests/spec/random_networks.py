@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 def random_layer(generator, sources, targets, *, bits=4, connectivity=0.5, threshold=None, spread=1, extreme=False):
     """Return a layer with weights of ``bits``; ``spread`` 0 gives equal start potentials, which makes ties likely."""
     half = 1 << (bits - 1)
-    weights = generator.choice([-half, half - 1], (targets, sources)) if extreme else generator.integers(-half, half, (targets, sources))
+    weights = (
+        generator.choice([-half, half - 1], (targets, sources))
+        if extreme
+        else generator.integers(-half, half, (targets, sources))
+    )
     weights[generator.random(weights.shape) >= connectivity] = 0
     threshold = int(generator.integers(1, 3 * half + 1)) if threshold is None else threshold
     # Up to twice the threshold: some neurons fire without any spike.

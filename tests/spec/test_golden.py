@@ -137,15 +137,6 @@ def test_integers_too_large_for_the_fast_sum_are_exact():
     assert_equal(infer_spikes(network, times), naive_model.infer(network, times, True))
 
 
-def test_a_potential_that_only_fits_its_width_without_the_threshold():
-    """The width is that of the potential minus the threshold; the potential itself can be larger than 32 bits."""
-    network = Network(
-        LatencyEncoder.linear(2), [layer([[100], [1]], [(1 << 31) - 1, 0], threshold=1000, bits=8)], (1,)
-    )
-    times = np.zeros((1, 1), np.int16)
-    assert_equal(infer_spikes(network, times), naive_model.infer(network, times, True))
-
-
 @pytest.mark.parametrize("bits", [8, 16])
 def test_both_number_types_give_the_same(bits, monkeypatch):
     network = random_network(1, (30, 20, 5), bits=bits, connectivity=0.8, threshold=50)
@@ -203,7 +194,11 @@ def test_bad_spike_times(times, error, message):
 @pytest.mark.parametrize(
     ("images", "error", "message"),
     [
-        (np.zeros((1, 5)), InputTypeError, r"images must be an array of uint8 \(0 .. 255\), not of float64; scale and convert"),
+        (
+            np.zeros((1, 5)),
+            InputTypeError,
+            r"images must be an array of uint8 \(0 .. 255\), not of float64; scale and convert",
+        ),
         (np.zeros((1, 6), np.uint8), InputError, r"images must have the shape \(batch, 5\) or \(batch, 5\), not \(1, 6\)"),
         (np.zeros(5, np.uint8), InputError, r"images must have the shape .*, not \(5,\)"),
     ],

@@ -1,0 +1,314 @@
+"""The artefact: what comes back is what was saved, or an error that says what is wrong."""
+
+import json
+import os
+import resource
+import stat
+
+import numpy as np
+import pytest
+from firstspike_spec import InputError, LatencyEncoder, Layer, Network, artefact, files, load_network, save_network
+from hypothesis import HealthCheck, given, settings
+from safetensors.numpy import load, save
+
+from .random_networks import networks
+
+
+@pytest.fixture
+def small():
+    """A network whose file is as short as it gets, with provenance whose JSON has several spellings."""
+    layers = [Layer.from_dense(np.array([[1, -2], [3, 4]]), [5, -6], 7, 4)] * 2
+    return Network(LatencyEncoder([200, 9]), layers, (2,), ("é", "b"), {"seed": 0, "rate": 1e-05})
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "network.safetensors"
+
+
+def assert_same(one, other):
+    assert one.digest == other.digest
+    assert one.input_shape == other.input_shape
+    assert one.class_names == other.class_names
+    assert one.provenance == other.provenance
+    np.testing.assert_array_equal(one.encoder.thresholds, other.encoder.thresholds)
+    for left, right in zip(one.layers, other.layers, strict=True):
+        for name in (*artefact.LAYER_TENSORS, *artefact.LAYER_NUMBERS):
+            np.testing.assert_array_equal(getattr(left, name), getattr(right, name))
+
+
+@given(network=networks())
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_round_trip(network, path):
+    save_network(network, path)
+    assert_same(load_network(path), network)
+
+
+def test_saving_twice_gives_the_same_bytes(small, path, tmp_path):
+    save_network(small, path)
+    save_network(load_network(path), tmp_path / "again.safetensors")
+    assert path.read_bytes() == (tmp_path / "again.safetensors").read_bytes()
+
+
+def refused(path, content):
+    """Return what `load_network` says of a file with this content; ``None`` if it takes it."""
+    path.write_bytes(content)
+    try:
+        load_network(path)
+    except InputError as error:
+        assert str(path) in str(error)
+        return str(error)
+    return None
+
+
+def test_every_bit_flip_is_refused(small, path):
+    save_network(small, path)
+    content = path.read_bytes()
+    accepted = []
+    for place in range(len(content)):
+        for flip in [1 << bit for bit in range(8)] + [0xFF]:
+            damaged = bytearray(content)
+            damaged[place] ^= flip
+            if refused(path, damaged) is None:
+                accepted.append((place, content[max(0, place - 20) : place + 5], chr(damaged[place])))
+    assert not accepted
+
+
+def test_every_other_byte_in_the_header_is_refused(small, path):
+    """Other spellings of the same JSON are refused too: one network has one file."""
+    save_network(small, path)
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    accepted = []
+    for place in range(8, 8 + length):
+        for value in b' \t\r\n-+0123456789.eEaAuUIFBxX"\\/':
+            damaged = bytearray(content)
+            damaged[place] = value
+            if value != content[place] and refused(path, damaged) is None:
+                accepted.append((content[max(0, place - 20) : place + 5], chr(value)))
+    assert not accepted
+
+
+def test_every_truncation_is_refused(small, path):
+    save_network(small, path)
+    content = path.read_bytes()
+    assert all(refused(path, content[:length]) for length in range(len(content)))
+    assert refused(path, content + b"\0")
+
+
+def rebuilt(subject, /, *, tensors=None, drop=(), description=None, **metadata):
+    """Return the bytes of a network's file with some of its parts replaced."""
+    parts = {**artefact._tensors(subject), **(tensors or {})}
+    text = json.dumps({**json.loads(artefact._description(subject)), **(description or {})}, sort_keys=True)
+    header = {"format": "firstspike-network", "format_version": "1", "digest": subject.digest, "network": text, **metadata}
+    return save({name: tensor for name, tensor in parts.items() if name not in drop}, header)
+
+
+def test_the_helper_rebuilds_the_very_file(small, path):
+    save_network(small, path)
+    assert refused(path, rebuilt(small)) is None
+
+
+LAYER_0 = {"threshold": 3, "weight_bits": 4, "potential_bits": 12}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": "other"}, "not a network of firstspike .format 'other', wanted 'firstspike-network'"),
+        ({"format_version": "2"}, "format version '2' is unknown: this program reads version 1; update firstspike"),
+        ({"digest": "0" * 64}, "the content is damaged: its digest is .*, the file says 0000000000000000"),
+        ({"network": "[]"}, "the description is damaged .no JSON object"),
+        ({"network": "{"}, "the description is damaged"),
+        ({"network": "[" * 100_000}, "the description is damaged"),
+        ({"drop": ("layers.1.row_targets",)}, "tensors are missing or unknown: layers.1.row_targets"),
+        ({"tensors": {"extra": np.zeros(1)}}, "tensors are missing or unknown: extra"),
+        ({"drop": ("encoder.thresholds",)}, "tensors are missing or unknown: encoder.thresholds"),
+        (
+            {"tensors": {"layers.0.row_targets": np.array([0, 1, 0, 9], np.int32)}},
+            r"layer 0: row_targets\[3\] must be in 0 .. 1",
+        ),
+        (
+            {"tensors": {"layers.0.row_targets": np.array([1, 0, 0, 1], np.int32)}},
+            "layer 0: the targets of source 0 must strictly",
+        ),
+        ({"tensors": {"layers.0.row_weights": np.array([1, 0, 1, 1], np.int16)}}, r"layer 0: row_weights\[1\] is 0"),
+        (
+            {"tensors": {"layers.0.row_weights": np.full(4, np.nan, np.float32)}},
+            "row_weights must be of type int16, not float32",
+        ),
+        ({"tensors": {"layers.0.row_starts": np.array([0, 2, 5])}}, r"layer 0: row_starts\[2\] must be in 0 .. 4, not 5"),
+        (
+            {"tensors": {"layers.1.start_potentials": np.full(2, np.nan)}},
+            "start_potentials must be of type int32, not float64",
+        ),
+        ({"tensors": {"layers.1.start_potentials": np.zeros((2, 1), np.int32)}}, "start_potentials must have one dimension"),
+        ({"tensors": {"layers.1.start_potentials": np.zeros(0, np.int32)}}, "layer 1: number of neurons must be in 1"),
+        ({"tensors": {"encoder.thresholds": np.array([np.nan, 1, 1])}}, "encoder thresholds must be integers"),
+        ({"tensors": {"encoder.thresholds": np.array([3, 3], np.int16)}}, "encoder thresholds must strictly decrease"),
+        (
+            {"description": {"layers": [{**LAYER_0, "threshold": 0}] * 2}},
+            "layer 0: threshold must be in 1 .. 2147483647, not 0",
+        ),
+        (
+            {"description": {"layers": [{**LAYER_0, "threshold": 3.5}] * 2}},
+            "layer 0: threshold must be a whole number, not 3.5",
+        ),
+        ({"description": {"layers": [{**LAYER_0, "potential_bits": 2}] * 2}}, "layer 0: potential_bits = 2 is too narrow"),
+        ({"description": {"layers": [{**LAYER_0, "potential_bits": None}] * 2}}, "layer 0 must have the numbers threshold"),
+        ({"description": {"layers": [{**LAYER_0, "more": 1}] * 2}}, "layer 0 must have the numbers threshold"),
+        ({"description": {"layers": [1, 2]}}, "layer 0 must have the numbers threshold"),
+        ({"description": {"layers": []}}, "tensors are missing or unknown"),
+        ({"description": {"layers": {}}}, "must be lists, and provenance an object"),
+        ({"description": {"provenance": []}}, "must be lists, and provenance an object"),
+        ({"description": {"more": 1}}, "the description must have the fields"),
+        ({"description": {"input_shape": [3]}}, "layer 0 has 2 sources, but the input has 3 neurons"),
+        ({"description": {"input_shape": [[2]]}}, "each size of input_shape must be a whole number"),
+        ({"description": {"class_names": ["a"]}}, "class_names must name the 2 output neurons, not 1"),
+        ({"description": {"class_names": [1, 2]}}, "class_names must be strings"),
+        ({"description": {"provenance": {"seed": 8}}}, "the content is damaged: its digest"),
+        ({"description": {"provenance": {"rate": float("nan")}}}, "damaged"),
+        ({"description": {"provenance": {"rate": float("inf")}}}, "damaged"),
+    ],
+)
+def test_content_that_breaks_a_rule(changes, message, small, path):
+    path.write_bytes(rebuilt(small, **changes))
+    with pytest.raises(InputError, match=message):
+        load_network(path)
+
+
+@pytest.mark.parametrize("depth", [100, 400, 900, 950, 980, 990])
+def test_deeply_nested_provenance(depth, small, path):
+    nested = "[" * depth + "]" * depth
+    text = artefact._description(small).replace('"seed": 0', f'"seed": {nested}')
+    path.write_bytes(rebuilt(small, network=text))
+    with pytest.raises(InputError, match="damaged"):
+        load_network(path)
+
+
+def test_a_header_of_10_gigabytes_is_refused_without_making_room_for_it(path):
+    path.write_bytes((10 << 30).to_bytes(8, "little") + b"{}")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InputError, match="its header should have 10,737,418,240 bytes, the file has 10"):
+        load_network(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10  # KiB
+
+
+def test_a_file_larger_than_any_network_is_not_read(path):
+    with path.open("wb") as file:
+        file.truncate(artefact.MAX_FILE_BYTES + 1)  # a hole, which takes no space
+    with pytest.raises(InputError, match="the file has 268,435,457 bytes; a network has at most 268,435,456"):
+        load_network(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"1234567", b"12345678", (2).to_bytes(8, "little") + b"\xff\xff", os.urandom(100)])
+def test_files_that_are_no_safetensors(content, path):
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"header|truncated"):
+        load_network(path)
+
+
+@pytest.mark.parametrize("metadata", [None, {}, {"format": "pt"}])
+def test_safetensors_of_somebody_else(metadata, path):
+    path.write_bytes(save({"weight": np.zeros((2, 2))}, metadata))
+    with pytest.raises(InputError, match="not a network of firstspike"):
+        load_network(path)
+
+
+def test_no_file_and_a_folder(tmp_path):
+    with pytest.raises(InputError, match=r"none.safetensors: cannot read the network: No such file.*name a .safetensors file"):
+        load_network(tmp_path / "none.safetensors")
+    with pytest.raises(InputError, match="cannot read the network: Is a directory"):
+        load_network(tmp_path)
+
+
+def test_the_saved_tensors_have_the_documented_types(small, path):
+    save_network(small, path)
+    types = {name: tensor.dtype for name, tensor in load(path.read_bytes()).items()}
+    assert types == {name: tensor.dtype for name, tensor in artefact._tensors(small).items()}
+    assert types["layers.0.row_weights"] == np.int16
+
+
+# Saving: whole, or not at all.
+
+
+def test_a_failure_leaves_the_file_that_was_there(small, path, monkeypatch):
+    path.write_bytes(b"before")
+
+    def fail(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.Path, "write_bytes", fail)
+    with pytest.raises(OSError, match="No space left"):
+        save_network(small, path)
+    monkeypatch.undo()
+    assert path.read_bytes() == b"before"
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_an_interruption_leaves_no_temporary(small, path, monkeypatch):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files.Path, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        save_network(small, path)
+    assert os.listdir(path.parent) == []
+
+
+def test_a_full_disk_is_the_users_error(small, path, monkeypatch):
+    def fail(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.Path, "write_bytes", fail)
+    with pytest.raises(InputError, match="No space left"):
+        save_network(small, path)
+
+
+def test_saving_replaces_makes_folders_and_keeps_the_umask(small, tmp_path):
+    path = tmp_path / "a" / "b" / "network.safetensors"
+    save_network(small, path)
+    path.write_bytes(b"old")
+    save_network(small, path)
+    assert_same(load_network(path), small)
+    mask = files._umask()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~mask
+
+
+def test_a_folder_that_cannot_be_written_to(small, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(InputError, match=r"cannot write .*file/network.safetensors: .*choose a folder that you can write to"):
+        save_network(small, tmp_path / "file" / "network.safetensors")
+    with pytest.raises(InputError, match=r"cannot write /proc/firstspike/network.safetensors: .*choose a folder"):
+        save_network(small, "/proc/firstspike/network.safetensors")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match=r"cannot write .*folder: Is a directory; choose another name"):
+        save_network(small, tmp_path / "folder")
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission(small, tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(InputError, match=r"cannot write .*: Permission denied; choose a folder that you can write to"):
+        save_network(small, tmp_path / "network.safetensors")
+
+
+def test_checks_before_long_work(tmp_path):
+    files.check_writable(tmp_path / "new" / "network.safetensors")
+    files.check_writable_folder(tmp_path / "new" / "folder")
+    assert os.listdir(tmp_path / "new") == ["folder"]
+    with pytest.raises(InputError, match="it is a folder; name a file in it"):
+        files.check_writable(tmp_path / "new")
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(InputError, match=r"cannot write .*; choose a folder that you can write to"):
+        files.check_writable(tmp_path / "file" / "network.safetensors")
+    with pytest.raises(InputError, match=r"cannot write into .*; choose a folder that you can write to"):
+        files.check_writable_folder(tmp_path / "file")
+
+
+def test_encoders_of_another_integer_type_are_refused(small, path):
+    """One network has one file: the encoder's type counts like every other."""
+    content = rebuilt(small, tensors={"encoder.thresholds": small.encoder.thresholds.astype(np.uint16)})
+    assert refused(path, content)
+    assert LatencyEncoder(small.encoder.thresholds.astype(np.uint16)).time_steps == small.time_steps

@@ -1,0 +1,65 @@
+"""Removing dead neurons changes nothing that anybody can see."""
+
+import numpy as np
+from firstspike_spec import LatencyEncoder, Layer, Network, infer_spikes, remove_dead_neurons
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from .random_networks import networks, random_times
+
+
+@given(networks(), st.integers(0, 2**32 - 1), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_results_stay_and_a_second_run_removes_nothing(network, seed, early_exit):
+    compact = remove_dead_neurons(network)
+    times = random_times(seed, network, 6)
+    expected = infer_spikes(network, times, early_exit=early_exit)
+    got = infer_spikes(compact, times, early_exit=early_exit)
+    np.testing.assert_array_equal(got.classes, expected.classes)
+    np.testing.assert_array_equal(got.decision_steps, expected.decision_steps)
+    np.testing.assert_array_equal(got.latencies, expected.latencies)
+    np.testing.assert_array_equal(got.potentials[-1], expected.potentials[-1])
+    assert remove_dead_neurons(compact).digest == compact.digest
+    assert compact.outputs == network.outputs
+    assert compact.inputs == network.inputs
+    for before, after in zip(network.layers, compact.layers, strict=True):
+        assert 1 <= after.targets <= before.targets
+        assert after.synapses <= before.synapses
+
+
+def layer(weights, threshold=10):
+    return Layer.from_dense(np.array(weights), np.zeros(len(weights), np.int64), threshold, 8)
+
+
+def compacted_sizes(*layers):
+    network = Network(LatencyEncoder.linear(2), layers, (layers[0].sources,))
+    return [layer.targets for layer in remove_dead_neurons(network).layers]
+
+
+def test_a_neuron_that_cannot_fire_is_removed():
+    # 9 of 10, exactly 10 of 10, and 20 - 20, which fires when only the first source spikes.
+    assert compacted_sizes(layer([[4, 5], [4, 6], [20, -20]]), layer([[1, 1, 1]], 1)) == [2, 1]
+
+
+def test_a_neuron_that_nobody_reads_is_removed():
+    assert compacted_sizes(layer([[10], [10], [10]]), layer([[1, 0, 1]], 1)) == [2, 1]
+
+
+def test_a_removal_that_makes_others_dead_goes_on():
+    # Layer 1's second neuron cannot fire; then nobody reads layer 0's second one.
+    assert compacted_sizes(layer([[10], [10]]), layer([[10, 0], [0, 9]]), layer([[1, 1]], 1)) == [1, 1, 1]
+
+
+def test_a_layer_keeps_at_least_one_neuron():
+    assert compacted_sizes(layer([[1], [1]]), layer([[1, 1], [1, 1]])) == [1, 2]
+
+
+def test_output_neurons_stay_even_if_they_cannot_fire():
+    assert compacted_sizes(layer([[1], [10], [0]])) == [3]
+
+
+def test_potentials_get_the_width_that_they_need():
+    wide = Layer.from_dense(np.array([[100, 100], [10, 10]]), [-500, 0], 10, 8, 20)
+    network = Network(LatencyEncoder.linear(2), (wide, layer([[1, 1]], 1)), (2,))
+    compact = remove_dead_neurons(network).layers[0]
+    assert (compact.targets, compact.potential_bits) == (1, 5)
