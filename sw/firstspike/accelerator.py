@@ -25,7 +25,12 @@ class Accelerator:
 
     @classmethod
     def open(
-        cls, device: str = "golden", *, network: Network | str | os.PathLike, lanes: int = DEFAULT_LANES
+        cls,
+        device: str = "golden",
+        *,
+        network: Network | str | os.PathLike,
+        lanes: int = DEFAULT_LANES,
+        note: Callable[[str], None] = lambda text: None,
     ) -> "Accelerator":
         """Open a device and load a network into it.
 
@@ -36,6 +41,8 @@ class Accelerator:
         network : Network or path of an artefact
         lanes : int
             Lanes of each layer of a simulated engine, 1 .. 256.
+        note : callable
+            Told when opening takes a while.
 
         Raises
         ------
@@ -43,7 +50,7 @@ class Accelerator:
             If the device is unknown or cannot be opened, or the artefact cannot be used.
         """
         loaded = _network(network)
-        return cls(open_device(device, loaded, lanes=lanes), loaded)
+        return cls(open_device(device, loaded, lanes=lanes, note=note), loaded)
 
     def __enter__(self) -> "Accelerator":
         return self

@@ -32,18 +32,6 @@ def progress_of(what: str, total: int) -> Iterator[Callable[[int], None]]:
         yield _plain_lines(what, total)
 
 
-@contextmanager
-def working_on(what: str) -> Iterator[None]:
-    """Say that work of unknown length is under way."""
-    console = Console(stderr=True)
-    if console.is_terminal:
-        with console.status(what):
-            yield
-    else:
-        print(what, file=sys.stderr, flush=True)
-        yield
-
-
 def _plain_lines(what: str, total: int) -> Callable[[int], None]:
     start = told = time.monotonic()
 

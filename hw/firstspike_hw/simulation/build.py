@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from importlib.metadata import version
 from importlib.resources import as_file, files
 from importlib.util import find_spec
@@ -23,11 +24,11 @@ _FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC", "-fvisibility=default", "-DND
 _SOURCES = files("firstspike_hw")
 
 
-def build_library(shape: EngineShape, *, cache: Path | None = None) -> Path:
+def build_library(shape: EngineShape, *, cache: Path | None = None, note: Callable[[str], None] = lambda text: None) -> Path:
     """Return the shared library of an engine's RTL, compiling it if it is not in the cache.
 
     The cache's key is everything that the library is made from: the gateware's source, the shape, the translator, the
-    compiler and its flags.
+    compiler and its flags. ``note`` is told when something has to be compiled.
 
     Raises
     ------
@@ -40,6 +41,7 @@ def build_library(shape: EngineShape, *, cache: Path | None = None) -> Path:
     key = _key(shape, compiler)
     library = (cache or cache_folder() / "engines") / f"engine-{key[:32]}.so"
     if not library.is_file():
+        note("compiling the engine's RTL, about a minute (kept for the next time)")
         with whole_file(library) as temporary:
             _compile(shape, compiler, temporary)
     return library

@@ -1,6 +1,7 @@
 """An engine that runs as native code in this process."""
 
 import ctypes
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,8 @@ class NativeEngine:
     shape : EngineShape
     cache : path, optional
         Where compiled engines are kept; by default the user's cache folder.
+    note : callable
+        Told when the engine has to be compiled, which takes a while.
 
     Raises
     ------
@@ -31,9 +34,9 @@ class NativeEngine:
         If there is no C++ compiler.
     """
 
-    def __init__(self, shape: EngineShape, *, cache: Path | None = None):
+    def __init__(self, shape: EngineShape, *, cache: Path | None = None, note: Callable[[str], None] = lambda text: None):
         self.shape = shape
-        self._library = _declare(ctypes.CDLL(str(build_library(shape, cache=cache))))
+        self._library = _declare(ctypes.CDLL(str(build_library(shape, cache=cache, note=note))))
         self._simulator = ctypes.c_void_p(self._library.engine_new())
         self._image: EngineImage | None = None
 

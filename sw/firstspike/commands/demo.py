@@ -15,11 +15,12 @@ from firstspike_spec.files import check_writable_folder
 from firstspike_spec.results import Results
 from rich.console import Console
 
+from ..accelerator import Accelerator
 from ..command_line import WRONG_RESULTS
 from ..pictures import draw_inferences
 from ..progress import progress_of
 from ..tables import results_table
-from .options import DeviceOption, JsonOption, LanesOption, opened
+from .options import DeviceOption, JsonOption, LanesOption, tell
 from .run import write_csv
 
 PICTURE, TABLE = "digits.png", "results.csv"
@@ -42,7 +43,7 @@ def demo(
     digits = load_digits()
     loaded.spike_times(digits.images[:0])
 
-    with opened(device, loaded, lanes) as accelerator:
+    with Accelerator.open(device, network=loaded, lanes=lanes, note=tell) as accelerator:
         with progress_of(f"running on {device}", len(digits.images)) as progress:
             validation = accelerator.validate(digits.images, digits.labels, progress=progress)
         results = accelerator.run(digits.images)

@@ -1,15 +1,10 @@
 """Options that several sub-commands share."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from firstspike_spec.network import Network
-
-from ..accelerator import Accelerator
-from ..progress import working_on
 
 NetworkArgument = Annotated[Path, typer.Argument(help="The network's file (.safetensors).", show_default=False)]
 DeviceOption = Annotated[str, typer.Option(help="golden: the golden model in software; sim: the engine's own RTL, compiled.")]
@@ -20,10 +15,6 @@ EarlyExitOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
 
 
-@contextmanager
-def opened(device: str, network: Network, lanes: int) -> Iterator[Accelerator]:
-    """Open an accelerator, saying so: the first time, a simulated engine is compiled."""
-    with working_on(f"opening {device} (a simulated engine is compiled when it is new, about a minute)"):
-        accelerator = Accelerator.open(device, network=network, lanes=lanes)
-    with accelerator:
-        yield accelerator
+def tell(text: str) -> None:
+    """Tell of something that takes a while, on standard error."""
+    print(text, file=sys.stderr, flush=True)

@@ -16,8 +16,9 @@ from firstspike_spec.network import Network
 from firstspike_spec.results import Results
 from rich.console import Console
 
+from ..accelerator import Accelerator
 from ..tables import results_table
-from .options import DeviceOption, EarlyExitOption, JsonOption, LanesOption, NetworkArgument, opened
+from .options import DeviceOption, EarlyExitOption, JsonOption, LanesOption, NetworkArgument, tell
 
 #: Without an output file, so many images are shown.
 SHOWN = 20
@@ -42,7 +43,7 @@ def run(
         check_writable(output)
     images = load_images(input)
     loaded.spike_times(images[:0])  # a wrong type or shape should not wait for the engine
-    with opened(device, loaded, lanes) as accelerator:
+    with Accelerator.open(device, network=loaded, lanes=lanes, note=tell) as accelerator:
         results = accelerator.run(images, early_exit=early_exit)
     if output is not None:
         _WRITERS[output.suffix](loaded, results, output)

@@ -1,7 +1,6 @@
 """The sub-command ``firstspike validate``."""
 
 import json as json_format
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -13,9 +12,10 @@ from firstspike_spec.datasets import load_dataset
 from rich.console import Console
 from rich.table import Table
 
+from ..accelerator import Accelerator
 from ..command_line import WRONG_RESULTS
 from ..progress import progress_of
-from .options import DeviceOption, EarlyExitOption, JsonOption, LanesOption, opened
+from .options import DeviceOption, EarlyExitOption, JsonOption, LanesOption, tell
 
 
 def validate(
@@ -42,9 +42,9 @@ def validate(
     if limit is not None:
         limit = whole_number(limit, "limit", 1, 1 << 31)
     name = dataset or loaded.provenance.get("dataset", "mnist")
-    test = load_dataset(name, "test", data, note=lambda text: print(text, file=sys.stderr)).first(limit)
+    test = load_dataset(name, "test", data, note=tell).first(limit)
 
-    with opened(device, loaded, lanes) as accelerator:
+    with Accelerator.open(device, network=loaded, lanes=lanes, note=tell) as accelerator:
         with progress_of(f"validating on {device}", len(test.images)) as progress:
             validation = accelerator.validate(test.images, test.labels, early_exit=early_exit, progress=progress)
         report = {

@@ -13,7 +13,7 @@ from .simulated import SimulatedDevice
 DEVICES: dict[str, Callable[..., Device]] = {"golden": GoldenDevice, "sim": SimulatedDevice}
 
 
-def open_device(name: str, network: Network, *, lanes: int) -> Device:
+def open_device(name: str, network: Network, *, lanes: int, note: Callable[[str], None]) -> Device:
     """Return a device that holds a network.
 
     Raises
@@ -25,7 +25,7 @@ def open_device(name: str, network: Network, *, lanes: int) -> Device:
         raise InputTypeError(f"a device is named by a string, not {name!r}")
     if name not in DEVICES:
         raise InputError(f"unknown device {name!r}: name one of {', '.join(DEVICES)}")
-    return DEVICES[name](network, lanes=lanes)
+    return DEVICES[name](network, lanes=lanes, note=note)
 
 
 __all__ = ["DEVICES", "Device", "open_device"]

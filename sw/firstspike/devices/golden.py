@@ -14,12 +14,12 @@ class GoldenDevice:
     Parameters
     ----------
     network : Network
-    lanes : int
-        Of no meaning here: the golden model has no lanes.
+    **options
+        What other devices need; of no meaning here.
     """
 
-    def __init__(self, network: Network, *, lanes: int):
-        del lanes
+    def __init__(self, network: Network, **options):
+        del options
         self._network = network
 
     def load(self, network: Network) -> None:

@@ -1,5 +1,6 @@
 """The engine's own RTL, compiled to native code, as a device."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ class SimulatedDevice:
     network : Network
     lanes : int
         Lanes of each layer, 1 .. 256.
+    note : callable
+        Told when the engine has to be compiled.
 
     Raises
     ------
@@ -27,7 +30,7 @@ class SimulatedDevice:
         If the hardware part of firstspike or a C++ compiler is not installed.
     """
 
-    def __init__(self, network: Network, *, lanes: int):
+    def __init__(self, network: Network, *, lanes: int, note: Callable[[str], None]):
         shape = plan(network, lanes)
         image = compile_network(network, shape)
         try:
@@ -39,7 +42,7 @@ class SimulatedDevice:
                 "the simulated device needs Amaranth, which is not installed: pip install 'firstspike[hw]'"
             ) from error
         self._shape = shape
-        self._engine = NativeEngine(shape)
+        self._engine = NativeEngine(shape, note=note)
         self._engine.load(image)
 
     def load(self, network: Network) -> None:

@@ -1,0 +1,79 @@
+"""The demo as a newcomer runs it: real digits on the compiled RTL."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from firstspike.commands.demo import load_digits
+from firstspike_spec import InputError, datasets, load_dataset
+
+ROOT = Path(__file__).parents[2]
+NETWORK = ROOT / "networks" / "mnist-mlp.safetensors"
+
+
+def firstspike(*arguments) -> subprocess.CompletedProcess:
+    program = "from firstspike.command_line import main; main()"
+    return subprocess.run([sys.executable, "-c", program, *map(str, arguments)], capture_output=True, text=True, check=False)
+
+
+def mnist_test():
+    """The MNIST test set, or a skip where it is not at hand: tests download nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+
+        def offline(*arguments):
+            raise InputError("tests do not download")
+
+        patch.setattr(datasets, "_download", offline)
+        try:
+            return load_dataset("mnist", "test")
+        except InputError:
+            pytest.skip("MNIST is not on this machine: set FIRSTSPIKE_DATA")
+
+
+def test_the_digits_that_ship_are_the_first_of_the_test_set():
+    digits, test = load_digits(), mnist_test()
+    assert len(digits.images) >= 200
+    np.testing.assert_array_equal(digits.images, test.images[: len(digits.images)])
+    np.testing.assert_array_equal(digits.labels, test.labels[: len(digits.labels)])
+
+
+def test_demo_shows_real_digits_on_the_rtl(tmp_path):
+    finished = firstspike("demo", NETWORK, "--out", tmp_path, "--json")
+    assert finished.returncode == 0, finished.stderr
+    shown = json.loads(finished.stdout)
+    assert shown["device"] == "sim"
+    assert shown["images"] >= 200
+    assert shown["mismatches"] == 0
+    assert shown["compared_values"] > 200 * (784 + 300)
+    assert shown["accuracy"] > 0.95
+    assert shown["cycles_mean"] > 0
+    assert (tmp_path / "digits.png").read_bytes().startswith(b"\x89PNG")
+    with (tmp_path / "results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == shown["images"]
+    assert sum(row["class"] == row["true"] for row in rows) / len(rows) == pytest.approx(shown["accuracy"])
+
+    table = firstspike("demo", NETWORK, "--out", tmp_path)
+    assert "0 mismatches" in table.stdout.replace("\n", " ")
+    assert "first-spike latencies" in table.stdout
+
+
+def test_the_whole_mnist_test_set_on_the_rtl():
+    mnist_test()
+    finished = firstspike("validate", "--network", NETWORK, "--device", "sim", "--json")
+    assert finished.returncode == 0, finished.stderr
+    shown = json.loads(finished.stdout)
+    print(f"compared {shown['compared_values']:,} values")
+    assert shown["images"] == 10_000
+    assert shown["mismatches"] == 0
+    assert shown["compared_values"] > 10_000 * (784 + 300)
+    assert shown["accuracy"] >= 0.97
+    assert shown["connectivity"] <= 0.10
+
+
+def test_the_shipped_network_is_small():
+    assert NETWORK.stat().st_size < 200_000
