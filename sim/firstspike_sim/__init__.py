@@ -1,1 +1,1 @@
-"""benches"""
+"""Benches that hold the generated Verilog against the PyTorch golden model."""

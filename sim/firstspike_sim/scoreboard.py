@@ -1,0 +1,48 @@
+"""The comparison of what a design does with the golden model."""
+
+import os
+from pathlib import Path
+
+from .handover import COMPARED_FILE
+
+_MAX_NAMED = 20
+
+
+class Scoreboard:
+    """Counts what was compared and names what differs. A test makes one, and calls `finish` last.
+
+    The runner fails a test that has no finished scoreboard.
+    """
+
+    def __init__(self):
+        self.compared_values = 0
+        self._mismatches = 0
+        self._named: list[str] = []
+
+    def compare(self, what: str, expected: int, got: int, **where: int | None) -> None:
+        """Compare two numbers.
+
+        Parameters
+        ----------
+        what : str
+        expected, got : int
+        **where : int or None
+            Image, layer, neuron, step, cycle, as far as they apply.
+        """
+        self.compared_values += 1
+        if expected == got:
+            return
+        self._mismatches += 1
+        if len(self._named) < _MAX_NAMED:
+            place = ", ".join(f"{name} {value}" for name, value in where.items() if value is not None)
+            self._named.append(f"{what}: {place or 'whole run'}: expected {expected}, got {got}")
+
+    def finish(self) -> None:
+        """Report; raise `AssertionError` if anything differed or nothing was compared."""
+        print(f"compared {self.compared_values} values")
+        with Path(os.environ[COMPARED_FILE]).open("a") as file:
+            file.write(f"{self.compared_values}\n")
+        assert self.compared_values, "nothing was compared"
+        assert not self._mismatches, f"{self._mismatches} of {self.compared_values} values differ:\n  " + "\n  ".join(
+            self._named
+        )
