@@ -56,7 +56,6 @@ def refused(path, content):
     try:
         load_network(path)
     except InputError as error:
-        assert str(path) in str(error)
         return str(error)
     return None
 
@@ -232,6 +231,10 @@ def test_the_saved_tensors_have_the_documented_types(small, path):
 # Saving: whole, or not at all.
 
 
+def names_in(folder):
+    return sorted(entry.name for entry in folder.iterdir())
+
+
 def test_a_failure_leaves_the_file_that_was_there(small, path, monkeypatch):
     path.write_bytes(b"before")
 
@@ -243,7 +246,7 @@ def test_a_failure_leaves_the_file_that_was_there(small, path, monkeypatch):
         save_network(small, path)
     monkeypatch.undo()
     assert path.read_bytes() == b"before"
-    assert os.listdir(path.parent) == [path.name]
+    assert names_in(path.parent) == [path.name]
 
 
 def test_an_interruption_leaves_no_temporary(small, path, monkeypatch):
@@ -253,7 +256,7 @@ def test_an_interruption_leaves_no_temporary(small, path, monkeypatch):
     monkeypatch.setattr(files.Path, "replace", interrupt)
     with pytest.raises(KeyboardInterrupt):
         save_network(small, path)
-    assert os.listdir(path.parent) == []
+    assert names_in(path.parent) == []
 
 
 def test_a_full_disk_is_the_users_error(small, path, monkeypatch):
@@ -284,7 +287,7 @@ def test_a_folder_that_cannot_be_written_to(small, tmp_path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError, match=r"cannot write .*folder: Is a directory; choose another name"):
         save_network(small, tmp_path / "folder")
-    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+    assert names_in(tmp_path) == ["file", "folder"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -297,7 +300,7 @@ def test_a_folder_without_permission(small, tmp_path):
 def test_checks_before_long_work(tmp_path):
     files.check_writable(tmp_path / "new" / "network.safetensors")
     files.check_writable_folder(tmp_path / "new" / "folder")
-    assert os.listdir(tmp_path / "new") == ["folder"]
+    assert names_in(tmp_path / "new") == ["folder"]
     with pytest.raises(InputError, match="it is a folder; name a file in it"):
         files.check_writable(tmp_path / "new")
     (tmp_path / "file").write_bytes(b"")

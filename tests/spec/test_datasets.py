@@ -4,7 +4,6 @@ import gzip
 import hashlib
 import http.client
 import io
-import os
 import urllib.error
 
 import numpy as np
@@ -143,12 +142,12 @@ def test_the_order_of_the_places(tmp_path, monkeypatch, small_mnist):
         return int(load_dataset("mnist", "test", folder).labels[0] - LABELS[0])
 
     assert found(tmp_path / "named") == 0
-    for name in os.listdir(places[0]):
-        (places[0] / name).unlink()
+    for file in places[0].iterdir():
+        file.unlink()
     assert found(tmp_path / "named") == 1
     assert found() == 2
-    for name in os.listdir(places[2]):
-        (places[2] / name).unlink()
+    for file in places[2].iterdir():
+        file.unlink()
     assert found() == 3
 
 
