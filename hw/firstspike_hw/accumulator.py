@@ -37,8 +37,8 @@ class Accumulator(wiring.Component):
         Begin a new inference: every neuron has its start potential again. Not while ``busy``.
     query : ``In(stream.Signature(range(shape.lane_neurons), always_ready=True))``
         A neuron whose potential is wanted; only while neither ``i`` is valid nor ``busy``.
-    potential : ``Out(signed(shape.potential_bits))``
-        The potential of the neuron asked for, from the next cycle on, until the next query or entry.
+    potential : ``Out(shape.potential_bits)``
+        The potential (two's complement) of the neuron asked for, from the next cycle on, until the next query or entry.
     load : ``In(stream.Signature(word_layout(LOAD_WORD), always_ready=True))``
 
     Notes

@@ -60,9 +60,14 @@ def save_network(network: Network, path: str | os.PathLike) -> None:
 def _in_order(content: bytes) -> bytes:
     """Return a safetensors file with a sorted header, so that the same network is the same bytes."""
     end = 8 + int.from_bytes(content[:8], "little")
-    header = json.dumps(json.loads(content[8:end]), sort_keys=True).encode()
-    header += b" " * (-len(header) % 8)  # the tensors stay aligned
+    header = _header(json.loads(content[8:end]))
     return len(header).to_bytes(8, "little") + header + content[end:]
+
+
+def _header(fields: dict[str, Any]) -> bytes:
+    """Return the one header that a file with these fields has."""
+    header = json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
+    return header + b" " * (-len(header) % 8)  # the tensors stay aligned
 
 
 def load_network(path: str | os.PathLike) -> Network:
@@ -89,7 +94,7 @@ def _load(path: Path) -> Network:
     except OSError as error:
         raise InputError(f"cannot read the network: {error.strerror}; name a .safetensors file") from error
 
-    metadata = _metadata(content)
+    header, metadata = _metadata(content)
     if metadata.get("format") != FORMAT:
         raise InputError(f"not a network of firstspike (format {metadata.get('format')!r}, wanted {FORMAT!r})")
     if metadata.get("format_version") != str(FORMAT_VERSION):
@@ -108,11 +113,14 @@ def _load(path: Path) -> Network:
             f"the content is damaged: its digest is {network.digest[:16]}..., the file says "
             f"{str(metadata.get('digest'))[:16]}...; export or download the network again"
         )
+    # JSON can say the same thing in several ways; only one of them was written.
+    if metadata["network"] != _description(network) or not content.startswith(_header(header), 8):
+        raise InputError("the header is damaged (not as it was written); export or download the network again")
     return network
 
 
-def _metadata(content: bytes) -> dict[str, str]:
-    """Return the metadata of a safetensors file, before its tensors are looked at."""
+def _metadata(content: bytes) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return a safetensors file's header, and the metadata in it, before its tensors are looked at."""
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 or length > len(content) - 8:
         raise InputError(
@@ -123,20 +131,25 @@ def _metadata(content: bytes) -> dict[str, str]:
         text = content[8 : 8 + length].decode()
     except UnicodeDecodeError as error:
         raise InputError("the header is damaged (not UTF-8); export or download the network again") from error
-    metadata = _json_object(text, "the header").get("__metadata__", {})
+    fields = _json_object(text, "the header")
+    metadata = fields.get("__metadata__", {})
     if not isinstance(metadata, dict):
         raise InputError("the header is damaged (its metadata are no object); export or download the network again")
-    return metadata
+    return fields, metadata
 
 
 def _json_object(text: Any, what: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=_no_constant)
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"{what} is damaged ({error}); export or download the network again") from error
     if not isinstance(value, dict):
         raise InputError(f"{what} is damaged (no JSON object); export or download the network again")
     return value
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
 
 
 def _description(network: Network) -> str:
@@ -175,6 +188,7 @@ def _network(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> Net
         different = sorted(set(tensors) ^ wanted)
         raise InputError(f"tensors are missing or unknown: {', '.join(different)}")
 
+    _check_type(ENCODER_TENSOR, tensors[ENCODER_TENSOR], np.int16)
     layers = []
     for index, layer in enumerate(numbers):
         if not isinstance(layer, dict) or set(layer) != set(LAYER_NUMBERS) or None in layer.values():
@@ -182,8 +196,7 @@ def _network(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> Net
         arrays = {}
         for name, dtype in LAYER_TENSORS.items():
             arrays[name] = tensor = tensors[f"layers.{index}.{name}"]
-            if tensor.dtype != dtype:
-                raise InputError(f"layers.{index}.{name} must be of type {np.dtype(dtype)}, not {tensor.dtype}")
+            _check_type(f"layers.{index}.{name}", tensor, dtype)
         try:
             layers.append(Layer(**arrays, **layer))
         except UserError as error:
@@ -195,3 +208,8 @@ def _network(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> Net
         tuple(description["class_names"]),
         description["provenance"],
     )
+
+
+def _check_type(name: str, tensor: np.ndarray, dtype: type[np.signedinteger]) -> None:
+    if tensor.dtype != dtype:
+        raise InputError(f"{name} must be of type {np.dtype(dtype)}, not {tensor.dtype}")

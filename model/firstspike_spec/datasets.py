@@ -6,8 +6,8 @@ and only then downloaded into that cache. A folder may hold the files themselves
 
 import gzip
 import hashlib
+import http.client
 import os
-import urllib.error
 import urllib.request
 import zlib
 from collections.abc import Callable
@@ -119,6 +119,8 @@ def load_dataset(
     InputError
         If the files are not found, damaged, or not the published ones.
     """
+    if not isinstance(name, str):
+        raise InputError(f"a data set is named by a string, not {name!r}")
     if folder is None and name not in SOURCES:
         raise InputError(f"unknown data set {name!r}: name one of {', '.join(SOURCES)}, or a folder with IDX files")
     image_name, label_name = _FILES[split]
@@ -198,6 +200,8 @@ def read_idx(content: bytes, name: str, digests: set[str] | None = None) -> np.n
         raise InputError(f"{name} is damaged: it holds {len(raw) - start:,} of {size:,} values; get the data set again")
     if digests is not None and not digests & {_md5(content), _md5(raw)}:
         raise InputError(f"{name} is damaged or not the published file: its digest is not known; get the data set again")
+    if size == 0 or dimensions > 3:
+        raise InputError(f"{name} is no IDX file of images or labels: its sizes are {shape}; get the data set again")
     return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
 
 
@@ -215,7 +219,7 @@ def _download(name: str, file: str, place: Path, note: Callable[[str], None]) ->
             with urllib.request.urlopen(address, timeout=30) as reply:
                 content = reply.read()
             read_idx(content, address, SOURCES[name].digests[file])
-        except (OSError, urllib.error.URLError, InputError) as error:
+        except (OSError, http.client.HTTPException, InputError) as error:
             failures.append(f"{address}: {error}")
             continue
         write_file(place / f"{file}.gz", content)

@@ -29,10 +29,9 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
-        try:
-            temporary.replace(path)
-        except OSError as error:
-            raise InputError(f"cannot write {path}: {error.strerror}; choose another name") from error
+        temporary.replace(path)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}; choose another name, or make room") from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -1,5 +1,6 @@
 """What a network is: the encoder, and layers of sparse integer weights."""
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,10 +15,35 @@ MAX_NEURONS = 1 << 16
 MAX_WEIGHT_BITS = 16
 MAX_POTENTIAL_BITS = 32
 
+#: Possible connections of a layer, kept or not; the golden model holds them as a matrix.
+MAX_CONNECTIONS = 1 << 28
+
 
 def signed_bits(low: int, high: int) -> int:
     """Return the width of the narrowest two's-complement number that holds ``low .. high``."""
     return 1 + max((-1 - low if low < 0 else low).bit_length(), (-1 - high if high < 0 else high).bit_length())
+
+
+#: Lists and dictionaries within each other that the provenance may have.
+MAX_JSON_DEPTH = 32
+
+
+def _check_json(value: object, name: str, depth: int = 0) -> None:
+    """Raise an error unless JSON can hold ``value`` and give it back."""
+    if depth > MAX_JSON_DEPTH:
+        raise InputError(f"{name.partition('[')[0]} is nested too deeply; at most {MAX_JSON_DEPTH} levels are kept")
+    if isinstance(value, dict):
+        for key, part in value.items():
+            if not isinstance(key, str):
+                raise InputTypeError(f"{name} has the key {key!r}; JSON only has strings as keys")
+            _check_json(part, f"{name}[{key!r}]", depth + 1)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            _check_json(part, f"{name}[...]", depth + 1)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"{name} is {value}; only finite numbers are kept")
+    elif not isinstance(value, str | int | float | None):
+        raise InputTypeError(f"{name} is {value!r}, which JSON cannot hold")
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +100,7 @@ class Layer:
         put("row_weights", whole_array(self.row_weights, "row_weights", -half, half - 1, np.int16, self.synapses))
         put("row_starts", whole_array(self.row_starts, "row_starts", 0, self.synapses, np.int64))
         whole_number(self.sources, "number of sources", 1, MAX_NEURONS)
+        whole_number(self.sources * self.targets, "number of possible connections", 1, MAX_CONNECTIONS)
         self._check_rows()
 
         low, high = (int(end) + self.threshold for end in (self.potential_range[0].min(), self.potential_range[1].max()))
@@ -215,7 +242,8 @@ class Network:
     class_names : sequence of str, optional
         One a neuron of the last layer; by default ``"0"``, ``"1"``, ...
     provenance : dict, optional
-        Where the network comes from: recipe, seed, data set, accuracy, versions. Anything that JSON can hold.
+        Where the network comes from: recipe, seed, data set, accuracy, versions. Anything that JSON can hold, at most 32
+        levels deep.
 
     Raises
     ------
@@ -245,6 +273,7 @@ class Network:
             raise InputTypeError(f"class_names must be strings, not {names!r}")
         if len(names) != sources:
             raise InputError(f"class_names must name the {sources} output neurons, not {len(names)}")
+        _check_json(self.provenance, "provenance")
         object.__setattr__(self, "layers", layers)
         object.__setattr__(self, "input_shape", shape)
         object.__setattr__(self, "class_names", names)
