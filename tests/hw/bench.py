@@ -1,0 +1,116 @@
+"""What the benches of the gateware share: a simulator that cannot hang, and ends of streams that stall at random."""
+
+import random
+
+from amaranth.hdl import ValueCastable
+from amaranth.lib import data
+from amaranth.sim import Simulator
+
+#: Stalls before each transfer, of the sender and of the receiver.
+STALLS = [(0, 0), (0.5, 0), (0, 0.5), (0.5, 0.5)]
+
+
+def simulate(component, *testbenches, background=(), limit=20_000):
+    """Run testbenches until all of them end; fail if that takes more than ``limit`` cycles."""
+
+    async def watchdog(ctx):
+        for _ in range(limit):
+            await ctx.tick()
+        raise AssertionError(f"the bench still runs after {limit} cycles")
+
+    simulator = Simulator(component)
+    simulator.add_clock(1e-6)
+    for testbench in testbenches:
+        simulator.add_testbench(testbench)
+    for testbench in (*background, watchdog):
+        simulator.add_testbench(testbench, background=True)
+    simulator.run()
+
+
+def plain(value):
+    """Return a sampled payload as a number, or as a tuple of its fields."""
+    if isinstance(value, data.Const):
+        return tuple(int(getattr(value, name)) for name in value.shape().members)
+    return int(value)
+
+
+async def put(ctx, stream, payload):
+    """Transfer one item."""
+    ctx.set(stream.payload, payload)
+    ctx.set(stream.valid, 1)
+    await ctx.tick().until(stream.ready)
+    ctx.set(stream.valid, 0)
+
+
+async def get(ctx, stream):
+    """Take one item."""
+    ctx.set(stream.ready, 1)
+    *_, payload = await ctx.tick().sample(stream.payload).until(stream.valid)
+    ctx.set(stream.ready, 0)
+    return plain(payload)
+
+
+async def stall(ctx, rng, probability):
+    while rng.random() < probability:
+        await ctx.tick()
+
+
+def sender(stream, items, *, stalls=0, seed=0):
+    """Return a testbench that sends items; a tuple stands for the fields of the payload."""
+
+    async def testbench(ctx):
+        rng = random.Random(f"send {seed}")
+        names = stream.payload.shape().members if isinstance(stream.payload, ValueCastable) else None
+        for item in items:
+            await stall(ctx, rng, stalls)
+            await put(ctx, stream, dict(zip(names, item, strict=True)) if names else item)
+
+    return testbench
+
+
+def receiver(stream, count, into, *, stalls=0, seed=0):
+    """Return a testbench that takes ``count`` items and appends them to the list ``into``."""
+
+    async def testbench(ctx):
+        rng = random.Random(f"receive {seed}")
+        for _ in range(count):
+            await stall(ctx, rng, stalls)
+            into.append(await get(ctx, stream))
+
+    return testbench
+
+
+def watch(stream, into):
+    """Return a background testbench that notes each transfer as (cycle, item).
+
+    It also holds the stream to its rule: what is offered stays the same until it is taken.
+    """
+
+    async def testbench(ctx):
+        cycle, waiting = 0, None
+        while True:
+            *_, valid, ready, payload = await ctx.tick().sample(stream.valid, stream.ready, stream.payload)
+            item = plain(payload) if valid else None
+            assert waiting is None or item == waiting, f"cycle {cycle}: {waiting} was offered, then {item}"
+            waiting = item if valid and not ready else None
+            if valid and ready:
+                into.append((cycle, item))
+            cycle += 1
+
+    return testbench
+
+
+def note(signal, into):
+    """Return a background testbench that notes a signal's value in each cycle."""
+
+    async def testbench(ctx):
+        while True:
+            *_, value = await ctx.tick().sample(signal)
+            into.append(plain(value))
+
+    return testbench
+
+
+def load_word(memory, address, word, *, lane=0, layer=0):
+    """Return the fields of a load word, in the order of `LOAD_WORD`."""
+    return (int(word) & 0xFFFF_FFFF, int(address), int(memory), lane, layer)

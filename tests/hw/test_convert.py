@@ -1,0 +1,75 @@
+"""Verilog and C++ out of the gateware."""
+
+import re
+
+import pytest
+from firstspike_hw.convert import to_cxxrtl, to_verilog
+from firstspike_hw.engine import COUNTERS, Engine
+from firstspike_hw.lane import Lane
+from firstspike_spec.compiler import compile_network, plan
+from firstspike_spec.words import LOAD_WORD, RESULT_WORD
+
+from ..spec.random_networks import random_network
+
+
+@pytest.fixture(scope="module")
+def image():
+    network = random_network(1, (6, 5, 3), connectivity=0.5)
+    return compile_network(network, plan(network, 2))
+
+
+def ports(verilog, module):
+    """Return (direction, width) of each port of a module."""
+    body = re.search(rf"^module {module}\(.*?^endmodule", verilog, re.DOTALL | re.MULTILINE).group()
+    found = re.findall(r"^  (input|output) (?:reg )?(?:\[(\d+):0\] )?(\S+);", body, re.MULTILINE)
+    return {name: (direction, int(high or 0) + 1) for direction, high, name in found}
+
+
+def test_the_ports_of_the_engine(image):
+    layers = image.shape.layers
+    assert ports(to_verilog(Engine(image.shape), "engine"), "engine") == {
+        "clk": ("input", 1),
+        "rst": ("input", 1),
+        "i__payload": ("input", layers[0].source_bits + 1),
+        "i__valid": ("input", 1),
+        "i__ready": ("output", 1),
+        "o__payload": ("output", RESULT_WORD.bits),
+        "o__valid": ("output", 1),
+        "o__ready": ("input", 1),
+        "load__payload": ("input", LOAD_WORD.bits),
+        "load__valid": ("input", 1),
+        "load__ready": ("output", 1),
+        "early_exit": ("input", 1),
+        "busy": ("output", 1),
+        "counters": ("output", COUNTERS.size),
+        "tap_0__payload": ("output", layers[0].source_bits + 2),
+        "tap_0__valid": ("output", 1),
+        "tap_1__payload": ("output", layers[1].source_bits + 2),
+        "tap_1__valid": ("output", 1),
+    }
+
+
+def test_the_ports_of_a_part(image):
+    found = ports(to_verilog(Lane(image.shape.layers[1], reports=True), "lane"), "lane")
+    assert {"i__payload", "o__payload", "load__payload", "operation"} <= set(found)
+    assert "load__ready" not in found  # constant
+
+
+def test_twice_the_same_text(image):
+    assert to_verilog(Engine(image.shape, image), "engine") == to_verilog(Engine(image.shape, image), "engine")
+    assert to_cxxrtl(Engine(image.shape), "engine") == to_cxxrtl(Engine(image.shape), "engine")
+
+
+def test_the_name_is_that_of_the_top_module(image):
+    verilog = to_verilog(Engine(image.shape), "small_engine")
+    assert len(re.findall(r"^module small_engine\(", verilog, re.MULTILINE)) == 1
+
+
+def test_no_source_paths_stand_in_the_verilog(image):
+    assert ".py" not in to_verilog(Engine(image.shape), "engine")
+
+
+def test_contents_stand_in_the_verilog_but_not_in_the_cxx(image):
+    """A real engine may hold its network at power-up; the simulated one is always loaded."""
+    assert to_verilog(Engine(image.shape, image), "engine") != to_verilog(Engine(image.shape), "engine")
+    assert "struct p_engine" in to_cxxrtl(Engine(image.shape), "engine")
