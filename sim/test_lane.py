@@ -16,10 +16,13 @@ SHAPE = plan(dense_network(INPUTS, [NEURONS]), 1)
 def lane_network(rng):
     """Return a network with a row of one entry, an empty row, and hits on one neuron in a row across rows."""
     network = random_network(rng, INPUTS, [NEURONS], connectivity=0.35)
-    lengths = network.layers[0].row_lengths
+    layer = network.layers[0]
+    lengths = layer.row_lengths
     assert 0 in lengths
     assert 1 in lengths
-    assert np.any(network.layers[0].start_potentials >= network.layers[0].threshold)
+    starts, ends = layer.row_starts[:-1][lengths > 0], layer.row_starts[1:][lengths > 0]
+    assert np.intersect1d(layer.row_targets[starts], layer.row_targets[ends - 1]).size
+    assert np.any(layer.start_potentials >= layer.threshold)
     return network
 
 
@@ -41,7 +44,7 @@ def test_network_as_initial_contents(request, tmp_path, initial, reports):
     rng = np.random.default_rng(11)
     times = random_spike_times(rng, 20, network)
     vectors = layer_vectors(rng, network, SHAPE, times, reports=reports, load=False, lane=lane)
-    simulate(simulator, BENCH, vectors.save(tmp_path / "vectors.npz"), run=request.node.name, seed=1)
+    simulate(simulator, BENCH, vectors.save(tmp_path / "vectors.npz"), run=f"lane {request.node.name}", seed=1)
 
 
 @pytest.mark.parametrize("seed", [20, 21])
@@ -51,7 +54,7 @@ def test_network_loaded(request, tmp_path, initial, reports, seed):
     network = lane_network(rng)
     times = random_spike_times(rng, 20, network)
     vectors = layer_vectors(rng, network, SHAPE, times, reports=reports, load=True, lane=lane)
-    simulate(simulator, BENCH, vectors.save(tmp_path / "vectors.npz"), run=request.node.name, seed=seed)
+    simulate(simulator, BENCH, vectors.save(tmp_path / "vectors.npz"), run=f"lane {request.node.name}", seed=seed)
 
 
 @pytest.mark.parametrize(("neurons", "weight_bits", "potential_bits"), [(1, 16, 32), (3, 4, 8)])
@@ -66,4 +69,4 @@ def test_ends_of_the_widths(request, tmp_path, neurons, weight_bits, potential_b
     vectors = layer_vectors(rng, network, shape, times, reports=True, load=True, lane=lane)
     path = vectors.save(tmp_path / "vectors.npz")
     # The latencies are measured with rows of no and of one entry, which these networks do not have.
-    simulate(simulator, BENCH, path, run=request.node.name, seed=1, test_filter="spikes_and_potentials_match")
+    simulate(simulator, BENCH, path, run=f"lane {request.node.name}", seed=1, test_filter="spikes_and_potentials_match")

@@ -37,9 +37,9 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 # - The benches see the ports only (`_ports_file`). With every signal public, which is what cocotb asks for, Verilator keeps
 #   all of them, and a design of 16 lanes takes minutes instead of seconds.
-# - Yosys writes constants and logical operators without caring for widths, and a signal of no bits, such as the address of
-#   a memory of one word, as [-1:0]. Any other warning is an error.
-_BUILD_ARGS = ["--no-public-flat-rw", "-Wno-WIDTH", "-Wno-ASCRANGE"]
+# - Yosys writes constants and logical operators without caring for widths, a selection without the cases that never come,
+#   and a signal of no bits, such as the address of a memory of one word, as [-1:0]. Any other warning is an error.
+_BUILD_ARGS = ["--no-public-flat-rw", "-Wno-WIDTH", "-Wno-ASCRANGE", "-Wno-CASEINCOMPLETE"]
 
 # The simulator's own speed hardly counts beside Python's, so the compiler may take it easy. The second setting is what the
 # wheel's makefile, which was never configured, lacks.

@@ -1,0 +1,181 @@
+"""An engine under test: what goes in, what is seen, and its comparison with the golden model."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from firstspike_spec.words import RESULT_WORD
+
+from firstspike_sim.handover import Vectors
+from firstspike_sim.scoreboard import Scoreboard
+from firstspike_sim.steps import Expected, compare_tokens
+from firstspike_sim.streams import Sampler, StreamSink, StreamSource, Transfer, start_clock, until, wait
+
+_INPUTS = ("i__payload", "i__valid", "o__ready", "load__payload", "load__valid", "early_exit")
+
+#: Cycles in which nothing more must come.
+_QUIET = 20
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How much had been seen at some time."""
+
+    tokens: int
+    results: int
+    taps: tuple[int, ...]
+    busy_cycles: int
+    stall_cycles: int
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was seen of one batch: cycles of the tokens taken, result words, and the tokens at each tap."""
+
+    token_cycles: list[int]
+    results: list[Transfer]
+    taps: list[list[Transfer]]
+
+    def split(self, first: Vectors) -> tuple["Seen", "Seen"]:
+        """Return what was seen of the batch ``first``, and of what came behind it."""
+        settings = first.settings
+        tokens = len(first["tokens"])
+        decisions = _after(self.results, first.word("result"), "decision", settings["batch"])
+        ends = settings["batch"] * settings["time_steps"]
+        taps = [
+            _after(tap, first.word_from(fields), "end", ends) for tap, fields in zip(self.taps, settings["taps"], strict=True)
+        ]
+        return (
+            Seen(self.token_cycles[:tokens], self.results[:decisions], [t[:n] for t, n in zip(self.taps, taps, strict=True)]),
+            Seen(self.token_cycles[tokens:], self.results[decisions:], [t[n:] for t, n in zip(self.taps, taps, strict=True)]),
+        )
+
+
+class EngineRun:
+    """The drivers of an engine's ports; `start` makes one."""
+
+    def __init__(self, dut, vectors: Vectors, stall_in: float, stall_out: float):
+        self._dut = dut
+        self.source = StreamSource(dut, "i", stall=stall_in)
+        self.sink = StreamSink(dut, "o", word=vectors.word("result"), marker="decision", stall=stall_out)
+        self.taps = [
+            StreamSink(dut, f"tap_{index}", word=vectors.word_from(fields), marker="end", always_ready=True)
+            for index, fields in enumerate(vectors.settings["taps"])
+        ]
+        busy, valid, ready = dut.busy, dut.i__valid, dut.i__ready
+        self.busy = Sampler(dut, lambda: int(busy.value))
+        self.stalled = Sampler(dut, lambda: int(busy.value and valid.value and not ready.value))
+        load_valid, load_ready = dut.load__valid, dut.load__ready
+        self.loads_while_busy = Sampler(dut, lambda: int(busy.value and load_valid.value and load_ready.value))
+
+    @classmethod
+    async def start(cls, dut, vectors: Vectors, stall_in: float, stall_out: float) -> "EngineRun":
+        """Start the clock, and return the drivers."""
+        await start_clock(dut, *_INPUTS)
+        return cls(dut, vectors, stall_in, stall_out)
+
+    async def send(self, vectors: Vectors) -> None:
+        """Send a batch's tokens."""
+        await self.source.send(vectors["tokens"])
+
+    async def finish(self, vectors: Vectors, since: Mark) -> None:
+        """Wait until a batch's decisions and all its steps have been seen, and some cycles more."""
+        decisions = sum(transfer.word >> self.decision_bit & 1 for transfer in self.sink.transfers[: since.results])
+        wanted = decisions + vectors.settings["batch"]
+        await until(self._dut, lambda: self.sink.marked >= wanted, lambda: len(self.sink.transfers))
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until the engine is idle, and some cycles more."""
+        await until(self._dut, lambda: not self._dut.busy.value, lambda: [len(tap.transfers) for tap in self.taps])
+        await wait(self._dut, _QUIET)
+
+    @property
+    def decision_bit(self) -> int:
+        """Number of the bit that tells a decision from a report."""
+        return RESULT_WORD.bits - 1
+
+    def mark(self) -> Mark:
+        """Return how much has been seen by now."""
+        taps = tuple(len(tap.transfers) for tap in self.taps)
+        return Mark(len(self.source.cycles), len(self.sink.transfers), taps, self.busy.total, self.stalled.total)
+
+    def since(self, mark: Mark) -> Seen:
+        """Return what has been seen since."""
+        taps = [tap.transfers[first:] for tap, first in zip(self.taps, mark.taps, strict=True)]
+        return Seen(self.source.cycles[mark.tokens :], self.sink.transfers[mark.results :], taps)
+
+
+def counter_values(dut) -> dict[str, int]:
+    """Return the engine's counters."""
+    word, values = int(dut.counters.value), {}
+    for name in ("busy_cycles", "stall_cycles", "spikes", "synaptic_operations"):
+        values[name], word = word & ((1 << 40) - 1), word >> 40
+    return values
+
+
+def compare_batch(scoreboard: Scoreboard, vectors: Vectors, seen: Seen, *, early_exit: bool) -> None:
+    """Compare all that was seen of a batch with the golden model."""
+    key, settings = "early" if early_exit else "full", vectors.settings
+    decision_steps = vectors[f"{key}_decision_steps"]
+    steps = np.full(settings["batch"], settings["time_steps"])
+    for index, (transfers, fields) in enumerate(zip(seen.taps, settings["taps"], strict=True)):
+        expected = Expected(
+            layer=index - 1,  # the tap before layer 0 shows the input spikes
+            addresses=vectors[f"places_{index}"],
+            steps=steps,
+            times=vectors[f"{key}_times_{index}"],
+            until=decision_steps if early_exit else None,
+        )
+        compare_tokens(scoreboard, expected, vectors.word_from(fields), transfers)
+    _compare_results(scoreboard, vectors, key, seen, early_exit)
+
+
+def _compare_results(scoreboard: Scoreboard, vectors: Vectors, key: str, seen: Seen, early_exit: bool) -> None:
+    layer, time_steps = len(vectors.settings["taps"]) - 1, vectors.settings["time_steps"]
+    times, potentials = vectors[f"{key}_times_{layer + 1}"], vectors[f"{key}_potentials"]
+    addresses = vectors[f"places_{layer + 1}"].tolist()
+    fields = RESULT_WORD.unpack(np.array([transfer.word for transfer in seen.results], np.uint64))
+    decisions = np.flatnonzero(fields["decision"])
+    scoreboard.compare("decisions", vectors.settings["batch"], len(decisions))
+    scoreboard.compare("result words behind the last decision", 0, len(seen.results) - (decisions[-1] + 1))
+    first = 0
+    for image, decision in enumerate(decisions[: vectors.settings["batch"]]):
+        where = {"image": image, "layer": layer}
+        step = int(vectors[f"{key}_decision_steps"][image])
+        runs_to_end = not early_exit or step == time_steps - 1
+        reports = {address: [] for address in addresses}
+        for at in range(first, decision):
+            reports.setdefault(int(fields["neuron"][at]), []).append(at)
+        for neuron, address in enumerate(addresses):
+            time = int(times[image, neuron])
+            mine = reports.pop(address)
+            at = mine[0] if mine else decision
+            here = {**where, "neuron": neuron, "cycle": seen.results[at].cycle}
+            scoreboard.compare("reports", int(runs_to_end or time <= step), len(mine), step=time, **here)
+            if mine:
+                told = int(fields["step"][at]) if fields["fired"][at] else time_steps
+                scoreboard.compare("first-spike latency", time, told, step=int(fields["step"][at]), **here)
+                expected, got = int(potentials[image, neuron]), int(fields["value"][at])
+                scoreboard.compare("potential minus threshold", expected, got, step=int(fields["step"][at]), **here)
+        for address, mine in reports.items():
+            scoreboard.compare(f"reports of address {address}, where no neuron is", 0, len(mine), **where)
+
+        where |= {"cycle": seen.results[decision].cycle, "step": step}
+        chosen = addresses[vectors[f"{key}_classes"][image]]
+        scoreboard.compare("address of the class", chosen, int(fields["neuron"][decision]), **where)
+        scoreboard.compare("decision step", step, int(fields["step"][decision]), **where)
+        spiked = int(times[image].min() < time_steps)
+        scoreboard.compare("an output spiked", spiked, int(fields["fired"][decision]), **where)
+        began = seen.token_cycles[vectors.settings["first_tokens"][image]]
+        taken = seen.results[decision].offered - began
+        scoreboard.compare("cycles to the decision", taken, int(fields["value"][decision]), **where)
+        first = decision + 1
+
+
+def _after(transfers: list[Transfer], word, marker: str, count: int) -> int:
+    """Return how many transfers there are up to the ``count``-th with the marker."""
+    marked = word.unpack(np.array([transfer.word for transfer in transfers], np.uint64))[marker]
+    return int(np.flatnonzero(marked)[count - 1]) + 1
+
+
+__all__ = ["EngineRun", "Mark", "Seen", "compare_batch", "counter_values", "replace"]

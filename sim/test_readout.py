@@ -1,0 +1,27 @@
+"""The read-out against the golden model's decision."""
+
+import numpy as np
+import pytest
+from firstspike_hw.readout import ReadOut
+from firstspike_sim.readout_vectors import random_verdicts, readout_vectors
+from firstspike_sim.runner import build, simulate
+from firstspike_spec.engine import LayerShape
+
+
+@pytest.mark.parametrize(
+    ("outputs", "steps", "shape"),
+    [
+        (10, 4, LayerShape(4, 3, 4, 16, 4, 6)),
+        (2, 2, LayerShape(1, 1, 1, 1, 16, 32)),
+        (5, 256, LayerShape(4, 1, 5, 16, 4, 6)),
+    ],
+    ids=["ten outputs", "widest potentials", "most steps"],
+)
+def test_reports_and_decisions(request, tmp_path, outputs, steps, shape):
+    rng = np.random.default_rng(50)
+    times, potentials = random_verdicts(rng, 12 if steps > 100 else 60, outputs, steps, shape.potential_bits)
+    readout = ReadOut(shape)
+    simulator = build(readout, "readout")
+    vectors = readout_vectors(rng, shape, times, potentials, steps=steps, latency=readout.latency)
+    path = vectors.save(tmp_path / "vectors.npz")
+    simulate(simulator, "firstspike_sim.readout_bench", path, run=f"readout {request.node.name}", seed=1)
