@@ -1,6 +1,7 @@
 """What a device gives for a batch of images, and its comparison with the golden model."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -61,6 +62,19 @@ class Results:
             decision_steps=decision_steps,
             spike_times=spike_times,
         )
+
+
+def join_results(parts: Sequence[Results]) -> Results:
+    """Return the results of several batches, at least one, as those of one batch."""
+
+    def joined(values):
+        if values[0] is None:
+            return None
+        if isinstance(values[0], tuple):
+            return tuple(joined(layer) for layer in zip(*values, strict=True))
+        return np.concatenate(values)
+
+    return Results(*(joined([getattr(part, field.name) for part in parts]) for field in fields(Results)))
 
 
 def cut_at_decision(

@@ -10,10 +10,10 @@ from firstspike_spec.compiler import DEFAULT_LANES
 from firstspike_spec.errors import InputError
 from firstspike_spec.golden import check_spike_times
 from firstspike_spec.network import Network
-from firstspike_spec.results import Results
+from firstspike_spec.results import Results, join_results
 
 from .devices import Device, open_device
-from .validation import Validation, validate
+from .validation import BATCH, Validation, validate
 
 
 class Accelerator:
@@ -80,8 +80,10 @@ class Accelerator:
         self._open_device.load(loaded)
         self._network = loaded
 
-    def run(self, images: np.ndarray, *, early_exit: bool = True) -> Results:
-        """Run a batch of images.
+    def run(
+        self, images: np.ndarray, *, early_exit: bool = True, progress: Callable[[int], None] = lambda done: None
+    ) -> Results:
+        """Run a batch of images, of any size.
 
         Parameters
         ----------
@@ -89,6 +91,8 @@ class Accelerator:
         early_exit : bool
             End each inference after the first step in which an output spiked. It changes no class, but outputs that had
             not spiked by then read as *no spike*.
+        progress : callable
+            Told the number of images done, now and then.
 
         Returns
         -------
@@ -99,10 +103,15 @@ class Accelerator:
         InputTypeError, InputError
             If the images are not ``uint8`` or of another shape.
         """
-        return self.run_spikes(self._network.spike_times(images), early_exit=early_exit)
+        spike_times = self._network.spike_times(images)
+        parts = []
+        for first in range(0, max(len(spike_times), 1), BATCH):
+            parts.append(self.run_spikes(spike_times[first : first + BATCH], early_exit=early_exit))
+            progress(min(first + BATCH, len(spike_times)))
+        return join_results(parts)
 
     def run_spikes(self, spike_times: np.ndarray, *, early_exit: bool = True) -> Results:
-        """Run a batch of input spike times, int16, shape (batch, inputs), as `run` does images."""
+        """Run input spike times, int16, shape (batch, inputs), in one go; otherwise as `run` does images."""
         device = self._open_device
         check_spike_times(self._network, spike_times)
         return device.run(spike_times, early_exit=early_exit)

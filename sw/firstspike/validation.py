@@ -13,7 +13,7 @@ from firstspike_spec.results import Results, compare_results
 if TYPE_CHECKING:
     from .accelerator import Accelerator
 
-#: Images that are run together, and after which progress is told.
+#: Images that a device runs together, and after which progress is told.
 BATCH = 250
 
 

@@ -40,6 +40,16 @@ def test_no_images_give_no_results(accelerator, network):
     assert accelerator.first_spike_times(np.zeros((0, 16), np.uint8)).shape == (0, network.outputs)
 
 
+def test_a_large_batch_is_the_same_in_parts(accelerator, network, images):
+    many, told = np.tile(images, (13, 1)), []
+    results = accelerator.run(many, early_exit=False, progress=told.append)
+    assert told == [250, 500, 520]
+    expected = infer(network, many, early_exit=False)
+    np.testing.assert_array_equal(results.latencies, expected.latencies)
+    for got, wanted in zip(results.spike_times, expected.spike_times, strict=True):
+        np.testing.assert_array_equal(got, wanted)
+
+
 def test_info_names_the_device_and_the_network(accelerator, network):
     info = accelerator.info()
     assert info["device"] in DEVICES

@@ -17,6 +17,7 @@ from firstspike_spec.results import Results
 from rich.console import Console
 
 from ..accelerator import Accelerator
+from ..progress import progress_of
 from ..tables import results_table
 from .options import DeviceOption, EarlyExitOption, JsonOption, LanesOption, NetworkArgument, tell
 
@@ -44,7 +45,8 @@ def run(
     images = load_images(input)
     loaded.spike_times(images[:0])  # a wrong type or shape should not wait for the engine
     with Accelerator.open(device, network=loaded, lanes=lanes, note=tell) as accelerator:
-        results = accelerator.run(images, early_exit=early_exit)
+        with progress_of(f"running on {device}", len(images)) as progress:
+            results = accelerator.run(images, early_exit=early_exit, progress=progress)
     if output is not None:
         _WRITERS[output.suffix](loaded, results, output)
     if json:
