@@ -19,7 +19,7 @@ from firstspike_spec.engine import LayerShape
 )
 def test_reports_and_decisions(request, tmp_path, outputs, steps, shape):
     rng = np.random.default_rng(50)
-    times, potentials = random_verdicts(rng, 12 if steps > 100 else 60, outputs, steps, shape.potential_bits)
+    times, potentials = random_verdicts(rng, 12 if steps > 100 else 30, outputs, steps, shape.potential_bits)
     readout = ReadOut(shape)
     simulator = build(readout, "readout")
     vectors = readout_vectors(rng, shape, times, potentials, steps=steps, latency=readout.latency)

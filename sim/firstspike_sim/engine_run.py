@@ -1,6 +1,6 @@
 """An engine under test: what goes in, what is seen, and its comparison with the golden model."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from firstspike_spec.words import RESULT_WORD
@@ -22,6 +22,7 @@ class Mark:
 
     tokens: int
     results: int
+    decisions: int
     taps: tuple[int, ...]
     busy_cycles: int
     stall_cycles: int
@@ -37,13 +38,10 @@ class Seen:
 
     def split(self, first: Vectors) -> tuple["Seen", "Seen"]:
         """Return what was seen of the batch ``first``, and of what came behind it."""
-        settings = first.settings
+        batch, ends = first.settings["batch"], first.settings["batch"] * first.settings["time_steps"]
         tokens = len(first["tokens"])
-        decisions = _after(self.results, first.word("result"), "decision", settings["batch"])
-        ends = settings["batch"] * settings["time_steps"]
-        taps = [
-            _after(tap, first.word_from(fields), "end", ends) for tap, fields in zip(self.taps, settings["taps"], strict=True)
-        ]
+        decisions = _after(self.results, RESULT_WORD, "decision", batch)
+        taps = [_after(tap, first.word(f"tap_{index}"), "end", ends) for index, tap in enumerate(self.taps)]
         return (
             Seen(self.token_cycles[:tokens], self.results[:decisions], [t[:n] for t, n in zip(self.taps, taps, strict=True)]),
             Seen(self.token_cycles[tokens:], self.results[decisions:], [t[n:] for t, n in zip(self.taps, taps, strict=True)]),
@@ -56,10 +54,10 @@ class EngineRun:
     def __init__(self, dut, vectors: Vectors, stall_in: float, stall_out: float):
         self._dut = dut
         self.source = StreamSource(dut, "i", stall=stall_in)
-        self.sink = StreamSink(dut, "o", word=vectors.word("result"), marker="decision", stall=stall_out)
+        self.sink = StreamSink(dut, "o", word=RESULT_WORD, marker="decision", stall=stall_out)
         self.taps = [
-            StreamSink(dut, f"tap_{index}", word=vectors.word_from(fields), marker="end", always_ready=True)
-            for index, fields in enumerate(vectors.settings["taps"])
+            StreamSink(dut, f"tap_{index}", word=vectors.word(f"tap_{index}"), marker="end", always_ready=True)
+            for index in range(vectors.settings["layers"])
         ]
         busy, valid, ready = dut.busy, dut.i__valid, dut.i__ready
         self.busy = Sampler(dut, lambda: int(busy.value))
@@ -77,27 +75,18 @@ class EngineRun:
         """Send a batch's tokens."""
         await self.source.send(vectors["tokens"])
 
-    async def finish(self, vectors: Vectors, since: Mark) -> None:
-        """Wait until a batch's decisions and all its steps have been seen, and some cycles more."""
-        decisions = sum(transfer.word >> self.decision_bit & 1 for transfer in self.sink.transfers[: since.results])
-        wanted = decisions + vectors.settings["batch"]
+    async def finish(self, since: Mark, batch: int) -> None:
+        """Wait for the decisions of ``batch`` inferences, and until the engine is idle and some cycles more."""
+        wanted = since.decisions + batch
         await until(self._dut, lambda: self.sink.marked >= wanted, lambda: len(self.sink.transfers))
-        await self.settle()
-
-    async def settle(self) -> None:
-        """Wait until the engine is idle, and some cycles more."""
         await until(self._dut, lambda: not self._dut.busy.value, lambda: [len(tap.transfers) for tap in self.taps])
         await wait(self._dut, _QUIET)
-
-    @property
-    def decision_bit(self) -> int:
-        """Number of the bit that tells a decision from a report."""
-        return RESULT_WORD.bits - 1
 
     def mark(self) -> Mark:
         """Return how much has been seen by now."""
         taps = tuple(len(tap.transfers) for tap in self.taps)
-        return Mark(len(self.source.cycles), len(self.sink.transfers), taps, self.busy.total, self.stalled.total)
+        results, decisions = len(self.sink.transfers), self.sink.marked
+        return Mark(len(self.source.cycles), results, decisions, taps, self.busy.total, self.stalled.total)
 
     def since(self, mark: Mark) -> Seen:
         """Return what has been seen since."""
@@ -118,7 +107,7 @@ def compare_batch(scoreboard: Scoreboard, vectors: Vectors, seen: Seen, *, early
     key, settings = "early" if early_exit else "full", vectors.settings
     decision_steps = vectors[f"{key}_decision_steps"]
     steps = np.full(settings["batch"], settings["time_steps"])
-    for index, (transfers, fields) in enumerate(zip(seen.taps, settings["taps"], strict=True)):
+    for index, transfers in enumerate(seen.taps):
         expected = Expected(
             layer=index - 1,  # the tap before layer 0 shows the input spikes
             addresses=vectors[f"places_{index}"],
@@ -126,12 +115,12 @@ def compare_batch(scoreboard: Scoreboard, vectors: Vectors, seen: Seen, *, early
             times=vectors[f"{key}_times_{index}"],
             until=decision_steps if early_exit else None,
         )
-        compare_tokens(scoreboard, expected, vectors.word_from(fields), transfers)
+        compare_tokens(scoreboard, expected, vectors.word(f"tap_{index}"), transfers)
     _compare_results(scoreboard, vectors, key, seen, early_exit)
 
 
 def _compare_results(scoreboard: Scoreboard, vectors: Vectors, key: str, seen: Seen, early_exit: bool) -> None:
-    layer, time_steps = len(vectors.settings["taps"]) - 1, vectors.settings["time_steps"]
+    layer, time_steps = vectors.settings["layers"] - 1, vectors.settings["time_steps"]
     times, potentials = vectors[f"{key}_times_{layer + 1}"], vectors[f"{key}_potentials"]
     addresses = vectors[f"places_{layer + 1}"].tolist()
     fields = RESULT_WORD.unpack(np.array([transfer.word for transfer in seen.results], np.uint64))
@@ -176,6 +165,3 @@ def _after(transfers: list[Transfer], word, marker: str, count: int) -> int:
     """Return how many transfers there are up to the ``count``-th with the marker."""
     marked = word.unpack(np.array([transfer.word for transfer in transfers], np.uint64))[marker]
     return int(np.flatnonzero(marked)[count - 1]) + 1
-
-
-__all__ = ["EngineRun", "Mark", "Seen", "compare_batch", "counter_values", "replace"]

@@ -35,6 +35,22 @@ class Vectors:
         """Return the word whose fields are in the settings under ``name``."""
         return Word(tuple(Field(*values) for values in self.settings[name]))
 
+    @classmethod
+    def join(cls, parts: "list[Vectors]") -> "Vectors":
+        """Return several vectors as one, for one file."""
+        arrays = {f"{index}/{name}": array for index, part in enumerate(parts) for name, array in part.arrays.items()}
+        return cls({"parts": [part.settings for part in parts]}, arrays)
+
+    def parts(self) -> "list[Vectors]":
+        """Return the vectors that were joined."""
+        return [
+            Vectors(
+                settings,
+                {name.partition("/")[2]: array for name, array in self.arrays.items() if name.startswith(f"{index}/")},
+            )
+            for index, settings in enumerate(self.settings["parts"])
+        ]
+
     def save(self, path: Path) -> Path:
         """Write the vectors to a file, and return its path."""
         np.savez(path, settings=np.array(json.dumps(self.settings)), **self.arrays)

@@ -5,7 +5,6 @@ import numpy as np
 from cocotb.triggers import RisingEdge
 
 from firstspike_sim.layer_run import compare_layer, start_layer
-from firstspike_sim.scoreboard import Scoreboard
 from firstspike_sim.streams import STALLS, StreamSink, StreamSource, until
 
 
@@ -39,4 +38,3 @@ async def latencies_are_as_documented(dut):
 def _pipeline_cycles(lengths: np.ndarray) -> int:
     """Return the cycle in which the last entry is fetched, the first being fetched in cycle 0."""
     return int(np.maximum(lengths, 1).sum()) - 1
-

@@ -10,7 +10,9 @@ from .handover import Vectors
 from .vectors import word_of
 
 
-def random_verdicts(rng: np.random.Generator, batch: int, outputs: int, steps: int, bits: int) -> tuple[np.ndarray, np.ndarray]:
+def random_verdicts(
+    rng: np.random.Generator, batch: int, outputs: int, steps: int, bits: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return spike times and potentials (minus the threshold) of outputs, two arrays of shape (batch, outputs).
 
     There are few different potentials, so that ties abound: all of the first images are cases of their own.

@@ -6,13 +6,14 @@ import numpy as np
 from amaranth.hdl import Shape
 from amaranth.lib import data
 from firstspike_hw.lane import Lane
-from firstspike_hw.layouts import input_layout, lane_output_layout, layer_output_layout, token_layout
+from firstspike_hw.layouts import lane_output_layout, layer_output_layout, token_layout
 from firstspike_model.golden import infer_spikes
 from firstspike_spec import LatencyEncoder, Network
 from firstspike_spec.compiler import EngineImage, compile_network
 from firstspike_spec.encoder import SPIKE_TIME_TYPE
 from firstspike_spec.engine import EngineShape
-from firstspike_spec.words import RESULT_WORD, Field, Word
+from firstspike_spec.streams import input_tokens
+from firstspike_spec.words import Field, Word
 
 from .handover import Vectors
 
@@ -100,15 +101,19 @@ def engine_vectors(image: EngineImage, spike_times: np.ndarray, *, load: bool) -
         The bench loads the network. Otherwise the engine was built with it.
     """
     network, shape = image.network, image.shape
+    steps = network.time_steps
+    # One end a step, and the image's spikes.
+    lengths = steps + np.count_nonzero(spike_times < steps, axis=1)
     settings = {
-        "time_steps": network.time_steps,
-        "token": _fields(word_of(input_layout(shape.layers[0]))),
-        "taps": [_fields(word_of(token_layout(layer.source_bits))) for layer in shape.layers],
-        "result": _fields(RESULT_WORD),
+        "time_steps": steps,
+        "layers": len(shape.layers),
+        "batch": len(spike_times),
+        "first_tokens": (np.cumsum(lengths) - lengths).tolist(),
+        **{f"tap_{index}": _fields(word_of(token_layout(layer.source_bits))) for index, layer in enumerate(shape.layers)},
     }
     arrays = {
         "load_words": image.load_words() if load else np.zeros(0, np.uint64),
-        "input_times": spike_times,
+        "tokens": input_tokens(shape, spike_times, steps),
         "places_0": np.arange(network.inputs),
         **{f"places_{index + 1}": _places(image, index) for index in range(len(network.layers))},
     }
