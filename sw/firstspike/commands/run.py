@@ -44,9 +44,11 @@ def run(
         check_writable(output)
     images = load_images(input)
     loaded.spike_times(images[:0])  # a wrong type or shape should not wait for the engine
-    with Accelerator.open(device, network=loaded, lanes=lanes, note=tell) as accelerator:
-        with progress_of(f"running on {device}", len(images)) as progress:
-            results = accelerator.run(images, early_exit=early_exit, progress=progress)
+    with (
+        Accelerator.open(device, network=loaded, lanes=lanes, note=tell) as accelerator,
+        progress_of(f"running on {device}", len(images)) as progress,
+    ):
+        results = accelerator.run(images, early_exit=early_exit, progress=progress)
     if output is not None:
         _WRITERS[output.suffix](loaded, results, output)
     if json:
