@@ -8,8 +8,10 @@ from firstspike_hw.engine import Engine
 from firstspike_sim.handover import Vectors
 from firstspike_sim.networks import dense_network, random_network, random_spike_times
 from firstspike_sim.runner import build, simulate
-from firstspike_sim.vectors import engine_vectors
+from firstspike_sim.vectors import compare_seen, engine_vectors
+from firstspike_spec import load_network
 from firstspike_spec.compiler import compile_network, plan
+from firstspike_spec.datasets import read_idx
 
 BENCH = "firstspike_sim.engine_bench"
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,8 +42,13 @@ def test_networks_loaded_one_after_the_other(request, tmp_path, size):
         random_network(rng, inputs, fewer, time_steps=9, connectivity=0.2),
     ]
     simulator = build(Engine(shape), "engine")
-    vectors = Vectors.join([vectors_of(rng, network, shape, 8) for network in networks])
-    simulate(simulator, BENCH, vectors.save(tmp_path / "vectors.npz"), run=f"engine {request.node.name}", seed=1)
+    batches = [(compile_network(network, shape), random_spike_times(rng, 8, network)) for network in networks]
+    vectors = Vectors.join([engine_vectors(*batch, load=True) for batch in batches])
+    run = simulate(simulator, BENCH, vectors.save(tmp_path / "vectors.npz"), run=f"engine {request.node.name}", seed=1)
+    for early_exit in (False, True):
+        for number, (image, times) in enumerate(batches):
+            # The first network ran once more at the end.
+            compare_seen(run.folder, number or len(batches), image, times, early_exit=early_exit).check()
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +72,18 @@ def test_network_loaded_over_initial_contents(request, tmp_path, initial):
     network = random_network(rng, 10, [6, 4], time_steps=3, connectivity=0.2, weight_bits=3)
     vectors = Vectors.join([vectors_of(rng, network, shape, 8)])
     simulate(simulator, BENCH, vectors.save(tmp_path / "vectors.npz"), run=f"engine {request.node.name}", seed=1)
+
+
+def test_shipped_network(request, tmp_path):
+    network = load_network(ROOT / "networks" / "mnist-mlp.safetensors")
+    digits = ROOT / "sw" / "firstspike" / "demo" / "digits-images-idx3-ubyte.gz"
+    times = network.spike_times(read_idx(digits.read_bytes(), str(digits))[:32])
+    shape = plan(network, 16)
+    image = compile_network(network, shape)
+    simulator = build(Engine(shape), "engine")
+    path = Vectors.join([engine_vectors(image, times, load=True)]).save(tmp_path / "vectors.npz")
+    # Loading 40,000 words takes most of a test's time, so there is one for each setting of early exit.
+    stalls = "batches_match/stall_in=0.5/stall_out=0.5"
+    run = simulate(simulator, BENCH, path, run=f"engine {request.node.name}", seed=1, test_filter=stalls)
+    for early_exit in (False, True):
+        compare_seen(run.folder, 0, image, times, early_exit=early_exit).check()

@@ -21,13 +21,15 @@ async def batches_match(dut, stall_in, stall_out, early_exit):
     networks, scoreboard = _networks(), Scoreboard()
     run = await EngineRun.start(dut, networks[0], stall_in, stall_out)
     dut.early_exit.value = early_exit
-    for vectors in networks + networks[:1] * (len(networks) > 1):
+    for number, vectors in enumerate(networks + networks[:1] * (len(networks) > 1)):
         await StreamSource(dut, "load", stall=0.1).send(vectors["load_words"])
         before = counter_values(dut)
         first = run.mark()
         await run.send(vectors)
         await run.finish(first, vectors.settings["batch"])
-        compare_batch(scoreboard, vectors, run.since(first), early_exit=bool(early_exit))
+        seen = run.since(first)
+        seen.save(f"seen-{number}-{early_exit}.npz")
+        compare_batch(scoreboard, vectors, seen, early_exit=bool(early_exit))
         _compare_counters(scoreboard, vectors, before, counter_values(dut), run, first, early_exit)
     scoreboard.finish()
 

@@ -36,6 +36,11 @@ class Seen:
     results: list[Transfer]
     taps: list[list[Transfer]]
 
+    def save(self, name: str) -> None:
+        """Write the words into the run's folder, for the decoders of the host to be tested on."""
+        words = {f"tap_{index}": [transfer.word for transfer in tap] for index, tap in enumerate(self.taps)}
+        np.savez(name, results=np.array([t.word for t in self.results], np.uint64), **words)
+
     def split(self, first: Vectors) -> tuple["Seen", "Seen"]:
         """Return what was seen of the batch ``first``, and of what came behind it."""
         batch, ends = first.settings["batch"], first.settings["batch"] * first.settings["time_steps"]

@@ -42,7 +42,8 @@ class Scoreboard:
         print(f"compared {self.compared_values} values")
         with Path(os.environ[COMPARED_FILE]).open("a") as file:
             file.write(f"{self.compared_values}\n")
-        assert self.compared_values, "nothing was compared"
-        assert not self._mismatches, f"{self._mismatches} of {self.compared_values} values differ:\n  " + "\n  ".join(
-            self._named
-        )
+        if not self.compared_values:
+            raise AssertionError("nothing was compared")
+        if self._mismatches:
+            named = "\n  ".join(self._named)
+            raise AssertionError(f"{self._mismatches} of {self.compared_values} values differ:\n  {named}")

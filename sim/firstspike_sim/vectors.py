@@ -1,6 +1,7 @@
 """Stimulus and expected values, computed by the PyTorch golden model in the process that runs pytest."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from amaranth.hdl import Shape
@@ -8,11 +9,12 @@ from amaranth.lib import data
 from firstspike_hw.lane import Lane
 from firstspike_hw.layouts import lane_output_layout, layer_output_layout, token_layout
 from firstspike_model.golden import infer_spikes
-from firstspike_spec import LatencyEncoder, Network
+from firstspike_spec import Comparison, LatencyEncoder, Network
 from firstspike_spec.compiler import EngineImage, compile_network
 from firstspike_spec.encoder import SPIKE_TIME_TYPE
 from firstspike_spec.engine import EngineShape
-from firstspike_spec.streams import input_tokens
+from firstspike_spec.results import Results, compare_results
+from firstspike_spec.streams import input_tokens, read_results, spike_times_of_tokens
 from firstspike_spec.words import Field, Word
 
 from .handover import Vectors
@@ -153,3 +155,31 @@ def _shuffled_tokens(rng: np.random.Generator, word: Word, times: np.ndarray, st
         tokens.append(word.pack(address=rng.permutation(np.flatnonzero(times == step)), end=0, last=0))
         tokens.append(word.pack(address=[0], end=1, last=int(step == steps - 1)))
     return np.concatenate(tokens)
+
+
+def compare_seen(
+    run_folder: Path, number: int, image: EngineImage, spike_times: np.ndarray, *, early_exit: bool
+) -> Comparison:
+    """Compare what a bench saw, read by the decoders that the host uses, with the golden model.
+
+    Parameters
+    ----------
+    run_folder : Path
+    number : int
+        Of the batch in the run.
+    image : EngineImage
+    spike_times : ndarray of int16, shape (batch, inputs)
+    early_exit : bool
+    """
+    network, batch = image.network, len(spike_times)
+    addresses = (np.arange(network.inputs), *image.addresses)
+    with np.load(run_folder / f"seen-{number}-{int(early_exit)}.npz") as file:
+        words = dict(file)
+    times = []
+    for index, layer in enumerate(image.shape.layers):
+        fields = word_of(token_layout(layer.source_bits)).unpack(words[f"tap_{index}"])
+        sizes = {"batch": batch, "time_steps": network.time_steps, "addresses": addresses[index]}
+        times.append(spike_times_of_tokens(fields["address"], fields["end"], **sizes))
+    got = read_results(image, words["results"], batch=batch, early_exit=early_exit, spike_times=tuple(times))
+    golden = infer_spikes(network, spike_times, early_exit=early_exit)
+    return compare_results(Results.from_inference(golden, early_exit=early_exit), got)
