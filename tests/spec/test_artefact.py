@@ -100,7 +100,7 @@ def rebuilt(subject, /, *, tensors=None, drop=(), description=None, **metadata):
     parts = {**artefact._tensors(subject), **(tensors or {})}
     text = json.dumps({**json.loads(artefact._description(subject)), **(description or {})}, sort_keys=True)
     header = {"format": "firstspike-network", "format_version": "1", "digest": subject.digest, "network": text, **metadata}
-    return save({name: tensor for name, tensor in parts.items() if name not in drop}, header)
+    return artefact._in_order(save({name: tensor for name, tensor in parts.items() if name not in drop}, header))
 
 
 def test_the_helper_rebuilds_the_very_file(small, path):
@@ -143,7 +143,10 @@ LAYER_0 = {"threshold": 3, "weight_bits": 4, "potential_bits": 12}
         ),
         ({"tensors": {"layers.1.start_potentials": np.zeros((2, 1), np.int32)}}, "start_potentials must have one dimension"),
         ({"tensors": {"layers.1.start_potentials": np.zeros(0, np.int32)}}, "layer 1: number of neurons must be in 1"),
-        ({"tensors": {"encoder.thresholds": np.array([np.nan, 1, 1])}}, "encoder thresholds must be integers"),
+        (
+            {"tensors": {"encoder.thresholds": np.array([np.nan, 1, 1])}},
+            "encoder.thresholds must be of type int16, not float64",
+        ),
         ({"tensors": {"encoder.thresholds": np.array([3, 3], np.int16)}}, "encoder thresholds must strictly decrease"),
         (
             {"description": {"layers": [{**LAYER_0, "threshold": 0}] * 2}},
@@ -166,8 +169,8 @@ LAYER_0 = {"threshold": 3, "weight_bits": 4, "potential_bits": 12}
         ({"description": {"class_names": ["a"]}}, "class_names must name the 2 output neurons, not 1"),
         ({"description": {"class_names": [1, 2]}}, "class_names must be strings"),
         ({"description": {"provenance": {"seed": 8}}}, "the content is damaged: its digest"),
-        ({"description": {"provenance": {"rate": float("nan")}}}, "damaged|JSON"),
-        ({"description": {"provenance": {"rate": float("inf")}}}, "damaged|JSON"),
+        ({"description": {"provenance": {"rate": float("nan")}}}, "damaged"),
+        ({"description": {"provenance": {"rate": float("inf")}}}, "damaged"),
     ],
 )
 def test_content_that_breaks_a_rule(changes, message, small, path):
@@ -176,12 +179,12 @@ def test_content_that_breaks_a_rule(changes, message, small, path):
         load_network(path)
 
 
-@pytest.mark.parametrize("depth", [100, 400, 900, 950, 980, 990])
+@pytest.mark.parametrize("depth", [33, 100, 900, 950, 980, 990, 100_000])
 def test_deeply_nested_provenance(depth, small, path):
     nested = "[" * depth + "]" * depth
     text = artefact._description(small).replace('"seed": 0', f'"seed": {nested}')
     path.write_bytes(rebuilt(small, network=text))
-    with pytest.raises(InputError, match=r"damaged|JSON"):
+    with pytest.raises(InputError, match=r"damaged|nested too deeply"):
         load_network(path)
 
 
@@ -235,14 +238,14 @@ def names_in(folder):
     return sorted(entry.name for entry in folder.iterdir())
 
 
-def test_a_failure_leaves_the_file_that_was_there(small, path, monkeypatch):
+def test_a_full_disk_leaves_the_file_that_was_there(small, path, monkeypatch):
     path.write_bytes(b"before")
 
     def fail(*arguments):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(files.Path, "write_bytes", fail)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(InputError, match=r"cannot write .*: No space left on device; choose another name"):
         save_network(small, path)
     monkeypatch.undo()
     assert path.read_bytes() == b"before"
@@ -257,15 +260,6 @@ def test_an_interruption_leaves_no_temporary(small, path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         save_network(small, path)
     assert names_in(path.parent) == []
-
-
-def test_a_full_disk_is_the_users_error(small, path, monkeypatch):
-    def fail(*arguments):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(files.Path, "write_bytes", fail)
-    with pytest.raises(InputError, match="No space left"):
-        save_network(small, path)
 
 
 def test_saving_replaces_makes_folders_and_keeps_the_umask(small, tmp_path):
