@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 
+import cocotb
 import numpy as np
+from cocotb.triggers import RisingEdge
 from firstspike_spec.words import RESULT_WORD
 
 from firstspike_sim.handover import Vectors
 from firstspike_sim.scoreboard import Scoreboard
 from firstspike_sim.steps import Expected, compare_tokens
-from firstspike_sim.streams import Sampler, StreamSink, StreamSource, Transfer, start_clock, until, wait
+from firstspike_sim.streams import StreamSink, StreamSource, Transfer, start_clock, until, wait
 
 _INPUTS = ("i__payload", "i__valid", "o__ready", "load__payload", "load__valid", "early_exit")
 
@@ -64,11 +66,20 @@ class EngineRun:
             StreamSink(dut, f"tap_{index}", word=vectors.word(f"tap_{index}"), marker="end", always_ready=True)
             for index in range(vectors.settings["layers"])
         ]
-        busy, valid, ready = dut.busy, dut.i__valid, dut.i__ready
-        self.busy = Sampler(dut, lambda: int(busy.value))
-        self.stalled = Sampler(dut, lambda: int(busy.value and valid.value and not ready.value))
+        self.busy_cycles = self.stall_cycles = self.loads_while_busy = 0
+        cocotb.start_soon(self._watch())
+
+    async def _watch(self) -> None:
+        """Count what the engine counts too."""
+        dut = self._dut
+        edge, busy, valid, ready = RisingEdge(dut.clk), dut.busy, dut.i__valid, dut.i__ready
         load_valid, load_ready = dut.load__valid, dut.load__ready
-        self.loads_while_busy = Sampler(dut, lambda: int(busy.value and load_valid.value and load_ready.value))
+        while True:
+            await edge
+            if busy.value:
+                self.busy_cycles += 1
+                self.stall_cycles += bool(valid.value and not ready.value)
+                self.loads_while_busy += bool(load_valid.value and load_ready.value)
 
     @classmethod
     async def start(cls, dut, vectors: Vectors, stall_in: float, stall_out: float) -> "EngineRun":
@@ -91,7 +102,7 @@ class EngineRun:
         """Return how much has been seen by now."""
         taps = tuple(len(tap.transfers) for tap in self.taps)
         results, decisions = len(self.sink.transfers), self.sink.marked
-        return Mark(len(self.source.cycles), results, decisions, taps, self.busy.total, self.stalled.total)
+        return Mark(len(self.source.cycles), results, decisions, taps, self.busy_cycles, self.stall_cycles)
 
     def since(self, mark: Mark) -> Seen:
         """Return what has been seen since."""
