@@ -83,7 +83,7 @@ class Engine(wiring.Component):
             m.submodules[f"layer_{index}"] = layer = Layer(
                 shape,
                 queue_depth=self._shape.queue_depth,
-                reports=shape is shapes[-1],
+                reports=index == len(shapes) - 1,
                 images=image.lanes[index] if image else None,
             )
             layers.append(layer)

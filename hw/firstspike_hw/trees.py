@@ -13,7 +13,7 @@ def count_ones(bits: Value) -> Value:
 
 
 def lowest_set(bits: Value) -> tuple[Value, Value]:
-    """Return whether any bit is set, and the number of the lowest one that is (0 if none)."""
+    """Return whether any bit is set, and the number of the lowest one that is (of no meaning if none is)."""
     return _lowest_set(bits, max(1, (len(bits) - 1).bit_length()))
 
 
@@ -30,4 +30,4 @@ def _lowest_set(bits: Value, levels: int) -> tuple[Value, Value]:
 
 def one_hot(index: Value, count: int) -> Value:
     """Return ``count`` bits of which only the one at ``index`` is set (none, if the index is beyond them)."""
-    return (Const(1) << index)[:count] if count <= 1 << len(index) else (Const(1) << index)
+    return (Const(1, count) << index)[:count]

