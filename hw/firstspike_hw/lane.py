@@ -45,8 +45,8 @@ class Lane(wiring.Component):
     Notes
     -----
     Throughput: one synaptic operation a cycle, and one cycle for a spike without a row. An end of a step is taken when the
-    pipeline is empty, `barrier` cycles after a last spike that has a row of one entry, and `latency` cycles later its first
-    spike (or its end, if there is none) is given out.
+    pipeline is empty, `barrier` cycles after a last spike that has a row of one entry. Its first spike is given out `latency`
+    cycles later, its end, if it has no spike, 1 cycle later.
     """
 
     #: Cycles from the transfer of a spike with one entry to that of the step's end behind it.
@@ -65,7 +65,7 @@ class Lane(wiring.Component):
 
     @property
     def latency(self) -> int:
-        """Cycles from the transfer of a step's end to the first item that it gives."""
+        """Cycles from the transfer of a step's end to the first spike that it gives."""
         return 2 if self._reports else 1
 
     def elaborate(self, platform):

@@ -1,7 +1,8 @@
 """Images and labels in the IDX format, found, downloaded and checked.
 
 A data set is looked for in the folder that the user names, then in ``$FIRSTSPIKE_DATA``, then in the user's cache folder,
-and only then downloaded into that cache. A folder may hold the files themselves or a folder with the data set's name.
+and only then downloaded into that cache. The named folder may hold the files themselves or a folder with the data set's
+name; the other two hold a folder for each data set.
 """
 
 import gzip
