@@ -8,7 +8,8 @@ Environment
 FIRSTSPIKE_SIM_BUILD
     Folder for simulators and runs; ``build/sim`` at the root of the repository by default.
 TRACE
-    Set to 1, each run writes its waves, ``dump.fst``, into its folder.
+    Set to 1, each run writes its waves into its folder: ``dump.fst``, or the larger ``dump.vcd`` where the headers of lz4
+    and zlib, which Verilator's FST writer needs, are not installed.
 """
 
 import fcntl
@@ -113,8 +114,8 @@ def build(component: wiring.Component, name: str) -> Simulator:
     """
     verilog = to_verilog(component, name)
     ports = _ports_file(component, name)
-    args = [*_BUILD_ARGS, *(["--trace-fst"] if tracing() else [])]
-    folder = build_root() / f"{name}-{_digest(verilog, ports, *args)}"
+    args = [*_BUILD_ARGS, *(["--trace-fst"] if tracing() and _fst_builds() else [])]
+    folder = build_root() / f"{name}-{_digest(verilog, ports, str(tracing()), *args)}"
     with _locked(folder.with_suffix(".lock")):
         if not folder.is_dir():
             _compile(verilog, ports, name, folder, args)
@@ -172,8 +173,8 @@ def simulate(simulator: Simulator, bench: str, vectors: Path, *, run: str, seed:
         failure = None
     except (SystemExit, RuntimeError) as error:
         failure = error
-    if tracing():
-        print(f"{run}: waves in {folder / 'dump.fst'}")
+    for waves in folder.glob("dump.*"):
+        print(f"{run}: waves in {waves}")
     return _judge(run, folder, results, log, compared, failure)
 
 
@@ -224,6 +225,12 @@ def _compiler() -> str:
     return compiler
 
 
+def _fst_builds() -> bool:
+    """Return whether the compiler finds what Verilator's writer of FST files includes."""
+    command = [_compiler(), "-E", "-x", "c++", "-include", "lz4.h", "-include", "zlib.h", os.devnull]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold a lock between processes, for those who want the same simulator at once."""
@@ -247,7 +254,7 @@ def _compile(verilog: str, ports: str, name: str, folder: Path, args: list[str])
     source, control, log = partial / f"{name}.v", partial / "ports.vlt", partial / "build.log"
     source.write_text(verilog)
     control.write_text(ports)
-    runtime = build_root() / f"runtime-{_digest(*args)}"
+    runtime = build_root() / f"runtime-{_digest(str(tracing()), *args)}"
     runner = get_runner("verilator")
     with _repaired_verilator(runtime):
         try:
