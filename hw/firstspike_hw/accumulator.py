@@ -1,6 +1,6 @@
 """The back of a lane: the membrane potentials."""
 
-from amaranth.hdl import Module, Mux, Signal, unsigned
+from amaranth.hdl import Module, Mux, ResetSignal, Signal, unsigned
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from firstspike_spec.compiler import LaneImage
@@ -100,7 +100,7 @@ class Accumulator(wiring.Component):
         weight = Signal.like(self.i.p.weight)
         total, previous_total = Signal(unsigned(bits)), Signal(unsigned(bits))
         forward = Signal()
-        above = Signal(neurons, init=start_above)
+        above = Signal(neurons, init=start_above, reset_less=True)
         m.d.sync += [
             adds.eq(self.i.valid),
             target.eq(self.i.p.neuron),
@@ -117,15 +117,17 @@ class Accumulator(wiring.Component):
         ]
 
         # The flags. `restart` and a load only come while nothing is added.
-        starts_above = Signal(neurons, init=start_above)
-        m.d.comb += self.above.eq(above)
-        hit = one_hot(target, neurons)
+        # They and the memories outlive a reset, so that a network that was loaded stays; only the inference ends.
+        starts_above = Signal(neurons, init=start_above, reset_less=True)
+        hit = Signal(neurons)
+        m.d.comb += [self.above.eq(above), hit.eq(one_hot(target, neurons))]
         with m.If(adds):
             m.d.sync += [touched.eq(touched | hit), above.eq(Mux(total[-1], above & ~hit, above | hit))]
-        with m.If(self.restart):
+        with m.If(self.restart | ResetSignal()):
             m.d.sync += [touched.eq(0), above.eq(starts_above)]
         with m.If(self.load.valid & (self.load.p.memory == Memory.START_POTENTIALS)):
-            hit = one_hot(self.load.p.address[: self._shape.neuron_bits], neurons)
+            loaded = Signal(neurons)
+            m.d.comb += loaded.eq(one_hot(self.load.p.address[: self._shape.neuron_bits], neurons))
             for flags in (above, starts_above):
-                m.d.sync += flags.eq(Mux(self.load.p.data[bits - 1], flags & ~hit, flags | hit))
+                m.d.sync += flags.eq(Mux(self.load.p.data[bits - 1], flags & ~loaded, flags | loaded))
         return m

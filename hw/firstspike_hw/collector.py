@@ -46,7 +46,7 @@ class Collector(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         spikes = Cat(lane.valid & ~lane.p.end for lane in self.lanes)
-        any_spike, first = lowest_set(spikes)
+        any_spike, first = lowest_set(m, spikes)
         chosen = Signal(range(self._shape.lanes))
         all_ended = Cat(lane.valid & lane.p.end for lane in self.lanes).all()
         fits = ~self.o.valid | self.o.ready

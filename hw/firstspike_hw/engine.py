@@ -28,6 +28,8 @@ COUNTERS = data.StructLayout(
 class Engine(wiring.Component):
     """Runs a network: tokens in, first-spike latencies and classes out.
 
+    A reset ends what is under way, and keeps the network.
+
     Parameters
     ----------
     shape : EngineShape
@@ -41,7 +43,8 @@ class Engine(wiring.Component):
     o : ``Out(stream.Signature(word_layout(RESULT_WORD)))``
         For each inference: reports of output neurons, then the decision.
     load : ``In(stream.Signature(word_layout(LOAD_WORD)))``
-        A network's words. They are taken while no inference is under way, and none begins while a word waits.
+        A network's words. They are taken while no inference is under way, and none begins while a word waits. Whoever
+        pauses between the words of a network must not offer an image meanwhile: it would run on half a network.
     early_exit : ``In(1)``
         End each inference after the first step in which an output spiked. Change it only while not ``busy``.
     busy : ``Out(1)``

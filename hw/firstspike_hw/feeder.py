@@ -74,8 +74,8 @@ class Feeder(wiring.Component):
         m.submodules.start_times = start_times = memory.Memory(shape=TIME_BITS, depth=1 << INFERENCE_BITS, init=[])
         start, lookup = start_times.write_port(), start_times.read_port(domain="comb")
 
-        last_step = Signal(8, init=self._time_steps - 1)
-        step = Signal.like(last_step, init=0)
+        last_step = Signal(8, init=self._time_steps - 1, reset_less=True)  # a reset keeps the network
+        step = Signal(8)
         number = Signal(INFERENCE_BITS)  # of the inference whose tokens come
         under_way = Signal()
         fits = ~self.o.valid | self.o.ready

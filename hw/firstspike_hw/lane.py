@@ -80,7 +80,7 @@ class Lane(wiring.Component):
         # What a step gave and is not given out yet: neurons, then the end itself.
         pending = Signal(self._shape.lane_neurons)
         ending, ending_last = Signal(), Signal()
-        any_pending, first_pending = lowest_set(pending)
+        any_pending, first_pending = lowest_set(m, pending)
         giving = Signal()
 
         # Input: a spike goes into the pipeline, an end waits until the pipeline is empty and the step before is given out.

@@ -1,6 +1,6 @@
 """Logic over many bits, as balanced trees: the depth grows with the logarithm of the number of bits."""
 
-from amaranth.hdl import Cat, Const, Mux, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
 
 def count_ones(bits: Value) -> Value:
@@ -12,20 +12,28 @@ def count_ones(bits: Value) -> Value:
     return terms[0][: len(bits).bit_length()]
 
 
-def lowest_set(bits: Value) -> tuple[Value, Value]:
-    """Return whether any bit is set, and the number of the lowest one that is (of no meaning if none is)."""
-    return _lowest_set(bits, max(1, (len(bits) - 1).bit_length()))
+def lowest_set(m: Module, bits: Value) -> tuple[Value, Value]:
+    """Return whether any bit is set, and the number of the lowest one that is (of no meaning if none is).
+
+    Each node of the tree is a signal in ``m``: written as one expression, it would be repeated wherever it is used. Call
+    it outside of conditions.
+    """
+    wires = Signal(len(bits))
+    m.d.comb += wires.eq(bits)
+    return _lowest_set(m, wires, max(1, (len(bits) - 1).bit_length()))
 
 
-def _lowest_set(bits: Value, levels: int) -> tuple[Value, Value]:
+def _lowest_set(m: Module, bits: Value, levels: int) -> tuple[Value, Value]:
     if levels == 0:
         return bits, Const(0, 0)
     half = 1 << (levels - 1)
-    found_low, low = _lowest_set(bits[:half], levels - 1)
+    found_low, low = _lowest_set(m, bits[:half], levels - 1)
     if len(bits) <= half:
         return found_low, Cat(low, Const(0, 1))
-    found_high, high = _lowest_set(bits[half:], levels - 1)
-    return found_low | found_high, Cat(Mux(found_low, low, high), ~found_low)
+    found_high, high = _lowest_set(m, bits[half:], levels - 1)
+    found, index = Signal(), Signal(levels)
+    m.d.comb += [found.eq(found_low | found_high), index.eq(Cat(Mux(found_low, low, high), ~found_low))]
+    return found, index
 
 
 def one_hot(index: Value, count: int) -> Value:

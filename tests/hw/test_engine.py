@@ -5,6 +5,7 @@ import random
 
 import numpy as np
 import pytest
+from amaranth.hdl import ClockDomain, Module
 from firstspike_hw.engine import COUNTERS, Engine
 from firstspike_spec import infer_spikes
 from firstspike_spec.compiler import compile_network, plan
@@ -186,6 +187,33 @@ def test_networks_from_the_load_port(stalls):
                 await bench.infer(ctx, image, times, early_exit=early_exit, stalls=(stalls, stalls))
 
     bench.simulate(drive)
+
+
+@pytest.mark.parametrize("spikes", [1, 4, 9])
+def test_a_reset_ends_the_inference_and_keeps_the_network(spikes):
+    """Also what is a register and not a memory: T, and which neurons start above their threshold."""
+    network = random_network(4, (9, 7, 5), time_steps=4, connectivity=0.7, threshold=2)
+    shape = plan(network, 2)
+    image = compile_network(network, shape)
+    starts = [lane.start_potentials for lanes in image.lanes for lane in lanes]
+    assert any((start >= 0).any() for start in starts)
+    bench, domain, top = Bench(shape), ClockDomain("sync"), Module()
+    top.domains.sync = domain
+    top.submodules.engine = bench.dut
+
+    async def drive(ctx):
+        await sender(bench.dut.load, fields_of(LOAD_WORD, image.load_words()))(ctx)
+        await bench.infer(ctx, image, random_times(0, network, 2), early_exit=False)
+        for cut in range(4):
+            await sender(bench.dut.i, [(address, 0) for address in range(spikes)] + [(0, 1)] * (cut % 2))(ctx)
+            await ctx.tick().repeat(5 * cut + 1)
+            ctx.set(domain.rst, 1)
+            await ctx.tick()
+            ctx.set(domain.rst, 0)
+            assert not ctx.get(bench.dut.busy)
+            await bench.infer(ctx, image, random_times(cut, network, 3), early_exit=False)
+
+    simulate(top, drive, background=bench.background, limit=100_000)
 
 
 def test_a_load_waits_for_the_inference_and_the_next_inference_for_the_load():

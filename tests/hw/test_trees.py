@@ -14,7 +14,7 @@ def evaluate(width, function, values):
     m = Module()
     bits = Signal(width)
     wires = []
-    for value in function(bits):
+    for value in function(m, bits):
         wire = Signal(len(value))
         m.d.comb += wire.eq(value)
         wires.append(wire)
@@ -43,7 +43,7 @@ WIDTHS = [*range(1, 10), 16, 17, 33, 100, 255, 256, 257]
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_count_ones(width):
-    results, widths = evaluate(width, lambda bits: [count_ones(bits)], inputs(width))
+    results, widths = evaluate(width, lambda m, bits: [count_ones(bits)], inputs(width))
     assert results == [(value.bit_count(),) for value in inputs(width)]
     assert widths == [width.bit_length()]
 
@@ -63,13 +63,13 @@ def test_no_set_bit_is_told_apart_from_any():
 
 @pytest.mark.parametrize(("width", "count"), [(width, count) for width in range(1, 5) for count in range(1, (1 << width) + 1)])
 def test_one_hot(width, count):
-    results, widths = evaluate(width, lambda index: [one_hot(index, count)], range(1 << width))
+    results, widths = evaluate(width, lambda m, index: [one_hot(index, count)], range(1 << width))
     assert results == [((1 << index) & ((1 << count) - 1),) for index in range(1 << width)]
     assert widths == [count]
 
 
 def test_one_hot_with_more_bits_than_the_index_reaches():
     """It still has as many bits as asked for: its complement must not clear the others."""
-    results, widths = evaluate(1, lambda index: [one_hot(index, 5), ~one_hot(index, 5)], range(2))
+    results, widths = evaluate(1, lambda m, index: [one_hot(index, 5), ~one_hot(index, 5)], range(2))
     assert results == [(0b00001, 0b11110), (0b00010, 0b11101)]
     assert widths == [5, 5]
