@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from firstspike_hw.engine import Engine
 from firstspike_sim.handover import Vectors
 from firstspike_sim.networks import dense_network, random_network, random_spike_times

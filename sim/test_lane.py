@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from firstspike_hw.lane import Lane
 from firstspike_sim.networks import dense_network, extreme_network, one_sided_spike_times, random_network, random_spike_times
 from firstspike_sim.runner import build, simulate

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from firstspike_hw.layer import Layer
 from firstspike_sim.networks import dense_network, random_network, random_spike_times
 from firstspike_sim.runner import build, simulate

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from firstspike_hw.readout import ReadOut
 from firstspike_sim.readout_vectors import random_verdicts, readout_vectors
 from firstspike_sim.runner import build, simulate

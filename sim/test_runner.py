@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+
 from firstspike_hw.convert import to_verilog
 from firstspike_hw.engine import Engine
 from firstspike_hw.lane import Lane

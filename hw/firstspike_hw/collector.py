@@ -3,6 +3,7 @@
 from amaranth.hdl import Array, Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+
 from firstspike_spec.engine import LayerShape
 
 from .layouts import lane_output_layout, layer_output_layout

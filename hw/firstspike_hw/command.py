@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
 from firstspike_spec.artefact import load_network
 from firstspike_spec.compiler import DEFAULT_LANES, compile_network, plan
 from firstspike_spec.errors import InputError

@@ -3,6 +3,7 @@
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
+
 from firstspike_spec.compiler import EngineImage
 from firstspike_spec.encoder import MIN_TIME_STEPS
 from firstspike_spec.engine import EngineShape

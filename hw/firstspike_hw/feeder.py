@@ -3,6 +3,7 @@
 from amaranth.hdl import Module, Signal
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
+
 from firstspike_spec.engine import LayerShape
 from firstspike_spec.words import LOAD_WORD, Memory
 

@@ -6,6 +6,7 @@ from amaranth.hdl import Cat, Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
+
 from firstspike_spec.compiler import LaneImage
 from firstspike_spec.engine import LayerShape
 from firstspike_spec.words import LOAD_WORD

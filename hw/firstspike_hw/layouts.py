@@ -2,6 +2,7 @@
 
 from amaranth.hdl import signed, unsigned
 from amaranth.lib import data
+
 from firstspike_spec.engine import LayerShape
 from firstspike_spec.words import Word
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from amaranth.hdl import Module, Signal, unsigned
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
+
 from firstspike_spec.words import LOAD_WORD, Memory
 
 from .layouts import word_layout

@@ -3,6 +3,7 @@
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
+
 from firstspike_spec.compiler import LaneImage
 from firstspike_spec.engine import LayerShape
 from firstspike_spec.words import LOAD_WORD, Memory

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
 from firstspike_spec import InputError, Network, save_network
 from firstspike_spec.checks import whole_number
 from firstspike_spec.files import check_writable

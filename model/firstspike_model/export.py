@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+
 from firstspike_spec import LatencyEncoder, Layer, Network
 
 from .layers import FirstSpikeClassifier

@@ -7,9 +7,10 @@ crossing; and early exit only hides what happened after the decision step.
 
 import numpy as np
 import torch
+from torch.nn import functional
+
 from firstspike_spec import Inference, Layer, Network
 from firstspike_spec.golden import check_spike_times
-from torch.nn import functional
 
 #: Potentials of one layer that are held at once; it bounds the memory that a large batch takes.
 CHUNK_POTENTIALS = 1 << 23

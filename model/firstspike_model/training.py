@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+
 from firstspike_spec import Dataset, InputError, LatencyEncoder
 
 from .augmentation import RandomShifts

@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 import numpy as np
 import torch
+
 from firstspike_spec import Network, load_dataset, remove_dead_neurons
 
 from .export import to_network

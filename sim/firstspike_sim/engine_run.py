@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import cocotb
 import numpy as np
 from cocotb.triggers import RisingEdge
-from firstspike_spec.words import RESULT_WORD
 
 from firstspike_sim.handover import Vectors
 from firstspike_sim.scoreboard import Scoreboard
 from firstspike_sim.steps import Expected, compare_tokens
 from firstspike_sim.streams import StreamSink, StreamSource, Transfer, start_clock, until, wait
+from firstspike_spec.words import RESULT_WORD
 
 _INPUTS = ("i__payload", "i__valid", "o__ready", "load__payload", "load__valid", "early_exit")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from firstspike_spec.words import Field, Word
 
 #: Environment variables that tell a bench where its vectors are, and where it says how many values it compared.

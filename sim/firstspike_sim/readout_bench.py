@@ -3,11 +3,11 @@
 import cocotb
 import numpy as np
 from cocotb.triggers import RisingEdge
-from firstspike_spec.words import RESULT_WORD
 
 from firstspike_sim.handover import Vectors, load_vectors
 from firstspike_sim.scoreboard import Scoreboard
 from firstspike_sim.streams import STALLS, Sampler, StreamSink, StreamSource, cycle, start_clock, until, wait
+from firstspike_spec.words import RESULT_WORD
 
 _INPUTS = ("i__payload", "i__valid", "o__ready", "early_exit", "start_time", "now")
 _TIME_MASK = (1 << 32) - 1

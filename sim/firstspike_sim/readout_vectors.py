@@ -1,6 +1,7 @@
 """Verdicts for the read-out, and the result words that it must give for them."""
 
 import numpy as np
+
 from firstspike_hw.layouts import verdict_layout
 from firstspike_spec.engine import LayerShape
 from firstspike_spec.golden import decide

@@ -30,6 +30,7 @@ from xml.etree import ElementTree
 from amaranth.lib import wiring
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
+
 from firstspike_hw.convert import to_verilog
 
 from .handover import COMPARED_FILE, VECTORS_FILE

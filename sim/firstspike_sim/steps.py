@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
 from firstspike_spec.words import Word
 
 from .scoreboard import Scoreboard

@@ -8,6 +8,7 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.simtime import get_sim_time
 from cocotb.triggers import RisingEdge, Timer
+
 from firstspike_spec.words import Word
 
 _PERIOD = 10  # ns

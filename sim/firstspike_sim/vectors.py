@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from amaranth.hdl import Shape
 from amaranth.lib import data
+
 from firstspike_hw.lane import Lane
 from firstspike_hw.layouts import lane_output_layout, layer_output_layout, token_layout
 from firstspike_model.golden import infer_spikes

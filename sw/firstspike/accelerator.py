@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from firstspike_spec.artefact import load_network
 from firstspike_spec.compiler import DEFAULT_LANES
 from firstspike_spec.errors import InputError

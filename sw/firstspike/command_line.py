@@ -4,6 +4,7 @@ import sys
 from importlib.metadata import entry_points, version
 
 import typer
+
 from firstspike_spec.errors import UserError
 
 GROUP = "firstspike.commands"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
 from firstspike_spec.files import whole_file
 from firstspike_spec.network import Network
 from firstspike_spec.results import Results

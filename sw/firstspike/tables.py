@@ -1,9 +1,10 @@
 """Results as tables for a person."""
 
 import numpy as np
+from rich.table import Table
+
 from firstspike_spec.network import Network
 from firstspike_spec.results import Results
-from rich.table import Table
 
 
 def results_table(network: Network, results: Results, *, shown: int, labels: np.ndarray | None = None) -> Table:

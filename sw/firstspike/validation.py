@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from firstspike_spec.comparison import Comparison
 from firstspike_spec.errors import InputError, InputTypeError
 from firstspike_spec.golden import count_operations, infer_spikes

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from firstspike.commands.demo import load_digits
 from firstspike_spec import InputError, datasets, load_dataset
 

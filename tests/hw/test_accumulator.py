@@ -3,6 +3,7 @@
 import random
 
 import pytest
+
 from firstspike_hw.accumulator import Accumulator
 from firstspike_spec.compiler import LaneImage
 from firstspike_spec.engine import LayerShape

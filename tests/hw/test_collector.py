@@ -3,6 +3,7 @@
 import random
 
 import pytest
+
 from firstspike_hw.collector import Collector
 from firstspike_spec.engine import LayerShape
 

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from firstspike_hw.convert import to_cxxrtl, to_verilog
 from firstspike_hw.engine import COUNTERS, Engine
 from firstspike_hw.lane import Lane

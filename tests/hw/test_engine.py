@@ -6,6 +6,7 @@ import random
 import numpy as np
 import pytest
 from amaranth.hdl import ClockDomain, Module
+
 from firstspike_hw.engine import COUNTERS, Engine
 from firstspike_spec import infer_spikes
 from firstspike_spec.compiler import compile_network, plan

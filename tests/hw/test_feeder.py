@@ -3,6 +3,7 @@
 import random
 
 import pytest
+
 from firstspike_hw.feeder import INFERENCE_BITS, Feeder
 from firstspike_spec.engine import LayerShape
 from firstspike_spec.words import Memory

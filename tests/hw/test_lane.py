@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from firstspike_hw.accumulator import Accumulator
 from firstspike_hw.lane import Lane
 from firstspike_hw.row_reader import RowReader

@@ -1,6 +1,7 @@
 """The layer: queues, lanes and collector together, against the lanes' software model."""
 
 import pytest
+
 from firstspike_hw.layer import Layer
 from firstspike_spec.words import LOAD_WORD, Memory
 

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+
 from firstspike_hw.loadable_memory import LoadableMemory
 from firstspike_spec.words import LOAD_WORD, Memory
 

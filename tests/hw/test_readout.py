@@ -3,6 +3,7 @@
 import random
 
 import pytest
+
 from firstspike_hw.feeder import INFERENCE_BITS
 from firstspike_hw.readout import ReadOut
 from firstspike_spec.engine import LayerShape

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+
 from firstspike_hw.row_reader import RowReader
 from firstspike_spec.words import LOAD_WORD, Memory
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from firstspike_hw.simulation import NativeEngine, build
 from firstspike_hw.simulation.build import build_library
 from firstspike_spec import InputError, infer_spikes

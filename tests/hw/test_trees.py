@@ -4,6 +4,7 @@ import random
 
 import pytest
 from amaranth.hdl import Module, Signal
+
 from firstspike_hw.trees import count_ones, lowest_set, one_hot
 
 from .bench import simulate

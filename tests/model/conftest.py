@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from firstspike_model.recipe import Recipe, load_recipe
 from firstspike_spec import InputError, Network, datasets, load_dataset, load_network
 

@@ -8,11 +8,12 @@ import sys
 
 import pytest
 import typer
+from typer.testing import CliRunner
+
 from firstspike_model import command
 from firstspike_model.progress import EpochDisplay
 from firstspike_model.training import Progress
 from firstspike_spec import InputError, load_network
-from typer.testing import CliRunner
 
 runner = CliRunner()
 

@@ -2,10 +2,13 @@
 
 from itertools import pairwise
 
-import firstspike_spec
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import firstspike_spec
 from firstspike_model.golden import infer, infer_spikes
 from firstspike_spec import (
     InputError,
@@ -15,8 +18,6 @@ from firstspike_spec import (
     Network,
     compare_inferences,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 @st.composite

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+
 from firstspike_model.gradr import GradR, cut_to_budget, prior_centre
 
 

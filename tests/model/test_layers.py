@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from firstspike_model.export import to_network
 from firstspike_model.layers import FirstSpikeClassifier
 from firstspike_spec import Comparison, LatencyEncoder, infer_spikes

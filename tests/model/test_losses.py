@@ -4,11 +4,12 @@ import math
 
 import pytest
 import torch
+from torch.nn import functional
+
 from firstspike_model.augmentation import RandomShifts
 from firstspike_model.calibration import calibrate
 from firstspike_model.initialisation import initialise_weights
 from firstspike_model.losses import step_loss, temporal_loss
-from torch.nn import functional
 
 
 def test_step_loss_weights_the_last_step_most():

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from firstspike_model.neuron import single_spikes
 from firstspike_model.surrogate import spike
 

@@ -3,6 +3,7 @@
 from importlib import resources
 
 import pytest
+
 from firstspike_model.recipe import load_recipe, parse_recipe, recipe_names
 from firstspike_spec import InputError, InputTypeError
 

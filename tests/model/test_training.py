@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
-import firstspike_spec
 import numpy as np
 import pytest
 import torch
+
+import firstspike_spec
 from firstspike_model.calibration import Calibration
 from firstspike_model.recipe import Recipe
 from firstspike_model.training import Training

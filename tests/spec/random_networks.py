@@ -3,8 +3,9 @@
 from itertools import pairwise
 
 import numpy as np
-from firstspike_spec import LatencyEncoder, Layer, Network
 from hypothesis import strategies as st
+
+from firstspike_spec import LatencyEncoder, Layer, Network
 
 
 def random_layer(generator, sources, targets, *, bits=4, connectivity=0.5, threshold=None, spread=1, extreme=False):

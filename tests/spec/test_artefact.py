@@ -7,9 +7,10 @@ import stat
 
 import numpy as np
 import pytest
-from firstspike_spec import InputError, LatencyEncoder, Layer, Network, artefact, files, load_network, save_network
 from hypothesis import HealthCheck, given, settings
 from safetensors.numpy import load, save
+
+from firstspike_spec import InputError, LatencyEncoder, Layer, Network, artefact, files, load_network, save_network
 
 from .random_networks import networks
 

@@ -1,9 +1,10 @@
 """Removing dead neurons changes nothing that anybody can see."""
 
 import numpy as np
-from firstspike_spec import LatencyEncoder, Layer, Network, infer_spikes, remove_dead_neurons
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from firstspike_spec import LatencyEncoder, Layer, Network, infer_spikes, remove_dead_neurons
 
 from .random_networks import networks, random_times
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from firstspike_spec import Comparison, InputError, compare_inferences, infer_spikes
 from firstspike_spec.comparison import MAX_NAMED
 from firstspike_spec.results import Results, compare_results

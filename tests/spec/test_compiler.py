@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from firstspike_spec import InputError, InputTypeError
 from firstspike_spec.compiler import compile_network, plan
 from firstspike_spec.engine import EngineShape, LayerShape, index_bits
 from firstspike_spec.words import LOAD_WORD, Memory
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from .random_networks import networks, random_network
 

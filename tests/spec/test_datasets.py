@@ -8,6 +8,7 @@ import urllib.error
 
 import numpy as np
 import pytest
+
 from firstspike_spec import InputError, datasets, load_dataset
 from firstspike_spec.datasets import read_idx
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from firstspike_spec import InputError, InputTypeError, LatencyEncoder
 from hypothesis import given
 from hypothesis import strategies as st
+
+from firstspike_spec import InputError, InputTypeError, LatencyEncoder
 
 from .naive_model import encode
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from firstspike_spec import InputError, InputTypeError, LatencyEncoder, Layer, Network, golden, infer, infer_spikes
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from firstspike_spec import InputError, InputTypeError, LatencyEncoder, Layer, Network, golden, infer, infer_spikes
 
 from . import naive_model
 from .random_networks import networks, random_network, random_times

@@ -4,9 +4,10 @@ from itertools import product
 
 import numpy as np
 import pytest
-from firstspike_spec import InputError, InputTypeError, LatencyEncoder, Layer, Network
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from firstspike_spec import InputError, InputTypeError, LatencyEncoder, Layer, Network
 
 from .random_networks import networks, random_layer, random_network
 

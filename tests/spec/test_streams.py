@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from firstspike_spec import InputError, infer_spikes
 from firstspike_spec.compiler import compile_network, plan
 from firstspike_spec.results import Results, compare_results
 from firstspike_spec.streams import input_tokens, input_word, read_results, spike_times_of_tokens
 from firstspike_spec.words import RESULT_WORD
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from .random_networks import networks, random_network, random_times
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from firstspike_spec import InputError
-from firstspike_spec.words import LOAD_WORD, RESULT_WORD, Field, Word
 from hypothesis import given
 from hypothesis import strategies as st
+
+from firstspike_spec import InputError
+from firstspike_spec.words import LOAD_WORD, RESULT_WORD, Field, Word
 
 
 @st.composite

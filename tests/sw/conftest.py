@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from firstspike.command_line import main
 from firstspike_spec import Network, save_network
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from firstspike import Accelerator
 from firstspike_spec import InputError, InputTypeError, infer
 

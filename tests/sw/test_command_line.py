@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from firstspike_spec import infer, load_network, save_network
 
 from ..spec.random_networks import random_network

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from firstspike import Accelerator
 from firstspike_spec import InputError, InputTypeError, infer
 from firstspike_spec.results import Results

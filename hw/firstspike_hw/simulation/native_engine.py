@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+
 from firstspike_spec.compiler import EngineImage
 from firstspike_spec.engine import EngineShape
 from firstspike_spec.results import Results

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from rich.console import Console
+
 from firstspike_spec.artefact import load_network
 from firstspike_spec.checks import whole_number
 from firstspike_spec.compiler import DEFAULT_LANES
 from firstspike_spec.datasets import Dataset, read_idx
 from firstspike_spec.files import check_writable_folder
 from firstspike_spec.results import Results
-from rich.console import Console
 
 from ..accelerator import Accelerator
 from ..command_line import WRONG_RESULTS

@@ -2,9 +2,10 @@
 
 import json as json_format
 
-from firstspike_spec.artefact import load_network
 from rich.console import Console
 from rich.table import Table
+
+from firstspike_spec.artefact import load_network
 
 from .options import JsonOption, NetworkArgument
 

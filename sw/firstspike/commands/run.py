@@ -8,13 +8,14 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from rich.console import Console
+
 from firstspike_spec.artefact import load_network
 from firstspike_spec.compiler import DEFAULT_LANES
 from firstspike_spec.errors import InputError
 from firstspike_spec.files import check_writable, whole_file, write_file
 from firstspike_spec.network import Network
 from firstspike_spec.results import Results
-from rich.console import Console
 
 from ..accelerator import Accelerator
 from ..progress import progress_of

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
+
 from firstspike_spec.artefact import load_network
 from firstspike_spec.checks import whole_number
 from firstspike_spec.compiler import DEFAULT_LANES
 from firstspike_spec.datasets import load_dataset
-from rich.console import Console
-from rich.table import Table
 
 from ..accelerator import Accelerator
 from ..command_line import WRONG_RESULTS

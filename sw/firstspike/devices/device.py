@@ -3,6 +3,7 @@
 from typing import Any, Protocol
 
 import numpy as np
+
 from firstspike_spec.network import Network
 from firstspike_spec.results import Results
 

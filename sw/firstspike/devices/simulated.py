@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from firstspike_spec.compiler import compile_network, plan
 from firstspike_spec.errors import InputError
 from firstspike_spec.network import Network
