@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from firstspike.commands.demo import load_digits
-from firstspike_spec import InputError, datasets, load_dataset
 
 ROOT = Path(__file__).parents[2]
 NETWORK = ROOT / "networks" / "mnist-mlp.safetensors"
@@ -21,22 +20,8 @@ def firstspike(*arguments) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, "-c", program, *map(str, arguments)], capture_output=True, text=True, check=False)
 
 
-def mnist_test():
-    """The MNIST test set, or a skip where it is not at hand: tests download nothing."""
-    with pytest.MonkeyPatch.context() as patch:
-
-        def offline(*arguments):
-            raise InputError("tests do not download")
-
-        patch.setattr(datasets, "_download", offline)
-        try:
-            return load_dataset("mnist", "test")
-        except InputError:
-            pytest.skip("MNIST is not on this machine: set FIRSTSPIKE_DATA")
-
-
-def test_the_digits_that_ship_are_the_first_of_the_test_set():
-    digits, test = load_digits(), mnist_test()
+def test_the_digits_that_ship_are_the_first_of_the_test_set(mnist_test):
+    digits, test = load_digits(), mnist_test
     assert len(digits.images) >= 200
     np.testing.assert_array_equal(digits.images, test.images[: len(digits.images)])
     np.testing.assert_array_equal(digits.labels, test.labels[: len(digits.labels)])
@@ -63,8 +48,8 @@ def test_demo_shows_real_digits_on_the_rtl(tmp_path):
     assert "first-spike latencies" in table.stdout
 
 
+@pytest.mark.usefixtures("mnist_test")
 def test_the_whole_mnist_test_set_on_the_rtl():
-    mnist_test()
     finished = firstspike("validate", "--network", NETWORK, "--device", "sim", "--json")
     assert finished.returncode == 0, finished.stderr
     shown = json.loads(finished.stdout)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from firstspike_model.recipe import Recipe, load_recipe
-from firstspike_spec import InputError, Network, datasets, load_dataset, load_network
+from firstspike_spec import Network, load_network
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,21 +21,6 @@ def one_thread():
 @pytest.fixture(scope="session")
 def shipped_network() -> Network:
     return load_network(ROOT / "networks" / "mnist-mlp.safetensors")
-
-
-@pytest.fixture(scope="session")
-def mnist_images() -> np.ndarray:
-    """The MNIST test images; tests that need them are skipped where the data set is not at hand."""
-    with pytest.MonkeyPatch.context() as patch:
-
-        def offline(*arguments):
-            raise InputError("tests do not download")
-
-        patch.setattr(datasets, "_download", offline)
-        try:
-            return load_dataset("mnist", "test").images
-        except InputError:
-            pytest.skip("MNIST is not on this machine: set FIRSTSPIKE_DATA")
 
 
 @pytest.fixture(scope="session")

@@ -95,10 +95,10 @@ def test_refuses_what_the_numpy_form_refuses():
         infer_spikes(network, np.full((1, 3), 3, np.int16))
 
 
-def test_equals_the_numpy_form_on_the_shipped_network(shipped_network, mnist_images):
+def test_equals_the_numpy_form_on_the_shipped_network(shipped_network, mnist_test):
     for early_exit in (True, False):
-        expected = firstspike_spec.infer(shipped_network, mnist_images[:1000], early_exit=early_exit)
-        got = infer(shipped_network, mnist_images[:1000], early_exit=early_exit)
+        expected = firstspike_spec.infer(shipped_network, mnist_test.images[:1000], early_exit=early_exit)
+        got = infer(shipped_network, mnist_test.images[:1000], early_exit=early_exit)
         comparison = compare_inferences(expected, got)
         comparison.check()
         assert comparison.compared_values > 1000 * 784
