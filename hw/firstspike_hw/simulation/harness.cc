@@ -94,8 +94,8 @@ int64_t engine_load(Simulator *simulator, const uint64_t *words, size_t count) {
 	return int64_t(count);
 }
 
-// Runs inferences until all are decided and the engine is idle. Returns the number of result words. A tap word holds the
-// layer in its top 4 bits, then 12 bits of token above the address: it is the layer's token with the layer at bit 28.
+// Runs inferences until all are decided and the engine is idle. Returns the number of result words. A tap word is a
+// token that entered a layer, with the layer's number in the top 4 bits.
 int64_t engine_run(Simulator *simulator, const uint64_t *tokens, size_t token_count, size_t images, int early_exit,
                    uint64_t *result_words, size_t result_capacity, uint32_t *tap_words, size_t tap_capacity,
                    size_t *tap_count) {
@@ -143,7 +143,7 @@ int64_t engine_run(Simulator *simulator, const uint64_t *tokens, size_t token_co
 	return int64_t(results.count);
 }
 
-// Reads the counters, in the order of their names.
+// Reads the counters, in the order of COUNTERS.
 void engine_counters(Simulator *simulator, uint64_t *counters) {
 #define COUNTER(name, low, high) *counters++ = read(simulator->top.p_counters).slice<high, low>().val().get<uint64_t>();
 	FOR_EACH_COUNTER(COUNTER)
