@@ -8,7 +8,7 @@ import typer
 
 from firstspike_spec.artefact import load_network
 from firstspike_spec.compiler import DEFAULT_LANES, compile_network, plan
-from firstspike_spec.errors import InputError
+from firstspike_spec.errors import needing
 from firstspike_spec.files import check_writable_folder, write_file
 
 VERILOG, DESCRIPTION, LOAD_WORDS = "engine.v", "engine.json", "network.hex"
@@ -29,20 +29,19 @@ def emit(
     shape = plan(loaded, lanes)
     image = compile_network(loaded, shape)
     check_writable_folder(out)
-    try:
+    with needing("hw", "Amaranth", "amaranth", what="Verilog"):
         from .convert import to_verilog
         from .engine import Engine
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] != "amaranth":
-            raise
-        raise InputError("Verilog needs Amaranth, which is not installed: pip install 'firstspike[hw]'") from error
 
-    description = {
+    summary = {
         "network": str(network),
         "network_digest": loaded.digest,
         "engine_digest": shape.digest,
         "time_steps": loaded.time_steps,
         "engine": shape.as_dict(),
+    }
+    description = {
+        **summary,
         "neuron_addresses": [addresses.tolist() for addresses in image.addresses],
         "class_names": list(loaded.class_names),
     }
@@ -52,6 +51,6 @@ def emit(
     write_file(out / VERILOG, verilog)
     files = [str(out / name) for name in (VERILOG, DESCRIPTION, LOAD_WORDS)]
     if json:
-        print(json_format.dumps({"files": files, **{name: description[name] for name in list(description)[:5]}}))
+        print(json_format.dumps({"files": files, **summary}))
     else:
         print(f"wrote {', '.join(files)}")

@@ -14,7 +14,7 @@ def word_layout(word: Word) -> data.StructLayout:
 
 def input_layout(shape: LayerShape) -> data.StructLayout:
     """Return what an engine takes: a spike of the input at ``address``, or the end of a step."""
-    return data.StructLayout({"address": shape.source_bits, "end": 1})
+    return word_layout(shape.input_word)
 
 
 def token_layout(address_bits: int) -> data.StructLayout:

@@ -14,6 +14,7 @@ import typer
 
 from firstspike_spec import InputError, Network, save_network
 from firstspike_spec.checks import whole_number
+from firstspike_spec.errors import needing
 from firstspike_spec.files import check_writable
 
 from .progress import EpochDisplay
@@ -97,10 +98,6 @@ def _workflow() -> "ModuleType":
     """Import what needs PyTorch, or say how to get it."""
     # Idle threads of OpenMP would otherwise spin and slow down whatever else the machine does; read when it is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    try:
+    with needing("model", "PyTorch", "torch", what="training"):
         from . import workflow
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] != "torch":
-            raise
-        raise InputError("training needs PyTorch, which is not installed: run pip install 'firstspike[model]'") from error
     return workflow

@@ -72,6 +72,11 @@ class Comparison:
         self.mismatches += other.mismatches
         self.named += other.named[: MAX_NAMED - len(self.named)]
 
+    @property
+    def passed(self) -> bool:
+        """Whether values were compared and none differed."""
+        return self.compared_values > 0 and self.mismatches == 0
+
     def check(self) -> None:
         """Raise `AssertionError` unless values were compared and none differed."""
         if self.compared_values == 0:

@@ -10,6 +10,7 @@ from typing import Any
 
 from .checks import whole_number
 from .errors import InputError, InputTypeError
+from .network import MAX_POTENTIAL_BITS, MAX_WEIGHT_BITS
 from .words import LOAD_WORD, Field, Word
 
 _LOAD_BITS = {field.name: field.bits for field in LOAD_WORD.fields}
@@ -54,8 +55,8 @@ class LayerShape:
         whole_number(self.lanes, "lanes", 1, MAX_LANES)
         whole_number(self.lane_neurons, "lane_neurons", 1, 1 << MAX_ADDRESS_BITS)
         whole_number(self.lane_entries, "lane_entries", 1, 1 << _LOAD_BITS["address"])
-        whole_number(self.weight_bits, "weight_bits", 1, 16)
-        whole_number(self.potential_bits, "potential_bits", 1, 32)
+        whole_number(self.weight_bits, "weight_bits", 1, MAX_WEIGHT_BITS)
+        whole_number(self.potential_bits, "potential_bits", 1, MAX_POTENTIAL_BITS)
         whole_number(self.address_bits, "width of a neuron's address", 1, MAX_ADDRESS_BITS)
         for name in ("pointer", "entry"):
             bits = getattr(self, name).bits
@@ -68,6 +69,11 @@ class LayerShape:
     def sources(self) -> int:
         """Number of source addresses."""
         return 1 << self.source_bits
+
+    @property
+    def input_word(self) -> Word:
+        """A token of an engine's input: a spike of the input at ``address``, or the end of a step."""
+        return Word((Field("address", self.source_bits), Field("end", 1)))
 
     @property
     def neuron_bits(self) -> int:

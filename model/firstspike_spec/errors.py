@@ -4,6 +4,9 @@ Everything that a user can cause raises one of these, so that the command line c
 from a defect of ours (a traceback). Both are also the built-in kind that a Python programmer expects.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class UserError(Exception):
     """What the user gave or asked for cannot be used. The message says what, what was wanted and what to do."""
@@ -15,3 +18,31 @@ class InputError(UserError, ValueError):
 
 class InputTypeError(UserError, TypeError):
     """A value is of the wrong kind."""
+
+
+@contextmanager
+def needing(extra: str, library: str, *modules: str, what: str) -> Iterator[None]:
+    """Import in this block what only an extra of firstspike installs.
+
+    Parameters
+    ----------
+    extra : str
+        Name of the extra, such as ``"hw"``.
+    library : str
+        What users call the library.
+    *modules : str
+        The top-level modules that it brings; a missing one of another name is a defect of ours.
+    what : str
+        What needs it.
+
+    Raises
+    ------
+    InputError
+        If one of the modules is missing; the message says what to install.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in modules:
+            raise
+        raise InputError(f"{what} needs {library}, which is not installed: run pip install 'firstspike[{extra}]'") from error

@@ -7,12 +7,12 @@ from .encoder import SPIKE_TIME_TYPE
 from .engine import EngineShape
 from .errors import InputError
 from .results import Results, cut_at_decision
-from .words import RESULT_WORD, Field, Word
+from .words import RESULT_WORD, Word
 
 
 def input_word(shape: EngineShape) -> Word:
-    """Return the word that an engine takes: a spike of the input at ``address``, or the end of a step."""
-    return Word((Field("address", shape.layers[0].source_bits), Field("end", 1)))
+    """Return the word that an engine takes, that of its first layer."""
+    return shape.layers[0].input_word
 
 
 def input_tokens(shape: EngineShape, spike_times: np.ndarray, time_steps: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from firstspike_spec.comparison import Comparison
 from firstspike_spec.errors import InputError, InputTypeError
 from firstspike_spec.golden import count_operations, infer_spikes
-from firstspike_spec.results import Results, compare_results
+from firstspike_spec.results import Results, compare_results, join_results
 
 if TYPE_CHECKING:
     from .accelerator import Accelerator
@@ -26,40 +26,39 @@ class Validation:
     ----------
     comparison : Comparison
         Of every value that the device gave with the golden model's.
-    right : ndarray of bool, shape (images,)
-        Whether each image was given its true class.
-    decision_steps, synaptic_operations : ndarray of int, shape (images,)
-        Synaptic operations are the golden model's, until the decision step.
-    cycles : ndarray of int64, shape (images,), or None
-        From each image's first token to its decision.
+    results : Results
+        What the device gave.
+    labels : ndarray of int, shape (images,)
+        The true classes.
+    synaptic_operations : ndarray of int64, shape (images,)
+        The golden model's, until the decision step.
     counters : dict
         What the device counted meanwhile; empty for a device without counters.
     """
 
     comparison: Comparison
-    right: np.ndarray
-    decision_steps: np.ndarray
+    results: Results
+    labels: np.ndarray
     synaptic_operations: np.ndarray
-    cycles: np.ndarray | None
     counters: dict[str, int]
 
     @property
     def accuracy(self) -> float:
         """Share of the images that were given their true class."""
-        return float(self.right.mean())
+        return float((self.results.classes == self.labels).mean())
 
     def summary(self) -> dict[str, Any]:
         """Return the figures, ready for JSON."""
-        images = len(self.right)
+        images, cycles = len(self.labels), self.results.cycles
         return {
             "images": images,
             "accuracy": self.accuracy,
             "mismatches": self.comparison.mismatches,
             "compared_values": self.comparison.compared_values,
             "first_mismatches": self.comparison.named,
-            "decision_step_mean": float(self.decision_steps.mean()),
-            "cycles_mean": None if self.cycles is None else float(self.cycles.mean()),
-            "cycles_max": None if self.cycles is None else int(self.cycles.max()),
+            "decision_step_mean": float(self.results.decision_steps.mean()),
+            "cycles_mean": None if cycles is None else float(cycles.mean()),
+            "cycles_max": None if cycles is None else int(cycles.max()),
             "cycles_between_images": self.counters["busy_cycles"] / images if self.counters else None,
             "synaptic_operations_mean": float(self.synaptic_operations.mean()),
             "counters": self.counters,
@@ -93,7 +92,7 @@ def validate(
 
     comparison = Comparison()
     before = accelerator.counters()
-    right, decision_steps, operations, cycles = [], [], [], []
+    parts, operations = [], []
     full_operations = spikes = 0
     for first in range(0, len(images), BATCH):
         batch = spike_times[first : first + BATCH]
@@ -101,11 +100,8 @@ def validate(
         inference = infer_spikes(network, batch, early_exit=False)
         expected = Results.from_inference(inference, early_exit=early_exit)
         comparison.add(compare_results(expected, got, first=first))
-        right.append(got.classes == labels[first : first + BATCH])
-        decision_steps.append(got.decision_steps)
+        parts.append(got)
         operations.append(count_operations(network, expected.spike_times))
-        if got.cycles is not None:
-            cycles.append(got.cycles)
         full_operations += int(inference.synaptic_operations.sum())
         spikes += int(inference.spikes.sum())
         progress(min(first + BATCH, len(images)))
@@ -119,9 +115,8 @@ def validate(
         )
     return Validation(
         comparison=comparison,
-        right=np.concatenate(right),
-        decision_steps=np.concatenate(decision_steps),
+        results=join_results(parts),
+        labels=labels,
         synaptic_operations=np.concatenate(operations),
-        cycles=np.concatenate(cycles) if cycles else None,
         counters=counters,
     )

