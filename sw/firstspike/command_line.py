@@ -23,7 +23,11 @@ def build() -> typer.Typer:
     )
     app.callback()(_options)
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
-        app.command(entry.name)(entry.load())
+        command = entry.load()
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=entry.name)
+        else:
+            app.command(entry.name)(command)
     return app
 
 

@@ -1,13 +1,81 @@
-"""Pictures of inferences."""
+"""Pictures of inferences, and what all pictures share. Matplotlib is imported only when one is drawn."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from firstspike_spec.files import whole_file
 from firstspike_spec.network import Network
 from firstspike_spec.results import Results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Colours: a right class, a wrong class, the class that was given, any other output.
+RIGHT, WRONG, GIVEN, OTHER = "black", "tab:red", "tab:orange", "tab:gray"
+
+#: More classes than these are not all named on an axis.
+NAMED_CLASSES = 30
+
+
+def new_figure(width: float, height: float) -> "Figure":
+    """Return an empty figure of so many inches, which belongs to no window."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def write_png(figure: "Figure", path: Path) -> None:
+    """Write a figure as a PNG, at once; `whole_file` makes it whole or not there."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure).print_png(str(path))
+
+
+def plain(text: str) -> str:
+    """Return a text that came from outside so that Matplotlib shows its dollar signs instead of reading formulas."""
+    return text.replace("$", r"\$")
+
+
+def draw_verdict(axes: "Axes", network: Network, image: int, label: int, given: int) -> None:
+    """Write an image's number, true class and given class above it, in red if they differ."""
+    true, name = plain(network.class_names[label]), plain(network.class_names[given])
+    axes.set_title(f"{image}: true {true}, class {name}", fontsize=10, color=RIGHT if label == given else WRONG)
+
+
+def draw_latencies(axes: "Axes", network: Network, latencies: np.ndarray, given: int) -> None:
+    """Draw the first-spike latency of each output: a dot at its step, a cross for no spike.
+
+    Parameters
+    ----------
+    axes : Axes
+    network : Network
+    latencies : ndarray of int, shape (outputs,)
+        Steps, or ``T`` for no spike.
+    given : int
+        The class that was given; it is coloured.
+    """
+    steps = network.time_steps
+    fired = latencies < steps
+    outputs = np.arange(network.outputs)
+    colours = np.where(outputs == given, GIVEN, OTHER)
+    axes.scatter(latencies[fired], outputs[fired], s=min(45, 700 / network.outputs), c=colours[fired])
+    axes.scatter(latencies[~fired], outputs[~fired], s=14, c=colours[~fired], marker="x", linewidths=1)
+    axes.set(xlim=(-0.5, steps + 0.5), ylim=(network.outputs - 0.5, -0.5))
+    label_steps(axes, steps, "none")
+    if network.outputs <= NAMED_CLASSES:
+        axes.set_yticks(outputs, list(map(plain, network.class_names)), fontsize=8)
+    axes.grid(alpha=0.3)
+    axes.set_xlabel("time step")
+
+
+def label_steps(axes: "Axes", steps: int, last: str) -> None:
+    """Label the x axis with the time steps, not all of them if they are many, and ``last`` one place after them."""
+    shown = [*range(0, steps - steps // 17, 1 + steps // 17), steps]
+    axes.set_xticks(shown, [*map(str, shown[:-1]), last], fontsize=8)
 
 
 def draw_inferences(
@@ -26,18 +94,14 @@ def draw_inferences(
     chosen : sequence of int
         Numbers of the images to draw.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     steps = network.time_steps
     spike_times = network.spike_times(images)
-    figure = Figure(figsize=(2.1 * len(chosen), 6.8), layout="constrained")
+    figure = new_figure(2.1 * len(chosen), 6.8)
     axes = figure.subplots(3, len(chosen), squeeze=False, height_ratios=(1, 1.3, 1))
     for column, image in enumerate(chosen):
         picture, raster, dots = axes[:, column]
-        label, given = network.class_names[labels[image]], network.class_names[results.classes[image]]
         picture.imshow(images[image], cmap="gray_r")
-        picture.set_title(f"{image}: true {label}, class {given}", fontsize=10, color="black" if label == given else "tab:red")
+        draw_verdict(picture, network, image, labels[image], results.classes[image])
         picture.set_axis_off()
 
         spiking = spike_times[image] < steps
@@ -45,19 +109,9 @@ def draw_inferences(
         raster.set(xlim=(-0.5, steps - 0.5), ylim=(network.inputs, 0), xticks=range(steps))
         raster.set_title(f"{int(spiking.sum())} input spikes", fontsize=9)
 
-        latencies = results.latencies[image]
-        fired = latencies < steps
-        outputs = np.arange(network.outputs)
-        colours = np.where(outputs == results.classes[image], "tab:orange", "tab:gray")
-        dots.scatter(latencies[fired], outputs[fired], s=45, c=colours[fired])
-        dots.scatter(latencies[~fired], outputs[~fired], s=14, c=colours[~fired], marker="x", linewidths=1)
-        dots.set(xlim=(-0.5, steps + 0.5), ylim=(network.outputs - 0.5, -0.5), xticks=range(steps + 1), yticks=outputs)
-        dots.set_xticklabels([*map(str, range(steps)), "none"], fontsize=8)
-        dots.set_yticklabels(network.class_names, fontsize=8)
-        dots.grid(alpha=0.3)
-        dots.set_xlabel("time step")
+        draw_latencies(dots, network, results.latencies[image], results.classes[image])
         if column == 0:
             raster.set_ylabel("pixel")
             dots.set_ylabel("first-spike latency of output")
     with whole_file(path) as temporary:
-        FigureCanvasAgg(figure).print_png(str(temporary))
+        write_png(figure, temporary)

@@ -6,15 +6,45 @@ from typing import Annotated
 
 import typer
 
+from firstspike_spec.checks import whole_number
+from firstspike_spec.datasets import Dataset, load_dataset
+from firstspike_spec.errors import InputError
+from firstspike_spec.network import Network
+
 NetworkArgument = Annotated[Path, typer.Argument(help="The network's file (.safetensors).", show_default=False)]
 DeviceOption = Annotated[str, typer.Option(help="golden: the golden model in software; sim: the engine's own RTL, compiled.")]
 LanesOption = Annotated[int, typer.Option(help="Lanes of each layer of the simulated engine, 1 .. 256.")]
 EarlyExitOption = Annotated[
     bool, typer.Option("--early-exit/--all-steps", help="End each inference after the first step with an output spike.")
 ]
+DataOption = Annotated[
+    Path | None, typer.Option(help="Folder of the data set; by default found or downloaded.", show_default=False)
+]
+DatasetOption = Annotated[
+    str | None, typer.Option(help="Name of the data set; by default the one that the network was trained on.")
+]
+LimitOption = Annotated[int | None, typer.Option(help="Use only so many of the images, from the first.", show_default=False)]
+SplitOption = Annotated[str, typer.Option(help="Which images of the data set: train or test.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
 
 
 def tell(text: str) -> None:
     """Tell of something that takes a while, on standard error."""
     print(text, file=sys.stderr, flush=True)
+
+
+def load_images_for(
+    network: Network, dataset: str | None, data: Path | None, *, split: str = "test", limit: int | None = None
+) -> Dataset:
+    """Return the images that the options ask for, by default of the data set that the network was trained on.
+
+    Raises
+    ------
+    InputError
+        If the split or the limit is none, or the data set cannot be had.
+    """
+    if split not in ("train", "test"):
+        raise InputError(f"unknown split {split!r}: name one of train, test")
+    if limit is not None:
+        limit = whole_number(limit, "limit", 1, 1 << 31)
+    return load_dataset(dataset or network.provenance.get("dataset", "mnist"), split, data, note=tell).first(limit)

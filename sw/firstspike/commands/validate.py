@@ -9,28 +9,30 @@ from rich.console import Console
 from rich.table import Table
 
 from firstspike_spec.artefact import load_network
-from firstspike_spec.checks import whole_number
 from firstspike_spec.compiler import DEFAULT_LANES
-from firstspike_spec.datasets import load_dataset
 
 from ..accelerator import Accelerator
 from ..command_line import WRONG_RESULTS
 from ..progress import progress_of
-from .options import DeviceOption, EarlyExitOption, JsonOption, LanesOption, tell
+from .options import (
+    DataOption,
+    DatasetOption,
+    DeviceOption,
+    EarlyExitOption,
+    JsonOption,
+    LanesOption,
+    LimitOption,
+    load_images_for,
+    tell,
+)
 
 
 def validate(
     network: Annotated[Path, typer.Option(help="The network's file (.safetensors).", show_default=False)],
     device: DeviceOption = "golden",
-    data: Annotated[
-        Path | None, typer.Option(help="Folder of the data set; by default found or downloaded.", show_default=False)
-    ] = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="Name of the data set; by default the one that the network was trained on.")
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(help="Run only so many of the test images, from the first.", show_default=False)
-    ] = None,
+    data: DataOption = None,
+    dataset: DatasetOption = None,
+    limit: LimitOption = None,
     lanes: LanesOption = DEFAULT_LANES,
     early_exit: EarlyExitOption = True,
     json: JsonOption = False,
@@ -40,10 +42,7 @@ def validate(
     Ends with exit code 1 if any value differs.
     """
     loaded = load_network(network)
-    if limit is not None:
-        limit = whole_number(limit, "limit", 1, 1 << 31)
-    name = dataset or loaded.provenance.get("dataset", "mnist")
-    test = load_dataset(name, "test", data, note=tell).first(limit)
+    test = load_images_for(loaded, dataset, data, limit=limit)
 
     with Accelerator.open(device, network=loaded, lanes=lanes, note=tell) as accelerator:
         with progress_of(f"validating on {device}", len(test.images)) as progress:
@@ -52,7 +51,7 @@ def validate(
             "device": device,
             "network": str(network),
             "digest": loaded.digest,
-            "dataset": name,
+            "dataset": test.name,
             "early_exit": early_exit,
             "lanes": [layer["lanes"] for layer in accelerator.info().get("engine", {}).get("layers", [])],
             **validation.summary(),

@@ -1,0 +1,122 @@
+"""How many neurons of each layer spike, and when."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from firstspike_spec.inference import Inference
+from firstspike_spec.network import Network
+
+from ..pictures import new_figure
+from .output import Row
+from .style import GREY, add_titles, in_per_cent, step_colours
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: Smaller shares have no number on their part of a bar.
+NUMBERED = 0.04
+
+
+def layer_name(index: int, network: Network) -> str:
+    """Return how plots call a layer: index 0 is the input, then the network's layers from 0."""
+    if index == 0:
+        return "input"
+    return f"layer {index - 1} (output)" if index == len(network.layers) else f"layer {index - 1}"
+
+
+def count_spikes(inference: Inference) -> np.ndarray:
+    """Return the spikes of each layer at each step in all images together, int64, shape (layers, T), the input first."""
+    steps = range(inference.time_steps)
+    return np.array([[np.count_nonzero(times == step) for step in steps] for times in inference.spike_times], np.int64)
+
+
+def firing_table(network: Network, inferences: Iterable[Inference]) -> tuple[list[Row], int]:
+    """Return the share of each layer's neurons that spike at each step, mean over images, and the number of images.
+
+    Parameters
+    ----------
+    network : Network
+    inferences : iterable of Inference
+        Of at least one image together; taken one by one, so that they need not be in memory together.
+
+    Returns
+    -------
+    rows : list of dict
+        One a layer (the input first) and step.
+    images : int
+    """
+    spikes, images = np.zeros((len(network.layers) + 1, network.time_steps), np.int64), 0
+    for inference in inferences:
+        spikes += count_spikes(inference)
+        images += len(inference.classes)
+    neurons = [network.inputs, *(layer.targets for layer in network.layers)]
+    rows = [
+        {
+            "layer": layer_name(index, network),
+            "neurons": neurons[index],
+            "step": step,
+            "share": int(spikes[index, step]) / (neurons[index] * images),
+            "share_by_then": int(spikes[index, : step + 1].sum()) / (neurons[index] * images),
+        }
+        for index in range(len(neurons))
+        for step in range(network.time_steps)
+    ]
+    return rows, images
+
+
+def firing_totals(rows: list[Row]) -> dict[str, float]:
+    """Return the share of each layer's neurons that spike at all."""
+    return {row["layer"]: row["share_by_then"] for row in rows}  # the last step's row stays
+
+
+def draw_firing(rows: list[Row], name: str, source: str, *, early_exit: bool) -> "Figure":
+    """Return the picture of a table of firing: one bar a layer, one part of it a step.
+
+    Parameters
+    ----------
+    rows : list of dict
+        From `firing_table`.
+    name : str
+        Of the network.
+    source : str
+        Which images, in words.
+    early_exit : bool
+        Whether the inferences ended at the first output spike.
+    """
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+
+    layers = list(firing_totals(rows))
+    steps = len(rows) // len(layers)
+    shares = np.array([row["share"] for row in rows]).reshape(len(layers), steps)
+    colours = step_colours(steps)
+    figure = new_figure(8, 2.2 + 0.7 * len(layers))
+    axes = figure.subplots()
+    ends = shares.cumsum(axis=1)
+    for step in range(steps):
+        bars = axes.barh(range(len(layers)), shares[:, step], left=ends[:, step] - shares[:, step], color=colours[step])
+        shown = [f"{100 * share:.1f}" if share >= NUMBERED * max(ends.max(), 0.1) else "" for share in shares[:, step]]
+        axes.bar_label(bars, shown, label_type="center", fontsize=8, color="white" if step < 0.6 * steps else "black")
+    for place, total in enumerate(ends[:, -1]):
+        axes.annotate(
+            f"{total:.1%}", (total, place), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9, color=GREY
+        )
+    neurons = [rows[place * steps]["neurons"] for place in range(len(layers))]
+    axes.set_yticks(range(len(layers)), [f"{layer}\n{count:,} neurons" for layer, count in zip(layers, neurons, strict=True)])
+    axes.invert_yaxis()
+    axes.set(xlim=(0, min(1.0, max(1.18 * ends.max(), 0.01)) if ends.max() < 0.88 else 1.1))
+    axes.set_xlabel("share of the layer's neurons that spike, mean over images")
+    in_per_cent(axes.xaxis)
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_axisbelow(True)
+    scale = ScalarMappable(BoundaryNorm(np.arange(steps + 1) - 0.5, steps), ListedColormap(colours))
+    bar = figure.colorbar(scale, ax=axes, label="time step of the spike", pad=0.02)
+    bar.set_ticks(range(0, steps, 1 + steps // 17))
+    bar.minorticks_off()
+    ending = "each image ends at its first output spike" if early_exit else "every image runs all steps"
+    add_titles(
+        figure, f"{name}: neurons that spike, by layer and time step", f"Simulated with the golden model: {source}; {ending}."
+    )
+    return figure

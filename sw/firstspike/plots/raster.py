@@ -1,0 +1,139 @@
+"""All spikes of one image."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from firstspike_spec.inference import Inference
+from firstspike_spec.network import Network
+
+from ..pictures import GIVEN, draw_latencies, draw_verdict, label_steps, new_figure
+from .firing import layer_name
+from .output import Row
+from .style import add_titles, step_colours
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def raster_table(network: Network, inference: Inference) -> list[Row]:
+    """Return all neurons of one image with their spike times.
+
+    Parameters
+    ----------
+    network : Network
+    inference : Inference
+        Of one image, without early exit.
+
+    Returns
+    -------
+    list of dict
+        One a neuron, by layer (the input first) and number. A spike time of ``None``: no spike. ``with_early_exit`` says
+        whether the spike still comes where the inference ends at the first output spike.
+    """
+    decision = int(inference.decision_steps[0])
+    return [
+        {
+            "layer": layer_name(index, network),
+            "neuron": neuron,
+            "spike_time": None if time == network.time_steps else int(time),
+            "with_early_exit": int(time <= decision),
+        }
+        for index, times in enumerate(inference.spike_times)
+        for neuron, time in enumerate(times[0])
+    ]
+
+
+def raster_figures(network: Network, inference: Inference, label: int) -> dict[str, Any]:
+    """Return the figures of one image's inference, without early exit."""
+    return {
+        "true": network.class_names[label],
+        "class": network.class_names[inference.classes[0]],
+        "decision_step": int(inference.decision_steps[0]),
+        "spikes": {
+            layer_name(index, network): int((times[0] < network.time_steps).sum())
+            for index, times in enumerate(inference.spike_times)
+        },
+    }
+
+
+def draw_raster(
+    network: Network, inference: Inference, picture: np.ndarray, *, image: int, label: int, name: str, source: str
+) -> "Figure":
+    """Return the picture of one image's spikes: the image, its spike times, and the spikes of every layer.
+
+    Parameters
+    ----------
+    network : Network
+    inference : Inference
+        Of one image, without early exit.
+    picture : ndarray of uint8, shape (height, width)
+    image, label : int
+        The image's number and true class.
+    name : str
+        Of the network.
+    source : str
+        Which data set, in words.
+    """
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+
+    steps, layers = network.time_steps, len(network.layers)
+    colours = step_colours(steps)
+    decision, given = int(inference.decision_steps[0]), int(inference.classes[0])
+    heights = [1.5] + [1.5] * (layers - 1) + [max(1.2, min(0.12 * network.outputs, 2.5))]
+    figure = new_figure(10, 1.8 + 1.5 * sum(heights))
+    left, right = figure.add_gridspec(1, 2, width_ratios=(1, 2.2))
+    beside = left.subgridspec(max(2, round(sum(heights) / 2.5)), 1)  # at the top, also of a deep network
+    digit, times = figure.add_subplot(beside[0]), figure.add_subplot(beside[1])
+    panels = right.subgridspec(layers + 1, 1, height_ratios=heights).subplots(sharex=True)
+
+    digit.imshow(picture, cmap="gray_r", vmin=0, vmax=255)
+    draw_verdict(digit, network, image, label, given)
+    input_times = inference.spike_times[0][0]
+    shown = times.imshow(
+        np.ma.masked_equal(input_times, steps).reshape(picture.shape),
+        cmap=ListedColormap(colours),
+        norm=BoundaryNorm(np.arange(steps + 1) - 0.5, steps),
+    )
+    times.set_title("input spike times", fontsize=10)
+    bar = figure.colorbar(shown, ax=times, orientation="horizontal", label="time step", shrink=0.8)
+    bar.set_ticks(range(0, steps, 1 + steps // 9))
+    bar.minorticks_off()
+    for axes in (digit, times):
+        axes.set(xticks=[], yticks=[])
+
+    for index, axes in enumerate(panels):
+        layer_times = inference.spike_times[index][0]
+        spikes = int((layer_times < steps).sum())
+        by_then = int((layer_times <= decision).sum()) if decision < steps else spikes
+        axes.set_title(
+            f"{layer_name(index, network)}: {spikes} of {len(layer_times):,} neurons spike, {by_then} by the decision",
+            fontsize=9, loc="left",
+        )  # fmt: skip
+        if index == layers:
+            draw_latencies(axes, network, layer_times, given)
+            axes.set_ylabel("output")
+        else:
+            _draw_spikes(axes, layer_times, decision, colours)
+            axes.tick_params(labelbottom=False)
+        axes.axvline(decision + 0.5, color=GIVEN, linewidth=1.2)
+    label_steps(panels[-1], steps, "none")
+    decided = "the first output spike" if inference.latencies.min() < steps else "the largest potential (no output spiked)"
+    add_titles(
+        figure,
+        f"{name}: spikes of image {image}",
+        f"Simulated with the golden model: 1 image, {source}. One mark a spike. Orange: the class, and the end of the "
+        f"decision step, {decision}, where {decided} decides; later spikes, in pale, do not come with early exit.",
+    )
+    return figure
+
+
+def _draw_spikes(axes: "Axes", times: np.ndarray, decision: int, colours: np.ndarray) -> None:
+    """Draw a dash for each neuron's spike, its step's colour, paler after the decision."""
+    spiking = np.flatnonzero(times < len(colours))
+    chosen = colours[times[spiking]]
+    chosen[times[spiking] > decision, 3] = 0.4
+    axes.hlines(spiking, times[spiking] - 0.38, times[spiking] + 0.38, colors=chosen, linewidth=max(0.8, 60 / len(times)))
+    axes.set(ylim=(len(times) - 0.5, -0.5), ylabel="neuron")
+    axes.grid(axis="x", alpha=0.3)

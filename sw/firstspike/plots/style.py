@@ -1,0 +1,37 @@
+"""The look that the plots share: titles, what the numbers are, a colour for each step, shares in per cent."""
+
+import textwrap
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..pictures import plain
+
+if TYPE_CHECKING:
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
+GREY = "dimgray"
+
+#: Characters of the small print that fit into an inch.
+SMALL_PRINT = 15
+
+
+def add_titles(figure: "Figure", title: str, small_print: str) -> None:
+    """Write a title above a figure, and below it where the numbers come from."""
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.08)
+    width = figure.get_figwidth()
+    figure.suptitle(textwrap.fill(plain(title), int(width * 10)), fontsize=12)
+    figure.supxlabel(textwrap.fill(plain(small_print), int(width * SMALL_PRINT)), fontsize=8, color=GREY)
+
+
+def step_colours(steps: int) -> np.ndarray:
+    """Return a colour for each of so many time steps, from dark to light, shape (steps, 4)."""
+    from matplotlib import colormaps
+
+    return colormaps["viridis"](np.linspace(0.05, 0.95, steps))
+
+
+def in_per_cent(axis: "Axis") -> None:
+    """Label an axis of shares, 0 .. 1, in per cent."""
+    axis.set_major_formatter(lambda share, position: f"{100 * share:.6g}%" if 0 <= share <= 1 else "")

@@ -1,0 +1,90 @@
+"""The weights that a network keeps."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from firstspike_spec.network import Layer, Network
+
+from ..pictures import new_figure
+from .output import Row
+from .style import add_titles
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Bars of one layer at most; wider weights share bars.
+BARS = 128
+
+#: Layers side by side.
+COLUMNS = 3
+
+
+def weights_table(network: Network) -> list[Row]:
+    """Return how many connections of each layer have each weight.
+
+    Returns
+    -------
+    list of dict
+        One a layer and a weight that it has, in rising order. A pruned connection is none, so there is no weight 0; a
+        layer without connections has one row, without a weight.
+    """
+    rows = []
+    for index, layer in enumerate(network.layers):
+        values, counts = np.unique(layer.row_weights, return_counts=True)
+        rows += [
+            {"layer": index, "weight": int(value), "connections": int(count), "share": int(count) / layer.synapses}
+            for value, count in zip(values, counts, strict=True)
+        ] or [{"layer": index, "weight": None, "connections": 0, "share": None}]
+    return rows
+
+
+def draw_weights(network: Network, name: str) -> "Figure":
+    """Return the picture of a network's weights, a histogram a layer.
+
+    Parameters
+    ----------
+    network : Network
+    name : str
+        Of the network.
+    """
+    columns = min(len(network.layers), COLUMNS)
+    lines = -(-len(network.layers) // columns)
+    figure = new_figure(max(4.6 * columns, 6), 0.9 + 3.2 * lines)
+    panels = figure.subplots(lines, columns, squeeze=False).ravel()
+    for index, (axes, layer) in enumerate(zip(panels, network.layers, strict=False)):
+        _draw_layer(axes, layer)
+        axes.set_title(
+            f"layer {index}: {layer.sources:,} to {layer.targets:,} neurons\n"
+            f"{layer.synapses:,} connections, connectivity {layer.connectivity:.2%}",
+            fontsize=10,
+        )
+    for axes in panels[len(network.layers) :]:
+        axes.set_axis_off()
+    add_titles(
+        figure,
+        f"{name}: {network.synapses:,} connections, connectivity {network.connectivity:.2%}",
+        "Read from the network's file, nothing is simulated and no image is used; integer weights, in units of the "
+        "potential. Pruned connections have no weight; connectivity is the share of possible connections kept, in the "
+        "layers as they are now.",
+    )
+    return figure
+
+
+def _draw_layer(axes: "Axes", layer: Layer) -> None:
+    half = 1 << (layer.weight_bits - 1)
+    width = -(-2 * half // BARS)
+    edges = np.arange(-half, half + 1, width)
+    counts, _ = np.histogram(layer.row_weights, [*edges[:-1], half])
+    if width == 1:
+        axes.bar(edges[:-1], counts, width=0.85, color=["tab:red" if weight < 0 else "tab:blue" for weight in edges[:-1]])
+        if len(counts) <= 16:
+            axes.set_xticks(edges[:-1], list(map(str, edges[:-1])), fontsize=8)
+    else:
+        axes.stairs(counts, edges, fill=True, color="tab:blue")
+    axes.set_xlabel(f"weight ({layer.weight_bits} bits)")
+    axes.set_ylabel("connections" if width == 1 else f"connections in {width} weights")
+    axes.yaxis.set_major_formatter(lambda count, position: f"{count:,.0f}" if count == int(count) else "")
+    axes.grid(axis="y", alpha=0.3)
+    axes.set_axisbelow(True)
