@@ -21,7 +21,7 @@ from ..plots.decisions import decisions_figures, decisions_table, draw_decisions
 from ..plots.firing import draw_firing, firing_table, firing_totals
 from ..plots.output import Row, check_plot, write_plot
 from ..plots.raster import draw_raster, raster_figures, raster_table
-from ..plots.runs import read_runs
+from ..plots.runs import SEED, read_runs
 from ..plots.weights import draw_weights, weights_table
 from ..progress import progress_of
 from .options import (
@@ -78,10 +78,11 @@ def curve(
     runs = read_runs(results)
     rows, left_out = curve_table(runs, x, y, by, ignore or ())
     figures = curve_figures(rows, x, y) | {"left_out": left_out}
-    _hint(runs, rows)
+    if by != SEED:
+        _hint(runs, rows)
     source = f"{figures['runs']} trained networks, {counted_images(runs, y)}"
     figure = draw_curve(rows, x, y, by=by, source=source)
-    left = f", {left_out} runs without a value left out" if left_out else ""
+    left = f", left out without a value: {left_out}" if left_out else ""
     best = figures["best"]
     words = f"{figures['runs']} runs in {figures['points']} points{left}; best {y} {best[y]:.4g} at {x} {best[x]:.4g}"
     _finish("curve", out, figure, rows, figures, words, json)
@@ -209,7 +210,7 @@ def _inferences(network: Network, images: Dataset, *, early_exit: bool) -> Itera
 
 def _hint(runs: list[dict[str, str]], rows: list[Row]) -> None:
     """Say so where there are several seeds, but no two runs that differ only in seed."""
-    if len({run.get("seed", "") for run in runs}) > 1 and len(rows) == len(runs) and len(rows) > 1:
+    if len({run.get(SEED, "") for run in runs}) > 1 and len(rows) == len(runs) and len(rows) > 1:
         tell("firstspike: no two runs differ only in seed, so none are joined; --ignore COLUMN joins runs that differ there")
 
 
