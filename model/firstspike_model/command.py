@@ -12,47 +12,74 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from firstspike_spec import InputError, Network, save_network
+from firstspike_spec import InputError, save_network
 from firstspike_spec.checks import whole_number
 from firstspike_spec.errors import needing
 from firstspike_spec.files import check_writable
 
 from .progress import EpochDisplay
-from .recipe import Recipe, load_recipe
+from .recipe import Recipe, load_recipe, parse_change
 
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from .workflow import Outcome
+
 #: Largest seed that is the same number everywhere it is written down.
 MAX_SEED = (1 << 53) - 1
 
+#: Where a training may run.
+DEVICES = ("auto", "cpu", "cuda")
+
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="Name of a recipe, such as mnist-mlp.")],
+    recipe: Annotated[str, typer.Argument(help="Name of a recipe, such as mnist-mlp, or a recipe's .toml file.")],
     data: Annotated[Path | None, typer.Option(help="Folder of the data set; by default found or downloaded.")] = None,
     out: Annotated[Path | None, typer.Option(help="The network's file; by default RECIPE.safetensors here.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same network on the same machine.")] = 0,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting to use in place of the recipe's; may be repeated."),
+    ] = None,
     epochs_scale: Annotated[float, typer.Option(help="Multiplies all epochs: 0.1 for a quick try.")] = 1.0,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start anew, though a stopped training could go on.")] = False,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if there is one.")] = "auto",
     json: Annotated[
         bool, typer.Option("--json", help="Print the result as one JSON object; progress goes to stderr.")
     ] = False,
 ) -> None:
-    """Train a network by a recipe, prune and quantise it, and write it to a file."""
-    chosen = scaled(load_recipe(recipe), epochs_scale)
+    """Train a network by a recipe, prune and quantise it, and write it to a file.
+
+    Beside the file lies a log, NAME.log.json, and while the training runs a checkpoint, NAME.checkpoint: after a stop, by
+    Ctrl-C or otherwise, the same command goes on from there and gives the same network.
+    """
+    chosen = scaled(load_recipe(recipe, dict(map(parse_change, changes or []))), epochs_scale)
     seed = whole_number(seed, "seed", 0, MAX_SEED)
+    if device not in DEVICES:
+        raise InputError(f"device must be one of {', '.join(DEVICES)}, not {device!r}")
     out = Path(f"{chosen.name}.safetensors") if out is None else out
     if out.suffix != ".safetensors":
         raise InputError(f"cannot write {out}: a network's file name ends with .safetensors; name it {out.stem}.safetensors")
     check_writable(out)
     workflow = _workflow()
+    files = workflow.Files(out.with_suffix(".checkpoint"), out.with_suffix(".log.json"))
+    if fresh:
+        files.checkpoint.unlink(missing_ok=True)
     stream = sys.stderr if json else sys.stdout
     with EpochDisplay(chosen.name, stream) as display:
-        network = workflow.train_recipe(chosen, data=data, seed=seed, note=display.epoch, note_download=display.line)
-    save_network(network, out)
-    if json:
-        print(json_format.dumps(report(network, out)))
-    else:
-        print(summary(network, out))
+        try:
+            outcome = workflow.train_recipe(
+                chosen, data=data, seed=seed, device=device, files=files, note=display.epoch, note_line=display.line
+            )
+        except KeyboardInterrupt:
+            if files.checkpoint.exists():
+                display.line(f"stopped; the same command goes on from {files.checkpoint}")
+            raise
+    if outcome.network is not None:
+        save_network(outcome.network, out)
+    files.checkpoint.unlink(missing_ok=True)
+    facts = report(outcome, out)
+    print(json_format.dumps(facts) if json else summary(facts))
 
 
 def scaled(recipe: Recipe, epochs_scale: float) -> Recipe:
@@ -65,12 +92,15 @@ def scaled(recipe: Recipe, epochs_scale: float) -> Recipe:
     """
     if not 0 < epochs_scale <= 100:
         raise InputError(f"epochs-scale must be above 0 and at most 100, not {epochs_scale}")
-    epochs = {name: getattr(recipe, name) for name in ("rewire_epochs", "refine_epochs")}
+    epochs = {name: getattr(recipe, name) for name in ("prune_epochs", "refine_epochs")}
     return replace(recipe, **{name: max(1, round(number * epochs_scale)) if number else 0 for name, number in epochs.items()})
 
 
-def report(network: Network, out: Path) -> dict[str, Any]:
-    """Return what ``--json`` prints."""
+def report(outcome: "Outcome", out: Path) -> dict[str, Any]:
+    """Return what ``--json`` prints: the facts, and of the network, where there is one, its file and its sizes."""
+    network = outcome.network
+    if network is None:
+        return {"file": None, **outcome.facts}
     return {
         "file": str(out),
         "digest": network.digest,
@@ -78,19 +108,23 @@ def report(network: Network, out: Path) -> dict[str, Any]:
         "neurons": [layer.targets for layer in network.layers],
         "weight_bits": [layer.weight_bits for layer in network.layers],
         "synapses": network.synapses,
-        **network.provenance,
+        **outcome.facts,
     }
 
 
-def summary(network: Network, out: Path) -> str:
-    """Return the result in words."""
-    facts = network.provenance
+def summary(facts: dict[str, Any]) -> str:
+    """Return what `report` gave in words."""
+    last_step = facts["settings"]["time_steps"] - 1
+    accuracy = f"{facts['test_accuracy']:.2%} of {facts['test_images']:,} test images right by first spike"
+    validation = f"validation {facts['validation_accuracy']:.2%}"
+    decision = f"mean decision step {facts['mean_decision_step']:.2f} of 0 .. {last_step}"
+    if facts["file"] is None:
+        return f"float weights, so nothing is written: {accuracy} (in PyTorch), {validation}; {decision}"
     return (
-        f"wrote {out}: {facts['test_accuracy']:.2%} of {facts['test_images']:,} test images right by first spike "
-        f"(simulated, golden model), validation {facts['validation_accuracy']:.2%}; "
-        f"{network.synapses:,} synapses, connectivity {facts['connectivity']:.2%}, "
-        f"{network.layers[0].weight_bits}-bit weights; mean decision step {facts['mean_decision_step']:.2f} "
-        f"of 0 .. {network.time_steps - 1}, {facts['mean_synaptic_operations']:,.0f} synaptic operations an image"
+        f"wrote {facts['file']}: {accuracy} (simulated, golden model), {validation}; "
+        f"{facts['synapses']:,} synapses, connectivity {facts['connectivity']:.2%} "
+        f"({facts['connectivity_as_trained']:.2%} as trained), {facts['weight_bits'][0]}-bit weights; "
+        f"{decision}, {facts['mean_synaptic_operations']:,.0f} synaptic operations an image"
     )
 
 

@@ -5,20 +5,53 @@ import math
 import torch
 
 
-def initialise_weights(weights: torch.Tensor, time_steps: int, generator: torch.Generator) -> None:
+@torch.no_grad()
+def ettfs_weights(weights: torch.Tensor, time_steps: int, generator: torch.Generator) -> None:
     """Fill a layer's weights in place with uniform noise of variance ``T / fan-in``.
 
-    With the usual initialisations (variance about ``1 / fan-in``) a deep network is silent: a source spikes once in ``T``
-    steps, not at every step. Source: the initialisation of ETTFS (Che et al. 2024, arXiv 2410.23619).
+    A source spikes in one of ``T`` steps, so the input of one step has the variance ``fan-in * Var(w) / T``, which this
+    makes 1: the usual initialisations (variance about ``1 / fan-in``) leave a deep network silent. Source: the
+    initialisation of ETTFS (Che et al. 2024, arXiv 2410.23619); the derivation is ours, the paper's text was not to be
+    had.
 
     Parameters
     ----------
     weights : Tensor of float, shape (targets, sources)
-        Its fan-in is ``sources``.
     time_steps : int
         ``T``.
     generator : torch.Generator
     """
     half_width = math.sqrt(3 * time_steps / weights.shape[1])
-    with torch.no_grad():
-        weights.uniform_(-half_width, half_width, generator=generator)
+    weights.uniform_(-half_width, half_width, generator=generator)
+
+
+@torch.no_grad()
+def kaiming_weights(weights: torch.Tensor, time_steps: int, generator: torch.Generator) -> None:
+    """Fill a layer's weights in place with uniform noise of variance ``1 / (3 * fan-in)``, PyTorch's own for linear layers.
+
+    The start that ETTFS improves on, for comparison. Parameters as for `ettfs_weights`.
+    """
+    half_width = math.sqrt(1 / weights.shape[1])
+    weights.uniform_(-half_width, half_width, generator=generator)
+
+
+@torch.no_grad()
+def rescale_to_fan_in(weights: torch.Tensor, time_steps: int) -> None:
+    """Scale each target's weights in place so that their variance is ``T / active fan-in`` again.
+
+    After pruning, the sum over what is left is far smaller than the one that `ettfs_weights` sets; this restores it, with
+    the active fan-in in place of the full one. A target without connections stays as it is.
+
+    Parameters
+    ----------
+    weights : Tensor of float, shape (targets, sources)
+        0 where there is no connection.
+    time_steps : int
+        ``T``.
+    """
+    norms = weights.square().sum(dim=1, keepdim=True).sqrt()
+    weights.mul_(torch.where(norms > 0, math.sqrt(time_steps) / norms.clamp(min=1e-12), 1.0))
+
+
+#: Each initialisation by name.
+INITIALISATIONS = {"ettfs": ettfs_weights, "kaiming": kaiming_weights}

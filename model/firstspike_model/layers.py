@@ -1,13 +1,17 @@
 """Fully connected layers of first-spike neurons, as training sees them."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import nn
-from torch.nn import functional
 
-from .initialisation import initialise_weights
-from .neuron import single_spikes
+from .initialisation import INITIALISATIONS
+from .neuron import single_spikes, spiked
+from .normalisation import normalise_weights
+from .quantisation import FLOAT_BITS, best_scale, largest_weight, quantise
+from .surrogate import Surrogate
+from .synapses import synaptic_input
 
 
 class FirstSpikeLayer(nn.Module):
@@ -22,77 +26,91 @@ class FirstSpikeLayer(nn.Module):
     ----------
     sources, targets : int
     time_steps : int
-        ``T``, for the initialisation.
-    weight_bits : int
-        2 .. 8: quantised weights are in ``-(2 ** (bits - 1) - 1) .. 2 ** (bits - 1) - 1``.
-    width : float
-        Of the surrogate gradient, in units of the threshold.
+        ``T``, for the initialisation and the normalisation.
     generator : torch.Generator
+        Draws the weights.
+    weight_bits : int
+        2 .. 8: quantised weights are in ``-(2 ** (bits - 1) - 1) .. 2 ** (bits - 1) - 1``; 32: never quantised.
+    initialisation : str
+        One of `firstspike_model.initialisation.INITIALISATIONS`.
+    normalised : bool
+        Whether the weights are normalised (`firstspike_model.normalisation`).
 
     Attributes
     ----------
     weights : Parameter, shape (targets, sources)
+        Before normalisation; 0 where there is no connection.
     start_potentials : Parameter, shape (targets,)
-    mask : Tensor of bool, shape (targets, sources)
-        False where a connection has been cut.
+    gains : Parameter, shape (targets,), or None
+        Of the normalisation.
+    mask : Tensor of float, shape (targets, sources)
+        0 where a connection has been cut for good (`cut`), else 1: its weight is 0 and gets no gradient.
     scale : float or None
         What an integer weight of 1 stands for, in units of the threshold.
     """
 
     def __init__(
-        self, sources: int, targets: int, time_steps: int, weight_bits: int, width: float, generator: torch.Generator
+        self,
+        sources: int,
+        targets: int,
+        time_steps: int,
+        generator: torch.Generator,
+        *,
+        weight_bits: int = 4,
+        initialisation: str = "ettfs",
+        normalised: bool = False,
     ):
         super().__init__()
-        self.weight_bits = weight_bits
-        self.width = width
+        self.time_steps, self.weight_bits = time_steps, weight_bits
         self.scale: float | None = None
         self.weights = nn.Parameter(torch.empty(targets, sources))
-        initialise_weights(self.weights, time_steps, generator)
+        INITIALISATIONS[initialisation](self.weights, time_steps, generator)
         self.start_potentials = nn.Parameter(torch.zeros(targets))
-        self.register_buffer("mask", torch.ones(targets, sources, dtype=torch.bool))
+        self.gains = nn.Parameter(torch.ones(targets)) if normalised else None
+        self.register_buffer("mask", torch.ones(targets, sources))
+        self._is_cut = False
+        self.weights.register_hook(lambda gradient: gradient * self.mask if self._is_cut else None)
 
-    @property
-    def largest_weight(self) -> int:
-        """The largest magnitude of a quantised weight."""
-        return (1 << (self.weight_bits - 1)) - 1
+    def get_extra_state(self) -> tuple[float, bool]:
+        """What `state_dict` would else leave out: the scale (0 where there is none), and whether connections are cut."""
+        return self.scale or 0.0, self._is_cut
 
-    def forward(self, present: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the layer's spikes and potentials at every step.
+    def set_extra_state(self, state: tuple[float, bool]) -> None:
+        self.scale, self._is_cut = state[0] or None, state[1]
 
-        There is no leak and no reset, so the potential after a step is the start potential plus the weights of all
-        sources that have spiked by then, and one matrix product serves all steps.
+    def forward(self, present: torch.Tensor) -> torch.Tensor:
+        """Return the potentials at every step, less the threshold.
 
         Parameters
         ----------
-        present : Tensor of float, shape (T, batch, sources)
+        present : Tensor of int8 or float, shape (T, batch, sources)
             1 from the step on at which a source spiked, 0 before.
 
         Returns
         -------
-        spikes : Tensor of float, shape (T, batch, targets)
-            At most one 1 along the steps.
-        margins : Tensor of float, shape (T, batch, targets)
-            Potential minus threshold, in units of the threshold.
+        Tensor of float, shape (T, batch, targets)
+            In units of the threshold; at least 0 where a neuron that has not spiked spikes.
         """
         if self.scale is None:
-            weights = self.weights * self.mask
-            margins = functional.linear(present, weights, self.start_potentials - 1)
-        else:
-            margins = self.scale * self.integer_margins(present)
-        return single_spikes(margins, self.width), margins
+            return synaptic_input(present, self.connected_weights()) + (self.start_potentials - 1)
+        return self.scale * self.integer_margins(present)
 
     def integer_margins(self, present: torch.Tensor) -> torch.Tensor:
         """Return ``V - theta`` in whole numbers, as floats that hold them exactly (below ``2 ** 24``)."""
-        return functional.linear(present, self.integer_weights(), self.integer_start_potentials() - self.integer_threshold)
+        offsets = self.integer_start_potentials() - self.integer_threshold
+        return synaptic_input(present, self.integer_weights(), whole=True) + offsets
+
+    def connected_weights(self) -> torch.Tensor:
+        """Return the weights as the forward pass has them before quantisation, shape (targets, sources), with gradient."""
+        return self.weights if self.gains is None else normalise_weights(self.weights, self.gains, self.time_steps)
 
     def integer_weights(self) -> torch.Tensor:
         """Return the weights as whole numbers, shape (targets, sources), with gradient."""
-        weights = (self.weights / self.scale).clamp(-self.largest_weight, self.largest_weight)
-        return _round(weights) * self.mask
+        return quantise(self.connected_weights(), self.scale, largest_weight(self.weight_bits))
 
     def integer_start_potentials(self) -> torch.Tensor:
         """Return the start potentials as whole numbers, shape (targets,), with gradient."""
-        return _round(self.start_potentials / self.scale)
+        return quantise(self.start_potentials, self.scale)
 
     @property
     def integer_threshold(self) -> int:
@@ -100,22 +118,17 @@ class FirstSpikeLayer(nn.Module):
         return max(1, round(1 / self.scale))
 
     @torch.no_grad()
+    def cut(self, mask: torch.Tensor) -> None:
+        """Keep only the connections where ``mask`` (float, shape (targets, sources)) is 1, for good."""
+        self.mask.copy_(mask)
+        self.weights.mul_(mask)
+        self._is_cut = True
+
+    @torch.no_grad()
     def fit_scale(self) -> None:
-        """Choose the scale whose quantised weights are nearest to the connected weights (smallest mean squared error)."""
-        weights = self.weights[self.mask & (self.weights != 0)]
-        largest = float(weights.abs().max()) if weights.numel() else 1.0
-        candidates = [largest / self.largest_weight * share / 100 for share in range(20, 101)]
-
-        def error(scale: float) -> float:
-            rounded = (weights / scale).clamp(-self.largest_weight, self.largest_weight).round() * scale
-            return float((rounded - weights).square().sum())
-
-        self.scale = min(candidates, key=error)
-
-
-def _round(values: torch.Tensor) -> torch.Tensor:
-    """Round, with the gradient of the identity (straight through)."""
-    return values + (values.round() - values).detach()
+        """Choose the scale that fits the weights best; from now on they are quantised, unless they stay float."""
+        if self.weight_bits != FLOAT_BITS:
+            self.scale = best_scale(self.connected_weights(), self.weight_bits)
 
 
 class FirstSpikeClassifier(nn.Module):
@@ -125,21 +138,36 @@ class FirstSpikeClassifier(nn.Module):
     ----------
     sizes : sequence of int
         Inputs, hidden neurons of each layer, classes.
-    time_steps, weight_bits, width, generator
-        As for `FirstSpikeLayer`.
+    time_steps : int
+    generator : torch.Generator
+    surrogate : Surrogate
+        Of the hidden neurons.
+    **settings
+        Of each `FirstSpikeLayer`.
     """
 
-    def __init__(self, sizes: list[int], time_steps: int, weight_bits: int, width: float, generator: torch.Generator):
+    def __init__(self, sizes: Sequence[int], time_steps: int, generator: torch.Generator, surrogate: Surrogate, **settings):
         super().__init__()
+        self.surrogate = surrogate
         self.layers = nn.ModuleList(
-            FirstSpikeLayer(sources, targets, time_steps, weight_bits, width, generator)
-            for sources, targets in pairwise(sizes)
+            FirstSpikeLayer(sources, targets, time_steps, generator, **settings) for sources, targets in pairwise(sizes)
         )
 
-    def forward(self, present: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the output layer's spikes and margins, as `FirstSpikeLayer` does."""
+    def forward(self, present: torch.Tensor) -> torch.Tensor:
+        """Return the output layer's margins, as `FirstSpikeLayer` does."""
         *hidden, last = self.layers
         for layer in hidden:
-            spikes, _ = layer(present)
-            present = spikes.cumsum(dim=0)
+            present = spiked(layer(present), self.surrogate)
         return last(present)
+
+    def present_at_end(self, present: torch.Tensor) -> list[torch.Tensor]:
+        """Return, for each layer, which of its sources have spiked by the last step, shape (batch, sources)."""
+        ends = [present[-1]]
+        for layer in self.layers[:-1]:
+            present = spiked(layer(present), self.surrogate)
+            ends.append(present[-1])
+        return ends
+
+    def spikes(self, margins: torch.Tensor, forced: bool = False) -> torch.Tensor:
+        """Return the output spikes of the margins that `forward` gave (`firstspike_model.neuron.single_spikes`)."""
+        return single_spikes(margins, self.surrogate, forced)

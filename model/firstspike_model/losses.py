@@ -4,8 +4,10 @@ import torch
 from torch.nn import functional
 
 
-def step_loss(potentials: torch.Tensor, labels: torch.Tensor, last_weight: float) -> torch.Tensor:
+def potential_loss(potentials: torch.Tensor, labels: torch.Tensor, last_weight: float) -> torch.Tensor:
     """Return the mean cross-entropy of the output potentials at every step.
+
+    Every step teaches, also before and after an output's spike, so that early decisions are right and late ones exist.
 
     Parameters
     ----------
@@ -17,25 +19,40 @@ def step_loss(potentials: torch.Tensor, labels: torch.Tensor, last_weight: float
     """
     steps, batch, classes = potentials.shape
     losses = functional.cross_entropy(potentials.reshape(-1, classes), labels.repeat(steps), reduction="none")
-    weights = torch.linspace(1, last_weight, steps)
+    weights = torch.linspace(1, last_weight, steps, device=potentials.device)
     return (losses.reshape(steps, batch).mean(dim=1) * weights).sum() / weights.sum()
 
 
-def temporal_loss(spikes: torch.Tensor, labels: torch.Tensor, sharpness: float) -> torch.Tensor:
-    """Return the cross-entropy of the output spikes, an earlier one counting more.
+def temporal_weights(time_steps: int, sharpness: float) -> torch.Tensor:
+    """Return ``sharpness * (T - t) / T`` for each step t: strictly decreasing, and above 0 at the last."""
+    return sharpness * torch.arange(time_steps, 0, -1) / time_steps
 
-    The temporal weighting of ETTFS (Che et al. 2024, arXiv 2410.23619): an output's logit is the sum over its spikes of
-    a weight that falls with the step, so the largest logit belongs to the earliest spike and agrees with the first-spike
-    decision.
+
+def even_weights(time_steps: int, sharpness: float) -> torch.Tensor:
+    """Return ``sharpness`` for each step: a spike counts the same whenever it comes."""
+    return torch.full((time_steps,), float(sharpness))
+
+
+#: How much a spike counts at each step, by name: ETTFS's temporal weighting, and the plain count that it improves on.
+DECODINGS = {"temporal": temporal_weights, "count": even_weights}
+
+
+def spike_loss(spikes: torch.Tensor, labels: torch.Tensor, decoding: str, sharpness: float) -> torch.Tensor:
+    """Return the cross-entropy of the decoded output spikes.
+
+    An output's logit is the sum over its spikes of a weight for the step. With the decoding ``"temporal"`` the weight
+    strictly decreases, so that the largest logit belongs to the earliest spike and agrees with the first-spike decision:
+    ETTFS's temporal weighting decoding (Che et al. 2024, arXiv 2410.23619, whose exact weights were not to be had).
 
     Parameters
     ----------
     spikes : Tensor of float, shape (T, batch, classes)
         At most one 1 along the steps.
     labels : Tensor of int64, shape (batch,)
+    decoding : str
+        One of `DECODINGS`.
     sharpness : float
-        Weight of a spike at the first step; it falls evenly to ``sharpness / T`` at the last.
+        Above 0: the largest weight of a spike.
     """
-    steps = len(spikes)
-    weights = sharpness * torch.arange(steps, 0, -1, dtype=spikes.dtype) / steps
+    weights = DECODINGS[decoding](len(spikes), sharpness).to(spikes)
     return functional.cross_entropy(torch.einsum("t,tbc->bc", weights, spikes), labels)

@@ -1,17 +1,20 @@
 """Recipes: everything that training a network depends on, in one short file."""
 
+import os
 import tomllib
 import types
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, fields
 from importlib import resources
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 from firstspike_spec import InputError, InputTypeError, LatencyEncoder
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The settings of one training.
+    """The settings of one training. Those with a value here may be left out of a recipe's file.
 
     Attributes
     ----------
@@ -22,6 +25,8 @@ class Recipe:
         Held back from the training split, for every choice that is made.
     largest_shift : int
         Pixels by which training images move (`firstspike_model.augmentation.RandomShifts`).
+    mirrored : bool
+        Whether half of the training images are turned left to right.
     hidden : tuple of int
         Neurons of each hidden layer.
     time_steps : int
@@ -29,42 +34,78 @@ class Recipe:
     dimmest : int
         The smallest pixel value that still spikes.
     weight_bits : int
-    connectivity : float
-        Share of connections that stay, of the layers as they are trained.
+        2 .. 8; or 32: the network stays float, is measured as such and cannot be exported.
+    initialisation : str
+        One of `firstspike_model.initialisation.INITIALISATIONS`.
+    normalised : bool
+        Whether weights are normalised (`firstspike_model.normalisation`).
+    surrogate, surrogate_width
+        Slope and its width in units of the threshold (`firstspike_model.surrogate.Surrogate`).
     batch : int
         Images a step.
-    surrogate_width : float
-        In units of the threshold.
-    last_step_weight, temporal_weight, temporal_sharpness : float
-        Of the loss: `firstspike_model.losses.step_loss`, plus ``temporal_weight`` times `temporal_loss`.
-    rewire_epochs, rewire_learning_rate, alpha
-        Of the first phase, Grad R (`firstspike_model.gradr.GradR`).
+    potential_weight, last_step_weight : float
+        Of the loss on the output potentials at every step (`firstspike_model.losses.potential_loss`).
+    decoding : str
+        How output spikes become logits, one of `firstspike_model.losses.DECODINGS`.
+    spike_weight, sharpness : float
+        Of the loss on the output spikes (`firstspike_model.losses.spike_loss`).
+    forced_last_spike : bool
+        Whether outputs that have not spiked do so at the last step, in training (`firstspike_model.neuron.single_spikes`).
+    pruning : str
+        One of `PRUNING`: what moves the weights in the first phase. ``"magnitude"`` is plain Adam, so that the cut at its
+        end is magnitude pruning.
+    prune_epochs, prune_learning_rate
+        Of the first phase, in float.
+    alpha, alpha_schedule
+        Of Grad R (`firstspike_model.pruning.GradR`), and its course over the phase.
+    threshold, threshold_schedule
+        Of STDS (`firstspike_model.pruning.STDS`), likewise; in units of the threshold.
+    operations_share : float
+        0 .. 1: by how much Grad R weighs a connection by how often its source spikes, in place of evenly.
+    connectivity : float or tuple of float
+        Share of connections that stay after the first phase, of the layers as they are trained: of all together, or of
+        each layer.
     refine_epochs, refine_learning_rate
-        Of the second, with the connections cut to the budget and fixed, and the weights quantised.
+        Of the second phase, with the connections cut to the budget and fixed, and the weights quantised.
     decision_tolerance : float
         Validation accuracy that may be given up for earlier decisions.
+    latest_step : float
+        The mean decision step on the validation images may be no later, whatever accuracy that costs.
     """
 
     name: str
     dataset: str
-    validation_images: int
-    largest_shift: int
     hidden: tuple[int, ...]
     time_steps: int
-    dimmest: int
-    weight_bits: int
-    connectivity: float
-    batch: int
-    surrogate_width: float
-    last_step_weight: float
-    temporal_weight: float
-    temporal_sharpness: float
-    rewire_epochs: int
-    rewire_learning_rate: float
-    alpha: float
+    connectivity: float | tuple[float, ...]
+    prune_epochs: int
     refine_epochs: int
-    refine_learning_rate: float
-    decision_tolerance: float
+    validation_images: int = 5000
+    largest_shift: int = 1
+    mirrored: bool = False
+    dimmest: int = 32
+    weight_bits: int = 4
+    initialisation: str = "ettfs"
+    normalised: bool = False
+    surrogate: str = "fast-sigmoid"
+    surrogate_width: float = 0.5
+    batch: int = 128
+    potential_weight: float = 1.0
+    last_step_weight: float = 3.0
+    decoding: str = "temporal"
+    spike_weight: float = 0.2
+    sharpness: float = 4.0
+    forced_last_spike: bool = False
+    pruning: str = "gradr"
+    prune_learning_rate: float = 0.004
+    alpha: float = 0.03
+    alpha_schedule: str = "constant"
+    threshold: float = 0.1
+    threshold_schedule: str = "sine"
+    operations_share: float = 0.0
+    refine_learning_rate: float = 0.002
+    decision_tolerance: float = 0.001
+    latest_step: float = 255.0
 
     def __post_init__(self):
         for name, (low, high) in RANGES.items():
@@ -72,8 +113,39 @@ class Recipe:
             for number in value if isinstance(value, tuple) else (value,):
                 if not low <= number <= high:
                     raise InputError(f"{name} must be in {low} .. {high}, not {number}")
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise InputError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}")
+        if self.weight_bits not in (*range(2, 9), 32):
+            raise InputError(f"weight_bits must be in 2 .. 8, or 32 for float weights, not {self.weight_bits}")
+        if isinstance(self.connectivity, tuple) and len(self.connectivity) != len(self.hidden) + 1:
+            raise InputError(
+                f"connectivity must be one number, or one for each of {len(self.hidden) + 1} layers, "
+                f"not {len(self.connectivity)}"
+            )
+        if not self.potential_weight and not self.spike_weight:
+            raise InputError("potential_weight and spike_weight must not both be 0: nothing would be learned")
         LatencyEncoder.linear(self.time_steps, self.dimmest)  # refuses a dimmest pixel that leaves too few values
 
+    @property
+    def epochs(self) -> int:
+        """Of both phases."""
+        return self.prune_epochs + self.refine_epochs
+
+
+#: What moves the weights in the first phase.
+PRUNING = ("gradr", "stds", "magnitude")
+
+#: What each setting may be, by name. The modules that hold the choices need PyTorch, a recipe does not; a test holds both
+#: equal.
+CHOICES = {
+    "initialisation": ("ettfs", "kaiming"),
+    "surrogate": ("fast-sigmoid", "triangle", "arctan", "sigmoid"),
+    "decoding": ("temporal", "count"),
+    "pruning": PRUNING,
+    "alpha_schedule": ("constant", "linear", "sine", "falling", "cosine"),
+    "threshold_schedule": ("constant", "linear", "sine", "falling", "cosine"),
+}
 
 #: What each setting may be, lowest and highest.
 RANGES = {
@@ -82,19 +154,22 @@ RANGES = {
     "hidden": (1, 1 << 16),
     "time_steps": (2, 256),
     "dimmest": (1, 255),
-    "weight_bits": (2, 8),  # so that sums over any layer are exact in the float32 of training
     "connectivity": (0.0001, 1),
     "batch": (1, 1 << 16),
     "surrogate_width": (0.001, 1000),
+    "potential_weight": (0, 1000),
     "last_step_weight": (1, 1000),
-    "temporal_weight": (0, 1000),
-    "temporal_sharpness": (0.001, 1000),
-    "rewire_epochs": (0, 10000),
-    "rewire_learning_rate": (1e-9, 1),
+    "spike_weight": (0, 1000),
+    "sharpness": (0.001, 1000),
+    "prune_epochs": (0, 10000),
+    "prune_learning_rate": (1e-9, 1),
     "alpha": (0, 1000),
-    "refine_epochs": (1, 10000),
+    "threshold": (0, 1000),
+    "operations_share": (0, 1),
+    "refine_epochs": (0, 10000),
     "refine_learning_rate": (1e-9, 1),
     "decision_tolerance": (0, 1),
+    "latest_step": (0, 255),
 }
 
 
@@ -104,20 +179,33 @@ def recipe_names() -> list[str]:
     return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
 
 
-def load_recipe(name: str) -> Recipe:
-    """Return a recipe of the package.
+def load_recipe(name: str | os.PathLike, changes: Mapping[str, Any] | None = None) -> Recipe:
+    """Return a recipe.
+
+    Parameters
+    ----------
+    name : str or path
+        Of a recipe of the package; or a file, whose name ends with ``.toml``.
+    changes : mapping, optional
+        Settings to use in place of the file's, as TOML would give them.
 
     Raises
     ------
-    InputError
-        If there is none of that name; the message lists those that exist.
+    InputError, InputTypeError
+        If there is none of that name (the message lists those that exist), or it is wrong as for `parse_recipe`.
     """
+    if str(name).endswith(".toml"):
+        try:
+            return parse_recipe(Path(name).stem, Path(name).read_text("utf-8"), changes)
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(f"cannot read the recipe {name}: {reason}; name a TOML file") from error
     if name not in recipe_names():
-        raise InputError(f"unknown recipe {name!r}: name one of {', '.join(recipe_names())}")
-    return parse_recipe(name, (resources.files(__package__) / "recipes" / f"{name}.toml").read_text("utf-8"))
+        raise InputError(f"unknown recipe {name!r}: name one of {', '.join(recipe_names())}, or a file that ends with .toml")
+    return parse_recipe(str(name), (resources.files(__package__) / "recipes" / f"{name}.toml").read_text("utf-8"), changes)
 
 
-def parse_recipe(name: str, text: str) -> Recipe:
+def parse_recipe(name: str, text: str, changes: Mapping[str, Any] | None = None) -> Recipe:
     """Return the recipe in a TOML text, whose keys, in any tables, are the settings of `Recipe` but the name.
 
     Raises
@@ -135,31 +223,87 @@ def parse_recipe(name: str, text: str) -> Recipe:
             if inner in settings:
                 raise InputError(f"recipe {name}: {inner} stands there twice; leave one")
             settings[inner] = setting
-    wanted = {field.name: field.type for field in fields(Recipe) if field.name != "name"}
-    if set(settings) != set(wanted):
-        unknown, missing = sorted(set(settings) - set(wanted)), sorted(set(wanted) - set(settings))
+    return recipe_of(name, settings | dict(changes or {}))
+
+
+def recipe_of(name: str, settings: Mapping[str, Any]) -> Recipe:
+    """Return the recipe with some settings, of the kinds that TOML and JSON have.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        As for `parse_recipe`.
+    """
+    kinds = {field.name: field.type for field in fields(Recipe) if field.name != "name"}
+    needed = {field.name for field in fields(Recipe) if field.name != "name" and field.default is MISSING}
+    unknown, missing = sorted(set(settings) - set(kinds)), sorted(needed - set(settings))
+    if unknown or missing:
         parts = [f"unknown: {', '.join(unknown)}"] * bool(unknown) + [f"missing: {', '.join(missing)}"] * bool(missing)
-        raise InputError(f"recipe {name}: settings {'; '.join(parts)}; the settings are {', '.join(wanted)}")
+        raise InputError(f"recipe {name}: settings {'; '.join(parts)}; the settings are {', '.join(kinds)}")
     try:
-        return Recipe(name, **{key: _typed(key, settings[key], kind) for key, kind in wanted.items()})
+        return Recipe(name, **{key: _typed(key, setting, kinds[key]) for key, setting in settings.items()})
     except (InputError, InputTypeError) as error:
         raise type(error)(f"recipe {name}: {error}") from error
 
 
+def settings_of(recipe: Recipe) -> dict[str, Any]:
+    """Return all settings but the name, of the kinds that TOML and JSON have: the reverse of `recipe_of`."""
+    settings = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(recipe).items()}
+    del settings["name"]
+    return settings
+
+
+def parse_change(text: str) -> tuple[str, Any]:
+    """Return the setting and its value in ``key=value``, the value as in TOML; a bare word is a text.
+
+    Raises
+    ------
+    InputError
+        If there is no ``=``, or the value is not TOML.
+    """
+    key, equals, value = text.partition("=")
+    key, value = key.strip(), value.strip()
+    if not equals or not key or not value:
+        raise InputError(f"wanted key=value, such as alpha=0.02, not {text!r}")
+    if key not in settings_names():
+        raise InputError(f"unknown setting {key!r}: the settings are {', '.join(settings_names())}")
+    try:
+        return key, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError as error:
+        if value.replace("-", "").replace("_", "").isalnum():
+            return key, value
+        raise InputError(f"{key}: {value!r} is no TOML value ({error}); write it as in a recipe") from error
+
+
+def settings_names() -> list[str]:
+    """Return the names of all settings."""
+    return [field.name for field in fields(Recipe) if field.name != "name"]
+
+
 def _typed(key: str, value: Any, kind: Any) -> Any:
-    """Return a TOML value as a setting of the type ``kind``, which is str, int, float or a tuple of int."""
-    if isinstance(kind, types.GenericAlias):
-        if not isinstance(value, list) or not all(_is_number(number, int) for number in value):
-            raise InputTypeError(f"{key} must be a list of whole numbers, not {value!r}")
-        return tuple(value)
-    if kind is str:
-        if not isinstance(value, str):
-            raise InputTypeError(f"{key} must be a text, not {value!r}")
-        return value
-    if not _is_number(value, kind):
-        raise InputTypeError(f"{key} must be a {'whole ' if kind is int else ''}number, not {value!r}")
-    return kind(value)
+    """Return a TOML value as a setting of the type ``kind``: bool, str, int, float, or a tuple (alone or as well)."""
+    kinds = get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    for single in kinds:
+        if isinstance(single, types.GenericAlias) and isinstance(value, list):
+            inner = get_args(single)[0]
+            if all(_is_a(number, inner) for number in value):
+                return tuple(inner(number) for number in value)
+        elif not isinstance(single, types.GenericAlias) and _is_a(value, single):
+            return single(value)
+    raise InputTypeError(f"{key} must be {' or '.join(_WORDS[single] for single in kinds)}, not {value!r}")
 
 
-def _is_number(value: Any, kind: type) -> bool:
-    return not isinstance(value, bool) and isinstance(value, int if kind is int else int | float)
+def _is_a(value: Any, kind: type) -> bool:
+    if isinstance(value, bool) or kind is bool:
+        return isinstance(value, bool) and kind is bool
+    return isinstance(value, int | float if kind is float else kind)
+
+
+_WORDS = {
+    bool: "true or false",
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    tuple[int, ...]: "a list of whole numbers",
+    tuple[float, ...]: "a list of numbers",
+}

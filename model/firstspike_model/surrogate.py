@@ -1,32 +1,77 @@
-"""The spike's step function, with a slope that training can follow."""
+"""Slopes for the spike's step function, which has none that training could follow."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 
-
-class _Spike(torch.autograd.Function):
-    @staticmethod
-    def forward(context, margin: torch.Tensor, width: float) -> torch.Tensor:
-        context.save_for_backward(margin)
-        context.width = width
-        return (margin >= 0).to(margin.dtype)
-
-    @staticmethod
-    def backward(context, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
-        (margin,) = context.saved_tensors
-        return gradient / (1 + margin.abs() / context.width).square(), None
+from firstspike_spec import InputError
 
 
-def spike(margin: torch.Tensor, width: float) -> torch.Tensor:
-    """Return 1 where the margin is at least 0, else 0, with a surrogate gradient.
+def _fast_sigmoid(distance: torch.Tensor) -> torch.Tensor:
+    return distance.add_(1).square_().reciprocal_()
 
-    The derivative used backwards is that of the fast sigmoid of SuperSpike (Zenke and Ganguli 2018),
-    ``1 / (1 + |margin| / width) ** 2``: 1 at the threshold, a quarter of it one width away.
+
+def _triangle(distance: torch.Tensor) -> torch.Tensor:
+    return distance.neg_().add_(1).clamp_(min=0)
+
+
+def _arctan(distance: torch.Tensor) -> torch.Tensor:
+    return distance.mul_(math.pi / 2).square_().add_(1).reciprocal_()
+
+
+def _sigmoid(distance: torch.Tensor) -> torch.Tensor:
+    half = distance.neg_().sigmoid_()
+    return half.mul_(1 - half).mul_(4)
+
+
+#: Each slope by name, as a function of the distance from the threshold in widths, which it may overwrite.
+SLOPES: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "fast-sigmoid": _fast_sigmoid,
+    "triangle": _triangle,
+    "arctan": _arctan,
+    "sigmoid": _sigmoid,
+}
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    """The derivative that stands in for the step function's when gradients are computed.
+
+    All are 1 at the threshold and fall with ``x = |margin| / width``, the distance from it:
+
+    ============ ============================== ===================================================
+    name         slope                          source
+    ============ ============================== ===================================================
+    fast-sigmoid ``1 / (1 + x) ** 2``           SuperSpike (Zenke and Ganguli 2018)
+    triangle     ``max(0, 1 - x)``              Esser et al. 2016; exactly 0 from one width on
+    arctan       ``1 / (1 + (x pi / 2) ** 2)``  Fang et al. 2021, the arctangent's derivative
+    sigmoid      ``4 s(x) (1 - s(x))``          the logistic function's derivative
+    ============ ============================== ===================================================
 
     Parameters
     ----------
-    margin : Tensor of float, any shape
-        Potential minus threshold, in units of the threshold.
+    name : str
+        One of `SLOPES`.
     width : float
-        Above 0; how far from the threshold a neuron still learns, in the margin's unit.
+        Above 0; how far from the threshold a neuron still learns, in units of the threshold.
+
+    Raises
+    ------
+    InputError
+        If there is no slope of that name, or the width is not above 0.
     """
-    return _Spike.apply(margin, width)
+
+    name: str
+    width: float
+
+    def __post_init__(self):
+        if self.name not in SLOPES:
+            raise InputError(f"surrogate must be one of {', '.join(SLOPES)}, not {self.name!r}")
+        if not self.width > 0:
+            raise InputError(f"surrogate width must be above 0, not {self.width}")
+
+    def slope(self, margins: torch.Tensor) -> torch.Tensor:
+        """Return the derivative at each margin (potential minus threshold, in units of the threshold), 0 .. 1."""
+        return SLOPES[self.name](margins.abs().mul_(1 / self.width))

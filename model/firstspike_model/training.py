@@ -1,7 +1,6 @@
-"""The training loop: rewire with Grad R, cut to the budget, refine with quantised weights, calibrate the output."""
+"""The training loop: prune, cut to the budget, refine with quantised weights, calibrate the output."""
 
 import copy
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,17 +8,23 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from firstspike_spec import Dataset, InputError, LatencyEncoder
+from firstspike_spec import Dataset, LatencyEncoder
 
-from .augmentation import RandomShifts
+from .augmentation import RandomVariations
 from .calibration import Calibration, calibrate
-from .gradr import GradR, cut_to_budget
+from .checks import CLASSES, check_dataset
 from .layers import FirstSpikeClassifier
-from .losses import step_loss, temporal_loss
+from .losses import potential_loss, spike_loss
+from .optimisers import PruneOptimisers, RefineOptimisers
+from .pruning import cut_to_budget
 from .recipe import Recipe
+from .surrogate import Surrogate
 
-#: Classes of every data set so far.
-CLASSES = 10
+#: Images that are measured at once.
+CHUNK = 1000
+
+#: Steps to a unit of the threshold in which a float network's output threshold is calibrated.
+FLOAT_GRID = 64
 
 
 @dataclass(frozen=True)
@@ -29,14 +34,18 @@ class Progress:
     Attributes
     ----------
     phase : str
-        ``"rewire"`` or ``"refine"``.
+        ``"prune"`` or ``"refine"``.
     epoch, epochs : int
         Done so far, and in the whole training.
+    loss : float
+        Mean over the epoch's batches.
     accuracy : float
         On the validation images, by first spike, 0 .. 1.
     connectivity : float
         Share of connections that are not zero, 0 .. 1.
     mean_decision_step : float
+    seconds : float
+        Since the training began, without the time it was stopped.
     seconds_left : float
         Estimated from the mean duration of the epochs so far.
     """
@@ -44,9 +53,11 @@ class Progress:
     phase: str
     epoch: int
     epochs: int
+    loss: float
     accuracy: float
     connectivity: float
     mean_decision_step: float
+    seconds: float
     seconds_left: float
 
 
@@ -68,7 +79,7 @@ class Trained:
 
 
 class Training:
-    """One training, phase after phase.
+    """One training, epoch after epoch.
 
     Parameters
     ----------
@@ -77,8 +88,8 @@ class Training:
         The training split; its last images, after a shuffle, are held back for validation.
     seed : int
         The same seed gives the same network on the same machine and versions.
-    note : callable
-        Told of each epoch's `Progress`.
+    device : str
+        As PyTorch names it, such as ``"cpu"`` or ``"cuda"``.
 
     Attributes
     ----------
@@ -86,142 +97,188 @@ class Training:
     encoder : LatencyEncoder
     validation : Dataset
         The images held back.
+    epoch : int
+        How many are done.
 
     Raises
     ------
-    InputError
-        If there are too few images, or labels that are no class.
+    InputError, InputTypeError
+        If the data set cannot be trained on (`firstspike_model.checks.check_dataset`).
     """
 
-    def __init__(self, recipe: Recipe, dataset: Dataset, seed: int, note: Callable[[Progress], None] = lambda progress: None):
-        self.recipe, self.note = recipe, note
+    def __init__(self, recipe: Recipe, dataset: Dataset, seed: int, device: str = "cpu"):
+        check_dataset(dataset, recipe.validation_images)
+        self.recipe, self.device = recipe, device
         self.encoder = LatencyEncoder.linear(recipe.time_steps, recipe.dimmest)
+        self.surrogate = Surrogate(recipe.surrogate, recipe.surrogate_width)
         self._generator = torch.Generator().manual_seed(seed)
-        _check(dataset, recipe.validation_images)
         images, labels = torch.tensor(dataset.images), torch.tensor(dataset.labels, dtype=torch.int64)
         order = torch.randperm(len(images), generator=self._generator)
         chosen, held_back = order[: -recipe.validation_images], order[-recipe.validation_images :]
-        self._shifts = RandomShifts(images[chosen], recipe.largest_shift, self._generator)
-        self._labels = labels[chosen]
+        self._variations = RandomVariations(images[chosen].to(device), recipe.largest_shift, recipe.mirrored, self._generator)
+        self._labels = labels[chosen].to(device)
         self.validation = Dataset(dataset.name, images[held_back].numpy(), labels[held_back].numpy())
-        sizes = [images[0].numel(), *recipe.hidden, CLASSES]
         self.classifier = FirstSpikeClassifier(
-            sizes, recipe.time_steps, recipe.weight_bits, recipe.surrogate_width, self._generator
+            [images[0].numel(), *recipe.hidden, CLASSES],
+            recipe.time_steps,
+            self._generator,
+            self.surrogate,
+            weight_bits=recipe.weight_bits,
+            initialisation=recipe.initialisation,
+            normalised=recipe.normalised,
+        ).to(device)
+        self._below = torch.tensor(self.encoder.thresholds, dtype=torch.int16, device=device)[:, None, None] - 1
+        self._best: Calibration | None = None
+        self._best_state: dict | None = None
+        self.epoch = 0
+        self._seconds = 0.0
+        self._enter_phase()
+
+    def run(self, note: Callable[[Progress], None] = lambda progress: None) -> Trained:
+        """Train through all epochs that are left, telling ``note`` of each, and return the best network."""
+        while self.epoch < self.recipe.epochs:
+            note(self.run_epoch())
+        return self.result()
+
+    def run_epoch(self) -> Progress:
+        """Train one epoch and measure on the validation images."""
+        started = time.monotonic()
+        recipe = self.recipe
+        phase = self.phase
+        first, last = (0, recipe.prune_epochs) if phase == "prune" else (recipe.prune_epochs, recipe.epochs)
+        if phase == "prune" and recipe.operations_share:
+            self._optimisers.set_costs([rates[None, :] for rates in self._spike_rates()], recipe.operations_share)
+        batches = torch.randperm(len(self._labels), generator=self._generator).split(recipe.batch)
+        total = torch.zeros((), device=self.device)
+        for number, loss in enumerate(self._losses(batches)):
+            self._optimisers.zero_grad()
+            loss.backward()
+            self._optimisers.step((self.epoch - first + number / len(batches)) / (last - first))
+            total += loss.detach()
+        self.epoch += 1
+        calibration = self._measure()
+        self._keep_best(phase, calibration)
+        self._seconds += time.monotonic() - started
+        progress = Progress(
+            phase,
+            self.epoch,
+            recipe.epochs,
+            float(total) / len(batches),
+            calibration.accuracy,
+            connectivity(self.classifier),
+            calibration.mean_decision_step,
+            self._seconds,
+            self._seconds * (recipe.epochs - self.epoch) / self.epoch,
         )
-        self._thresholds = torch.tensor(self.encoder.thresholds)[:, None, None]
-        self._epoch = 0
-        self._started = time.monotonic()
-
-    def run(self) -> Trained:
-        """Train through all phases and return the best network."""
-        self._rewire()
-        self._cut()
-        best = self._refine()
-        return Trained(self.classifier, self.encoder, best)
-
-    def _rewire(self) -> None:
-        recipe = self.recipe
-        gradr = GradR([layer.weights for layer in self.classifier.layers], recipe.rewire_learning_rate, recipe.alpha)
-        others = torch.optim.Adam([layer.start_potentials for layer in self.classifier.layers])
-        rate = _cosine(recipe.rewire_learning_rate, recipe.rewire_epochs * self._batches)
-        for _ in range(recipe.rewire_epochs):
-            for loss in self._losses():
-                self.classifier.zero_grad()
-                loss.backward()
-                gradr.learning_rate = others.param_groups[0]["lr"] = next(rate)
-                gradr.step()
-                others.step()
-            self._report("rewire")
-
-    def _cut(self) -> None:
-        layers = self.classifier.layers
-        masks = cut_to_budget([layer.weights for layer in layers], self.recipe.connectivity)
-        for layer, mask in zip(layers, masks, strict=True):
-            layer.mask.copy_(mask)
-            layer.fit_scale()
-
-    def _refine(self) -> Calibration:
-        recipe = self.recipe
-        optimiser = torch.optim.Adam(self.classifier.parameters())
-        rate = _cosine(recipe.refine_learning_rate, recipe.refine_epochs * self._batches)
-        best, state = None, None
-        for _ in range(recipe.refine_epochs):
-            for loss in self._losses():
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.param_groups[0]["lr"] = next(rate)
-                optimiser.step()
-            calibration = self._report("refine")
-            if best is None or calibration.accuracy >= best.accuracy:
-                best, state = calibration, copy.deepcopy(self.classifier.state_dict())
-        self.classifier.load_state_dict(state)
-        return best
+        if self.epoch == recipe.prune_epochs:
+            self._enter_phase()
+        return progress
 
     @property
-    def _batches(self) -> int:
-        return math.ceil(len(self._labels) / self.recipe.batch)
+    def phase(self) -> str:
+        """That of the next epoch: ``"prune"`` or ``"refine"``."""
+        return "prune" if self.epoch < self.recipe.prune_epochs else "refine"
 
-    def _losses(self) -> Iterator[torch.Tensor]:
-        """Give the loss of each batch of one epoch."""
+    def result(self) -> Trained:
+        """Return the best network; without refinement, the one that the cut left."""
+        if self._best is None:
+            return Trained(self.classifier, self.encoder, self._measure())
+        self.classifier.load_state_dict(self._best_state)
+        return Trained(self.classifier, self.encoder, self._best)
+
+    def state_dict(self) -> dict:
+        """Return all that is needed to go on from here, as if never stopped: tensors, numbers and texts."""
+        return {
+            "epoch": self.epoch,
+            "seconds": self._seconds,
+            "generator": self._generator.get_state(),
+            "classifier": self.classifier.state_dict(),
+            "optimisers": self._optimisers.state_dict(),
+            "best": None if self._best is None else vars(self._best),
+            "best_state": self._best_state,
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go on from where ``state_dict`` was taken, in a training of the same recipe, data set and seed."""
+        self.epoch, self._seconds = state["epoch"], state["seconds"]
+        self._enter_phase()
+        self._generator.set_state(state["generator"])
+        self.classifier.load_state_dict(state["classifier"])
+        self._optimisers.load_state_dict(state["optimisers"])
+        self._best = None if state["best"] is None else Calibration(**state["best"])
+        self._best_state = state["best_state"]
+
+    def _enter_phase(self) -> None:
+        """Prepare for the next epoch's phase."""
+        if self.phase == "prune":
+            self._optimisers = PruneOptimisers(self.classifier, self.recipe)
+            return
+        layers = self.classifier.layers
+        masks = cut_to_budget([layer.connected_weights() for layer in layers], self.recipe.connectivity)
+        for layer, mask in zip(layers, masks, strict=True):
+            layer.cut(mask)
+            layer.fit_scale()
+        self._optimisers = RefineOptimisers(self.classifier, self.recipe)
+
+    def _keep_best(self, phase: str, calibration: Calibration) -> None:
+        if phase == "refine" and (self._best is None or calibration.accuracy >= self._best.accuracy):
+            self._best, self._best_state = calibration, copy.deepcopy(self.classifier.state_dict())
+
+    def _losses(self, batches: tuple[torch.Tensor, ...]) -> Iterator[torch.Tensor]:
+        """Give the loss of each batch."""
         recipe = self.recipe
-        for indices in torch.randperm(len(self._labels), generator=self._generator).split(recipe.batch):
-            images = self._shifts.take(indices).reshape(len(indices), -1)
-            spikes, margins = self.classifier(self._present(images))
-            loss = step_loss(margins, self._labels[indices], recipe.last_step_weight)
-            if recipe.temporal_weight:
-                loss = loss + recipe.temporal_weight * temporal_loss(spikes, self._labels[indices], recipe.temporal_sharpness)
+        for indices in batches:
+            labels = self._labels[indices.to(self.device)]
+            margins = self.classifier(self._present(self._variations.take(indices)))
+            loss = torch.zeros((), device=self.device)
+            if recipe.potential_weight:
+                loss = loss + recipe.potential_weight * potential_loss(margins, labels, recipe.last_step_weight)
+            if recipe.spike_weight:
+                spikes = self.classifier.spikes(margins, recipe.forced_last_spike)
+                loss = loss + recipe.spike_weight * spike_loss(spikes, labels, recipe.decoding, recipe.sharpness)
             yield loss
 
     def _present(self, images: torch.Tensor) -> torch.Tensor:
-        """Return 1 from the step on at which each pixel spiked, shape (T, batch, inputs)."""
-        return (images >= self._thresholds).float()
+        """Return 1 from the step on at which each pixel spiked, else 0: int8, shape (T, batch, inputs)."""
+        # For whole numbers, p >= e is min(max(p - (e - 1), 0), 1): several times as fast as a comparison.
+        pixels = images.flatten(start_dim=1).to(torch.int16)
+        return (pixels - self._below).clamp_(0, 1).to(torch.int8)
+
+    def _chunks(self, images: np.ndarray) -> Iterator[torch.Tensor]:
+        """Give images' spikes, as `_present` does, some images at a time."""
+        for part in torch.tensor(images).split(CHUNK):
+            yield self._present(part.to(self.device))
 
     @torch.no_grad()
-    def _report(self, phase: str) -> Calibration:
-        """Measure on the validation images and tell of it."""
-        images = torch.tensor(self.validation.images).flatten(start_dim=1)
-        parts = [self.classifier(self._present(part))[1] for part in images.split(1000)]
-        margins = torch.cat(parts, dim=1)
-        last = self.classifier.layers[-1]
-        unit = last.scale if last.scale is not None else 1 / 64  # before there are integers, any fine grid will do
-        calibration = calibrate((margins / unit).round(), torch.tensor(self.validation.labels), self.recipe.decision_tolerance)
-        self._epoch += 1
-        epochs = self.recipe.rewire_epochs + self.recipe.refine_epochs
-        self.note(
-            Progress(
-                phase,
-                self._epoch,
-                epochs,
-                calibration.accuracy,
-                connectivity(self.classifier),
-                calibration.mean_decision_step,
-                (time.monotonic() - self._started) * (epochs - self._epoch) / self._epoch,
-            )
-        )
-        return calibration
+    def margins(self, images: np.ndarray) -> torch.Tensor:
+        """Return the outputs' potential minus threshold at each step, in units of the threshold.
 
+        Parameters
+        ----------
+        images : ndarray of uint8, shape (count, height, width)
 
-def _check(dataset: Dataset, validation_images: int) -> None:
-    if len(dataset.images) <= validation_images:
-        raise InputError(
-            f"the training split has {len(dataset.images):,} images, {validation_images:,} of them for validation: "
-            "none is left to train on; use more images"
-        )
-    wrong = np.flatnonzero(dataset.labels >= CLASSES)
-    if len(wrong):
-        raise InputError(
-            f"label {dataset.labels[wrong[0]]} of image {wrong[0]} is no class: wanted 0 .. {CLASSES - 1}; get the data again"
-        )
+        Returns
+        -------
+        Tensor of float, shape (T, count, classes), on the CPU
+        """
+        return torch.cat([self.classifier(part) for part in self._chunks(images)], dim=1).cpu()
+
+    def _measure(self) -> Calibration:
+        """Calibrate the outputs on the validation images."""
+        margins, labels = self.margins(self.validation.images), torch.tensor(self.validation.labels)
+        scale = self.classifier.layers[-1].scale
+        whole = (margins * FLOAT_GRID if scale is None else margins / scale).round()
+        return calibrate(whole, labels, self.recipe.decision_tolerance, self.recipe.latest_step)
+
+    @torch.no_grad()
+    def _spike_rates(self) -> list[torch.Tensor]:
+        """Return the share of validation images in which each source of each layer spikes."""
+        counts = [self.classifier.present_at_end(part) for part in self._chunks(self.validation.images)]
+        return [torch.cat(layer).float().mean(dim=0) for layer in zip(*counts, strict=True)]
 
 
 @torch.no_grad()
 def connectivity(classifier: FirstSpikeClassifier) -> float:
     """Return the share of connections that are kept and whose (quantised) weight is not zero, 0 .. 1."""
-    weights = [layer.weights * layer.mask if layer.scale is None else layer.integer_weights() for layer in classifier.layers]
+    weights = [layer.connected_weights() if layer.scale is None else layer.integer_weights() for layer in classifier.layers]
     return sum(int(torch.count_nonzero(weight)) for weight in weights) / sum(weight.numel() for weight in weights)
-
-
-def _cosine(rate: float, steps: int) -> Iterator[float]:
-    """Give a learning rate for each step, falling from ``rate`` to a hundredth of it along half a cosine."""
-    for step in range(steps):
-        yield rate * (0.01 + 0.99 * (1 + math.cos(math.pi * step / steps)) / 2)

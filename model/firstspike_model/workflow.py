@@ -1,19 +1,72 @@
 """From a recipe to a network whose provenance says what it is and how good."""
 
+import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from firstspike_spec import Network, load_dataset, remove_dead_neurons
+from firstspike_spec import Dataset, InputError, Network, load_dataset, remove_dead_neurons
+from firstspike_spec.files import write_file
 
+from .calibration import decide
+from .checkpoint import identity_of, load_checkpoint, save_checkpoint
 from .export import to_network
 from .golden import infer
-from .recipe import Recipe
-from .training import Progress, Training, connectivity
+from .recipe import Recipe, settings_of
+from .training import FLOAT_GRID, Progress, Trained, Training, connectivity
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training gives.
+
+    Attributes
+    ----------
+    network : Network or None
+        Without dead neurons, with ``facts`` as its provenance; none where the recipe asks for float weights.
+    facts : dict
+        ``recipe``, ``settings``, ``seed``, ``dataset``, ``validation_accuracy`` and ``test_accuracy`` (shares of the
+        images, by first spike with early exit), ``test_accuracy_after_all_steps`` (by the largest potential after the
+        last step, in place of the first spike), ``test_images``, ``mean_decision_step`` (on the test images),
+        ``connectivity_as_trained`` and ``versions``; with a network also ``connectivity`` and
+        ``mean_synaptic_operations``.
+    """
+
+    network: Network | None
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Files:
+    """What a training leaves on disk while it runs.
+
+    Attributes
+    ----------
+    checkpoint : Path
+        From which it goes on after a stop; removed at the end.
+    log : Path
+        One JSON object: the settings, each epoch's figures, and at the end the outcome's facts.
+    """
+
+    checkpoint: Path
+    log: Path
+
+
+def prepare_torch() -> None:
+    """Set PyTorch up so that a training is fast and repeatable."""
+    torch.set_num_threads(1)  # two threads on two busy cores are many times slower than one; and one is reproducible
+    torch.set_flush_denormal(True)
+
+
+def choose_device(name: str = "auto") -> str:
+    """Return ``"cuda"`` if there is a GPU, else ``"cpu"``, for ``"auto"``; any other name as it is."""
+    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
 
 
 def train_recipe(
@@ -21,9 +74,11 @@ def train_recipe(
     *,
     data: str | os.PathLike | None = None,
     seed: int = 0,
+    device: str = "auto",
+    files: Files | None = None,
     note: Callable[[Progress], None] = lambda progress: None,
-    note_download: Callable[[str], None] = lambda text: None,
-) -> Network:
+    note_line: Callable[[str], None] = lambda text: None,
+) -> Outcome:
     """Train, export and measure one network.
 
     Parameters
@@ -33,52 +88,85 @@ def train_recipe(
         Folder of the data set, as for `firstspike_spec.load_dataset`.
     seed : int
         The same seed gives the same network, on the same machine and with the same versions.
+    device : str
+        As for `choose_device`.
+    files : Files, optional
+        Where to keep the state after each epoch. If there is a checkpoint, the training goes on from it.
     note : callable
         Told of each epoch.
-    note_download : callable
-        Told of a download of the data set.
-
-    Returns
-    -------
-    Network
-        Without dead neurons. Its provenance holds ``recipe``, ``settings``, ``seed``, ``dataset``,
-        ``validation_accuracy`` and ``test_accuracy`` (shares of the images, by first spike with early exit),
-        ``test_images``, ``mean_decision_step`` and ``mean_synaptic_operations`` (on the test images),
-        ``connectivity_as_trained``, ``connectivity`` and ``versions``.
+    note_line : callable
+        Told of anything else that takes a while or that one should know.
 
     Raises
     ------
-    InputError
-        If the data set is not found or does not fit.
+    InputError, InputTypeError
+        If the data set is not found or cannot be trained on, or the checkpoint is of another training.
     """
-    torch.set_num_threads(1)  # two threads on two busy cores are many times slower than one; and one is reproducible
-    torch.set_flush_denormal(True)
-    train, test = (load_dataset(recipe.dataset, split, data, note=note_download) for split in ("train", "test"))
-    training = Training(recipe, train, seed, note)
-    trained = training.run()
-    network = to_network(trained.classifier, trained.encoder, train.images.shape[1:], trained.calibration.lowering)
-    network = remove_dead_neurons(network)
+    prepare_torch()
+    device = choose_device(device)
+    train, test = (load_dataset(recipe.dataset, split, data, note=note_line) for split in ("train", "test"))
+    if train.images.shape[1:] != test.images.shape[1:]:
+        sizes = (" x ".join(map(str, split.images.shape[1:])) for split in (test, train))
+        raise InputError("test images are of {} pixels, those of the training split of {}; get the data again".format(*sizes))
+    training = Training(recipe, train, seed, device)
+    identity = identity_of(recipe, train, seed, device)
+    state = load_checkpoint(files.checkpoint, identity) if files else None
+    epochs: list[dict[str, Any]] = []
+    if state is not None:
+        epochs = state.pop("epochs")
+        training.load_state_dict(state)
+        note_line(f"going on after epoch {training.epoch} of {recipe.epochs}, from {files.checkpoint}")
 
-    validation = infer(network, training.validation.images)
-    inference = infer(network, test.images)
-    settings = asdict(recipe) | {"hidden": list(recipe.hidden)}  # as JSON gives it back
-    return replace(
-        network,
-        provenance={
-            "recipe": settings.pop("name"),
-            "settings": settings,
-            "seed": seed,
-            "dataset": train.name,
-            "validation_accuracy": _share(validation.classes == training.validation.labels),
-            "test_accuracy": _share(inference.classes == test.labels),
-            "test_images": len(test.images),
-            "mean_decision_step": float(inference.decision_steps.mean()),
-            "mean_synaptic_operations": float(inference.synaptic_operations.mean()),
-            "connectivity_as_trained": connectivity(trained.classifier),
-            "connectivity": network.connectivity,
-            "versions": {name: version(name) for name in ("firstspike", "torch", "numpy")},
-        },
-    )
+    def keep(progress: Progress) -> None:
+        epochs.append(vars(progress))
+        if files:
+            save_checkpoint(files.checkpoint, training.state_dict() | {"epochs": epochs}, identity)
+            _write_log(files.log, identity, epochs, None)
+        note(progress)
+
+    outcome = measure(training, training.run(keep), test, seed)
+    if files:
+        _write_log(files.log, identity, epochs, outcome.facts)
+    return outcome
+
+
+def measure(training: Training, trained: Trained, test: Dataset, seed: int) -> Outcome:
+    """Export what was trained and measure it on the test split."""
+    recipe, classifier = training.recipe, trained.classifier
+    settings = settings_of(recipe)
+    margins = training.margins(test.images)
+    facts = {
+        "recipe": recipe.name,
+        "settings": settings,
+        "seed": seed,
+        "dataset": test.name,
+        "validation_accuracy": trained.calibration.accuracy,
+        "test_accuracy_after_all_steps": _share(margins[-1].argmax(dim=1).numpy() == test.labels),
+        "test_images": len(test.images),
+        "connectivity_as_trained": connectivity(classifier),
+        "versions": {name: version(name) for name in ("firstspike", "torch", "numpy")},
+    }
+    if classifier.layers[-1].scale is None:
+        classes, steps = decide(margins - trained.calibration.lowering / FLOAT_GRID)
+        facts["test_accuracy"] = _share(classes.numpy() == test.labels)
+        facts["mean_decision_step"] = float(steps.float().mean())
+        return Outcome(None, facts)
+    network = to_network(classifier, trained.encoder, test.images.shape[1:], trained.calibration.lowering)
+    network = remove_dead_neurons(network)
+    validation, inference = infer(network, training.validation.images), infer(network, test.images)
+    facts |= {
+        "validation_accuracy": _share(validation.classes == training.validation.labels),
+        "test_accuracy": _share(inference.classes == test.labels),
+        "mean_decision_step": float(inference.decision_steps.mean()),
+        "mean_synaptic_operations": float(inference.synaptic_operations.mean()),
+        "connectivity": network.connectivity,
+    }
+    return Outcome(replace(network, provenance=facts), facts)
+
+
+def _write_log(path: Path, identity: dict[str, Any], epochs: list[dict[str, Any]], facts: dict[str, Any] | None) -> None:
+    text = json.dumps({"training": identity, "epochs": epochs, "outcome": facts}, indent=1)
+    write_file(path, text.encode())
 
 
 def _share(right: np.ndarray) -> float:

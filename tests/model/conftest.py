@@ -50,6 +50,6 @@ def tiny_recipe() -> Recipe:
         hidden=(30,),
         connectivity=0.3,
         batch=16,
-        rewire_epochs=2,
+        prune_epochs=2,
         refine_epochs=2,
     )

@@ -1,55 +1,86 @@
-"""Losses, initialisation, shifts and calibration, each on values worked out by hand or another way."""
+"""Losses, variations and calibration, each on values worked out by hand or another way."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
 from torch.nn import functional
 
-from firstspike_model.augmentation import RandomShifts
-from firstspike_model.calibration import calibrate
-from firstspike_model.initialisation import initialise_weights
-from firstspike_model.losses import step_loss, temporal_loss
+from firstspike_model.augmentation import RandomVariations
+from firstspike_model.calibration import calibrate, decide
+from firstspike_model.losses import DECODINGS, potential_loss, spike_loss
+from firstspike_model.recipe import CHOICES
 
 
-def test_step_loss_weights_the_last_step_most():
+def test_potential_loss_weights_the_last_step_most():
     potentials = torch.randn(3, 5, 4, generator=torch.Generator().manual_seed(0))
     labels = torch.tensor([0, 1, 2, 3, 0])
     each = [functional.cross_entropy(step, labels).item() for step in potentials]
-    assert step_loss(potentials, labels, 3.0).item() == pytest.approx((each[0] + 2 * each[1] + 3 * each[2]) / 6)
+    assert potential_loss(potentials, labels, 3.0).item() == pytest.approx((each[0] + 2 * each[1] + 3 * each[2]) / 6)
 
 
-def test_temporal_loss_prefers_the_earlier_spike():
+@pytest.mark.parametrize(("decoding", "logits"), [("temporal", (3 * 0.75, 3 * 0.25)), ("count", (3, 3))])
+def test_spike_loss_decodes_the_first_spikes(decoding, logits):
     spikes = torch.zeros(4, 1, 2)
     spikes[1, 0, 0] = spikes[3, 0, 1] = 1
-    expected = -math.log(math.exp(3 * 0.75) / (math.exp(3 * 0.75) + math.exp(3 * 0.25)))
-    assert temporal_loss(spikes, torch.tensor([0]), 3.0).item() == pytest.approx(expected)
+    expected = -math.log(math.exp(logits[0]) / (math.exp(logits[0]) + math.exp(logits[1])))
+    assert spike_loss(spikes, torch.tensor([0]), decoding, 3.0).item() == pytest.approx(expected)
 
 
-def test_initialisation_has_the_variance_of_ettfs():
-    weights = torch.empty(300, 400)
-    initialise_weights(weights, 8, torch.Generator().manual_seed(0))
-    assert weights.var().item() == pytest.approx(8 / 400, rel=0.02)
+@pytest.mark.parametrize("time_steps", [2, 4, 16])
+def test_temporal_weights_strictly_decrease(time_steps):
+    weights = DECODINGS["temporal"](time_steps, 2.0).tolist()
+    assert weights[0] == 2.0
+    assert all(late < early for early, late in pairwise(weights))
+    assert weights[-1] > 0
+    assert tuple(DECODINGS) == CHOICES["decoding"]
 
 
 def test_shifts_move_whole_images():
     image = torch.zeros(1, 5, 6, dtype=torch.uint8)
     image[0, 2, 3] = 200
-    shifts = RandomShifts(image, 2, torch.Generator().manual_seed(0))
-    taken = shifts.take(torch.zeros(500, dtype=torch.int64))
+    taken = RandomVariations(image, 2, False, torch.Generator().manual_seed(0)).take(torch.zeros(500, dtype=torch.int64))
     assert taken.shape == (500, 5, 6)
     places = {tuple(place.tolist()[1:]) for place in torch.nonzero(taken)}
     assert places == {(row, column) for row in range(5) for column in range(1, 6)}
     assert (taken.sum(dim=(1, 2)) == 200).all()
-    assert torch.equal(RandomShifts(image, 0, torch.Generator()).take(torch.tensor([0])), image)
+    assert torch.equal(RandomVariations(image, 0, False, torch.Generator()).take(torch.tensor([0])), image)
+
+
+def test_half_of_the_images_are_mirrored():
+    image = torch.arange(12, dtype=torch.uint8).reshape(1, 3, 4)
+    taken = RandomVariations(image, 0, True, torch.Generator().manual_seed(0)).take(torch.zeros(400, dtype=torch.int64))
+    mirrored = (taken == image.flip(2)).all(dim=(1, 2))
+    assert torch.equal(~mirrored, (taken == image).all(dim=(1, 2)))
+    assert 150 < mirrored.sum() < 250
+
+
+# Image 0 is right from the start; image 1 only from the second step on, where its rival is overtaken.
+MARGINS = torch.tensor([[[5.0, 0.0], [2.0, 1.0]], [[5.0, 0.0], [3.0, 4.0]]])
+LABELS = torch.tensor([0, 1])
 
 
 def test_calibration_takes_the_earliest_decision_that_is_good_enough():
-    # Image 0 is right from the start; image 1 only from the second step on, where its rival is overtaken.
-    margins = torch.tensor([[[5.0, 0.0], [2.0, 1.0]], [[5.0, 0.0], [3.0, 4.0]]])
-    labels = torch.tensor([0, 1])
-    patient = calibrate(margins, labels, 0.0)
+    patient = calibrate(MARGINS, LABELS, 0.0)
     assert (patient.accuracy, patient.mean_decision_step) == (1.0, 0.5)
     assert 2 < patient.lowering <= 5
-    hasty = calibrate(margins, labels, 0.5)
+    hasty = calibrate(MARGINS, LABELS, 0.5)
     assert (hasty.accuracy, hasty.mean_decision_step) == (0.5, 0.0)
+
+
+@pytest.mark.parametrize(("latest", "wanted"), [(0.5, (1.0, 0.5)), (0.49, (0.5, 0.0)), (0.0, (0.5, 0.0))])
+def test_calibration_keeps_to_the_latest_step(latest, wanted):
+    calibration = calibrate(MARGINS, LABELS, 0.0, latest)
+    assert (calibration.accuracy, calibration.mean_decision_step) == wanted
+
+
+def test_decisions_follow_the_contract():
+    margins = torch.full((3, 4, 2), -1.0)
+    margins[1, 0, 1] = 0.0  # the only spike
+    margins[2, 1] = torch.tensor([3.0, 5.0])  # a tie in time, decided by the potential
+    margins[0, 2], margins[1, 2, 1] = torch.tensor([2.0, 2.0]), 9.0  # a tie in both, decided by the index; later is late
+    margins[2, 3, 1] = -0.5  # no spike at all: the largest potential
+    classes, steps = decide(margins)
+    assert classes.tolist() == [1, 1, 0, 1]
+    assert steps.tolist() == [1, 2, 0, 2]

@@ -1,35 +1,93 @@
 """Spikes, their mask and its gradient."""
 
+import math
+
 import pytest
 import torch
 
-from firstspike_model.neuron import single_spikes
-from firstspike_model.surrogate import spike
+from firstspike_model.neuron import single_spikes, spiked
+from firstspike_model.recipe import CHOICES
+from firstspike_model.surrogate import SLOPES, Surrogate
+from firstspike_spec import InputError
 
 EARLIER_IS_BETTER = torch.tensor([4.0, 3.0, 2.0, 1.0])
+HALF = Surrogate("fast-sigmoid", 0.5)
 
 
-def readout(margins: torch.Tensor, spikes_of=single_spikes) -> torch.Tensor:
-    return (spikes_of(margins[:, None, None], 0.5)[:, 0, 0] * EARLIER_IS_BETTER).sum()
+def brute_force_spikes(row: list[float]) -> list[int]:
+    """The first margin of at least 0 spikes, and nothing after it."""
+    first = next((step for step, margin in enumerate(row) if margin >= 0), None)
+    return [int(step == first) for step in range(len(row))]
 
 
-def masked_by_its_own_spikes(margins: torch.Tensor, width: float) -> torch.Tensor:
-    """The wrong way: the mask follows the masked spike."""
-    waiting = torch.ones_like(margins[0])
+def masked(crossings: list[torch.Tensor], forced: bool = False) -> torch.Tensor:
+    """Spikes of one neuron from its crossings, which need not be 0 or 1: the mask as plain products."""
     spikes = []
-    for margin in margins:
-        spikes.append(spike(margin, width) * waiting)
-        waiting = waiting * (1 - spikes[-1])
+    for step, crossing in enumerate(crossings):
+        waiting = math.prod(1 - earlier for earlier in crossings[:step])
+        spikes.append(waiting if forced and step == len(crossings) - 1 else crossing * waiting)
     return torch.stack(spikes)
 
 
 def test_spikes_once_at_the_first_crossing():
-    margins = torch.tensor([[-1.0, 0.0, -2.0, -1.0], [2.0, 3.0, -1.0, -1.0], [-1.0, 1.0, 0.0, -1.0]])
-    assert single_spikes(margins[:, None], 1.0)[:, 0].tolist() == [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0]]
+    margins = torch.randn(7, 50, 20, generator=torch.Generator().manual_seed(0)) - 0.5
+    margins[:, 0, 0], margins[:, 0, 1], margins[2, 0, 0] = -1, -1, 0.0
+    spikes = single_spikes(margins, HALF)
+    wanted = torch.tensor([[brute_force_spikes(margins[:, b, n].tolist()) for n in range(20)] for b in range(50)])
+    assert torch.equal(spikes.permute(1, 2, 0), wanted.float())
+    assert torch.equal(spiked(margins, HALF), spikes.cumsum(dim=0))
+    assert wanted[0, 0].tolist() == [0, 0, 1, 0, 0, 0, 0]
+    assert not wanted[0, 1].any()
+
+
+def test_forced_spikes_are_those_that_are_left():
+    margins = torch.tensor([[-1.0, 0.0, -2.0], [-1.0, 3.0, 1.0], [-1.0, 1.0, 0.0]])
+    assert single_spikes(margins[:, None], HALF, forced=True)[:, 0].tolist() == [[0, 1, 0], [0, 0, 1], [1, 0, 0]]
+
+
+@pytest.mark.parametrize("name", SLOPES)
+@pytest.mark.parametrize("which", ["single", "forced", "spiked"])
+def test_gradient_equals_finite_differences_of_the_smoothed_mask(which, name):
+    """The mask's products, with crossings that move as the surrogate's smooth step does, on every margin in turn."""
+    generator = torch.Generator().manual_seed(1)
+    surrogate = Surrogate(name, 0.7)
+    margins = torch.randn(5, 6, 4, generator=generator, dtype=torch.float64) - 0.3
+    importance = torch.randn(margins.shape, generator=generator, dtype=torch.float64)
+    leaf = margins.clone().requires_grad_()
+    spikes = spiked(leaf, surrogate) if which == "spiked" else single_spikes(leaf, surrogate, which == "forced")
+    (spikes * importance).sum().backward()
+
+    def smooth_rise(low: float, high: float) -> float:
+        """The smooth step's rise between two margins: the integral of the slope, by Simpson's rule."""
+        ends = torch.tensor([low, (low + high) / 2, high], dtype=torch.float64)
+        below, middle, above = surrogate.slope(ends).tolist()
+        return (high - low) * (below + 4 * middle + above) / 6
+
+    def value(batch: int, neuron: int, step: int, shift: float) -> float:
+        crossings = [(margin >= 0).double() for margin in margins[:, batch, neuron]]
+        margin = margins[step, batch, neuron].item()
+        crossings[step] = crossings[step] + smooth_rise(margin, margin + shift)
+        out = masked(crossings, which == "forced")
+        return float(((out.cumsum(0) if which == "spiked" else out) * importance[:, batch, neuron]).sum())
+
+    compared = 0
+    for step in range(5):
+        for batch in range(6):
+            for neuron in range(4):
+                slope = (value(batch, neuron, step, 1e-4) - value(batch, neuron, step, -1e-4)) / 2e-4
+                assert leaf.grad[step, batch, neuron].item() == pytest.approx(slope, abs=1e-3)
+                compared += 1
+    assert compared == 120
+    learning = (leaf.grad != 0).any(dim=(1, 2)).tolist()
+    assert learning == [True] * 4 + [which != "forced"]  # a forced spike asks no potential
+
+
+def readout(margins: torch.Tensor, spikes_of=single_spikes) -> torch.Tensor:
+    return (spikes_of(margins[:, None, None], HALF)[:, 0, 0] * EARLIER_IS_BETTER).sum()
 
 
 @pytest.mark.parametrize("start", [-1.2, -0.8, -0.3, 0.1, 0.6])
-def test_gradient_has_the_sign_of_the_smoothed_slope(start):
+def test_gradient_has_the_sign_of_the_noisy_model(start):
     """The exact dynamics, averaged over a noisy start potential, can be differentiated by finite differences."""
     rise = torch.tensor([0.0, 0.4, 0.8, 1.2])
     noise = torch.linspace(-1, 1, 401)
@@ -41,6 +99,16 @@ def test_gradient_has_the_sign_of_the_smoothed_slope(start):
     assert potential.grad > 0
 
 
+def masked_by_its_own_spikes(margins: torch.Tensor, surrogate: Surrogate) -> torch.Tensor:
+    """The wrong way: the mask follows the masked spike."""
+    waiting = torch.ones_like(margins[0])
+    spikes = []
+    for margin in margins:
+        spikes.append(single_spikes(margin[None], surrogate)[0] * waiting)
+        waiting = waiting * (1 - spikes[-1])
+    return torch.stack(spikes)
+
+
 def test_the_chained_mask_would_have_the_wrong_sign():
     potential = torch.tensor(0.1, requires_grad=True)
     rise = torch.tensor([0.0, 0.4, 0.8, 1.2])
@@ -50,9 +118,25 @@ def test_the_chained_mask_would_have_the_wrong_sign():
     assert potential.grad < 0
 
 
-def test_surrogate_gradient_is_that_of_the_fast_sigmoid():
-    margins = torch.tensor([-1.0, -0.5, 0.0, 0.5, 1.5], requires_grad=True)
-    spikes = spike(margins, 0.5)
-    assert spikes.tolist() == [0, 0, 1, 1, 1]
-    spikes.sum().backward()
-    assert margins.grad.tolist() == pytest.approx([1 / 9, 1 / 4, 1, 1 / 4, 1 / 16])
+def test_slopes_are_those_of_their_formulas():
+    margins = [-1.0, -0.5, 0.0, 0.25, 1.5]
+    distances = [abs(margin) / 0.5 for margin in margins]
+    logistic = [1 / (1 + math.exp(-x)) for x in distances]
+    wanted = {
+        "fast-sigmoid": [1 / (1 + x) ** 2 for x in distances],
+        "triangle": [max(0, 1 - x) for x in distances],
+        "arctan": [1 / (1 + (x * math.pi / 2) ** 2) for x in distances],
+        "sigmoid": [4 * s * (1 - s) for s in logistic],
+    }
+    assert tuple(SLOPES) == tuple(wanted) == CHOICES["surrogate"]
+    for name, slopes in wanted.items():
+        assert Surrogate(name, 0.5).slope(torch.tensor(margins)).tolist() == pytest.approx(slopes, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "message"),
+    [("step", 1.0, "surrogate must be one of fast-sigmoid, .*, not 'step'"), ("arctan", 0, "width must be above 0, not 0")],
+)
+def test_a_wrong_surrogate_is_refused(name, width, message):
+    with pytest.raises(InputError, match=message):
+        Surrogate(name, width)

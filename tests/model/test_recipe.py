@@ -1,10 +1,11 @@
 """Recipes are read whole, or refused with the place."""
 
+import json
 from importlib import resources
 
 import pytest
 
-from firstspike_model.recipe import load_recipe, parse_recipe, recipe_names
+from firstspike_model.recipe import load_recipe, parse_change, parse_recipe, recipe_names, recipe_of, settings_of
 from firstspike_spec import InputError, InputTypeError
 
 TEXT = (resources.files("firstspike_model") / "recipes" / "mnist-mlp.toml").read_text("utf-8")
@@ -23,22 +24,34 @@ def test_an_unknown_recipe_lists_those_that_exist():
 @pytest.mark.parametrize(
     ("old", "new", "error", "message"),
     [
-        ("batch = 128", "batches = 128", InputError, "unknown: batches; missing: batch;"),
-        ("batch = 128", "batch = 128.0", InputTypeError, "batch must be a whole number, not 128.0"),
-        ("batch = 128", "batch = true", InputTypeError, "batch must be a whole number, not True"),
+        ("time_steps = 4", "timesteps = 4", InputError, "unknown: timesteps; missing: time_steps;"),
+        ("weight_bits = 4", "weight_bits = 4.0", InputTypeError, "weight_bits must be a whole number, not 4.0"),
+        ("weight_bits = 4", "weight_bits = true", InputTypeError, "weight_bits must be a whole number, not True"),
         (
-            "batch = 128",
-            "batch = 0",
+            "weight_bits = 4",
+            "weight_bits = 16",
             InputError,
-            r"batch must be in 1 \.\. 65536, not 0",
+            r"weight_bits must be in 2 \.\. 8, or 32 for float weights, not 16",
         ),
-        ("batch = 128", "batch = 128\nalpha = 1", InputError, "alpha stands there twice"),
-        ("batch = 128", "batch =", InputError, "not TOML"),
+        ("largest_shift = 1", "largest_shift = 9", InputError, r"largest_shift must be in 0 \.\. 8, not 9"),
+        ("alpha =", "weight_bits = 4\nalpha =", InputError, "weight_bits stands there twice"),
+        ("time_steps = 4", "time_steps =", InputError, "not TOML"),
         ("hidden = [512]", "hidden = 512", InputTypeError, "hidden must be a list of whole numbers, not 512"),
         ("hidden = [512]", "hidden = [512, 0]", InputError, r"hidden must be in 1 \.\. 65536, not 0"),
         ('dataset = "mnist"', "dataset = 3", InputTypeError, "dataset must be a text, not 3"),
         ("alpha =", "alpha = nan #", InputError, "alpha must be in 0"),
-        ("dimmest =", "dimmest = 254 #", InputError, r"dimmest must be in 1 \.\. 253, not 254"),
+        ("alpha =", "dimmest = 254 #", InputError, r"dimmest must be in 1 \.\. 253, not 254"),
+        ("alpha =", "mirrored = 1 #", InputTypeError, "mirrored must be true or false, not 1"),
+        ("alpha =", 'pruning = "random" #', InputError, "pruning must be one of gradr, stds, magnitude, not 'random'"),
+        ("connectivity =", "connectivity = 'few' #", InputTypeError, "connectivity must be a number or a list of numbers"),
+        (
+            "connectivity =",
+            "connectivity = [0.1] #",
+            InputError,
+            "connectivity must be one number, or one for each of 2 layers, not 1",
+        ),
+        ("connectivity =", "connectivity = [0.1, 2] #", InputError, r"connectivity must be in 0.0001 \.\. 1, not 2.0"),
+        ("alpha =", "potential_weight = 0\nspike_weight = 0 #", InputError, "must not both be 0"),
     ],
 )
 def test_a_wrong_setting_is_named(old, new, error, message):
@@ -49,3 +62,33 @@ def test_a_wrong_setting_is_named(old, new, error, message):
 
 def test_whole_numbers_are_numbers():
     assert parse_recipe("mine", TEXT.replace("alpha =", "alpha = 1 #")).alpha == 1.0
+
+
+def test_settings_come_back_as_they_were():
+    recipe = parse_recipe("mine", TEXT, {"connectivity": [0.02, 0.5]})
+    assert recipe.connectivity == (0.02, 0.5)
+    assert recipe_of("mine", json.loads(json.dumps(settings_of(recipe)))) == recipe
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("alpha=0.5", ("alpha", 0.5)),
+        (" hidden = [3, 4] ", ("hidden", [3, 4])),
+        ("mirrored=true", ("mirrored", True)),
+        ("surrogate=fast-sigmoid", ("surrogate", "fast-sigmoid")),
+        ("surrogate='arctan'", ("surrogate", "arctan")),
+    ],
+)
+def test_changes_are_read_as_toml_or_as_a_bare_word(text, wanted):
+    assert parse_change(text) == wanted
+
+
+def test_a_recipe_of_ones_own(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(TEXT)
+    recipe = load_recipe(path, {"time_steps": 8})
+    assert (recipe.name, recipe.time_steps) == ("mine", 8)
+    path.write_bytes(b"\xff")
+    with pytest.raises(InputError, match="cannot read the recipe"):
+        load_recipe(path)

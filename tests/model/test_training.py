@@ -1,5 +1,6 @@
 """A small training from end to end: better than chance, repeatable, and what it exports is what it measured."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,29 +11,71 @@ import firstspike_spec
 from firstspike_model.calibration import Calibration
 from firstspike_model.recipe import Recipe
 from firstspike_model.training import Training
-from firstspike_model.workflow import train_recipe
-from firstspike_spec import Dataset, InputError, load_dataset, load_network, save_network
+from firstspike_model.workflow import Files, train_recipe
+from firstspike_spec import Dataset, InputError, InputTypeError, load_dataset, load_network, save_network
 
 
 def test_improves_over_chance_within_the_budget(tiny_recipe, digits_folder):
     epochs = []
-    network = train_recipe(tiny_recipe, data=digits_folder, seed=0, note=epochs.append)
-    facts = network.provenance
+    outcome = train_recipe(tiny_recipe, data=digits_folder, seed=0, note=epochs.append)
+    network, facts = outcome.network, outcome.facts
+    assert network.provenance == facts
     test = load_dataset("digits", "test", digits_folder)
     classes = firstspike_spec.infer(network, test.images).classes
     assert facts["test_accuracy"] == np.mean(classes == test.labels) > 0.5
+    assert abs(facts["test_accuracy_after_all_steps"] - facts["test_accuracy"]) < 0.1
     assert facts["connectivity_as_trained"] <= tiny_recipe.connectivity
     assert facts["connectivity"] == network.connectivity
     assert network.layers[0].weight_bits == tiny_recipe.weight_bits
     assert [(epoch.phase, epoch.epoch, epoch.epochs) for epoch in epochs] == [
-        ("rewire", 1, 4),
-        ("rewire", 2, 4),
+        ("prune", 1, 4),
+        ("prune", 2, 4),
         ("refine", 3, 4),
         ("refine", 4, 4),
     ]
     assert epochs[-1].seconds_left == 0
+    assert epochs[-1].loss < epochs[0].loss
     # The figure by which the best epoch was chosen is that of the exported integers.
     assert facts["validation_accuracy"] == pytest.approx(max(epoch.accuracy for epoch in epochs[2:]))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pruning": "stds", "threshold": 0.3},
+        {"pruning": "magnitude"},
+        {"normalised": True, "alpha": 0.1, "alpha_schedule": "linear", "operations_share": 1.0},
+        {"initialisation": "kaiming", "decoding": "count", "potential_weight": 0.0, "spike_weight": 1.0},
+        {"forced_last_spike": True, "surrogate": "arctan", "dimmest": 100},
+        {"weight_bits": 2, "connectivity": (0.2, 1.0)},
+        {"weight_bits": 8, "connectivity": 1.0, "prune_epochs": 0},
+        {"refine_epochs": 0},
+    ],
+)
+def test_every_option_trains_and_exports_what_it_measured(tiny_recipe, digits_folder, changes):
+    recipe = replace(tiny_recipe, **changes)
+    epochs = []
+    outcome = train_recipe(recipe, data=digits_folder, note=epochs.append)
+    assert outcome.facts["test_accuracy"] > 0.2
+    weights = [int(np.abs(layer.row_weights).max()) for layer in outcome.network.layers]
+    assert max(weights) <= (1 << (recipe.weight_bits - 1)) - 1
+    measured = [epoch.accuracy for epoch in epochs if epoch.phase == "refine"]
+    assert not measured or outcome.facts["validation_accuracy"] == pytest.approx(max(measured))
+
+
+def test_float_weights_are_measured_and_not_exported(tiny_recipe, digits_folder):
+    outcome = train_recipe(replace(tiny_recipe, weight_bits=32), data=digits_folder)
+    assert outcome.network is None
+    assert outcome.facts["test_accuracy"] > 0.5
+
+
+def test_weighing_by_operations_saves_operations(tiny_recipe, digits_folder):
+    """With as many connections, fewer of them come from sources that spike often."""
+    recipe = replace(tiny_recipe, prune_epochs=6, refine_epochs=1, alpha=0.3, connectivity=0.1, hidden=(60,))
+    even, weighed = (
+        train_recipe(replace(recipe, operations_share=share), data=digits_folder, seed=1).facts for share in (0.0, 1.0)
+    )
+    assert weighed["mean_synaptic_operations"] < 0.9 * even["mean_synaptic_operations"]
 
 
 def test_the_best_epoch_is_kept_not_the_last(tiny_recipe, digits_folder):
@@ -41,11 +84,11 @@ def test_the_best_epoch_is_kept_not_the_last(tiny_recipe, digits_folder):
     seen = []
 
     class Scripted(Training):
-        def _report(self, phase):
+        def _measure(self):
             seen.append(self.classifier.layers[0].weights.detach().clone())
             return Calibration(0, next(figures), 0.0)
 
-    recipe = replace(tiny_recipe, rewire_epochs=0, refine_epochs=3)
+    recipe = replace(tiny_recipe, prune_epochs=0, refine_epochs=3)
     trained = Scripted(recipe, load_dataset("digits", "train", digits_folder), 0).run()
     assert trained.calibration.accuracy == 0.9
     assert torch.equal(trained.classifier.layers[0].weights, seen[1])
@@ -53,7 +96,7 @@ def test_the_best_epoch_is_kept_not_the_last(tiny_recipe, digits_folder):
 
 
 def test_same_seed_same_network(tiny_recipe, digits_folder, tmp_path):
-    first, again, other = (train_recipe(tiny_recipe, data=digits_folder, seed=seed) for seed in (5, 5, 6))
+    first, again, other = (train_recipe(tiny_recipe, data=digits_folder, seed=seed).network for seed in (5, 5, 6))
     assert first.digest == again.digest  # of everything: weights, potentials, thresholds and provenance
     assert not np.array_equal(first.layers[0].row_weights, other.layers[0].row_weights)
     save_network(first, tmp_path / "net.safetensors")
@@ -61,22 +104,107 @@ def test_same_seed_same_network(tiny_recipe, digits_folder, tmp_path):
     assert (loaded.digest, loaded.provenance) == (first.digest, first.provenance)
 
 
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.parametrize("pruning", ["gradr", "stds", "magnitude"])
+@pytest.mark.parametrize("stops", [(1,), (2,), (3,), (4,), (1, 3), (1, 2, 3, 4)])
+def test_a_stopped_training_goes_on_bit_for_bit(tiny_recipe, digits_folder, tmp_path, stops, pruning):
+    """Stopped in either phase, between them, at the end, and several times."""
+    recipe = replace(tiny_recipe, pruning=pruning, normalised=True, operations_share=0.5)
+    whole = train_recipe(recipe, data=digits_folder, seed=3)
+    files = Files(tmp_path / "net.checkpoint", tmp_path / "net.log.json")
+
+    def stop_at(wanted):
+        def note(progress):
+            if progress.epoch == wanted:
+                raise Stop
+
+        return note
+
+    for stop in stops:
+        with pytest.raises(Stop):
+            train_recipe(recipe, data=digits_folder, seed=3, files=files, note=stop_at(stop))
+        log = json.loads(files.log.read_text())
+        assert [epoch["epoch"] for epoch in log["epochs"]] == list(range(1, stop + 1))
+        assert log["outcome"] is None
+    lines = []
+    resumed = train_recipe(recipe, data=digits_folder, seed=3, files=files, note_line=lines.append)
+    assert resumed.network.digest == whole.network.digest
+    assert lines == [f"going on after epoch {stops[-1]} of 4, from {files.checkpoint}"]
+    log = json.loads(files.log.read_text())
+    assert [epoch["epoch"] for epoch in log["epochs"]] == [1, 2, 3, 4]
+    assert log["outcome"] == whole.facts
+    assert log["training"]["seed"] == 3
+
+
+def test_a_checkpoint_of_another_training_is_refused(tiny_recipe, digits_folder, tmp_path):
+    files = Files(tmp_path / "net.checkpoint", tmp_path / "net.log.json")
+    train_recipe(tiny_recipe, data=digits_folder, files=files)
+    content = files.checkpoint.read_bytes()
+    with pytest.raises(InputError, match=r"of another training \(batch 16 there, 8 now; seed 0 there, 1 now\); start anew"):
+        train_recipe(replace(tiny_recipe, batch=8), data=digits_folder, seed=1, files=files)
+    assert files.checkpoint.read_bytes() == content
+    for damaged in (content[:-100], content[: len(content) // 2], b"", b"hello"):
+        files.checkpoint.write_bytes(damaged)
+        with pytest.raises(InputError, match=r"net\.checkpoint is no checkpoint or damaged .* --fresh"):
+            train_recipe(tiny_recipe, data=digits_folder, files=files)
+
+
 def test_several_hidden_layers(tiny_recipe, digits_folder):
-    recipe = replace(tiny_recipe, hidden=(20, 15), refine_epochs=1, rewire_epochs=0, time_steps=8)
-    network = train_recipe(recipe, data=digits_folder)
+    recipe = replace(tiny_recipe, hidden=(20, 15), refine_epochs=1, prune_epochs=0, time_steps=8)
+    network = train_recipe(recipe, data=digits_folder).network
     assert len(network.layers) == 3
     assert network.time_steps == 8
 
 
-def test_labels_that_are_no_class_are_refused(tiny_recipe: Recipe):
-    images = np.zeros((300, 8, 8), np.uint8)
-    labels = np.zeros(300, np.uint8)
+def images_and_labels() -> tuple[np.ndarray, np.ndarray]:
+    return np.zeros((300, 8, 8), np.uint8), (np.arange(300) % 10).astype(np.uint8)
+
+
+def wrong_label(images, labels):
     labels[7] = 10
-    with pytest.raises(InputError, match=r"label 10 of image 7 is no class: wanted 0 \.\. 9"):
-        Training(tiny_recipe, Dataset("digits", images, labels), 0)
+    return images, labels
 
 
-def test_too_few_images_are_refused(tiny_recipe: Recipe):
-    images, labels = np.zeros((100, 8, 8), np.uint8), np.zeros(100, np.uint8)
-    with pytest.raises(InputError, match="100 images, 100 of them for validation"):
-        Training(tiny_recipe, Dataset("digits", images, labels), 0)
+def empty_class(images, labels):
+    return images, np.where(labels == 4, 5, labels)
+
+
+def nan_pixel(images, labels):
+    images = images.astype(np.float32)
+    images[9, 2, 3] = np.nan
+    return images, labels
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error", "message"),
+    [
+        (wrong_label, InputError, r"label 10 of image 7 is no class: wanted 0 \.\. 9"),
+        (empty_class, InputError, "class 4 has no image in the training split"),
+        (nan_pixel, InputError, "image 9 has a pixel that is no number"),
+        (
+            lambda images, labels: (images.astype(np.float32), labels),
+            InputTypeError,
+            "pixels must be of type uint8 .* not float32",
+        ),
+        (lambda images, labels: (images, labels.astype(float)), InputTypeError, "labels must be whole numbers, not float64"),
+        (lambda images, labels: (images[:, 0], labels), InputError, r"shape \(count, height, width\) .* not \(300, 8\)"),
+        (lambda images, labels: (images, labels[:-1]), InputError, r"a label for each, not \(300, 8, 8\) and \(299,\)"),
+        (lambda images, labels: (images[:100], labels[:100]), InputError, "100 images, 100 of them for validation"),
+    ],
+)
+def test_a_data_set_that_cannot_be_trained_on_is_refused(tiny_recipe: Recipe, spoil, error, message):
+    with pytest.raises(error, match=message):
+        Training(tiny_recipe, Dataset("digits", *spoil(*images_and_labels())), 0)
+
+
+def test_a_test_split_of_another_size_is_refused(tiny_recipe, digits_folder, tmp_path):
+    for file in digits_folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    images = np.zeros((300, 8, 9), np.uint8)
+    header = bytes([0, 0, 8, 3]) + b"".join(size.to_bytes(4, "big") for size in images.shape)
+    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(header + images.tobytes())
+    with pytest.raises(InputError, match=r"test images are of 8 x 9 pixels, those of the training split of 8 x 8"):
+        train_recipe(tiny_recipe, data=tmp_path)

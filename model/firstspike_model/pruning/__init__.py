@@ -1,0 +1,8 @@
+"""Pruning: optimisers that prune while they train, budgets, and schedules of their knobs."""
+
+from .budget import cut_to_budget
+from .gradr import GradR
+from .schedule import SCHEDULES, schedule
+from .stds import STDS
+
+__all__ = ["SCHEDULES", "STDS", "GradR", "cut_to_budget", "schedule"]

@@ -1,0 +1,109 @@
+"""Grad R: gradient rewiring (Chen et al. 2021, arXiv 2105.04916)."""
+
+import math
+from collections.abc import Iterable
+
+import torch
+
+from firstspike_spec import InputError
+
+from .rewiring import Rewiring
+
+
+class GradR(Rewiring):
+    """An optimiser that prunes while it trains: ``weight = sign * relu(strength)``.
+
+    Each synapse has a fixed sign and a hidden strength; it is dormant while its strength is at most 0. With ``g`` the
+    gradient of the loss with respect to the *weight*, which the paper takes in place of that with respect to the strength
+    so that dormant synapses can come back, a step is::
+
+        strength -= lr * Adam(sign * g)
+        strength -= lr * alpha * cost * sgn(strength - centre)
+
+    The second line is the pull of the prior, a Laplace distribution of scale ``1 / alpha`` around ``centre``
+    (`prior_centre`). It goes beside Adam and not through it: Adam would scale it up to the size of the loss's own steps
+    wherever the loss is flat. ``cost`` is 1, unless `set_costs` says otherwise.
+
+    Parameters
+    ----------
+    weights : iterable of Parameter, or of dict
+        Their signs stay as they are at the first step (0 counts as positive), and their magnitudes become the strengths.
+    lr, betas, eps
+        Adam's.
+    alpha : float
+        At least 0; the larger, the fewer connections stay. A setting of each parameter group, to be changed at will.
+    target : float
+        Between 0 and 1: the share of strengths that the prior alone would leave dormant. It sets how far below zero
+        strengths are pulled (`prior_centre`), not how many connections stay.
+
+    Raises
+    ------
+    InputError
+        If ``alpha`` or ``target`` is out of range.
+    """
+
+    def __init__(
+        self,
+        weights: Iterable,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        *,
+        alpha: float,
+        target: float = 0.95,
+    ):
+        super().__init__(weights, lr, betas, eps, alpha=alpha, target=target)
+        for group in self.param_groups:
+            prior_centre(group["alpha"], group["target"])
+        self._costs: dict[torch.nn.Parameter, torch.Tensor] = {}
+
+    @torch.no_grad()
+    def set_costs(self, weights: torch.nn.Parameter, costs: torch.Tensor) -> None:
+        """Let the prior pull harder at some synapses.
+
+        With the rate at which each source spikes as the cost, the pull becomes one on the expected number of synaptic
+        operations, which is the engine's number of cycles, and not on the number of connections.
+
+        Parameters
+        ----------
+        weights : Parameter
+            One of the optimiser's.
+        costs : Tensor of float, of a shape that broadcasts to the weights'
+            At least 0; 1 is the usual pull. Not part of ``state_dict``.
+        """
+        self._costs[weights] = costs
+
+    def _begin(self, weights: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"sign": torch.where(weights < 0, -1.0, 1.0), "strength": torch.empty_like(weights)}
+
+    def _expose(self, weights: torch.Tensor, state: dict) -> None:
+        torch.mul(state["strength"], state["sign"], out=weights)
+
+    def _settle(self, weights: torch.nn.Parameter, state: dict, group: dict) -> None:
+        sign, strength = state["sign"], state["strength"]
+        torch.mul(weights.data, sign, out=strength)
+        pull = (strength - prior_centre(group["alpha"], group["target"])).sign_()
+        if weights in self._costs:
+            pull.mul_(self._costs[weights])
+        strength.sub_(pull, alpha=group["lr"] * group["alpha"])
+        torch.mul(strength.relu(), sign, out=weights.data)
+
+
+def prior_centre(alpha: float, target: float) -> float:
+    """Return the centre of the Laplace prior with scale ``1 / alpha`` that has the share ``target`` below 0.
+
+    The quantile of that distribution solved for its centre: ``ln(2 - 2 target) / alpha`` from one half on. 0 where
+    ``alpha`` is 0, since there is no prior then.
+
+    Raises
+    ------
+    InputError
+        If ``alpha`` is below 0, or ``target`` not between 0 and 1.
+    """
+    if not alpha >= 0:
+        raise InputError(f"alpha must be at least 0, not {alpha}")
+    if not 0 < target < 1:
+        raise InputError(f"target must be above 0 and below 1, not {target}")
+    if alpha == 0:
+        return 0.0
+    return math.log(2 - 2 * target) / alpha if target >= 0.5 else -math.log(2 * target) / alpha

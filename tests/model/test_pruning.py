@@ -1,0 +1,214 @@
+"""Grad R and STDS move weights as their rules say, and the cut keeps exactly the budget."""
+
+import copy
+import math
+
+import pytest
+import torch
+
+from firstspike_model.pruning import SCHEDULES, STDS, GradR, cut_to_budget, schedule
+from firstspike_model.pruning.gradr import prior_centre
+from firstspike_model.recipe import CHOICES
+from firstspike_spec import InputError
+
+START = [0.5, -0.5, 0.003, -0.003, 0.0]
+GRADIENTS = [
+    [0.3, 0.3, 1.0, -1.0, 0.1],
+    [-0.2, 0.1, 1.0, -1.0, -0.3],
+    [0.1, -0.4, -3.0, 3.0, -2.0],
+    [0.2, 0.1, -1.0, 1.0, 0.5],
+]
+
+
+class ScalarAdam:
+    """One number's Adam, as in Kingma and Ba 2014."""
+
+    def __init__(self):
+        self.first = self.second = self.step = 0
+
+    def move(self, rate: float, slope: float) -> float:
+        self.step += 1
+        self.first, self.second = 0.9 * self.first + 0.1 * slope, 0.999 * self.second + 0.001 * slope**2
+        return -rate * self.first / (1 - 0.9**self.step) / (math.sqrt(self.second / (1 - 0.999**self.step)) + 1e-8)
+
+
+@pytest.mark.parametrize("cost", [None, 2.5])
+@pytest.mark.parametrize("alpha", [0.2, 50.0])
+def test_gradr_equals_a_scalar_recomputation_step_by_step(alpha, cost):
+    """Adam on each strength along sign times gradient, the prior beside it; alpha changes on the way.
+
+    With alpha 50 the strengths pass the prior's centre and are pulled up again.
+    """
+    rate = 0.01
+    weights = torch.nn.Parameter(torch.tensor(START))
+    gradr = GradR([weights], rate, alpha=alpha)
+    if cost is not None:
+        gradr.set_costs(weights, torch.full((5,), cost))
+    signs = [math.copysign(1, weight) for weight in START]
+    strengths = [abs(weight) for weight in START]
+    adams = [ScalarAdam() for _ in START]
+    compared = below_centre = 0
+    for step, gradient in enumerate(GRADIENTS):
+        now = alpha * (1 - 0.2 * step)
+        gradr.param_groups[0]["alpha"] = now
+        weights.grad = torch.tensor(gradient)
+        gradr.step()
+        for index, (sign, slope) in enumerate(zip(signs, gradient, strict=True)):
+            strengths[index] += adams[index].move(rate, sign * slope)
+            centre = prior_centre(now, 0.95)
+            below_centre += strengths[index] < centre
+            strengths[index] -= rate * now * (cost or 1) * math.copysign(1, strengths[index] - centre)
+            assert gradr.state[weights]["strength"][index].item() == pytest.approx(strengths[index], abs=1e-6)
+            assert weights[index].item() == pytest.approx(sign * max(strengths[index], 0), abs=1e-6)
+            compared += 2
+    assert compared == 40
+    assert (below_centre > 0) is (alpha == 50.0)
+    assert weights[2:4].tolist() == [0, 0]  # dormant in the end
+
+
+def test_a_dormant_synapse_comes_back_with_its_old_sign():
+    weights = torch.nn.Parameter(torch.tensor([-0.001]))
+    gradr = GradR([weights], 0.01, alpha=0.0)
+    signs = []
+    for gradient in (-1.0, *[1.0] * 12):
+        weights.grad = torch.tensor([gradient])
+        gradr.step()
+        signs.append(math.copysign(1, weights.item()) if weights.item() else 0)
+    assert signs[0] == 0
+    assert signs[-1] == -1
+    assert 1 not in signs
+
+
+def test_stds_equals_a_scalar_recomputation_step_by_step():
+    rate = 0.1
+    weights = torch.nn.Parameter(torch.tensor(START))
+    stds = STDS([weights], rate)
+    hidden, adams = list(START), [ScalarAdam() for _ in START]
+    dormant_and_back = False
+    for step, gradient in enumerate(GRADIENTS):
+        threshold = [0.0, 0.3, 0.2, 0.05][step]
+        stds.param_groups[0]["threshold"] = threshold
+        weights.grad = torch.tensor(gradient)
+        before = weights.tolist()
+        stds.step()
+        for index, slope in enumerate(gradient):
+            hidden[index] += adams[index].move(rate, slope)
+            wanted = math.copysign(max(abs(hidden[index]) - threshold, 0), hidden[index])
+            assert weights[index].item() == pytest.approx(wanted, abs=1e-6)
+            dormant_and_back |= before[index] == 0 and step > 0 and wanted != 0
+    assert dormant_and_back
+
+
+@pytest.mark.parametrize("make", [lambda w: GradR(w, 0.01, alpha=0.2), lambda w: STDS(w, 0.01, threshold=0.1)])
+def test_an_optimiser_goes_on_from_its_state(make):
+    def advance(weights, optimiser, steps):
+        for step in steps:
+            weights.grad = torch.tensor(GRADIENTS[step])
+            optimiser.step()
+
+    through = torch.nn.Parameter(torch.tensor(START))
+    optimiser = make([through])
+    advance(through, optimiser, range(4))
+
+    stopped = torch.nn.Parameter(torch.tensor(START))
+    first = make([stopped])
+    advance(stopped, first, range(2))
+    resumed = torch.nn.Parameter(stopped.detach().clone())
+    second = make([resumed])
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    advance(resumed, second, range(2, 4))
+    assert torch.equal(through, resumed)
+    assert not torch.equal(through, stopped)
+
+
+def test_a_closure_is_called_and_other_groups_keep_their_settings():
+    weights, others = torch.nn.Parameter(torch.ones(3)), torch.nn.Parameter(torch.ones(3))
+    gradr = GradR([{"params": [weights], "alpha": 5.0}, {"params": [others]}], 0.01, alpha=0.0)
+
+    def closure():
+        gradr.zero_grad()
+        loss = weights.sum() * 0 + others.sum() * 0
+        loss.backward()
+        return loss
+
+    assert gradr.step(closure).item() == 0
+    assert weights.tolist() == pytest.approx([0.95] * 3)
+    assert others.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda w: GradR(w, alpha=-1.0), "alpha must be at least 0, not -1.0"),
+        (lambda w: GradR(w, alpha=math.nan), "alpha must be at least 0, not nan"),
+        (lambda w: GradR(w, alpha=1.0, target=1.0), "target must be above 0 and below 1, not 1.0"),
+        (lambda w: STDS(w, threshold=-0.1), "threshold must be at least 0, not -0.1"),
+    ],
+)
+def test_settings_out_of_range_are_refused(make, message):
+    with pytest.raises(InputError, match=message):
+        make([torch.nn.Parameter(torch.ones(1))])
+
+
+@pytest.mark.parametrize("target", [0.05, 0.5, 0.95])
+def test_prior_has_the_share_below_zero(target):
+    alpha = 2.0
+    centre = torch.tensor(prior_centre(alpha, target), dtype=torch.float64)
+    assert torch.distributions.Laplace(centre, 1 / alpha).cdf(torch.tensor(0.0).double()).item() == pytest.approx(target)
+    assert prior_centre(0, target) == 0
+
+
+def test_schedules_run_from_end_to_end():
+    assert tuple(SCHEDULES) == CHOICES["alpha_schedule"] == CHOICES["threshold_schedule"]
+    values = {name: [schedule(name, done) for done in (-1, 0, 0.25, 0.5, 1, 2)] for name in SCHEDULES}
+    quarter = (1 - math.sqrt(0.5)) / 2
+    assert values["constant"] == [1] * 6
+    assert values["linear"] == [0, 0, 0.25, 0.5, 1, 1]
+    assert values["sine"] == pytest.approx([0, 0, quarter, 0.5, 1, 1])
+    assert values["falling"] == [1, 1, 0.75, 0.5, 0, 0]
+    assert values["cosine"] == pytest.approx([1, 1, 1 - quarter, 0.5, 0, 0])
+    with pytest.raises(InputError, match=r"schedule must be one of constant, .*, not 'step'"):
+        schedule("step", 0.5)
+
+
+def random_layers() -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(3)
+    return [torch.randn(shape, generator=generator) for shape in ((30, 17), (7, 30), (3, 7))]
+
+
+def check_strongest(weights: torch.Tensor, mask: torch.Tensor) -> None:
+    assert set(mask.unique().tolist()) <= {0.0, 1.0}
+    if 0 < mask.sum() < mask.numel():
+        assert weights[mask == 1].abs().min() >= weights[mask == 0].abs().max()
+
+
+@pytest.mark.parametrize("connectivity", [0.0, 0.013, 0.1, 0.37, 1.0])
+def test_cut_is_exact(connectivity):
+    weights = random_layers()
+    masks = cut_to_budget(weights, connectivity)
+    assert sum(int(mask.sum()) for mask in masks) == math.floor(connectivity * sum(weight.numel() for weight in weights))
+    for weight, mask in zip(weights, masks, strict=True):
+        check_strongest(weight, mask)
+
+
+def test_cut_is_exact_for_each_layer():
+    weights, budgets = random_layers(), (0.05, 0.5, 1.0)
+    masks = cut_to_budget(weights, budgets)
+    for weight, mask, budget in zip(weights, masks, budgets, strict=True):
+        assert int(mask.sum()) == math.floor(budget * weight.numel())
+        check_strongest(weight, mask)
+
+
+def test_cut_keeps_what_is_connected_where_the_budget_is_larger():
+    weights = [torch.tensor([[0.0, 1.0], [2.0, 0.0]]), torch.zeros(2, 2)]
+    masks = cut_to_budget(weights, 0.9)
+    assert masks[0].tolist() == [[0, 1], [1, 0]]
+    assert not masks[1].any()
+
+
+@pytest.mark.parametrize(
+    ("budget", "message"), [((0.1, 0.1), "one for each of 3 layers, not 2"), (1.5, r"in 0 \.\. 1, not 1.5")]
+)
+def test_wrong_budgets_are_refused(budget, message):
+    with pytest.raises(InputError, match=message):
+        cut_to_budget(random_layers(), budget)
