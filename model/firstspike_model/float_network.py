@@ -1,0 +1,87 @@
+"""The dynamics of the golden model on weights that are not yet whole numbers, to know what quantisation costs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from firstspike_spec.encoder import SPIKE_TIME_TYPE
+
+from .weight_files import DenseLayer
+
+#: Images that are worked on together; it bounds the memory that a large batch takes.
+CHUNK = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class FloatInference:
+    """The results of a batch of inferences in float64.
+
+    Attributes
+    ----------
+    spike_times : tuple of ndarray of int16, each of shape (batch, neurons)
+        Of the inputs, then of each layer; ``T`` for no spike. All steps were run.
+    classes : ndarray of int16, shape (batch,)
+        By the first spike; early exit would not change them.
+    decision_steps : ndarray of int16, shape (batch,)
+        The step of the first output spike, or ``T - 1`` if there was none.
+    """
+
+    spike_times: tuple[np.ndarray, ...]
+    classes: np.ndarray
+    decision_steps: np.ndarray
+
+
+def infer_float(
+    layers: Sequence[DenseLayer], thresholds: Sequence[float], spike_times: np.ndarray, time_steps: int
+) -> FloatInference:
+    """Run a network of float weights on a batch of input spike times, by the rules of `firstspike_spec.infer`.
+
+    Parameters
+    ----------
+    layers : sequence of DenseLayer
+        Their biases are the potentials before the first step.
+    thresholds : sequence of float
+        One for each layer.
+    spike_times : ndarray of int16, shape (batch, inputs)
+        Steps ``0 .. T - 1``, or ``T`` for no spike.
+    time_steps : int
+        ``T``.
+    """
+    chunks = [
+        _infer_chunk(layers, thresholds, spike_times[first : first + CHUNK], time_steps)
+        for first in range(0, max(len(spike_times), 1), CHUNK)
+    ]
+    times, classes, decision_steps = zip(*chunks, strict=True)
+    joined = tuple(np.concatenate(parts) for parts in zip(*times, strict=True))
+    return FloatInference(joined, np.concatenate(classes), np.concatenate(decision_steps))
+
+
+def _infer_chunk(
+    layers: Sequence[DenseLayer], thresholds: Sequence[float], spike_times: np.ndarray, time_steps: int
+) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    times = [spike_times]
+    for layer, threshold in zip(layers, thresholds, strict=True):
+        layer_times, potentials = _run_layer(layer, threshold, times[-1], time_steps)
+        times.append(layer_times)
+    first = times[-1].min(axis=1)
+    earliest = times[-1] == first[:, None]  # all outputs, where none spiked
+    classes = np.where(earliest, potentials, -np.inf).argmax(axis=1).astype(np.int16)
+    return times, classes, np.minimum(first, time_steps - 1).astype(SPIKE_TIME_TYPE)
+
+
+def _run_layer(
+    layer: DenseLayer, threshold: float, source_times: np.ndarray, time_steps: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the neurons' spike times, and their potentials at their spikes or after the last step."""
+    potentials = np.tile(layer.biases, (len(source_times), 1))
+    times = np.full(potentials.shape, time_steps, SPIKE_TIME_TYPE)
+    final = np.empty_like(potentials)
+    for step in range(time_steps):
+        potentials += (source_times == step).astype(np.float64) @ layer.weights.T
+        fires = (potentials >= threshold) & (times == time_steps)
+        times[fires] = step
+        final[fires] = potentials[fires]
+    silent = times == time_steps
+    final[silent] = potentials[silent]
+    return times, final

@@ -1,0 +1,176 @@
+"""From float weights that were trained elsewhere to a network of whole numbers, and what that costs."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+
+from firstspike_spec import Dataset, InputError, LatencyEncoder, Layer, Network, infer, remove_dead_neurons
+from firstspike_spec.checks import whole_number
+
+from .calibration import calibrate
+from .dense_quantisation import quantise_layer
+from .float_network import infer_float
+from .weight_files import MAX_MAGNITUDE, DenseLayer, WeightFile
+
+#: At most so many training images decide the calibration, the last ones.
+MAX_VALIDATION_IMAGES = 5000
+
+#: Accuracy that calibration may give up for earlier decisions.
+DECISION_TOLERANCE = 0.001
+
+
+def import_weights(
+    source: WeightFile,
+    thresholds: Sequence[float],
+    encoder: LatencyEncoder,
+    *,
+    weight_bits: int = 4,
+    input_shape: Sequence[int] | None = None,
+    class_names: Sequence[str] = (),
+    training: Dataset | None = None,
+    test: Dataset | None = None,
+) -> Network:
+    """Quantise float weights, each layer with one scale for its weights, biases and threshold, and measure the result.
+
+    Parameters
+    ----------
+    source : WeightFile
+    thresholds : sequence of float
+        One for all layers, or one for each; above 0.
+    encoder : LatencyEncoder
+    weight_bits : int
+        2 .. 8.
+    input_shape : sequence of int, optional
+        By default that of the data set's images, or (inputs,).
+    class_names : sequence of str, optional
+    training : Dataset, optional
+        If given, the start potentials of the outputs are moved so that its last images (a sixth of it, at most 5,000) are
+        classified well and early (`firstspike_model.calibration`).
+    test : Dataset, optional
+        If given, the accuracy of the float and of the integer network is measured on it.
+
+    Returns
+    -------
+    Network
+        Without dead neurons. Its provenance holds ``source``, ``source_sha256``, ``settings``, ``layers`` (what
+        quantisation did to each), ``largest_weight_error``, ``weights_to_zero``, ``connectivity_as_imported``,
+        ``connectivity`` (without the dead neurons) and ``versions``. With test images also ``dataset``, ``float_accuracy``
+        and ``test_accuracy`` (shares of the images, by first spike with early exit), ``same_class`` (share of the images
+        that both networks give the same class), ``test_images``, ``float_mean_decision_step``, ``mean_decision_step`` and
+        ``mean_synaptic_operations``; with training images also ``calibration``.
+
+    Raises
+    ------
+    InputTypeError, InputError
+        If a setting is out of range, or the parts do not fit together.
+    """
+    weight_bits = whole_number(weight_bits, "weight_bits", 2, 8)
+    thresholds = _one_each(thresholds, source.layers)
+    datasets = [dataset for dataset in (training, test) if dataset is not None]
+    if input_shape is None:
+        input_shape = datasets[0].images.shape[1:] if datasets else (source.layers[0].weights.shape[1],)
+    parts = [quantise_layer(*pair, weight_bits) for pair in zip(source.layers, thresholds, strict=True)]
+    full = Network(encoder, tuple(layer for layer, _ in parts), tuple(input_shape), tuple(class_names))
+    for dataset in datasets:
+        _check_dataset(dataset, full)
+
+    facts: dict[str, Any] = {}
+    if training is not None:
+        full, facts["calibration"] = calibrated(full, training)
+    network = remove_dead_neurons(full)
+    if test is not None:
+        facts |= _measured(source.layers, thresholds, network, test)
+    changes = [changes for _, changes in parts]
+    settings = {
+        "thresholds": thresholds,
+        "weight_bits": weight_bits,
+        "transposed": source.transposed,
+        "calibrated": training is not None,
+    }
+    return replace(
+        network,
+        provenance={
+            "source": source.name,
+            "source_sha256": source.sha256,
+            "settings": settings,
+            "layers": changes,
+            "largest_weight_error": max(change["largest_weight_error"] for change in changes),
+            "weights_to_zero": sum(change["weights_to_zero"] for change in changes),
+            **facts,
+            "connectivity_as_imported": full.connectivity,
+            "connectivity": network.connectivity,
+            "versions": {name: version(name) for name in ("firstspike", "torch", "numpy")},
+        },
+    )
+
+
+def _one_each(thresholds: Sequence[float], layers: Sequence[DenseLayer]) -> list[float]:
+    if len(thresholds) not in (1, len(layers)):
+        raise InputError(
+            f"there are {len(thresholds)} thresholds for {len(layers)} layers; give one for all layers, or one for each"
+        )
+    for threshold in thresholds:
+        if not 0 < threshold <= MAX_MAGNITUDE:
+            raise InputError(f"a threshold must be above 0 and at most {MAX_MAGNITUDE:g}, not {threshold}")
+    return [float(threshold) for threshold in thresholds] * (len(layers) // len(thresholds))
+
+
+def _check_dataset(dataset: Dataset, network: Network) -> None:
+    shape = dataset.images.shape[1:]
+    if network.input_shape != shape:
+        raise InputError(
+            f"the images of {dataset.name} have the shape {shape}, but the network's input has {network.input_shape}; "
+            "choose another data set, or leave --input-shape out"
+        )
+    if int(dataset.labels.max()) >= network.outputs:
+        raise InputError(
+            f"{dataset.name} has the class {dataset.labels.max()}, but the network only {network.outputs} outputs; "
+            "choose another data set"
+        )
+
+
+def calibrated(network: Network, training: Dataset) -> tuple[Network, dict[str, Any]]:
+    """Return the network with its outputs' start potentials moved alike, and the figures on the validation images.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than 6 training images.
+    """
+    count = min(MAX_VALIDATION_IMAGES, len(training.images) // 6)
+    if count == 0:
+        raise InputError(f"{training.name} has {len(training.images)} training images; calibration needs 6 or more")
+    images, labels = training.images[-count:], training.labels[-count:]
+    inference = infer(network, images, early_exit=False)
+    last, sources = network.layers[-1], inference.spike_times[-2]
+    weights = last.dense().T.astype(np.float64)
+    potentials = np.stack([(sources <= step) @ weights for step in range(network.time_steps)]) + last.start_potentials
+    margins = torch.from_numpy((potentials - last.threshold).astype(np.float32))
+    chosen = calibrate(margins, torch.from_numpy(labels.astype(np.int64)), DECISION_TOLERANCE)
+    starts = last.start_potentials.astype(np.int64) - chosen.lowering
+    moved = Layer.from_dense(last.dense(), starts, last.threshold, last.weight_bits)
+    return replace(network, layers=(*network.layers[:-1], moved)), {
+        "lowering": chosen.lowering,
+        "validation_images": count,
+        "validation_accuracy": round(chosen.accuracy * count) / count,  # it comes as a float32
+        "validation_accuracy_before": float((inference.classes == labels).mean()),
+    }
+
+
+def _measured(layers: Sequence[DenseLayer], thresholds: Sequence[float], network: Network, test: Dataset) -> dict[str, Any]:
+    before = infer_float(layers, thresholds, network.spike_times(test.images), network.time_steps)
+    after = infer(network, test.images)
+    return {
+        "dataset": test.name,
+        "float_accuracy": float((before.classes == test.labels).mean()),
+        "float_mean_decision_step": float(before.decision_steps.mean()),
+        "test_accuracy": float((after.classes == test.labels).mean()),
+        "test_images": len(test.images),
+        "same_class": float((before.classes == after.classes).mean()),
+        "mean_decision_step": float(after.decision_steps.mean()),
+        "mean_synaptic_operations": float(after.synaptic_operations.mean()),
+    }
