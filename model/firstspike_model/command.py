@@ -107,7 +107,6 @@ def report(outcome: "Outcome", out: Path) -> dict[str, Any]:
         "time_steps": network.time_steps,
         "neurons": [layer.targets for layer in network.layers],
         "weight_bits": [layer.weight_bits for layer in network.layers],
-        "synapses": network.synapses,
         **outcome.facts,
     }
 

@@ -34,8 +34,8 @@ class Outcome:
         ``recipe``, ``settings``, ``seed``, ``dataset``, ``validation_accuracy`` and ``test_accuracy`` (shares of the
         images, by first spike with early exit), ``test_accuracy_after_all_steps`` (by the largest potential after the
         last step, in place of the first spike), ``test_images``, ``mean_decision_step`` (on the test images),
-        ``connectivity_as_trained`` and ``versions``; with a network also ``connectivity`` and
-        ``mean_synaptic_operations``.
+        ``connectivity_as_trained`` and ``versions``; with a network also ``connectivity``,
+        ``synapses`` and ``mean_synaptic_operations``.
     """
 
     network: Network | None
@@ -160,6 +160,7 @@ def measure(training: Training, trained: Trained, test: Dataset, seed: int) -> O
         "mean_decision_step": float(inference.decision_steps.mean()),
         "mean_synaptic_operations": float(inference.synaptic_operations.mean()),
         "connectivity": network.connectivity,
+        "synapses": network.synapses,
     }
     return Outcome(replace(network, provenance=facts), facts)
 
