@@ -3,6 +3,8 @@
 import hashlib
 import io
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import pairwise
 
@@ -463,3 +465,16 @@ def test_refuses_a_data_set_that_does_not_fit(app, trained, digits_folder, tmp_p
         with pytest.raises(InputError, match=message):
             invoke(app, npz(tmp_path / "w.npz", {"fc": np.ones(shape)}), *dataset)
     assert [file.name for file in tmp_path.iterdir()] == ["w.npz"]
+
+
+def test_without_pytorch_it_says_what_to_install(tmp_path):
+    """In a process of its own, where PyTorch cannot be imported; the command itself can."""
+    program = (
+        "import sys; from pathlib import Path; sys.modules['torch'] = None\n"
+        "from firstspike_model.import_command import import_network\n"
+        "try: import_network(Path('w.npz'), '1', Path('n.safetensors'), 4)\n"
+        "except ValueError as error: print(type(error).__name__, error)\n"
+    )
+    command = [sys.executable, "-W", "error", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert "InputError importing weights needs PyTorch, which is not installed: run pip install" in done.stdout
