@@ -1,5 +1,6 @@
 """Choice of the output threshold: how long a network gathers evidence before its first output spike."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -27,8 +28,40 @@ class Calibration:
     mean_decision_step: float
 
 
-def calibrate(margins: torch.Tensor, labels: torch.Tensor, tolerance: float, latest_step: float | None = None) -> Calibration:
-    """Return the earliest decisions whose accuracy is within ``tolerance`` of the best.
+@dataclass(frozen=True)
+class Target:
+    """What a user wants of the trade between early and right decisions.
+
+    Attributes
+    ----------
+    tolerance : float
+        Accuracy that may be given up for earlier decisions, against the best there is, 0 .. 1.
+    latest_step : float or None
+        The mean decision step may be no later.
+    accuracy : float or None
+        That much is enough, 0 .. 1: from there on only earlier decisions count.
+    """
+
+    tolerance: float = 0.0
+    latest_step: float | None = None
+    accuracy: float | None = None
+
+    def best(self, tried: Sequence[Calibration]) -> Calibration:
+        """Return the calibration that meets the target best.
+
+        Of those in time (or the one with the earliest decisions, if none is), the earliest that is accurate enough; or the
+        most accurate, if none is.
+        """
+        if self.latest_step is not None:
+            in_time = [calibration for calibration in tried if calibration.mean_decision_step <= self.latest_step]
+            tried = in_time or [min(tried, key=_preference)]
+        best = max(calibration.accuracy for calibration in tried)
+        enough = best - self.tolerance if self.accuracy is None else min(best, self.accuracy)
+        return min((calibration for calibration in tried if calibration.accuracy >= enough), key=_preference)
+
+
+def calibrate(margins: torch.Tensor, labels: torch.Tensor, target: Target) -> Calibration:
+    """Return the calibration that meets a target best.
 
     Output neurons drive nobody, so lowering their start potentials by a common number only moves their margins by it.
     The lowerings tried are spread evenly over the leading outputs' margins.
@@ -38,22 +71,13 @@ def calibrate(margins: torch.Tensor, labels: torch.Tensor, tolerance: float, lat
     margins : Tensor of whole numbers as float, shape (T, batch, classes)
         The outputs' potential minus threshold at each step.
     labels : Tensor of int64, shape (batch,)
-    tolerance : float
-        Accuracy that may be given up for earlier decisions, 0 .. 1.
-    latest_step : float, optional
-        The mean decision step may be no later: only such lowerings count, or the one with the earliest decisions if there
-        is none.
+    target : Target
     """
     leading = margins.amax(dim=2)
     # At the lowest, every image is decided at the first step; at the highest, none before the last.
     spread = torch.quantile(leading.flatten(), torch.linspace(0, 1, CANDIDATES))
     candidates = {int(leading[0].min()), int(leading.max()) + 1, *spread.int().tolist()}
-    tried = [_measure(margins, labels, lowering) for lowering in sorted(candidates)]
-    if latest_step is not None:
-        in_time = [calibration for calibration in tried if calibration.mean_decision_step <= latest_step]
-        tried = in_time or [min(tried, key=_preference)]
-    enough = max(calibration.accuracy for calibration in tried) - tolerance
-    return min((calibration for calibration in tried if calibration.accuracy >= enough), key=_preference)
+    return target.best([_measure(margins, labels, lowering) for lowering in sorted(candidates)])
 
 
 def decide(margins: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -81,4 +105,4 @@ def _preference(calibration: Calibration) -> tuple[float, float]:
 
 def _measure(margins: torch.Tensor, labels: torch.Tensor, lowering: int) -> Calibration:
     classes, steps = decide(margins - lowering)
-    return Calibration(lowering, float((classes == labels).float().mean()), float(steps.float().mean()))
+    return Calibration(lowering, float((classes == labels).double().mean()), float(steps.double().mean()))

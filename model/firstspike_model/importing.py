@@ -5,19 +5,14 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
-import numpy as np
-import torch
-
-from firstspike_spec import Dataset, InputError, LatencyEncoder, Layer, Network, infer, remove_dead_neurons
+from firstspike_spec import Dataset, InputError, LatencyEncoder, Network, infer, remove_dead_neurons
 from firstspike_spec.checks import whole_number
 
-from .calibration import calibrate
+from .calibration import Target
 from .dense_quantisation import quantise_layer
 from .float_network import infer_float
+from .recalibration import held_back_images, recalibrate
 from .weight_files import MAX_MAGNITUDE, DenseLayer, WeightFile
-
-#: At most so many training images decide the calibration, the last ones.
-MAX_VALIDATION_IMAGES = 5000
 
 #: Accuracy that calibration may give up for earlier decisions.
 DECISION_TOLERANCE = 0.001
@@ -141,23 +136,14 @@ def calibrated(network: Network, training: Dataset) -> tuple[Network, dict[str, 
     InputError
         If there are fewer than 6 training images.
     """
-    count = min(MAX_VALIDATION_IMAGES, len(training.images) // 6)
-    if count == 0:
-        raise InputError(f"{training.name} has {len(training.images)} training images; calibration needs 6 or more")
-    images, labels = training.images[-count:], training.labels[-count:]
-    inference = infer(network, images, early_exit=False)
-    last, sources = network.layers[-1], inference.spike_times[-2]
-    weights = last.dense().T.astype(np.float64)
-    potentials = np.stack([(sources <= step) @ weights for step in range(network.time_steps)]) + last.start_potentials
-    margins = torch.from_numpy((potentials - last.threshold).astype(np.float32))
-    chosen = calibrate(margins, torch.from_numpy(labels.astype(np.int64)), DECISION_TOLERANCE)
-    starts = last.start_potentials.astype(np.int64) - chosen.lowering
-    moved = Layer.from_dense(last.dense(), starts, last.threshold, last.weight_bits)
-    return replace(network, layers=(*network.layers[:-1], moved)), {
+    held_back = held_back_images(network, training)
+    before = infer(network, held_back.images).classes
+    changed, chosen = recalibrate(network, held_back.images, held_back.labels, Target(DECISION_TOLERANCE), encoder=False)
+    return changed, {
         "lowering": chosen.lowering,
-        "validation_images": count,
-        "validation_accuracy": round(chosen.accuracy * count) / count,  # it comes as a float32
-        "validation_accuracy_before": float((inference.classes == labels).mean()),
+        "validation_images": len(held_back.images),
+        "validation_accuracy": chosen.accuracy,
+        "validation_accuracy_before": float((before == held_back.labels).mean()),
     }
 
 

@@ -11,7 +11,7 @@ import torch
 from firstspike_spec import Dataset, LatencyEncoder
 
 from .augmentation import RandomVariations
-from .calibration import Calibration, calibrate
+from .calibration import Calibration, Target, calibrate
 from .checks import CLASSES, check_dataset
 from .layers import FirstSpikeClassifier
 from .losses import potential_loss, spike_loss
@@ -113,8 +113,7 @@ class Training:
         self.surrogate = Surrogate(recipe.surrogate, recipe.surrogate_width)
         self._generator = torch.Generator().manual_seed(seed)
         images, labels = torch.tensor(dataset.images), torch.tensor(dataset.labels, dtype=torch.int64)
-        order = torch.randperm(len(images), generator=self._generator)
-        chosen, held_back = order[: -recipe.validation_images], order[-recipe.validation_images :]
+        chosen, held_back = hold_back(len(images), recipe.validation_images, self._generator)
         self._variations = RandomVariations(images[chosen].to(device), recipe.largest_shift, recipe.mirrored, self._generator)
         self._labels = labels[chosen].to(device)
         self.validation = Dataset(dataset.name, images[held_back].numpy(), labels[held_back].numpy())
@@ -268,13 +267,19 @@ class Training:
         margins, labels = self.margins(self.validation.images), torch.tensor(self.validation.labels)
         scale = self.classifier.layers[-1].scale
         whole = (margins * FLOAT_GRID if scale is None else margins / scale).round()
-        return calibrate(whole, labels, self.recipe.decision_tolerance, self.recipe.latest_step)
+        return calibrate(whole, labels, Target(self.recipe.decision_tolerance, self.recipe.latest_step))
 
     @torch.no_grad()
     def _spike_rates(self) -> list[torch.Tensor]:
         """Return the share of validation images in which each source of each layer spikes."""
         counts = [self.classifier.present_at_end(part) for part in self._chunks(self.validation.images)]
         return [torch.cat(layer).float().mean(dim=0) for layer in zip(*counts, strict=True)]
+
+
+def hold_back(images: int, validation_images: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the indices of the images to train on and of those held back: the generator's first draw."""
+    order = torch.randperm(images, generator=generator)
+    return order[:-validation_images], order[-validation_images:]
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from firstspike_model.augmentation import RandomVariations
-from firstspike_model.calibration import calibrate, decide
+from firstspike_model.calibration import Target, calibrate, decide
 from firstspike_model.losses import DECODINGS, potential_loss, spike_loss
 from firstspike_model.recipe import CHOICES
 
@@ -62,16 +62,22 @@ LABELS = torch.tensor([0, 1])
 
 
 def test_calibration_takes_the_earliest_decision_that_is_good_enough():
-    patient = calibrate(MARGINS, LABELS, 0.0)
+    patient = calibrate(MARGINS, LABELS, Target())
     assert (patient.accuracy, patient.mean_decision_step) == (1.0, 0.5)
     assert 2 < patient.lowering <= 5
-    hasty = calibrate(MARGINS, LABELS, 0.5)
+    hasty = calibrate(MARGINS, LABELS, Target(0.5))
     assert (hasty.accuracy, hasty.mean_decision_step) == (0.5, 0.0)
 
 
 @pytest.mark.parametrize(("latest", "wanted"), [(0.5, (1.0, 0.5)), (0.49, (0.5, 0.0)), (0.0, (0.5, 0.0))])
 def test_calibration_keeps_to_the_latest_step(latest, wanted):
-    calibration = calibrate(MARGINS, LABELS, 0.0, latest)
+    calibration = calibrate(MARGINS, LABELS, Target(latest_step=latest))
+    assert (calibration.accuracy, calibration.mean_decision_step) == wanted
+
+
+@pytest.mark.parametrize(("accuracy", "wanted"), [(1.0, (1.0, 0.5)), (0.5, (0.5, 0.0)), (0.2, (0.5, 0.0))])
+def test_calibration_stops_at_the_accuracy_that_is_enough(accuracy, wanted):
+    calibration = calibrate(MARGINS, LABELS, Target(accuracy=accuracy))
     assert (calibration.accuracy, calibration.mean_decision_step) == wanted
 
 

@@ -17,7 +17,7 @@ from ..spec.random_networks import random_network
 def test_help_lists_every_command(firstspike):
     shown = firstspike("--help")
     assert shown.code == 0
-    for command in ("demo", "emit", "info", "run", "train", "validate"):
+    for command in ("calibrate", "demo", "emit", "import", "info", "run", "sweep", "train", "validate"):
         assert command in shown.out
         assert "--json" in firstspike(command, "--help").out
 

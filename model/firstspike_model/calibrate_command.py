@@ -1,0 +1,100 @@
+"""The sub-command ``firstspike calibrate``.
+
+PyTorch is imported only when the command runs: the command line must start without it.
+"""
+
+import json as json_format
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from firstspike_spec import InputError, infer, load_dataset, load_network, save_network
+from firstspike_spec.errors import needing
+from firstspike_spec.files import check_writable
+
+
+def calibrate(
+    network: Annotated[Path, typer.Argument(help="The network's file.")],
+    out: Annotated[Path, typer.Option(help="The changed network's file.", show_default=False)],
+    accuracy: Annotated[
+        float | None, typer.Option(help="The earliest decisions with that accuracy, 0 .. 1.", show_default=False)
+    ] = None,
+    decision_step: Annotated[
+        float | None, typer.Option(help="The best accuracy with that mean decision step at most.", show_default=False)
+    ] = None,
+    encoder: Annotated[
+        bool, typer.Option("--encoder/--keep-encoder", help="Whether the encoder's thresholds may change too.")
+    ] = True,
+    dataset: Annotated[str | None, typer.Option(help="The data set; by default that of its training.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the data set; by default found or downloaded.")] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the result as one JSON object; progress goes to stderr.")
+    ] = False,
+) -> None:
+    """Trade accuracy for earlier decisions, or back, without training.
+
+    Moves the outputs' start potentials and the encoder's thresholds until a target is met best on images that the training
+    held back. The test images are only measured.
+    """
+    if accuracy is None and decision_step is None:
+        raise InputError("what is wanted? give --accuracy 0.98, say, or --decision-step 0.5, or both")
+    if accuracy is not None and not 0 <= accuracy <= 1:
+        raise InputError(f"accuracy must be in 0 .. 1, not {accuracy}")
+    if decision_step is not None and not 0 <= decision_step <= 255:
+        raise InputError(f"decision-step must be in 0 .. 255, not {decision_step}")
+    if out.suffix != ".safetensors":
+        raise InputError(f"cannot write {out}: a network's file name ends with .safetensors; name it {out.stem}.safetensors")
+    loaded = load_network(network)
+    name = dataset or loaded.provenance.get("dataset")
+    if name is None:
+        raise InputError(f"{network} does not say what it was trained on: give --dataset NAME")
+    check_writable(out)
+    # Idle threads of OpenMP would otherwise spin and slow down whatever else the machine does; read when it is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    with needing("model", "PyTorch", "torch", what="calibration"):
+        import torch
+
+        from .calibration import Calibration, Target
+        from .recalibration import held_back_images, recalibrate
+    torch.set_num_threads(1)
+    stream = sys.stderr if json else sys.stdout
+
+    def say(text: str) -> None:
+        print(text, file=stream, flush=True)
+
+    def note(encoder: object, calibration: Calibration) -> None:
+        thresholds = ", ".join(map(str, encoder.thresholds))
+        say(f"encoder {thresholds}: validation {calibration.accuracy:.2%} at step {calibration.mean_decision_step:.3f}")
+
+    train, test = (load_dataset(name, split, data, note=say) for split in ("train", "test"))
+    held_back = held_back_images(loaded, train)
+    target = Target(latest_step=decision_step, accuracy=accuracy)
+    changed, calibration = recalibrate(loaded, held_back.images, held_back.labels, target, encoder=encoder, note=note)
+    before, after = infer(loaded, test.images), infer(changed, test.images)
+    facts = {
+        "calibrated_from": loaded.digest,
+        "validation_accuracy": calibration.accuracy,
+        "validation_decision_step": calibration.mean_decision_step,
+        "test_accuracy": float((after.classes == test.labels).mean()),
+        "test_images": len(test.images),
+        "mean_decision_step": float(after.decision_steps.mean()),
+        "mean_synaptic_operations": float(after.synaptic_operations.mean()),
+    }
+    save_network(replace(changed, provenance=loaded.provenance | facts), out)
+    earlier = {
+        "test_accuracy_before": float((before.classes == test.labels).mean()),
+        "mean_decision_step_before": float(before.decision_steps.mean()),
+    }
+    thresholds = changed.encoder.thresholds.tolist()
+    if json:
+        print(json_format.dumps({"file": str(out), "encoder_thresholds": thresholds, **facts, **earlier}))
+        return
+    print(
+        f"wrote {out}: encoder {', '.join(map(str, thresholds))}; test accuracy {earlier['test_accuracy_before']:.2%} -> "
+        f"{facts['test_accuracy']:.2%}, mean decision step {earlier['mean_decision_step_before']:.3f} -> "
+        f"{facts['mean_decision_step']:.3f} (simulated, golden model)"
+    )

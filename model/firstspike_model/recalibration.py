@@ -1,0 +1,123 @@
+"""Calibration of a finished network: its encoder's thresholds and its outputs', on images that it was not trained on."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import torch
+
+from firstspike_spec import Dataset, InputError, LatencyEncoder, Layer, Network
+
+from .calibration import Calibration, Target, calibrate
+from .golden import infer
+from .training import hold_back
+
+#: Pixel values by which the encoder's thresholds are moved, coarse to fine.
+MOVES = (32, 16, 8, 4)
+
+
+def recalibrate(
+    network: Network,
+    images: np.ndarray,
+    labels: np.ndarray,
+    target: Target,
+    *,
+    encoder: bool = True,
+    note: Callable[[LatencyEncoder, Calibration], None] = lambda encoder, calibration: None,
+) -> tuple[Network, Calibration]:
+    """Return the network with the thresholds that meet a target best on some images.
+
+    For each encoder that is tried, the outputs are calibrated (`firstspike_model.calibration.calibrate`). The encoder's
+    thresholds are moved one at a time, by less and less, as long as that gains: earlier thresholds let darker pixels spike
+    earlier, which brings decisions forward; the weights stay what they are.
+
+    Parameters
+    ----------
+    network : Network
+    images : ndarray of uint8, shape (count, \\*input_shape)
+        Neither trained on nor tested with.
+    labels : ndarray of int, shape (count,)
+    target : Target
+    encoder : bool
+        Whether the encoder may change.
+    note : callable
+        Told of each improvement.
+
+    Returns
+    -------
+    Network
+        Without provenance; that is the caller's to write.
+    Calibration
+        Its figures on the images; the lowering is part of the network already.
+    """
+    truth = torch.from_numpy(labels.astype(np.int64))
+
+    def measured(candidate: LatencyEncoder) -> Calibration:
+        return calibrate(output_margins(replace(network, encoder=candidate), images), truth, target)
+
+    best, chosen = network.encoder, measured(network.encoder)
+    note(best, chosen)
+    for move in MOVES if encoder else ():
+        gained = True
+        while gained:
+            gained = False
+            for candidate in _neighbours(best, move):
+                calibration = measured(candidate)
+                if calibration != chosen and target.best([chosen, calibration]) is calibration:
+                    best, chosen, gained = candidate, calibration, True
+                    note(best, chosen)
+    changed = with_lower_outputs(replace(network, encoder=best, provenance={}), chosen.lowering)
+    return changed, chosen
+
+
+def held_back_images(network: Network, training: Dataset, count: int = 5000) -> Dataset:
+    """Return images of the training split on which a network may be calibrated.
+
+    Those that its own training held back, if its provenance tells (`firstspike_model.workflow`); else the last ``count``,
+    at most a sixth of all.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than 6 images.
+    """
+    facts = network.provenance
+    if facts.get("dataset") == training.name and "seed" in facts and "validation_images" in facts.get("settings", {}):
+        generator = torch.Generator().manual_seed(facts["seed"])
+        chosen = hold_back(len(training.images), facts["settings"]["validation_images"], generator)[1].numpy()
+    else:
+        size = min(count, len(training.images) // 6)
+        if size == 0:
+            raise InputError(f"{training.name} has {len(training.images)} training images; calibration needs 6 or more")
+        chosen = np.arange(len(training.images) - size, len(training.images))
+    return Dataset(training.name, training.images[chosen], training.labels[chosen])
+
+
+def output_margins(network: Network, images: np.ndarray) -> torch.Tensor:
+    """Return the outputs' potential minus threshold after every step, whole numbers as float, shape (T, count, classes)."""
+    sources = infer(network, images, early_exit=False).spike_times[-2]
+    last = network.layers[-1]
+    weights = last.dense().T.astype(np.float64)
+    potentials = np.stack([(sources <= step) @ weights for step in range(network.time_steps)]) + last.start_potentials
+    return torch.from_numpy((potentials - last.threshold).astype(np.float32))
+
+
+def with_lower_outputs(network: Network, lowering: int) -> Network:
+    """Return the network with ``lowering`` taken from every output's start potential."""
+    last = network.layers[-1]
+    starts = last.start_potentials.astype(np.int64) - lowering
+    moved = Layer.from_dense(last.dense(), starts, last.threshold, last.weight_bits)
+    return replace(network, layers=(*network.layers[:-1], moved))
+
+
+def _neighbours(encoder: LatencyEncoder, move: int) -> list[LatencyEncoder]:
+    """Return the encoders with one threshold moved, of those that are still decreasing and within 1 .. 256."""
+    found = []
+    for step in range(len(encoder.thresholds)):
+        for change in (-move, move):
+            thresholds = encoder.thresholds.tolist()
+            thresholds[step] += change
+            if thresholds[-1] >= 1 and thresholds[0] <= 256 and all(early > late for early, late in pairwise(thresholds)):
+                found.append(LatencyEncoder(thresholds))
+    return found
