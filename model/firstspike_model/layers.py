@@ -35,6 +35,8 @@ class FirstSpikeLayer(nn.Module):
         One of `firstspike_model.initialisation.INITIALISATIONS`.
     normalised : bool
         Whether the weights are normalised (`firstspike_model.normalisation`).
+    keep_connected : bool
+        Whether the quantised weight of a connection is never 0.
 
     Attributes
     ----------
@@ -59,9 +61,11 @@ class FirstSpikeLayer(nn.Module):
         weight_bits: int = 4,
         initialisation: str = "ettfs",
         normalised: bool = False,
+        keep_connected: bool = False,
     ):
         super().__init__()
         self.time_steps, self.weight_bits = time_steps, weight_bits
+        self.smallest_weight = 1 if keep_connected else 0
         self.scale: float | None = None
         self.weights = nn.Parameter(torch.empty(targets, sources))
         INITIALISATIONS[initialisation](self.weights, time_steps, generator)
@@ -106,7 +110,7 @@ class FirstSpikeLayer(nn.Module):
 
     def integer_weights(self) -> torch.Tensor:
         """Return the weights as whole numbers, shape (targets, sources), with gradient."""
-        return quantise(self.connected_weights(), self.scale, largest_weight(self.weight_bits))
+        return quantise(self.connected_weights(), self.scale, largest_weight(self.weight_bits), self.smallest_weight)
 
     def integer_start_potentials(self) -> torch.Tensor:
         """Return the start potentials as whole numbers, shape (targets,), with gradient."""
@@ -128,7 +132,7 @@ class FirstSpikeLayer(nn.Module):
     def fit_scale(self) -> None:
         """Choose the scale that fits the weights best; from now on they are quantised, unless they stay float."""
         if self.weight_bits != FLOAT_BITS:
-            self.scale = best_scale(self.connected_weights(), self.weight_bits)
+            self.scale = best_scale(self.connected_weights(), self.weight_bits, self.smallest_weight)
 
 
 class FirstSpikeClassifier(nn.Module):

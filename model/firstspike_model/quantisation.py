@@ -11,36 +11,39 @@ def largest_weight(bits: int) -> int:
     return (1 << (bits - 1)) - 1
 
 
-def quantise(values: torch.Tensor, scale: float, largest: int | None = None) -> torch.Tensor:
+def quantise(values: torch.Tensor, scale: float, largest: int | None = None, smallest: int = 0) -> torch.Tensor:
     """Return ``values / scale`` as whole numbers, as floats, of magnitude at most ``largest``.
+
+    With a ``smallest`` of 1, values other than 0 do not become 0: a connection that is kept stays one, so that a network
+    has as many as its budget says.
 
     The gradient is that of the division alone where the value is within the limits, and 0 outside (the straight-through
     estimator, Bengio et al. 2013, arXiv 1308.3432).
     """
-    return _Quantise.apply(values, scale, largest)
+    return _Quantise.apply(values, scale, largest, smallest)
 
 
 class _Quantise(torch.autograd.Function):
     @staticmethod
-    def forward(context, values: torch.Tensor, scale: float, largest: int | None) -> torch.Tensor:
+    def forward(context, values: torch.Tensor, scale: float, largest: int | None, smallest: int) -> torch.Tensor:
         scaled = values / scale
         context.scale, context.largest = scale, largest
         context.save_for_backward(scaled)
-        rounded = scaled.round()
+        rounded = scaled.abs().round_().clamp_(min=smallest).mul_(scaled.sign()) if smallest else scaled.round()
         return rounded if largest is None else rounded.clamp_(-largest, largest)
 
     @staticmethod
-    def backward(context, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+    def backward(context, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
         (scaled,) = context.saved_tensors
         gradient = gradient / context.scale
         if context.largest is not None:
             # 1 within the limits, 0 outside: several times as fast as a comparison.
             gradient.mul_((scaled.abs() - context.largest).sign_().neg_().add_(1).clamp_(0, 1))
-        return gradient, None, None
+        return gradient, None, None, None
 
 
 @torch.no_grad()
-def best_scale(weights: torch.Tensor, bits: int) -> float:
+def best_scale(weights: torch.Tensor, bits: int, smallest: int = 0) -> float:
     """Return the scale whose quantised weights are nearest to the connected ones (smallest mean squared error).
 
     Parameters
@@ -49,6 +52,8 @@ def best_scale(weights: torch.Tensor, bits: int) -> float:
         Zeros are no connections and do not count.
     bits : int
         2 .. 8.
+    smallest : int
+        As for `quantise`.
     """
     weights = weights[weights != 0]
     largest = largest_weight(bits)
@@ -56,6 +61,6 @@ def best_scale(weights: torch.Tensor, bits: int) -> float:
     candidates = [extreme / largest * share / 100 for share in range(20, 101)]
 
     def error(scale: float) -> float:
-        return float((quantise(weights, scale, largest) * scale - weights).square().sum())
+        return float((quantise(weights, scale, largest, smallest) * scale - weights).square().sum())
 
     return min(candidates, key=error)

@@ -32,9 +32,13 @@ class Recipe:
     time_steps : int
         ``T``.
     dimmest : int
-        The smallest pixel value that still spikes.
+        The smallest pixel value that still spikes, of a linear encoder.
+    encoder_thresholds : tuple of int
+        The encoder's whole table in its place, one a step, strictly decreasing; empty for the linear one.
     weight_bits : int
         2 .. 8; or 32: the network stays float, is measured as such and cannot be exported.
+    keep_connected : bool
+        Whether the quantised weight of a connection is never 0: as many stay as ``connectivity`` says.
     initialisation : str
         One of `firstspike_model.initialisation.INITIALISATIONS`.
     normalised : bool
@@ -84,7 +88,9 @@ class Recipe:
     largest_shift: int = 1
     mirrored: bool = False
     dimmest: int = 32
+    encoder_thresholds: tuple[int, ...] = ()
     weight_bits: int = 4
+    keep_connected: bool = False
     initialisation: str = "ettfs"
     normalised: bool = False
     surrogate: str = "fast-sigmoid"
@@ -125,7 +131,17 @@ class Recipe:
             )
         if not self.potential_weight and not self.spike_weight:
             raise InputError("potential_weight and spike_weight must not both be 0: nothing would be learned")
-        LatencyEncoder.linear(self.time_steps, self.dimmest)  # refuses a dimmest pixel that leaves too few values
+        if self.encoder_thresholds and len(self.encoder_thresholds) != self.time_steps:
+            raise InputError(
+                f"encoder_thresholds must be one for each of {self.time_steps} steps, not {len(self.encoder_thresholds)}"
+            )
+        self.encoder()  # refuses a dimmest pixel that leaves too few values, and thresholds that do not decrease
+
+    def encoder(self) -> LatencyEncoder:
+        """Return the encoder that the settings describe."""
+        if self.encoder_thresholds:
+            return LatencyEncoder(list(self.encoder_thresholds))
+        return LatencyEncoder.linear(self.time_steps, self.dimmest)
 
     @property
     def epochs(self) -> int:

@@ -109,7 +109,7 @@ class Training:
     def __init__(self, recipe: Recipe, dataset: Dataset, seed: int, device: str = "cpu"):
         check_dataset(dataset, recipe.validation_images)
         self.recipe, self.device = recipe, device
-        self.encoder = LatencyEncoder.linear(recipe.time_steps, recipe.dimmest)
+        self.encoder = recipe.encoder()
         self.surrogate = Surrogate(recipe.surrogate, recipe.surrogate_width)
         self._generator = torch.Generator().manual_seed(seed)
         images, labels = torch.tensor(dataset.images), torch.tensor(dataset.labels, dtype=torch.int64)
@@ -125,6 +125,7 @@ class Training:
             weight_bits=recipe.weight_bits,
             initialisation=recipe.initialisation,
             normalised=recipe.normalised,
+            keep_connected=recipe.keep_connected,
         ).to(device)
         self._below = torch.tensor(self.encoder.thresholds, dtype=torch.int16, device=device)[:, None, None] - 1
         self._best: Calibration | None = None

@@ -95,6 +95,14 @@ def test_gradient_passes_straight_through_the_rounding():
     assert layer.start_potentials.grad.tolist() == pytest.approx([1])
 
 
+def test_a_kept_connection_never_rounds_to_zero():
+    values = torch.tensor([0.0, 0.1, -0.1, 0.6, -1.4, 2.6, -9.0], requires_grad=True)
+    quantised = quantise(values, 0.5, 7, smallest=1)
+    assert quantised.tolist() == [0, 1, -1, 1, -3, 5, -7]
+    quantised.sum().backward()
+    assert values.grad.tolist() == [2, 2, 2, 2, 2, 2, 0]
+
+
 def test_the_scale_fits_best_and_zeros_do_not_count():
     weights = torch.randn(500, generator=torch.Generator().manual_seed(0))
     scale = best_scale(weights, 4)

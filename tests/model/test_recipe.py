@@ -6,7 +6,7 @@ from importlib import resources
 import pytest
 
 from firstspike_model.recipe import load_recipe, parse_change, parse_recipe, recipe_names, recipe_of, settings_of
-from firstspike_spec import InputError, InputTypeError
+from firstspike_spec import InputError, InputTypeError, LatencyEncoder
 
 TEXT = (resources.files("firstspike_model") / "recipes" / "mnist-mlp.toml").read_text("utf-8")
 
@@ -41,6 +41,13 @@ def test_an_unknown_recipe_lists_those_that_exist():
         ('dataset = "mnist"', "dataset = 3", InputTypeError, "dataset must be a text, not 3"),
         ("alpha =", "alpha = nan #", InputError, "alpha must be in 0"),
         ("alpha =", "dimmest = 254 #", InputError, r"dimmest must be in 1 \.\. 253, not 254"),
+        (
+            "alpha =",
+            "encoder_thresholds = [9, 8, 7] #",
+            InputError,
+            "encoder_thresholds must be one for each of 4 steps, not 3",
+        ),
+        ("alpha =", "encoder_thresholds = [9, 8, 8, 7] #", InputError, "encoder thresholds must strictly decrease"),
         ("alpha =", "mirrored = 1 #", InputTypeError, "mirrored must be true or false, not 1"),
         ("alpha =", 'pruning = "random" #', InputError, "pruning must be one of gradr, stds, magnitude, not 'random'"),
         ("connectivity =", "connectivity = 'few' #", InputTypeError, "connectivity must be a number or a list of numbers"),
@@ -82,6 +89,12 @@ def test_settings_come_back_as_they_were():
 )
 def test_changes_are_read_as_toml_or_as_a_bare_word(text, wanted):
     assert parse_change(text) == wanted
+
+
+def test_the_encoder_is_linear_unless_its_table_is_given():
+    linear, table = {"dimmest": 8}, {"encoder_thresholds": [9, 8, 5, 2]}
+    encoders = [parse_recipe("mine", TEXT, changes).encoder().thresholds.tolist() for changes in (linear, table)]
+    assert encoders == [LatencyEncoder.linear(4, 8).thresholds.tolist(), [9, 8, 5, 2]]
 
 
 def test_a_recipe_of_ones_own(tmp_path):

@@ -1,6 +1,7 @@
 """A small training from end to end: better than chance, repeatable, and what it exports is what it measured."""
 
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -47,7 +48,8 @@ def test_improves_over_chance_within_the_budget(tiny_recipe, digits_folder):
         {"normalised": True, "alpha": 0.1, "alpha_schedule": "linear", "operations_share": 1.0},
         {"initialisation": "kaiming", "decoding": "count", "potential_weight": 0.0, "spike_weight": 1.0},
         {"forced_last_spike": True, "surrogate": "arctan", "dimmest": 100},
-        {"weight_bits": 2, "connectivity": (0.2, 1.0)},
+        {"weight_bits": 2, "connectivity": (0.2, 1.0), "keep_connected": False},
+        {"weight_bits": 2, "encoder_thresholds": (100, 50, 20, 5)},
         {"weight_bits": 8, "connectivity": 1.0, "prune_epochs": 0},
         {"refine_epochs": 0},
     ],
@@ -61,6 +63,16 @@ def test_every_option_trains_and_exports_what_it_measured(tiny_recipe, digits_fo
     assert max(weights) <= (1 << (recipe.weight_bits - 1)) - 1
     measured = [epoch.accuracy for epoch in epochs if epoch.phase == "refine"]
     assert not measured or outcome.facts["validation_accuracy"] == pytest.approx(max(measured))
+
+
+def test_a_budget_is_exact_where_kept_connections_stay_connected(tiny_recipe, digits_folder):
+    for connectivity in (0.3, (0.1, 0.7)):
+        recipe = replace(tiny_recipe, connectivity=connectivity, keep_connected=True, pruning="magnitude")
+        network = train_recipe(recipe, data=digits_folder).network
+        budgets = [0.3 * (64 * 30 + 30 * 10)] if connectivity == 0.3 else [0.1 * 64 * 30, 0.7 * 30 * 10]
+        kept = network.provenance["connectivity_as_trained"] * (64 * 30 + 30 * 10)
+        assert round(kept) == sum(math.floor(budget) for budget in budgets)
+        assert network.synapses <= round(kept)
 
 
 def test_float_weights_are_measured_and_not_exported(tiny_recipe, digits_folder):
