@@ -4,7 +4,6 @@ PyTorch is imported only when the command runs: the command line must start with
 """
 
 import json as json_format
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +12,10 @@ from typing import Annotated
 import typer
 
 from firstspike_spec import InputError, infer, load_dataset, load_network, save_network
-from firstspike_spec.errors import needing
 from firstspike_spec.files import check_writable
+
+from .command_parts import check_network_name, importing_torch
+from .provenance import test_facts
 
 
 def calibrate(
@@ -46,21 +47,17 @@ def calibrate(
         raise InputError(f"accuracy must be in 0 .. 1, not {accuracy}")
     if decision_step is not None and not 0 <= decision_step <= 255:
         raise InputError(f"decision-step must be in 0 .. 255, not {decision_step}")
-    if out.suffix != ".safetensors":
-        raise InputError(f"cannot write {out}: a network's file name ends with .safetensors; name it {out.stem}.safetensors")
+    check_network_name(out)
     loaded = load_network(network)
     name = dataset or loaded.provenance.get("dataset")
     if name is None:
         raise InputError(f"{network} does not say what it was trained on: give --dataset NAME")
     check_writable(out)
-    # Idle threads of OpenMP would otherwise spin and slow down whatever else the machine does; read when it is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    with needing("model", "PyTorch", "torch", what="calibration"):
-        import torch
-
+    with importing_torch("calibration"):
         from .calibration import Calibration, Target
         from .recalibration import held_back_images, recalibrate
-    torch.set_num_threads(1)
+        from .workflow import prepare_torch
+    prepare_torch()
     stream = sys.stderr if json else sys.stdout
 
     def say(text: str) -> None:
@@ -79,15 +76,13 @@ def calibrate(
         "calibrated_from": loaded.digest,
         "validation_accuracy": calibration.accuracy,
         "validation_decision_step": calibration.mean_decision_step,
-        "test_accuracy": float((after.classes == test.labels).mean()),
-        "test_images": len(test.images),
-        "mean_decision_step": float(after.decision_steps.mean()),
-        "mean_synaptic_operations": float(after.synaptic_operations.mean()),
+        **test_facts(after, test),
     }
     save_network(replace(changed, provenance=loaded.provenance | facts), out)
     earlier = {
-        "test_accuracy_before": float((before.classes == test.labels).mean()),
-        "mean_decision_step_before": float(before.decision_steps.mean()),
+        f"{name}_before": value
+        for name, value in test_facts(before, test).items()
+        if name in ("test_accuracy", "mean_decision_step")
     }
     thresholds = changed.encoder.thresholds.tolist()
     if json:

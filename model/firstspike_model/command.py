@@ -4,7 +4,6 @@ PyTorch is imported only when the command runs: the command line must start with
 """
 
 import json as json_format
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from firstspike_spec import InputError, save_network
+from firstspike_spec import InputError
 from firstspike_spec.checks import whole_number
-from firstspike_spec.errors import needing
 from firstspike_spec.files import check_writable
 
+from .command_parts import check_network_name, importing_torch, network_report
 from .progress import EpochDisplay
 from .recipe import Recipe, load_recipe, parse_change
 
@@ -58,26 +57,22 @@ def train(
     if device not in DEVICES:
         raise InputError(f"device must be one of {', '.join(DEVICES)}, not {device!r}")
     out = Path(f"{chosen.name}.safetensors") if out is None else out
-    if out.suffix != ".safetensors":
-        raise InputError(f"cannot write {out}: a network's file name ends with .safetensors; name it {out.stem}.safetensors")
+    check_network_name(out)
     check_writable(out)
     workflow = _workflow()
-    files = workflow.Files(out.with_suffix(".checkpoint"), out.with_suffix(".log.json"))
+    checkpoint = workflow.Files.beside(out).checkpoint
     if fresh:
-        files.checkpoint.unlink(missing_ok=True)
+        checkpoint.unlink(missing_ok=True)
     stream = sys.stderr if json else sys.stdout
     with EpochDisplay(chosen.name, stream) as display:
         try:
-            outcome = workflow.train_recipe(
-                chosen, data=data, seed=seed, device=device, files=files, note=display.epoch, note_line=display.line
+            outcome = workflow.train_to_file(
+                chosen, out, data=data, seed=seed, device=device, note=display.epoch, note_line=display.line
             )
         except KeyboardInterrupt:
-            if files.checkpoint.exists():
-                display.line(f"stopped; the same command goes on from {files.checkpoint}")
+            if checkpoint.exists():
+                display.line(f"stopped; the same command goes on from {checkpoint}")
             raise
-    if outcome.network is not None:
-        save_network(outcome.network, out)
-    files.checkpoint.unlink(missing_ok=True)
     facts = report(outcome, out)
     print(json_format.dumps(facts) if json else summary(facts))
 
@@ -99,16 +94,7 @@ def scaled(recipe: Recipe, epochs_scale: float) -> Recipe:
 def report(outcome: "Outcome", out: Path) -> dict[str, Any]:
     """Return what ``--json`` prints: the facts, and of the network, where there is one, its file and its sizes."""
     network = outcome.network
-    if network is None:
-        return {"file": None, **outcome.facts}
-    return {
-        "file": str(out),
-        "digest": network.digest,
-        "time_steps": network.time_steps,
-        "neurons": [layer.targets for layer in network.layers],
-        "weight_bits": [layer.weight_bits for layer in network.layers],
-        **outcome.facts,
-    }
+    return {"file": None, **outcome.facts} if network is None else network_report(network, out)
 
 
 def summary(facts: dict[str, Any]) -> str:
@@ -129,8 +115,6 @@ def summary(facts: dict[str, Any]) -> str:
 
 def _workflow() -> "ModuleType":
     """Import what needs PyTorch, or say how to get it."""
-    # Idle threads of OpenMP would otherwise spin and slow down whatever else the machine does; read when it is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    with needing("model", "PyTorch", "torch", what="training"):
+    with importing_torch("training"):
         from . import workflow
     return workflow

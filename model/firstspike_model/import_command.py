@@ -4,18 +4,17 @@ PyTorch is imported only when the command runs: the command line must start with
 """
 
 import json as json_format
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from firstspike_spec import InputError, LatencyEncoder, Network, load_dataset, save_network
-from firstspike_spec.errors import needing
 from firstspike_spec.files import check_writable
 
+from .command_parts import check_network_name, importing_torch, network_report
 from .weight_files import read_weights
 
 if TYPE_CHECKING:
@@ -62,8 +61,7 @@ def import_network(
     shape = None if input_shape is None else numbers(input_shape, "input-shape", int)
     if dataset is None and (data is not None or calibrate):
         raise InputError(f"{'--data' if data is not None else '--calibrate'} needs to know the data set: give --dataset NAME")
-    if out.suffix != ".safetensors":
-        raise InputError(f"cannot write {out}: a network's file name ends with .safetensors; name it {out.stem}.safetensors")
+    check_network_name(out)
     if out.resolve() == weights.resolve():
         raise InputError(f"cannot write {out}: the weights are in it; choose another name")
     importing = _importing()
@@ -85,7 +83,7 @@ def import_network(
         test=test,
     )
     save_network(network, out)
-    print(json_format.dumps(report(network, out)) if json else summary(network, out))
+    print(json_format.dumps(network_report(network, out)) if json else summary(network, out))
 
 
 def numbers(text: str, name: str, kind: Callable[[str], Value]) -> list[Value]:
@@ -121,19 +119,6 @@ def encoder_of(time_steps: int | None, dimmest: int | None, thresholds: str | No
     if time_steps not in (None, encoder.time_steps):
         raise InputError(f"--encoder-thresholds has {encoder.time_steps} steps, --time-steps {time_steps}; leave one out")
     return encoder
-
-
-def report(network: Network, out: Path) -> dict[str, Any]:
-    """Return what ``--json`` prints."""
-    return {
-        "file": str(out),
-        "digest": network.digest,
-        "time_steps": network.time_steps,
-        "neurons": [layer.targets for layer in network.layers],
-        "weight_bits": [layer.weight_bits for layer in network.layers],
-        "synapses": network.synapses,
-        **network.provenance,
-    }
 
 
 def summary(network: Network, out: Path) -> str:
@@ -178,7 +163,6 @@ def _tell(text: str) -> None:
 
 def _importing() -> "ModuleType":
     """Import what needs PyTorch, or say how to get it."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in `firstspike_model.command`
-    with needing("model", "PyTorch", "torch", what="importing weights"):
+    with importing_torch("importing weights"):
         from . import importing
     return importing

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from typing import Any
 
 from firstspike_spec import Dataset, InputError, LatencyEncoder, Network, infer, remove_dead_neurons
@@ -11,6 +10,7 @@ from firstspike_spec.checks import whole_number
 from .calibration import Target
 from .dense_quantisation import quantise_layer
 from .float_network import infer_float
+from .provenance import test_facts, versions
 from .recalibration import held_back_images, recalibrate
 from .weight_files import MAX_MAGNITUDE, DenseLayer, WeightFile
 
@@ -98,7 +98,7 @@ def import_weights(
             **facts,
             "connectivity_as_imported": full.connectivity,
             "connectivity": network.connectivity,
-            "versions": {name: version(name) for name in ("firstspike", "torch", "numpy")},
+            "versions": versions(),
         },
     )
 
@@ -154,9 +154,6 @@ def _measured(layers: Sequence[DenseLayer], thresholds: Sequence[float], network
         "dataset": test.name,
         "float_accuracy": float((before.classes == test.labels).mean()),
         "float_mean_decision_step": float(before.decision_steps.mean()),
-        "test_accuracy": float((after.classes == test.labels).mean()),
-        "test_images": len(test.images),
         "same_class": float((before.classes == after.classes).mean()),
-        "mean_decision_step": float(after.decision_steps.mean()),
-        "mean_synaptic_operations": float(after.synaptic_operations.mean()),
+        **test_facts(after, test),
     }

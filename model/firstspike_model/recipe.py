@@ -24,7 +24,7 @@ class Recipe:
     validation_images : int
         Held back from the training split, for every choice that is made.
     largest_shift : int
-        Pixels by which training images move (`firstspike_model.augmentation.RandomShifts`).
+        Pixels by which training images move (`firstspike_model.augmentation.RandomVariations`).
     mirrored : bool
         Whether half of the training images are turned left to right.
     hidden : tuple of int

@@ -12,7 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from firstspike_spec import InputError, save_network
+from firstspike_spec import InputError
 from firstspike_spec.files import write_file
 
 from .recipe import Recipe, recipe_of, settings_of
@@ -141,14 +141,10 @@ def run_grid(
 
 def _train(run: Run, folder: Path, data: str | os.PathLike | None, device: str) -> dict[str, Any]:
     """Train one run and return its facts; in a process of its own if there are several jobs."""
-    from .workflow import Files, train_recipe  # here, so that a sweep's own process need not wait for PyTorch
+    from .workflow import train_to_file  # here, so that the command line starts without PyTorch
 
-    checkpoint, log, out = (folder / f"{run.name}{ending}" for ending in (".checkpoint", ".log.json", ".safetensors"))
-    outcome = train_recipe(run.recipe, data=data, seed=run.seed, device=device, files=Files(checkpoint, log))
-    if outcome.network is not None:
-        save_network(outcome.network, out)
-    checkpoint.unlink(missing_ok=True)
-    return outcome.facts
+    out = folder / f"{run.name}.safetensors"
+    return train_to_file(run.recipe, out, data=data, seed=run.seed, device=device).facts
 
 
 def _outcome(run: Run, folder: Path) -> dict[str, Any] | None:

@@ -1,7 +1,6 @@
 """The sub-command ``firstspike sweep``."""
 
 import json as json_format
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,10 +11,10 @@ from rich.table import Table
 
 from firstspike_spec import InputError
 from firstspike_spec.checks import whole_number
-from firstspike_spec.errors import needing
 from firstspike_spec.files import check_writable_folder
 
 from .command import DEVICES, MAX_SEED, scaled
+from .command_parts import importing_torch
 from .recipe import load_recipe, parse_change
 from .sweep import Run, grid, run_grid
 
@@ -45,9 +44,7 @@ def sweep(
     if device not in DEVICES:
         raise InputError(f"device must be one of {', '.join(DEVICES)}, not {device!r}")
     check_writable_folder(out)
-    # Idle threads of OpenMP would otherwise spin and slow down whatever else the machine does; read when it is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    with needing("model", "PyTorch", "torch", what="training"):
+    with importing_torch("training"):
         import torch  # noqa: F401
     stream = sys.stderr if json else sys.stdout
 

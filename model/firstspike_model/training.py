@@ -110,7 +110,6 @@ class Training:
         check_dataset(dataset, recipe.validation_images)
         self.recipe, self.device = recipe, device
         self.encoder = recipe.encoder()
-        self.surrogate = Surrogate(recipe.surrogate, recipe.surrogate_width)
         self._generator = torch.Generator().manual_seed(seed)
         images, labels = torch.tensor(dataset.images), torch.tensor(dataset.labels, dtype=torch.int64)
         chosen, held_back = hold_back(len(images), recipe.validation_images, self._generator)
@@ -121,7 +120,7 @@ class Training:
             [images[0].numel(), *recipe.hidden, CLASSES],
             recipe.time_steps,
             self._generator,
-            self.surrogate,
+            Surrogate(recipe.surrogate, recipe.surrogate_width),
             weight_bits=recipe.weight_bits,
             initialisation=recipe.initialisation,
             normalised=recipe.normalised,
@@ -201,7 +200,7 @@ class Training:
     def load_state_dict(self, state: dict) -> None:
         """Go on from where ``state_dict`` was taken, in a training of the same recipe, data set and seed."""
         self.epoch, self._seconds = state["epoch"], state["seconds"]
-        self._enter_phase()
+        self._optimise()
         self._generator.set_state(state["generator"])
         self.classifier.load_state_dict(state["classifier"])
         self._optimisers.load_state_dict(state["optimisers"])
@@ -210,15 +209,18 @@ class Training:
 
     def _enter_phase(self) -> None:
         """Prepare for the next epoch's phase."""
-        if self.phase == "prune":
-            self._optimisers = PruneOptimisers(self.classifier, self.recipe)
-            return
-        layers = self.classifier.layers
-        masks = cut_to_budget([layer.connected_weights() for layer in layers], self.recipe.connectivity)
-        for layer, mask in zip(layers, masks, strict=True):
-            layer.cut(mask)
-            layer.fit_scale()
-        self._optimisers = RefineOptimisers(self.classifier, self.recipe)
+        if self.phase == "refine":
+            layers = self.classifier.layers
+            masks = cut_to_budget([layer.connected_weights() for layer in layers], self.recipe.connectivity)
+            for layer, mask in zip(layers, masks, strict=True):
+                layer.cut(mask)
+                layer.fit_scale()
+        self._optimise()
+
+    def _optimise(self) -> None:
+        """Make the optimisers of the next epoch's phase."""
+        kind = PruneOptimisers if self.phase == "prune" else RefineOptimisers
+        self._optimisers = kind(self.classifier, self.recipe)
 
     def _keep_best(self, phase: str, calibration: Calibration) -> None:
         if phase == "refine" and (self._best is None or calibration.accuracy >= self._best.accuracy):

@@ -4,20 +4,20 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from firstspike_spec import Dataset, InputError, Network, load_dataset, remove_dead_neurons
+from firstspike_spec import Dataset, InputError, Network, load_dataset, remove_dead_neurons, save_network
 from firstspike_spec.files import write_file
 
 from .calibration import decide
 from .checkpoint import identity_of, load_checkpoint, save_checkpoint
 from .export import to_network
 from .golden import infer
+from .provenance import test_facts, versions
 from .recipe import Recipe, settings_of
 from .training import FLOAT_GRID, Progress, Trained, Training, connectivity
 
@@ -56,6 +56,11 @@ class Files:
 
     checkpoint: Path
     log: Path
+
+    @classmethod
+    def beside(cls, out: Path) -> "Files":
+        """Return the files of a training whose network will be ``out``."""
+        return cls(out.with_suffix(".checkpoint"), out.with_suffix(".log.json"))
 
 
 def prepare_torch() -> None:
@@ -130,6 +135,25 @@ def train_recipe(
     return outcome
 
 
+def train_to_file(recipe: Recipe, out: Path, **options: Any) -> Outcome:
+    """Train one network and write it, with its log beside it, going on from the checkpoint there if there is one.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    out : path
+        The network's file, which ends with .safetensors; not written where the recipe asks for float weights.
+    **options
+        Of `train_recipe`, but ``files``.
+    """
+    files = Files.beside(out)
+    outcome = train_recipe(recipe, files=files, **options)
+    if outcome.network is not None:
+        save_network(outcome.network, out)
+    files.checkpoint.unlink(missing_ok=True)  # last: until then the training is not over
+    return outcome
+
+
 def measure(training: Training, trained: Trained, test: Dataset, seed: int) -> Outcome:
     """Export what was trained and measure it on the test split."""
     recipe, classifier = training.recipe, trained.classifier
@@ -144,7 +168,7 @@ def measure(training: Training, trained: Trained, test: Dataset, seed: int) -> O
         "test_accuracy_after_all_steps": _share(margins[-1].argmax(dim=1).numpy() == test.labels),
         "test_images": len(test.images),
         "connectivity_as_trained": connectivity(classifier),
-        "versions": {name: version(name) for name in ("firstspike", "torch", "numpy")},
+        "versions": versions(),
     }
     if classifier.layers[-1].scale is None:
         classes, steps = decide(margins - trained.calibration.lowering / FLOAT_GRID)
@@ -156,9 +180,7 @@ def measure(training: Training, trained: Trained, test: Dataset, seed: int) -> O
     validation, inference = infer(network, training.validation.images), infer(network, test.images)
     facts |= {
         "validation_accuracy": _share(validation.classes == training.validation.labels),
-        "test_accuracy": _share(inference.classes == test.labels),
-        "mean_decision_step": float(inference.decision_steps.mean()),
-        "mean_synaptic_operations": float(inference.synaptic_operations.mean()),
+        **test_facts(inference, test),
         "connectivity": network.connectivity,
         "synapses": network.synapses,
     }
