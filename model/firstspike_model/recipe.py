@@ -38,7 +38,7 @@ class Recipe:
     weight_bits : int
         2 .. 8; or 32: the network stays float, is measured as such and cannot be exported.
     keep_connected : bool
-        Whether the quantised weight of a connection is never 0: as many stay as ``connectivity`` says.
+        Whether the quantised weight of a connection is never 0: as many stay as ``budget`` says.
     initialisation : str
         One of `firstspike_model.initialisation.INITIALISATIONS`.
     normalised : bool
@@ -66,7 +66,7 @@ class Recipe:
         Of STDS (`firstspike_model.pruning.STDS`), likewise; in units of the threshold.
     operations_share : float
         0 .. 1: by how much Grad R weighs a connection by how often its source spikes, in place of evenly.
-    connectivity : float or tuple of float
+    budget : float or tuple of float
         Share of connections that stay after the first phase, of the layers as they are trained: of all together, or of
         each layer.
     refine_epochs, refine_learning_rate
@@ -81,7 +81,7 @@ class Recipe:
     dataset: str
     hidden: tuple[int, ...]
     time_steps: int
-    connectivity: float | tuple[float, ...]
+    budget: float | tuple[float, ...]
     prune_epochs: int
     refine_epochs: int
     validation_images: int = 5000
@@ -124,10 +124,10 @@ class Recipe:
                 raise InputError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}")
         if self.weight_bits not in (*range(2, 9), 32):
             raise InputError(f"weight_bits must be in 2 .. 8, or 32 for float weights, not {self.weight_bits}")
-        if isinstance(self.connectivity, tuple) and len(self.connectivity) != len(self.hidden) + 1:
+        if isinstance(self.budget, tuple) and len(self.budget) != len(self.hidden) + 1:
             raise InputError(
-                f"connectivity must be one number, or one for each of {len(self.hidden) + 1} layers, "
-                f"not {len(self.connectivity)}"
+                f"budget must be one number, or one for each of {len(self.hidden) + 1} layers, "
+                f"not {len(self.budget)}"
             )
         if not self.potential_weight and not self.spike_weight:
             raise InputError("potential_weight and spike_weight must not both be 0: nothing would be learned")
@@ -170,7 +170,7 @@ RANGES = {
     "hidden": (1, 1 << 16),
     "time_steps": (2, 256),
     "dimmest": (1, 255),
-    "connectivity": (0.0001, 1),
+    "budget": (0.0001, 1),
     "batch": (1, 1 << 16),
     "surrogate_width": (0.001, 1000),
     "potential_weight": (0, 1000),

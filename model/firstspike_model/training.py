@@ -211,7 +211,7 @@ class Training:
         """Prepare for the next epoch's phase."""
         if self.phase == "refine":
             layers = self.classifier.layers
-            masks = cut_to_budget([layer.connected_weights() for layer in layers], self.recipe.connectivity)
+            masks = cut_to_budget([layer.connected_weights() for layer in layers], self.recipe.budget)
             for layer, mask in zip(layers, masks, strict=True):
                 layer.cut(mask)
                 layer.fit_scale()

@@ -48,7 +48,7 @@ def tiny_recipe() -> Recipe:
         validation_images=100,
         largest_shift=0,
         hidden=(30,),
-        connectivity=0.3,
+        budget=0.3,
         batch=16,
         prune_epochs=2,
         refine_epochs=2,

@@ -50,14 +50,14 @@ def test_an_unknown_recipe_lists_those_that_exist():
         ("alpha =", "encoder_thresholds = [9, 8, 8, 7] #", InputError, "encoder thresholds must strictly decrease"),
         ("alpha =", "mirrored = 1 #", InputTypeError, "mirrored must be true or false, not 1"),
         ("alpha =", 'pruning = "random" #', InputError, "pruning must be one of gradr, stds, magnitude, not 'random'"),
-        ("connectivity =", "connectivity = 'few' #", InputTypeError, "connectivity must be a number or a list of numbers"),
+        ("budget =", "budget = 'few' #", InputTypeError, "budget must be a number or a list of numbers"),
         (
-            "connectivity =",
-            "connectivity = [0.1] #",
+            "budget =",
+            "budget = [0.1] #",
             InputError,
-            "connectivity must be one number, or one for each of 2 layers, not 1",
+            "budget must be one number, or one for each of 2 layers, not 1",
         ),
-        ("connectivity =", "connectivity = [0.1, 2] #", InputError, r"connectivity must be in 0.0001 \.\. 1, not 2.0"),
+        ("budget =", "budget = [0.1, 2] #", InputError, r"budget must be in 0.0001 \.\. 1, not 2.0"),
         ("alpha =", "potential_weight = 0\nspike_weight = 0 #", InputError, "must not both be 0"),
     ],
 )
@@ -72,8 +72,8 @@ def test_whole_numbers_are_numbers():
 
 
 def test_settings_come_back_as_they_were():
-    recipe = parse_recipe("mine", TEXT, {"connectivity": [0.02, 0.5]})
-    assert recipe.connectivity == (0.02, 0.5)
+    recipe = parse_recipe("mine", TEXT, {"budget": [0.02, 0.5]})
+    assert recipe.budget == (0.02, 0.5)
     assert recipe_of("mine", json.loads(json.dumps(settings_of(recipe)))) == recipe
 
 

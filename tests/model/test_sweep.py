@@ -25,10 +25,10 @@ def quick(tiny_recipe):
 
 
 def test_a_grid_has_every_combination(quick):
-    runs = grid(quick, {"alpha": [0.1, 0.2], "hidden": [[5], [6, 7]], "connectivity": [0.5]}, [3, 4])
+    runs = grid(quick, {"alpha": [0.1, 0.2], "hidden": [[5], [6, 7]], "budget": [0.5]}, [3, 4])
     assert len(runs) == len({run.name for run in runs}) == 8
-    assert runs[2].name == "digits_alpha=0.1_hidden=6-7_connectivity=0.5_seed=3"
-    assert runs[2].changes == {"alpha": 0.1, "hidden": [6, 7], "connectivity": 0.5, "seed": 3}
+    assert runs[2].name == "digits_alpha=0.1_hidden=6-7_budget=0.5_seed=3"
+    assert runs[2].changes == {"alpha": 0.1, "hidden": [6, 7], "budget": 0.5, "seed": 3}
     assert (runs[2].recipe.hidden, runs[2].recipe.alpha, runs[2].recipe.batch) == ((6, 7), 0.1, quick.batch)
     with pytest.raises(InputError, match="given twice"):
         grid(quick, {"alpha": [0.1, 0.1]}, [0])

@@ -25,7 +25,7 @@ def test_improves_over_chance_within_the_budget(tiny_recipe, digits_folder):
     classes = firstspike_spec.infer(network, test.images).classes
     assert facts["test_accuracy"] == np.mean(classes == test.labels) > 0.5
     assert abs(facts["test_accuracy_after_all_steps"] - facts["test_accuracy"]) < 0.1
-    assert facts["connectivity_as_trained"] <= tiny_recipe.connectivity
+    assert facts["connectivity_as_trained"] <= tiny_recipe.budget
     assert facts["connectivity"] == network.connectivity
     assert network.layers[0].weight_bits == tiny_recipe.weight_bits
     assert [(epoch.phase, epoch.epoch, epoch.epochs) for epoch in epochs] == [
@@ -48,9 +48,9 @@ def test_improves_over_chance_within_the_budget(tiny_recipe, digits_folder):
         {"normalised": True, "alpha": 0.1, "alpha_schedule": "linear", "operations_share": 1.0},
         {"initialisation": "kaiming", "decoding": "count", "potential_weight": 0.0, "spike_weight": 1.0},
         {"forced_last_spike": True, "surrogate": "arctan", "dimmest": 100},
-        {"weight_bits": 2, "connectivity": (0.2, 1.0), "keep_connected": False},
+        {"weight_bits": 2, "budget": (0.2, 1.0), "keep_connected": False},
         {"weight_bits": 2, "encoder_thresholds": (100, 50, 20, 5)},
-        {"weight_bits": 8, "connectivity": 1.0, "prune_epochs": 0},
+        {"weight_bits": 8, "budget": 1.0, "prune_epochs": 0},
         {"refine_epochs": 0},
     ],
 )
@@ -66,10 +66,10 @@ def test_every_option_trains_and_exports_what_it_measured(tiny_recipe, digits_fo
 
 
 def test_a_budget_is_exact_where_kept_connections_stay_connected(tiny_recipe, digits_folder):
-    for connectivity in (0.3, (0.1, 0.7)):
-        recipe = replace(tiny_recipe, connectivity=connectivity, keep_connected=True, pruning="magnitude")
+    for budget in (0.3, (0.1, 0.7)):
+        recipe = replace(tiny_recipe, budget=budget, keep_connected=True, pruning="magnitude")
         network = train_recipe(recipe, data=digits_folder).network
-        budgets = [0.3 * (64 * 30 + 30 * 10)] if connectivity == 0.3 else [0.1 * 64 * 30, 0.7 * 30 * 10]
+        budgets = [0.3 * (64 * 30 + 30 * 10)] if budget == 0.3 else [0.1 * 64 * 30, 0.7 * 30 * 10]
         kept = network.provenance["connectivity_as_trained"] * (64 * 30 + 30 * 10)
         assert round(kept) == sum(math.floor(budget) for budget in budgets)
         assert network.synapses <= round(kept)
@@ -83,7 +83,7 @@ def test_float_weights_are_measured_and_not_exported(tiny_recipe, digits_folder)
 
 def test_weighing_by_operations_saves_operations(tiny_recipe, digits_folder):
     """With as many connections, fewer of them come from sources that spike often."""
-    recipe = replace(tiny_recipe, prune_epochs=6, refine_epochs=1, alpha=0.3, connectivity=0.1, hidden=(60,))
+    recipe = replace(tiny_recipe, prune_epochs=6, refine_epochs=1, alpha=0.3, budget=0.1, hidden=(60,))
     even, weighed = (
         train_recipe(replace(recipe, operations_share=share), data=digits_folder, seed=1).facts for share in (0.0, 1.0)
     )

@@ -14,7 +14,7 @@ from firstspike_spec.errors import InputError
 
 #: Columns that a run ends with; all others are settings, which tell runs apart. ``*`` stands for anything.
 RESULT_COLUMNS = (
-    "*_accuracy", "accuracy", "connectivity", "connectivity_as_trained", "mean_*", "*_mean", "synapses", "neurons",
+    "*_accuracy", "*_accuracy_*", "accuracy", "connectivity", "connectivity_as_trained", "mean_*", "*_mean", "synapses", "neurons",
     "*seconds", "*minutes", "*loss", "*epoch", "digest", "file", "network", "path", "out", "versions", "run", "index",
 )  # fmt: skip
 
@@ -94,7 +94,7 @@ def cell(run: Run, column: str) -> str:
 
 def is_share(column: str) -> bool:
     """Return whether a column's values are shares, 0 .. 1, which people read in per cent."""
-    return column.endswith("accuracy") or "connectivity" in column
+    return "accuracy" in column or "connectivity" in column
 
 
 def _read(path: Path) -> str:
