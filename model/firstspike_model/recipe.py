@@ -126,8 +126,7 @@ class Recipe:
             raise InputError(f"weight_bits must be in 2 .. 8, or 32 for float weights, not {self.weight_bits}")
         if isinstance(self.budget, tuple) and len(self.budget) != len(self.hidden) + 1:
             raise InputError(
-                f"budget must be one number, or one for each of {len(self.hidden) + 1} layers, "
-                f"not {len(self.budget)}"
+                f"budget must be one number, or one for each of {len(self.hidden) + 1} layers, not {len(self.budget)}"
             )
         if not self.potential_weight and not self.spike_weight:
             raise InputError("potential_weight and spike_weight must not both be 0: nothing would be learned")

@@ -20,15 +20,6 @@ def brute_force_spikes(row: list[float]) -> list[int]:
     return [int(step == first) for step in range(len(row))]
 
 
-def masked(crossings: list[torch.Tensor], forced: bool = False) -> torch.Tensor:
-    """Spikes of one neuron from its crossings, which need not be 0 or 1: the mask as plain products."""
-    spikes = []
-    for step, crossing in enumerate(crossings):
-        waiting = math.prod(1 - earlier for earlier in crossings[:step])
-        spikes.append(waiting if forced and step == len(crossings) - 1 else crossing * waiting)
-    return torch.stack(spikes)
-
-
 def test_spikes_once_at_the_first_crossing():
     margins = torch.randn(7, 50, 20, generator=torch.Generator().manual_seed(0)) - 0.5
     margins[:, 0, 0], margins[:, 0, 1], margins[2, 0, 0] = -1, -1, 0.0
@@ -45,37 +36,45 @@ def test_forced_spikes_are_those_that_are_left():
     assert single_spikes(margins[:, None], HALF, forced=True)[:, 0].tolist() == [[0, 1, 0], [0, 0, 1], [1, 0, 0]]
 
 
+#: Integrals of the slopes, from 0, for a distance in widths: the smooth steps that they are the slopes of.
+SMOOTH_STEPS = {
+    "fast-sigmoid": lambda x: x / (1 + abs(x)),
+    "triangle": lambda x: x - x * abs(x) / 2 if abs(x) < 1 else math.copysign(0.5, x),
+    "arctan": lambda x: math.atan(x * math.pi / 2) * 2 / math.pi,
+    "sigmoid": lambda x: 2 * math.tanh(x / 2),
+}
+
+
 @pytest.mark.parametrize("name", SLOPES)
 @pytest.mark.parametrize("which", ["single", "forced", "spiked"])
-def test_gradient_equals_finite_differences_of_the_smoothed_mask(which, name):
-    """The mask's products, with crossings that move as the surrogate's smooth step does, on every margin in turn."""
+def test_gradient_equals_finite_differences_of_the_smoothed_neuron(which, name):
+    """A neuron whose step function is smooth, computed step by step, with every margin moved in turn."""
     generator = torch.Generator().manual_seed(1)
-    surrogate = Surrogate(name, 0.7)
+    surrogate, importance = Surrogate(name, 1.5), torch.randn(5, 6, 4, generator=generator, dtype=torch.float64)
     margins = torch.randn(5, 6, 4, generator=generator, dtype=torch.float64) - 0.3
-    importance = torch.randn(margins.shape, generator=generator, dtype=torch.float64)
     leaf = margins.clone().requires_grad_()
     spikes = spiked(leaf, surrogate) if which == "spiked" else single_spikes(leaf, surrogate, which == "forced")
     (spikes * importance).sum().backward()
 
-    def smooth_rise(low: float, high: float) -> float:
-        """The smooth step's rise between two margins: the integral of the slope, by Simpson's rule."""
-        ends = torch.tensor([low, (low + high) / 2, high], dtype=torch.float64)
-        below, middle, above = surrogate.slope(ends).tolist()
-        return (high - low) * (below + 4 * middle + above) / 6
+    def smoothed(row: list[float]) -> list[float]:
+        by_now = [1.5 * SMOOTH_STEPS[name](max(row[: step + 1]) / 1.5) for step in range(len(row))]
+        if which == "spiked":
+            return by_now
+        if which == "forced":
+            by_now[-1] = 1.0
+        return [now - before for now, before in zip(by_now, [0.0, *by_now], strict=False)]
 
     def value(batch: int, neuron: int, step: int, shift: float) -> float:
-        crossings = [(margin >= 0).double() for margin in margins[:, batch, neuron]]
-        margin = margins[step, batch, neuron].item()
-        crossings[step] = crossings[step] + smooth_rise(margin, margin + shift)
-        out = masked(crossings, which == "forced")
-        return float(((out.cumsum(0) if which == "spiked" else out) * importance[:, batch, neuron]).sum())
+        row = margins[:, batch, neuron].tolist()
+        row[step] += shift
+        return sum(spike * weight for spike, weight in zip(smoothed(row), importance[:, batch, neuron].tolist(), strict=True))
 
     compared = 0
     for step in range(5):
         for batch in range(6):
             for neuron in range(4):
-                slope = (value(batch, neuron, step, 1e-4) - value(batch, neuron, step, -1e-4)) / 2e-4
-                assert leaf.grad[step, batch, neuron].item() == pytest.approx(slope, abs=1e-3)
+                slope = (value(batch, neuron, step, 1e-6) - value(batch, neuron, step, -1e-6)) / 2e-6
+                assert leaf.grad[step, batch, neuron].item() == pytest.approx(slope, abs=1e-5)
                 compared += 1
     assert compared == 120
     learning = (leaf.grad != 0).any(dim=(1, 2)).tolist()

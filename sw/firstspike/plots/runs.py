@@ -14,8 +14,9 @@ from firstspike_spec.errors import InputError
 
 #: Columns that a run ends with; all others are settings, which tell runs apart. ``*`` stands for anything.
 RESULT_COLUMNS = (
-    "*_accuracy", "*_accuracy_*", "accuracy", "connectivity", "connectivity_as_trained", "mean_*", "*_mean", "synapses", "neurons",
-    "*seconds", "*minutes", "*loss", "*epoch", "digest", "file", "network", "path", "out", "versions", "run", "index",
+    "*_accuracy", "*_accuracy_*", "accuracy", "connectivity", "connectivity_as_trained", "mean_*", "*_mean",
+    "synapses", "neurons", "*seconds", "*minutes", "*loss", "*epoch",
+    "digest", "file", "network", "path", "out", "versions", "run", "index",
 )  # fmt: skip
 
 SEED = "seed"
