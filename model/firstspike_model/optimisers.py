@@ -6,8 +6,11 @@ from typing import Any
 import torch
 
 from .layers import FirstSpikeClassifier
-from .pruning import STDS, GradR, schedule
+from .pruning import STDS, GradR, Rewiring, schedule
 from .recipe import Recipe
+
+#: Steps from one steering to the next: often enough for a smooth course, seldom enough to cost nothing.
+STEERING = 8
 
 
 class PruneOptimisers:
@@ -22,15 +25,17 @@ class PruneOptimisers:
     def __init__(self, classifier: FirstSpikeClassifier, recipe: Recipe):
         self._recipe = recipe
         self._weights = [layer.weights for layer in classifier.layers]
+        self._steps = 0
+        groups = [{"params": [weights]} for weights in self._weights]
         rest = [parameter for layer in classifier.layers for parameter in layer.parameters() if parameter is not layer.weights]
         rate = recipe.prune_learning_rate
         match recipe.pruning:
             case "gradr":
-                self._pruner = GradR(self._weights, lr=rate, alpha=recipe.alpha)
+                self._pruner = GradR(groups, lr=rate, alpha=0.0)
             case "stds":
-                self._pruner = STDS(self._weights, lr=rate)
+                self._pruner = STDS(groups, lr=rate)
             case _:
-                self._pruner = torch.optim.Adam(self._weights, lr=rate, fused=True)
+                self._pruner = torch.optim.Adam(groups, lr=rate, fused=True)
         self._rest = torch.optim.Adam(rest, lr=rate, fused=True)
 
     def zero_grad(self) -> None:
@@ -43,13 +48,23 @@ class PruneOptimisers:
         rate = recipe.prune_learning_rate * schedule("cosine", done)
         for group in (*self._pruner.param_groups, *self._rest.param_groups):
             group["lr"] = rate
+        steered = recipe.budget_by > 0 and isinstance(self._pruner, Rewiring)
+        if not steered:
+            self._set_force(done)
+        self._pruner.step()
+        self._rest.step()
+        if steered and self._steps % STEERING == 0:
+            self._pruner.prune_to(_eased(recipe.budget, schedule("cubic", done / recipe.budget_by)))
+        self._steps += 1
+
+    def _set_force(self, done: float) -> None:
+        """Set Grad R's alpha or STDS's threshold as the recipe says."""
+        recipe = self._recipe
         for group in self._pruner.param_groups:
             if recipe.pruning == "gradr":
                 group["alpha"] = recipe.alpha * schedule(recipe.alpha_schedule, done)
             elif recipe.pruning == "stds":
                 group["threshold"] = recipe.threshold * schedule(recipe.threshold_schedule, done)
-        self._pruner.step()
-        self._rest.step()
 
     def set_costs(self, rates: Sequence[torch.Tensor], share: float) -> None:
         """Weigh connections by how often their sources spike.
@@ -67,11 +82,12 @@ class PruneOptimisers:
                 self._pruner.set_costs(weights, (1 - share) + share * rate / max(mean, 1e-12))
 
     def state_dict(self) -> dict[str, Any]:
-        return {"pruner": self._pruner.state_dict(), "rest": self._rest.state_dict()}
+        return {"pruner": self._pruner.state_dict(), "rest": self._rest.state_dict(), "steps": self._steps}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._pruner.load_state_dict(state["pruner"])
         self._rest.load_state_dict(state["rest"])
+        self._steps = state["steps"]
 
 
 class RefineOptimisers:
@@ -98,3 +114,8 @@ class RefineOptimisers:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._adam.load_state_dict(state)
+
+
+def _eased(budget: float | tuple[float, ...], course: float) -> float | tuple[float, ...]:
+    """Return the budget, or each layer's, on its way from all connections (``course`` 0) to what it is in the end (1)."""
+    return tuple(_eased(share, course) for share in budget) if isinstance(budget, tuple) else 1 + (budget - 1) * course

@@ -69,6 +69,10 @@ class Recipe:
     budget : float or tuple of float
         Share of connections that stay after the first phase, of the layers as they are trained: of all together, or of
         each layer.
+    budget_by : float
+        0 .. 1: the share of the first phase by which Grad R or STDS is steered down to the budget, along a cubic course
+        (`firstspike_model.pruning.Rewiring.prune_to`), in place of ``alpha`` or ``threshold``; what is left of the phase
+        rewires within the budget. 0 leaves it to alpha or the threshold, and the cut at the phase's end to do the rest.
     refine_epochs, refine_learning_rate
         Of the second phase, with the connections cut to the budget and fixed, and the weights quantised.
     decision_tolerance : float
@@ -109,6 +113,7 @@ class Recipe:
     threshold: float = 0.1
     threshold_schedule: str = "sine"
     operations_share: float = 0.0
+    budget_by: float = 0.0
     refine_learning_rate: float = 0.002
     decision_tolerance: float = 0.001
     latest_step: float = 255.0
@@ -158,8 +163,8 @@ CHOICES = {
     "surrogate": ("fast-sigmoid", "triangle", "arctan", "sigmoid"),
     "decoding": ("temporal", "count"),
     "pruning": PRUNING,
-    "alpha_schedule": ("constant", "linear", "sine", "falling", "cosine"),
-    "threshold_schedule": ("constant", "linear", "sine", "falling", "cosine"),
+    "alpha_schedule": ("constant", "linear", "sine", "cubic", "falling", "cosine"),
+    "threshold_schedule": ("constant", "linear", "sine", "cubic", "falling", "cosine"),
 }
 
 #: What each setting may be, lowest and highest.
@@ -181,6 +186,7 @@ RANGES = {
     "alpha": (0, 1000),
     "threshold": (0, 1000),
     "operations_share": (0, 1),
+    "budget_by": (0, 1),
     "refine_epochs": (0, 10000),
     "refine_learning_rate": (1e-9, 1),
     "decision_tolerance": (0, 1),

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from firstspike_model.pruning import SCHEDULES, STDS, GradR, cut_to_budget, schedule
+from firstspike_model.pruning import SCHEDULES, STDS, GradR, Rewiring, cut_to_budget, schedule
 from firstspike_model.pruning.gradr import prior_centre
 from firstspike_model.recipe import CHOICES
 from firstspike_spec import InputError
@@ -165,6 +165,7 @@ def test_schedules_run_from_end_to_end():
     assert values["constant"] == [1] * 6
     assert values["linear"] == [0, 0, 0.25, 0.5, 1, 1]
     assert values["sine"] == pytest.approx([0, 0, quarter, 0.5, 1, 1])
+    assert values["cubic"] == [0, 0, 1 - 0.75**3, 0.875, 1, 1]
     assert values["falling"] == [1, 1, 0.75, 0.5, 0, 0]
     assert values["cosine"] == pytest.approx([1, 1, 1 - quarter, 0.5, 0, 0])
     with pytest.raises(InputError, match=r"schedule must be one of constant, .*, not 'step'"):
@@ -212,3 +213,48 @@ def test_cut_keeps_what_is_connected_where_the_budget_is_larger():
 def test_wrong_budgets_are_refused(budget, message):
     with pytest.raises(InputError, match=message):
         cut_to_budget(random_layers(), budget)
+
+
+def advanced(make) -> tuple[Rewiring, list[torch.nn.Parameter]]:
+    """An optimiser with two groups of one random matrix each, after a step that moved nothing."""
+    generator = torch.Generator().manual_seed(5)
+    matrices = [torch.nn.Parameter(torch.randn(shape, generator=generator)) for shape in ((20, 30), (10, 20))]
+    optimiser = make([{"params": [matrix]} for matrix in matrices])
+    for matrix in matrices:
+        matrix.grad = torch.zeros_like(matrix)
+    optimiser.step()
+    return optimiser, matrices
+
+
+@pytest.mark.parametrize("make", [lambda w: GradR(w, 0.01, alpha=0.0), lambda w: STDS(w, 0.01)])
+@pytest.mark.parametrize("share", [0.0, 0.013, 0.5, 1.0, (0.1, 0.75), (1.0, 0.0)])
+def test_steering_leaves_the_strongest_and_as_many_as_asked(make, share):
+    optimiser, matrices = advanced(make)
+    before = [matrix.detach().clone() for matrix in matrices]
+    optimiser.prune_to(share)
+    together = (
+        [(matrices, before)] if isinstance(share, float) else [([m], [b]) for m, b in zip(matrices, before, strict=True)]
+    )
+    for shares, (now, old) in zip((share,) if isinstance(share, float) else share, together, strict=True):
+        now, old = (torch.cat([matrix.detach().flatten() for matrix in part]) for part in (now, old))
+        assert int(now.count_nonzero()) == math.floor(shares * now.numel())
+        check_strongest(old, (now != 0).float())
+        kept = now != 0
+        shrunk = (old - now)[kept] * old[kept].sign()  # all by the same amount: the method's own push
+        if len(shrunk):
+            assert shrunk.max() - shrunk.min() < 1e-6
+            assert now[kept].sign().equal(old[kept].sign())
+
+
+def test_steering_again_lets_stds_but_not_gradr_forget():
+    for make, back in ((lambda w: GradR(w, 0.01, alpha=0.0), False), (lambda w: STDS(w, 0.01), True)):
+        optimiser, matrices = advanced(make)
+        before = [matrix.detach().clone() for matrix in matrices]
+        optimiser.prune_to(0.1)
+        optimiser.prune_to(1.0)
+        assert all(torch.equal(now, old) for now, old in zip(matrices, before, strict=True)) is back
+
+
+def test_steering_asks_for_a_share_a_group():
+    with pytest.raises(ValueError, match="shorter"):
+        advanced(lambda w: STDS(w, 0.01))[0].prune_to([0.5])

@@ -2,7 +2,8 @@
 
 from .budget import cut_to_budget
 from .gradr import GradR
+from .rewiring import Rewiring
 from .schedule import SCHEDULES, schedule
 from .stds import STDS
 
-__all__ = ["SCHEDULES", "STDS", "GradR", "cut_to_budget", "schedule"]
+__all__ = ["SCHEDULES", "STDS", "GradR", "Rewiring", "cut_to_budget", "schedule"]

@@ -88,6 +88,14 @@ class GradR(Rewiring):
         strength.sub_(pull, alpha=group["lr"] * group["alpha"])
         torch.mul(strength.relu(), sign, out=weights.data)
 
+    def _strengths(self, state: dict) -> torch.Tensor:
+        return state["strength"]
+
+    def _push(self, weights: torch.Tensor, state: dict, group: dict, level: float) -> None:
+        # The prior's pull, which is even, for one step of whatever alpha it takes.
+        state["strength"].sub_(max(level, 0.0))
+        torch.mul(state["strength"].relu(), state["sign"], out=weights)
+
 
 def prior_centre(alpha: float, target: float) -> float:
     """Return the centre of the Laplace prior with scale ``1 / alpha`` that has the share ``target`` below 0.

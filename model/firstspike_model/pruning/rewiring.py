@@ -1,6 +1,7 @@
 """What optimisers that prune and regrow connections have in common."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -54,6 +55,34 @@ class Rewiring(torch.optim.Adam):
             self._settle(weights, self.state[weights], group)
         return loss
 
+    @torch.no_grad()
+    def prune_to(self, connectivity: float | Sequence[float]) -> None:
+        """Let the method's own push be just as strong now as it takes to leave so few connections.
+
+        Parameters
+        ----------
+        connectivity : float, or sequence of float
+            The share of weights that may stay, 0 .. 1: of all together, or of each parameter group. The strongest stay,
+            at most ``floor(connectivity * number of weights)`` (of equally strong ones at the limit none). Dormant
+            connections may come back with later steps.
+        """
+        one_for_all = not isinstance(connectivity, Sequence)
+        parts = [self.param_groups] if one_for_all else [[group] for group in self.param_groups]
+        for part, share in zip(parts, [connectivity] if one_for_all else connectivity, strict=True):
+            members = [(weights, group) for group in part for weights in group["params"] if weights in self.state]
+            if members:
+                level = strongest_left_out([self._strengths(self.state[weights]) for weights, _ in members], share)
+                for weights, group in members:
+                    self._push(weights.data, self.state[weights], group, level)
+
+    def _strengths(self, state: dict) -> torch.Tensor:
+        """Return how strong each hidden parameter is: the weakest give way first."""
+        raise NotImplementedError
+
+    def _push(self, weights: torch.Tensor, state: dict, group: dict, level: float) -> None:
+        """Make the connections of at most this strength dormant, as the method does, and write the weights."""
+        raise NotImplementedError
+
     def _begin(self, weights: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return what to remember of weights before their first step; they are their hidden parameters then."""
         raise NotImplementedError
@@ -65,3 +94,10 @@ class Rewiring(torch.optim.Adam):
     def _settle(self, weights: torch.nn.Parameter, state: dict, group: dict) -> None:
         """Take the moved hidden parameters from where the weights are, apply the method, and write the weights."""
         raise NotImplementedError
+
+
+def strongest_left_out(strengths: Sequence[torch.Tensor], share: float) -> float:
+    """Return the largest strength beyond the ``floor(share * count)`` largest of all; 0 if none is left out."""
+    strengths = torch.cat([part.flatten() for part in strengths])
+    left_out = strengths.numel() - math.floor(share * strengths.numel())
+    return float(strengths.kthvalue(left_out).values) if left_out else 0.0

@@ -14,6 +14,7 @@ SCHEDULES = {
     "constant": lambda done: 1.0,
     "linear": lambda done: done,  # STDS's linear course
     "sine": _sine,  # STDS's sine course: slow, fast, slow
+    "cubic": lambda done: 1 - (1 - done) ** 3,  # fast at first, as Zhu and Gupta 2017 prune (arXiv 1710.01878)
     "falling": lambda done: 1 - done,
     "cosine": lambda done: 1 - _sine(done),  # as learning rates fall
 }
