@@ -5,7 +5,7 @@ from torch.nn import functional
 
 
 class RandomVariations:
-    """Images, each moved by a random number of pixels, and perhaps mirrored, whenever it is taken.
+    """Images, each moved, mirrored and made brighter or darker at random, whenever it is taken.
 
     Parameters
     ----------
@@ -14,12 +14,17 @@ class RandomVariations:
         Images move by at most so many pixels up, down, left and right; what comes in is dark. 0 leaves them in place.
     mirrored : bool
         Whether half of the images, drawn anew each time, are turned left to right.
+    brightness : float
+        At least 0: pixels are multiplied by ``exp(u)``, with one ``u`` an image, even over ``-brightness .. brightness``,
+        and cut at 255. 0 leaves them as they are.
     generator : torch.Generator
         On the CPU, so that every device draws the same.
     """
 
-    def __init__(self, images: torch.Tensor, largest_shift: int, mirrored: bool, generator: torch.Generator):
-        self.generator, self.mirrored = generator, mirrored
+    def __init__(
+        self, images: torch.Tensor, largest_shift: int, mirrored: bool, brightness: float, generator: torch.Generator
+    ):
+        self.generator, self.mirrored, self.brightness = generator, mirrored, brightness
         _, height, width = images.shape
         # Views of every placement at once: taking a batch is a single copy of its pixels.
         padded = functional.pad(images, (largest_shift,) * 4)
@@ -34,4 +39,7 @@ class RandomVariations:
         if self.mirrored:
             chosen = torch.rand(len(indices), generator=self.generator).to(device) < 0.5
             images = torch.where(chosen[:, None, None], images.flip(2), images)
+        if self.brightness:
+            exponents = (2 * torch.rand(len(indices), generator=self.generator) - 1) * self.brightness
+            images = (images * exponents.exp().to(device)[:, None, None]).round_().clamp_(max=255).to(torch.uint8)
         return images

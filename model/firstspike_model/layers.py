@@ -82,13 +82,15 @@ class FirstSpikeLayer(nn.Module):
     def set_extra_state(self, state: tuple[float, bool]) -> None:
         self.scale, self._is_cut = state[0] or None, state[1]
 
-    def forward(self, present: torch.Tensor) -> torch.Tensor:
+    def forward(self, present: torch.Tensor, gain: float = 1.0) -> torch.Tensor:
         """Return the potentials at every step, less the threshold.
 
         Parameters
         ----------
         present : Tensor of int8 or float, shape (T, batch, sources)
             1 from the step on at which a source spiked, 0 before.
+        gain : float
+            What a spike counts for: more than 1 where dropout left out others.
 
         Returns
         -------
@@ -96,13 +98,13 @@ class FirstSpikeLayer(nn.Module):
             In units of the threshold; at least 0 where a neuron that has not spiked spikes.
         """
         if self.scale is None:
-            return synaptic_input(present, self.connected_weights()) + (self.start_potentials - 1)
-        return self.scale * self.integer_margins(present)
+            return gain * synaptic_input(present, self.connected_weights()) + (self.start_potentials - 1)
+        return self.scale * self.integer_margins(present, gain)
 
-    def integer_margins(self, present: torch.Tensor) -> torch.Tensor:
-        """Return ``V - theta`` in whole numbers, as floats that hold them exactly (below ``2 ** 24``)."""
+    def integer_margins(self, present: torch.Tensor, gain: float = 1.0) -> torch.Tensor:
+        """Return ``V - theta``, with a gain of 1 in whole numbers, as floats that hold them exactly (below ``2 ** 24``)."""
         offsets = self.integer_start_potentials() - self.integer_threshold
-        return synaptic_input(present, self.integer_weights(), whole=True) + offsets
+        return gain * synaptic_input(present, self.integer_weights(), whole=True) + offsets
 
     def connected_weights(self) -> torch.Tensor:
         """Return the weights as the forward pass has them before quantisation, shape (targets, sources), with gradient."""
@@ -146,13 +148,25 @@ class FirstSpikeClassifier(nn.Module):
     generator : torch.Generator
     surrogate : Surrogate
         Of the hidden neurons.
+    dropout : float
+        0 .. 1 (not 1): the share of hidden neurons whose spikes are left out, drawn anew for each image in training; the
+        others count for as much more.
     **settings
         Of each `FirstSpikeLayer`.
     """
 
-    def __init__(self, sizes: Sequence[int], time_steps: int, generator: torch.Generator, surrogate: Surrogate, **settings):
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        time_steps: int,
+        generator: torch.Generator,
+        surrogate: Surrogate,
+        *,
+        dropout: float = 0.0,
+        **settings,
+    ):
         super().__init__()
-        self.surrogate = surrogate
+        self.surrogate, self.dropout, self._generator = surrogate, dropout, generator
         self.layers = nn.ModuleList(
             FirstSpikeLayer(sources, targets, time_steps, generator, **settings) for sources, targets in pairwise(sizes)
         )
@@ -160,9 +174,13 @@ class FirstSpikeClassifier(nn.Module):
     def forward(self, present: torch.Tensor) -> torch.Tensor:
         """Return the output layer's margins, as `FirstSpikeLayer` does."""
         *hidden, last = self.layers
+        gain = 1.0
         for layer in hidden:
-            present = spiked(layer(present), self.surrogate)
-        return last(present)
+            present = spiked(layer(present, gain), self.surrogate)
+            if self.training and self.dropout:
+                kept = torch.empty(present.shape[1:]).bernoulli_(1 - self.dropout, generator=self._generator)
+                present, gain = present * kept.to(present), 1 / (1 - self.dropout)
+        return last(present, gain)
 
     def present_at_end(self, present: torch.Tensor) -> list[torch.Tensor]:
         """Return, for each layer, which of its sources have spiked by the last step, shape (batch, sources)."""

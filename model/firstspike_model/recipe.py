@@ -27,6 +27,8 @@ class Recipe:
         Pixels by which training images move (`firstspike_model.augmentation.RandomVariations`).
     mirrored : bool
         Whether half of the training images are turned left to right.
+    brightness : float
+        By how much training images are made brighter or darker: a random factor of at most ``exp(brightness)`` either way.
     hidden : tuple of int
         Neurons of each hidden layer.
     time_steps : int
@@ -45,6 +47,8 @@ class Recipe:
         Whether weights are normalised (`firstspike_model.normalisation`).
     surrogate, surrogate_width
         Slope and its width in units of the threshold (`firstspike_model.surrogate.Surrogate`).
+    dropout : float
+        The share of hidden neurons that are left out at random in training.
     batch : int
         Images a step.
     potential_weight, last_step_weight : float
@@ -91,6 +95,7 @@ class Recipe:
     validation_images: int = 5000
     largest_shift: int = 1
     mirrored: bool = False
+    brightness: float = 0.0
     dimmest: int = 32
     encoder_thresholds: tuple[int, ...] = ()
     weight_bits: int = 4
@@ -99,6 +104,7 @@ class Recipe:
     normalised: bool = False
     surrogate: str = "fast-sigmoid"
     surrogate_width: float = 0.5
+    dropout: float = 0.0
     batch: int = 128
     potential_weight: float = 1.0
     last_step_weight: float = 3.0
@@ -175,6 +181,8 @@ RANGES = {
     "time_steps": (2, 256),
     "dimmest": (1, 255),
     "budget": (0.0001, 1),
+    "brightness": (0, 2),
+    "dropout": (0, 0.95),
     "batch": (1, 1 << 16),
     "surrogate_width": (0.001, 1000),
     "potential_weight": (0, 1000),

@@ -113,7 +113,9 @@ class Training:
         self._generator = torch.Generator().manual_seed(seed)
         images, labels = torch.tensor(dataset.images), torch.tensor(dataset.labels, dtype=torch.int64)
         chosen, held_back = hold_back(len(images), recipe.validation_images, self._generator)
-        self._variations = RandomVariations(images[chosen].to(device), recipe.largest_shift, recipe.mirrored, self._generator)
+        self._variations = RandomVariations(
+            images[chosen].to(device), recipe.largest_shift, recipe.mirrored, recipe.brightness, self._generator
+        )
         self._labels = labels[chosen].to(device)
         self.validation = Dataset(dataset.name, images[held_back].numpy(), labels[held_back].numpy())
         self.classifier = FirstSpikeClassifier(
@@ -121,6 +123,7 @@ class Training:
             recipe.time_steps,
             self._generator,
             Surrogate(recipe.surrogate, recipe.surrogate_width),
+            dropout=recipe.dropout,
             weight_bits=recipe.weight_bits,
             initialisation=recipe.initialisation,
             normalised=recipe.normalised,
@@ -149,6 +152,7 @@ class Training:
             self._optimisers.set_costs([rates[None, :] for rates in self._spike_rates()], recipe.operations_share)
         batches = torch.randperm(len(self._labels), generator=self._generator).split(recipe.batch)
         total = torch.zeros((), device=self.device)
+        self.classifier.train()
         for number, loss in enumerate(self._losses(batches)):
             self._optimisers.zero_grad()
             loss.backward()
@@ -263,6 +267,7 @@ class Training:
         -------
         Tensor of float, shape (T, count, classes), on the CPU
         """
+        self.classifier.eval()
         return torch.cat([self.classifier(part) for part in self._chunks(images)], dim=1).cpu()
 
     def _measure(self) -> Calibration:

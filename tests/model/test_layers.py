@@ -179,3 +179,20 @@ def test_whole_sums_are_exact_and_gradients_are_those_of_the_product(kind):
     if kind == torch.float32:
         to_present = torch.einsum("tbn,ns->tbs", gradient, weights.detach())
         assert (present.grad - to_present).abs().max() < close * to_present.abs().max()
+
+
+@pytest.mark.parametrize("bits", [4, 32])
+def test_dropout_leaves_out_neurons_in_training_only_and_keeps_the_mean(bits):
+    generator = torch.Generator().manual_seed(2)
+    surrogate = Surrogate("fast-sigmoid", 0.5)
+    classifier = FirstSpikeClassifier([40, 400, 3], 4, generator, surrogate, dropout=0.4, weight_bits=bits)
+    for layer in classifier.layers:
+        layer.fit_scale()
+    present = torch.ones(4, 500, 40, dtype=torch.int8)
+    with torch.no_grad():
+        varied = classifier(present)
+        whole = classifier.eval()(present)
+    assert whole.std(dim=1).max() < 1e-5  # the same image every time
+    spread = varied.std(dim=1)
+    assert spread.min() > 0.1
+    assert ((varied.mean(dim=1) - whole[:, 0]).abs() < 5 * spread / math.sqrt(500)).all()

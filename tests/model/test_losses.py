@@ -40,20 +40,34 @@ def test_temporal_weights_strictly_decrease(time_steps):
 def test_shifts_move_whole_images():
     image = torch.zeros(1, 5, 6, dtype=torch.uint8)
     image[0, 2, 3] = 200
-    taken = RandomVariations(image, 2, False, torch.Generator().manual_seed(0)).take(torch.zeros(500, dtype=torch.int64))
+    taken = RandomVariations(image, 2, False, 0, torch.Generator().manual_seed(0)).take(torch.zeros(500, dtype=torch.int64))
     assert taken.shape == (500, 5, 6)
     places = {tuple(place.tolist()[1:]) for place in torch.nonzero(taken)}
     assert places == {(row, column) for row in range(5) for column in range(1, 6)}
     assert (taken.sum(dim=(1, 2)) == 200).all()
-    assert torch.equal(RandomVariations(image, 0, False, torch.Generator()).take(torch.tensor([0])), image)
+    assert torch.equal(RandomVariations(image, 0, False, 0, torch.Generator()).take(torch.tensor([0])), image)
 
 
 def test_half_of_the_images_are_mirrored():
     image = torch.arange(12, dtype=torch.uint8).reshape(1, 3, 4)
-    taken = RandomVariations(image, 0, True, torch.Generator().manual_seed(0)).take(torch.zeros(400, dtype=torch.int64))
+    taken = RandomVariations(image, 0, True, 0, torch.Generator().manual_seed(0)).take(torch.zeros(400, dtype=torch.int64))
     mirrored = (taken == image.flip(2)).all(dim=(1, 2))
     assert torch.equal(~mirrored, (taken == image).all(dim=(1, 2)))
     assert 150 < mirrored.sum() < 250
+
+
+def test_brightness_multiplies_each_image_by_its_own_factor():
+    image = torch.tensor([[[0, 1, 100, 200]]], dtype=torch.uint8)
+    taken = RandomVariations(image, 0, False, 0.5, torch.Generator().manual_seed(0)).take(torch.zeros(400, dtype=torch.int64))
+    factors = taken[:, 0, 2] / 100
+    assert factors.min() < 0.63
+    assert factors.max() > 1.6
+    assert (factors.log().abs() <= 0.51).all()
+    assert (taken[:, 0, 0] == 0).all()
+    cut = factors > 255 / 200
+    assert 0 < cut.sum() < 400
+    assert (taken[cut, 0, 3] >= 254).all()
+    assert ((taken[~cut, 0, 3] - 200 * factors[~cut]).abs() <= 2).all()
 
 
 # Image 0 is right from the start; image 1 only from the second step on, where its rival is overtaken.

@@ -44,7 +44,8 @@ def test_improves_over_chance_within_the_budget(tiny_recipe, digits_folder):
     "changes",
     [
         {"pruning": "stds", "threshold": 0.3},
-        {"pruning": "magnitude"},
+        {"pruning": "magnitude", "dropout": 0.3, "brightness": 0.2},
+        {"pruning": "stds", "budget_by": 0.5, "budget": (0.2, 0.8)},
         {"normalised": True, "alpha": 0.1, "alpha_schedule": "linear", "operations_share": 1.0},
         {"initialisation": "kaiming", "decoding": "count", "potential_weight": 0.0, "spike_weight": 1.0},
         {"forced_last_spike": True, "surrogate": "arctan", "dimmest": 100},
@@ -73,6 +74,16 @@ def test_a_budget_is_exact_where_kept_connections_stay_connected(tiny_recipe, di
         kept = network.provenance["connectivity_as_trained"] * (64 * 30 + 30 * 10)
         assert round(kept) == sum(math.floor(budget) for budget in budgets)
         assert network.synapses <= round(kept)
+
+
+@pytest.mark.parametrize("pruning", ["gradr", "stds"])
+def test_steering_meets_the_budget_before_the_cut(tiny_recipe, digits_folder, pruning):
+    epochs = []
+    recipe = replace(tiny_recipe, pruning=pruning, budget=0.1, budget_by=0.5, prune_epochs=4, refine_epochs=0, weight_bits=32)
+    train_recipe(recipe, data=digits_folder, note=epochs.append)
+    shares = [epoch.connectivity for epoch in epochs]
+    assert shares[0] > 0.12 > shares[1]
+    assert shares[3] < 0.12  # what came back since the last steering
 
 
 def test_float_weights_are_measured_and_not_exported(tiny_recipe, digits_folder):
@@ -124,7 +135,8 @@ class Stop(Exception):
 @pytest.mark.parametrize("stops", [(1,), (2,), (3,), (4,), (1, 3), (1, 2, 3, 4)])
 def test_a_stopped_training_goes_on_bit_for_bit(tiny_recipe, digits_folder, tmp_path, stops, pruning):
     """Stopped in either phase, between them, at the end, and several times."""
-    recipe = replace(tiny_recipe, pruning=pruning, normalised=True, operations_share=0.5)
+    by = 0.8 if pruning == "stds" else 0.0
+    recipe = replace(tiny_recipe, pruning=pruning, normalised=True, operations_share=0.5, budget_by=by, dropout=0.1)
     whole = train_recipe(recipe, data=digits_folder, seed=3)
     files = Files(tmp_path / "net.checkpoint", tmp_path / "net.log.json")
 
