@@ -20,10 +20,12 @@ class PruneOptimisers:
     ----------
     classifier : FirstSpikeClassifier
     recipe : Recipe
+    budget : float or tuple of float
+        That of the recipe, or each layer's.
     """
 
-    def __init__(self, classifier: FirstSpikeClassifier, recipe: Recipe):
-        self._recipe = recipe
+    def __init__(self, classifier: FirstSpikeClassifier, recipe: Recipe, budget: float | tuple[float, ...]):
+        self._recipe, self._budget = recipe, budget
         self._weights = [layer.weights for layer in classifier.layers]
         self._steps = 0
         groups = [{"params": [weights]} for weights in self._weights]
@@ -54,7 +56,7 @@ class PruneOptimisers:
         self._pruner.step()
         self._rest.step()
         if steered and self._steps % STEERING == 0:
-            self._pruner.prune_to(_eased(recipe.budget, schedule("cubic", done / recipe.budget_by)))
+            self._pruner.prune_to(_eased(self._budget, schedule("cubic", done / recipe.budget_by)))
         self._steps += 1
 
     def _set_force(self, done: float) -> None:
@@ -93,7 +95,10 @@ class PruneOptimisers:
 class RefineOptimisers:
     """The second phase's: Adam for everything that is left.
 
-    Parameters as for `PruneOptimisers`.
+    Parameters
+    ----------
+    classifier : FirstSpikeClassifier
+    recipe : Recipe
     """
 
     def __init__(self, classifier: FirstSpikeClassifier, recipe: Recipe):

@@ -73,6 +73,9 @@ class Recipe:
     budget : float or tuple of float
         Share of connections that stay after the first phase, of the layers as they are trained: of all together, or of
         each layer.
+    output_part : float
+        0 .. 1: the output layer's part in a budget for all layers together (`firstspike_model.pruning.layer_budgets`). 0
+        leaves it to the method.
     budget_by : float
         0 .. 1: the share of the first phase by which Grad R or STDS is steered down to the budget, along a cubic course
         (`firstspike_model.pruning.Rewiring.prune_to`), in place of ``alpha`` or ``threshold``; what is left of the phase
@@ -119,6 +122,7 @@ class Recipe:
     threshold: float = 0.1
     threshold_schedule: str = "sine"
     operations_share: float = 0.0
+    output_part: float = 0.0
     budget_by: float = 0.0
     refine_learning_rate: float = 0.002
     decision_tolerance: float = 0.001
@@ -139,6 +143,8 @@ class Recipe:
             raise InputError(
                 f"budget must be one number, or one for each of {len(self.hidden) + 1} layers, not {len(self.budget)}"
             )
+        if isinstance(self.budget, tuple) and self.output_part:
+            raise InputError("output_part shares out a budget for all layers together; give it or a budget for each layer")
         if not self.potential_weight and not self.spike_weight:
             raise InputError("potential_weight and spike_weight must not both be 0: nothing would be learned")
         if self.encoder_thresholds and len(self.encoder_thresholds) != self.time_steps:
@@ -194,6 +200,7 @@ RANGES = {
     "alpha": (0, 1000),
     "threshold": (0, 1000),
     "operations_share": (0, 1),
+    "output_part": (0, 1),
     "budget_by": (0, 1),
     "refine_epochs": (0, 10000),
     "refine_learning_rate": (1e-9, 1),

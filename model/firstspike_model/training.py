@@ -16,7 +16,7 @@ from .checks import CLASSES, check_dataset
 from .layers import FirstSpikeClassifier
 from .losses import potential_loss, spike_loss
 from .optimisers import PruneOptimisers, RefineOptimisers
-from .pruning import cut_to_budget
+from .pruning import cut_to_budget, layer_budgets
 from .recipe import Recipe
 from .surrogate import Surrogate
 
@@ -129,6 +129,11 @@ class Training:
             normalised=recipe.normalised,
             keep_connected=recipe.keep_connected,
         ).to(device)
+        self._budget = recipe.budget
+        if recipe.output_part:
+            self._budget = layer_budgets(
+                recipe.budget, recipe.output_part, [layer.weights.numel() for layer in self.classifier.layers]
+            )
         self._below = torch.tensor(self.encoder.thresholds, dtype=torch.int16, device=device)[:, None, None] - 1
         self._best: Calibration | None = None
         self._best_state: dict | None = None
@@ -215,7 +220,7 @@ class Training:
         """Prepare for the next epoch's phase."""
         if self.phase == "refine":
             layers = self.classifier.layers
-            masks = cut_to_budget([layer.connected_weights() for layer in layers], self.recipe.budget)
+            masks = cut_to_budget([layer.connected_weights() for layer in layers], self._budget)
             for layer, mask in zip(layers, masks, strict=True):
                 layer.cut(mask)
                 layer.fit_scale()
@@ -223,8 +228,10 @@ class Training:
 
     def _optimise(self) -> None:
         """Make the optimisers of the next epoch's phase."""
-        kind = PruneOptimisers if self.phase == "prune" else RefineOptimisers
-        self._optimisers = kind(self.classifier, self.recipe)
+        if self.phase == "prune":
+            self._optimisers = PruneOptimisers(self.classifier, self.recipe, self._budget)
+        else:
+            self._optimisers = RefineOptimisers(self.classifier, self.recipe)
 
     def _keep_best(self, phase: str, calibration: Calibration) -> None:
         if phase == "refine" and (self._best is None or calibration.accuracy >= self._best.accuracy):

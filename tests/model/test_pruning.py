@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from firstspike_model.pruning import SCHEDULES, STDS, GradR, Rewiring, cut_to_budget, schedule
+from firstspike_model.pruning import SCHEDULES, STDS, GradR, Rewiring, cut_to_budget, layer_budgets, schedule
 from firstspike_model.pruning.gradr import prior_centre
 from firstspike_model.recipe import CHOICES
 from firstspike_spec import InputError
@@ -258,3 +258,28 @@ def test_steering_again_lets_stds_but_not_gradr_forget():
 def test_steering_asks_for_a_share_a_group():
     with pytest.raises(ValueError, match="shorter"):
         advanced(lambda w: STDS(w, 0.01))[0].prune_to([0.5])
+
+
+@pytest.mark.parametrize(
+    ("budget", "part", "kept"),
+    [
+        (0.05, 0.22, (31760 - 6987, 6987)),
+        (0.02, 0.5, (6352, 6352)),
+        (0.05, 0.5, (31760 - 8000, 8000)),  # no room for half in the output layer
+        (0.01, 0.0, (6352, 0)),
+        (1.0, 0.01, (627200, 8000)),  # no room for the rest in the other
+    ],
+)
+def test_the_output_layer_gets_its_part(budget, part, kept):
+    counts = [627200, 8000]
+    shares = layer_budgets(budget, part, counts)
+    generator = torch.Generator().manual_seed(0)
+    masks = cut_to_budget([torch.rand(count, generator=generator) + 0.1 for count in counts], shares)
+    assert tuple(int(mask.sum()) for mask in masks) == kept
+
+
+def test_the_output_layers_part_leaves_the_others_even():
+    counts = [1000, 500, 100]
+    first, second, last = layer_budgets(0.1, 0.25, counts)
+    assert first == second == 120 / 1500
+    assert last == 40 / 100

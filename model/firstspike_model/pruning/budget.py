@@ -8,6 +8,32 @@ import torch
 from firstspike_spec import InputError
 
 
+def allowed(share: float, count: int) -> int:
+    """Return how many of ``count`` connections a share of them allows: rounded down, but not for the float's own error."""
+    return math.floor(share * count + 1e-6)
+
+
+def layer_budgets(budget: float, output_part: float, counts: Sequence[int]) -> tuple[float, ...]:
+    """Return each layer's budget where the output layer gets a part of all connections that may stay.
+
+    An output connection carries a whole hidden neuron's evidence to one class, so the last layer can do with far fewer
+    connections than all others and still needs a far larger share of its own.
+
+    Parameters
+    ----------
+    budget : float
+        Share of all weights that may stay, 0 .. 1.
+    output_part : float
+        The output layer's part in them, 0 .. 1; what it has no room for goes to the others, evenly.
+    counts : sequence of int
+        Each layer's number of weights.
+    """
+    *others, last = counts
+    total = allowed(budget, sum(counts))
+    output = max(min(last, round(output_part * total)), total - sum(others))
+    return (*((total - output) / sum(others) for _ in others), output / last)
+
+
 def cut_to_budget(weights: Sequence[torch.Tensor], connectivity: float | Sequence[float]) -> list[torch.Tensor]:
     """Return masks that keep the strongest connections, exactly as many as the budget allows.
 
@@ -45,7 +71,7 @@ def cut_to_budget(weights: Sequence[torch.Tensor], connectivity: float | Sequenc
 
 def _cut(weights: list[torch.Tensor], connectivity: float) -> list[torch.Tensor]:
     alive = [int(torch.count_nonzero(weight)) for weight in weights]
-    budget = min(math.floor(connectivity * sum(weight.numel() for weight in weights)), sum(alive))
+    budget = min(allowed(connectivity, sum(weight.numel() for weight in weights)), sum(alive))
     masks = []
     for index, weight in enumerate(weights):
         # The share of what is left, of those not yet cut: rounding never loses or gains a connection.

@@ -1,9 +1,10 @@
 """What optimisers that prune and regrow connections have in common."""
 
-import math
 from collections.abc import Callable, Sequence
 
 import torch
+
+from .budget import allowed
 
 
 class Rewiring(torch.optim.Adam):
@@ -99,5 +100,5 @@ class Rewiring(torch.optim.Adam):
 def strongest_left_out(strengths: Sequence[torch.Tensor], share: float) -> float:
     """Return the largest strength beyond the ``floor(share * count)`` largest of all; 0 if none is left out."""
     strengths = torch.cat([part.flatten() for part in strengths])
-    left_out = strengths.numel() - math.floor(share * strengths.numel())
+    left_out = strengths.numel() - allowed(share, strengths.numel())
     return float(strengths.kthvalue(left_out).values) if left_out else 0.0
