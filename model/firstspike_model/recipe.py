@@ -80,6 +80,9 @@ class Recipe:
         0 .. 1: the share of the first phase by which Grad R or STDS is steered down to the budget, along a cubic course
         (`firstspike_model.pruning.Rewiring.prune_to`), in place of ``alpha`` or ``threshold``; what is left of the phase
         rewires within the budget. 0 leaves it to alpha or the threshold, and the cut at the phase's end to do the rest.
+    rescaled : bool
+        Whether, after the cut, each neuron's weights are scaled to the variance of the initialisation over the connections
+        that it still has (`firstspike_model.initialisation.rescale_to_fan_in`).
     refine_epochs, refine_learning_rate
         Of the second phase, with the connections cut to the budget and fixed, and the weights quantised.
     decision_tolerance : float
@@ -124,6 +127,7 @@ class Recipe:
     operations_share: float = 0.0
     output_part: float = 0.0
     budget_by: float = 0.0
+    rescaled: bool = False
     refine_learning_rate: float = 0.002
     decision_tolerance: float = 0.001
     latest_step: float = 255.0

@@ -13,6 +13,7 @@ from firstspike_spec import Dataset, LatencyEncoder
 from .augmentation import RandomVariations
 from .calibration import Calibration, Target, calibrate
 from .checks import CLASSES, check_dataset
+from .initialisation import rescale_to_fan_in
 from .layers import FirstSpikeClassifier
 from .losses import potential_loss, spike_loss
 from .optimisers import PruneOptimisers, RefineOptimisers
@@ -223,6 +224,8 @@ class Training:
             masks = cut_to_budget([layer.connected_weights() for layer in layers], self._budget)
             for layer, mask in zip(layers, masks, strict=True):
                 layer.cut(mask)
+                if self.recipe.rescaled:
+                    rescale_to_fan_in(layer.weights, self.recipe.time_steps)
                 layer.fit_scale()
         self._optimise()
 

@@ -1,13 +1,12 @@
 """What the tests of the model share."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from firstspike_model.recipe import Recipe, load_recipe
+from firstspike_model.recipe import Recipe
 from firstspike_spec import Network, load_network
 
 ROOT = Path(__file__).parents[2]
@@ -41,15 +40,16 @@ def digits_folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_recipe() -> Recipe:
     """A recipe that trains on `digits_folder` in a second."""
-    return replace(
-        load_recipe("mnist-mlp"),
+    return Recipe(
         name="digits",
         dataset="digits",
         validation_images=100,
         largest_shift=0,
         hidden=(30,),
+        time_steps=4,
         budget=0.3,
         batch=16,
         prune_epochs=2,
         refine_epochs=2,
+        alpha=0.04,
     )

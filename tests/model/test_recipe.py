@@ -1,14 +1,29 @@
 """Recipes are read whole, or refused with the place."""
 
 import json
-from importlib import resources
 
 import pytest
 
 from firstspike_model.recipe import load_recipe, parse_change, parse_recipe, recipe_names, recipe_of, settings_of
 from firstspike_spec import InputError, InputTypeError, LatencyEncoder
 
-TEXT = (resources.files("firstspike_model") / "recipes" / "mnist-mlp.toml").read_text("utf-8")
+TEXT = """
+dataset = "mnist"
+largest_shift = 1
+
+[network]
+hidden = [800]
+time_steps = 4
+weight_bits = 4
+budget = 0.05
+
+[prune]
+prune_epochs = 30
+alpha = 0.04
+
+[refine]
+refine_epochs = 30
+"""
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -59,6 +74,7 @@ def test_an_unknown_recipe_lists_those_that_exist():
         ),
         ("budget =", "budget = [0.1, 2] #", InputError, r"budget must be in 0.0001 \.\. 1, not 2.0"),
         ("alpha =", "potential_weight = 0\nspike_weight = 0 #", InputError, "must not both be 0"),
+        ("budget =", "output_part = 0.5\nbudget = [0.1, 0.2] #", InputError, "give it or a budget for each layer"),
     ],
 )
 def test_a_wrong_setting_is_named(old, new, error, message):

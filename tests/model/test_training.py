@@ -48,6 +48,7 @@ def test_improves_over_chance_within_the_budget(tiny_recipe, digits_folder):
         {"pruning": "stds", "budget_by": 0.5, "budget": (0.2, 0.8)},
         {"normalised": True, "alpha": 0.1, "alpha_schedule": "linear", "operations_share": 1.0},
         {"initialisation": "kaiming", "decoding": "count", "potential_weight": 0.0, "spike_weight": 1.0},
+        {"budget": 0.1, "output_part": 0.5, "rescaled": True},
         {"forced_last_spike": True, "surrogate": "arctan", "dimmest": 100},
         {"weight_bits": 2, "budget": (0.2, 1.0), "keep_connected": False},
         {"weight_bits": 2, "encoder_thresholds": (100, 50, 20, 5)},
@@ -74,6 +75,15 @@ def test_a_budget_is_exact_where_kept_connections_stay_connected(tiny_recipe, di
         kept = network.provenance["connectivity_as_trained"] * (64 * 30 + 30 * 10)
         assert round(kept) == sum(math.floor(budget) for budget in budgets)
         assert network.synapses <= round(kept)
+
+
+def test_rescaling_gives_what_is_left_the_variance_of_the_start(tiny_recipe, digits_folder):
+    recipe = replace(tiny_recipe, budget=0.1, rescaled=True, prune_epochs=1, refine_epochs=1)
+    training = Training(recipe, load_dataset("digits", "train", digits_folder), 0)
+    training.run_epoch()
+    norms = torch.cat([layer.weights.detach().norm(dim=1) for layer in training.classifier.layers])
+    assert (norms > 0).sum() > 10
+    assert torch.allclose(norms[norms > 0], torch.tensor(2.0))  # sqrt(T): n weights of variance T / n
 
 
 @pytest.mark.parametrize("pruning", ["gradr", "stds"])
