@@ -82,6 +82,9 @@ def test_validate(firstspike, network_file, network, data_folder, device):
     assert shown["compared_values"] > 1000
     assert shown["connectivity"] == pytest.approx(network.connectivity)
     assert shown["decision_step_mean"] >= 0
+    assert shown["steps_saved"] == pytest.approx(1 - (shown["decision_step_mean"] + 1) / network.time_steps)
+    assert firstspike(*common, "--lanes", 3, "--all-steps", "--json").json["steps_saved"] == 0
+    assert shown["connectivity_as_trained"] is None  # nobody trained it
     assert shown["synaptic_operations_mean"] > 0
     assert (shown["cycles_mean"] is None) == (device == "golden")
     assert device == "golden" or shown["cycles_max"] >= shown["cycles_mean"] > 0

@@ -56,7 +56,11 @@ def validate(
             "lanes": [layer["lanes"] for layer in accelerator.info().get("engine", {}).get("layers", [])],
             **validation.summary(),
             "connectivity": loaded.connectivity,
+            "connectivity_as_trained": loaded.provenance.get("connectivity_as_trained"),
+            "time_steps": loaded.time_steps,
         }
+        # A decision at step t has run t + 1 steps.
+        report["steps_saved"] = 1 - (report["decision_step_mean"] + 1) / loaded.time_steps if early_exit else 0.0
     if json:
         print(json_format.dumps(report))
     else:
@@ -77,9 +81,12 @@ def _show(report: dict) -> None:
         ("mismatches", f"{report['mismatches']:,}"),
         ("mean decision step", f"{report['decision_step_mean']:.3f}"),
         ("mean synaptic operations", f"{report['synaptic_operations_mean']:,.0f}"),
-        ("connectivity", f"{report['connectivity']:.2%}"),
+        ("steps saved by early exit", f"{report['steps_saved']:.1%}"),
+        ("connectivity, dead neurons removed", f"{report['connectivity']:.2%}"),
     ):
         table.add_row(what, value)
+    if report["connectivity_as_trained"] is not None:
+        table.add_row("connectivity as trained", f"{report['connectivity_as_trained']:.2%}")
     if report["cycles_mean"] is not None:
         table.add_row("mean cycles, first token to decision", f"{report['cycles_mean']:,.1f}")
         table.add_row("most cycles", f"{report['cycles_max']:,}")
