@@ -255,6 +255,19 @@ def test_steering_again_lets_stds_but_not_gradr_forget():
         assert all(torch.equal(now, old) for now, old in zip(matrices, before, strict=True)) is back
 
 
+def test_steering_pulls_harder_at_what_costs_more():
+    """The connections that stay are those whose strength is largest for their cost."""
+    gradr, matrices = advanced(lambda w: GradR(w, 0.01, alpha=0.0))
+    costs = [torch.rand(matrix.shape[1], generator=torch.Generator().manual_seed(8)) + 0.1 for matrix in matrices]
+    for matrix, cost in zip(matrices, costs, strict=True):
+        gradr.set_costs(matrix, cost)
+    worth = torch.cat([(matrix.detach().abs() / cost).flatten() for matrix, cost in zip(matrices, costs, strict=True)])
+    gradr.prune_to(0.3)
+    kept = torch.cat([matrix.detach().flatten() != 0 for matrix in matrices])
+    assert abs(int(kept.sum()) - 240) <= 1  # a float's rounding at the limit
+    check_strongest(worth, kept.float())
+
+
 def test_steering_asks_for_a_share_a_group():
     with pytest.raises(ValueError, match="shorter"):
         advanced(lambda w: STDS(w, 0.01))[0].prune_to([0.5])

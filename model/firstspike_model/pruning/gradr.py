@@ -88,13 +88,15 @@ class GradR(Rewiring):
         strength.sub_(pull, alpha=group["lr"] * group["alpha"])
         torch.mul(strength.relu(), sign, out=weights.data)
 
-    def _strengths(self, state: dict) -> torch.Tensor:
-        return state["strength"]
+    def _strengths(self, weights: torch.nn.Parameter, state: dict) -> torch.Tensor:
+        # How many units of pull it takes to make a connection dormant.
+        return state["strength"] / self._costs[weights].clamp(min=1e-6) if weights in self._costs else state["strength"]
 
-    def _push(self, weights: torch.Tensor, state: dict, group: dict, level: float) -> None:
-        # The prior's pull, which is even, for one step of whatever alpha it takes.
-        state["strength"].sub_(max(level, 0.0))
-        torch.mul(state["strength"].relu(), state["sign"], out=weights)
+    def _push(self, weights: torch.nn.Parameter, state: dict, group: dict, level: float) -> None:
+        # The prior's pull, for one step of whatever alpha it takes.
+        pull = max(level, 0.0) * self._costs.get(weights, 1.0)
+        state["strength"].sub_(pull)
+        torch.mul(state["strength"].relu(), state["sign"], out=weights.data)
 
 
 def prior_centre(alpha: float, target: float) -> float:

@@ -72,15 +72,15 @@ class Rewiring(torch.optim.Adam):
         for part, share in zip(parts, [connectivity] if one_for_all else connectivity, strict=True):
             members = [(weights, group) for group in part for weights in group["params"] if weights in self.state]
             if members:
-                level = strongest_left_out([self._strengths(self.state[weights]) for weights, _ in members], share)
+                level = strongest_left_out([self._strengths(weights, self.state[weights]) for weights, _ in members], share)
                 for weights, group in members:
-                    self._push(weights.data, self.state[weights], group, level)
+                    self._push(weights, self.state[weights], group, level)
 
-    def _strengths(self, state: dict) -> torch.Tensor:
+    def _strengths(self, weights: torch.nn.Parameter, state: dict) -> torch.Tensor:
         """Return how strong each hidden parameter is: the weakest give way first."""
         raise NotImplementedError
 
-    def _push(self, weights: torch.Tensor, state: dict, group: dict, level: float) -> None:
+    def _push(self, weights: torch.nn.Parameter, state: dict, group: dict, level: float) -> None:
         """Make the connections of at most this strength dormant, as the method does, and write the weights."""
         raise NotImplementedError
 

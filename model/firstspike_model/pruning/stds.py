@@ -56,9 +56,9 @@ class STDS(Rewiring):
         state["hidden"].copy_(weights.data)
         weights.data.copy_(functional.softshrink(weights.data, group["threshold"]))
 
-    def _strengths(self, state: dict) -> torch.Tensor:
+    def _strengths(self, weights: torch.nn.Parameter, state: dict) -> torch.Tensor:
         return state["hidden"].abs()
 
-    def _push(self, weights: torch.Tensor, state: dict, group: dict, level: float) -> None:
+    def _push(self, weights: torch.nn.Parameter, state: dict, group: dict, level: float) -> None:
         group["threshold"] = level
-        weights.copy_(functional.softshrink(state["hidden"], level))
+        weights.data.copy_(functional.softshrink(state["hidden"], level))
