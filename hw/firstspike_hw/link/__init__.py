@@ -1,0 +1,1 @@
+"""The link: from bytes to the engine and back."""
