@@ -1,0 +1,125 @@
+"""The frame receiver: from the bytes of a link to whole frames."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import memory, stream, wiring
+from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
+from amaranth.lib.wiring import In, Out
+
+from firstspike_spec.frames import CHECK_BYTES, DELIMITER, LONGEST_GROUP, MIN_CONTENT
+
+from .layouts import FRAME_BYTE
+
+
+class FrameReceiver(wiring.Component):
+    """Undoes the stuffing of frames, checks them, and gives only those that are whole.
+
+    A frame waits in the buffer until its check has been seen to be right. What is damaged, too short, or has no room, leaves
+    no trace but a pulse, up to the next delimiter. The format is that of `firstspike_spec.frames`.
+
+    Parameters
+    ----------
+    depth_bits : int
+        ``2 ** depth_bits`` bytes of contents can wait; none can be longer. At least 3.
+
+    Members
+    -------
+    i : ``In(stream.Signature(8, always_ready=True))``
+        The link's bytes.
+    o : ``Out(stream.Signature(FRAME_BYTE))``
+        The contents of frames, without their check.
+    damaged : ``Out(1)``
+        For one cycle: a frame was not what was sent.
+    overflow : ``Out(1)``
+        For one cycle: a frame had no room.
+
+    Notes
+    -----
+    Throughput: a byte a cycle, in and out.
+    """
+
+    def __init__(self, depth_bits: int):
+        self._depth = 1 << depth_bits
+        super().__init__(
+            {
+                "i": In(stream.Signature(8, always_ready=True)),
+                "o": Out(stream.Signature(FRAME_BYTE)),
+                "damaged": Out(1),
+                "overflow": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.crc = crc = CRC32_ISO_HDLC(data_width=8).create()
+        m.submodules.buffer = buffer = memory.Memory(shape=9, depth=self._depth, init=[])
+        write, read = buffer.write_port(), buffer.read_port()
+        pointer = range(2 * self._depth)  # one bit more than an address, to tell full from empty
+        write_at, committed, read_at = Signal(pointer), Signal(pointer), Signal(pointer)
+
+        # Stuffing: a code byte says how many bytes follow before the next zero, which is not sent.
+        delimiter = self.i.valid & (self.i.payload == DELIMITER)
+        group_left, zero_due, first = Signal(8), Signal(), Signal(init=1)
+        code = self.i.valid & ~delimiter & (group_left == 0)
+        byte_valid, byte = Signal(), Signal(8)
+        m.d.comb += [
+            byte_valid.eq(self.i.valid & ~delimiter & (~code | (zero_due & ~first))),
+            byte.eq(Mux(code, 0, self.i.payload)),
+        ]
+        with m.If(delimiter):
+            m.d.sync += [group_left.eq(0), zero_due.eq(0), first.eq(1)]
+        with m.Elif(code):
+            m.d.sync += [group_left.eq(self.i.payload - 1), zero_due.eq(self.i.payload != LONGEST_GROUP + 1), first.eq(0)]
+        with m.Elif(self.i.valid):
+            m.d.sync += group_left.eq(group_left - 1)
+
+        # The last bytes are held back: four are the check, and the one before them is the content's last.
+        held = [Signal(8, name=f"held_{place}") for place in range(CHECK_BYTES + 1)]
+        count = Signal(range(CHECK_BYTES + MIN_CONTENT + 1))  # bytes of the frame, up to what is enough
+        enough = count == CHECK_BYTES + MIN_CONTENT
+        holding = count > CHECK_BYTES
+        full, no_room = Signal(), Signal()
+        m.d.comb += [
+            crc.data.eq(byte),
+            crc.valid.eq(byte_valid),
+            crc.start.eq(delimiter),
+            full.eq((write_at ^ read_at) == self._depth),
+            write.addr.eq(write_at[:-1]),
+            write.data.eq(Cat(held[-1], delimiter)),
+        ]
+        with m.If(byte_valid):
+            m.d.sync += [new.eq(old) for new, old in zip(held, [byte, *held], strict=False)]
+            with m.If(~enough):
+                m.d.sync += count.eq(count + 1)
+            with m.If(holding):
+                m.d.comb += write.en.eq(~full & ~no_room)
+                m.d.sync += no_room.eq(no_room | full)
+        whole = enough & crc.match_detected & (group_left == 0)
+        with m.If(delimiter):
+            m.d.sync += [count.eq(0), no_room.eq(0)]
+            with m.If(first):
+                pass  # nothing between two delimiters is no frame
+            with m.Elif(~whole):
+                m.d.comb += self.damaged.eq(1)
+            with m.Elif(full | no_room):
+                m.d.comb += self.overflow.eq(1)
+            with m.Else():
+                m.d.comb += write.en.eq(1)
+        with m.If(write.en):
+            m.d.sync += write_at.eq(write_at + 1)
+        with m.If(delimiter):
+            with m.If(write.en):
+                m.d.sync += committed.eq(write_at + 1)
+            with m.Else():
+                m.d.sync += write_at.eq(committed)
+
+        # The way out: the memory's own register holds the byte that is offered.
+        m.d.comb += [
+            read.addr.eq(read_at[:-1]),
+            read.en.eq((~self.o.valid | self.o.ready) & (read_at != committed)),
+            self.o.payload.eq(read.data),
+        ]
+        with m.If(read.en):
+            m.d.sync += [read_at.eq(read_at + 1), self.o.valid.eq(1)]
+        with m.Elif(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        return m
