@@ -121,11 +121,7 @@ def _check_dataset(dataset: Dataset, network: Network) -> None:
             f"the images of {dataset.name} have the shape {shape}, but the network's input has {network.input_shape}; "
             "choose another data set, or leave --input-shape out"
         )
-    if int(dataset.labels.max()) >= network.outputs:
-        raise InputError(
-            f"{dataset.name} has the class {dataset.labels.max()}, but the network only {network.outputs} outputs; "
-            "choose another data set"
-        )
+    network.check_labels(dataset.labels)
 
 
 def calibrated(network: Network, training: Dataset) -> tuple[Network, dict[str, Any]]:

@@ -339,6 +339,14 @@ class Network:
             )
         return times.reshape(len(times), self.inputs)
 
+    def check_labels(self, labels: np.ndarray) -> None:
+        """Raise `InputError` unless each label, an integer, is one of the network's classes, ``0 .. outputs - 1``."""
+        if len(labels) and (labels.min() < 0 or labels.max() >= self.outputs):
+            raise InputError(
+                f"labels must be in 0 .. {self.outputs - 1}, the network's classes, not {labels.min()} .. {labels.max()}; "
+                "choose another data set or network"
+            )
+
     def summary(self) -> dict[str, Any]:
         """Return what ``firstspike info`` shows, ready for JSON."""
         return {

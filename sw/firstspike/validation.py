@@ -87,8 +87,7 @@ def validate(
         raise InputError(f"labels must have the shape ({len(images)},), one for each image, not {labels.shape}")
     if not len(images):
         raise InputError("there is nothing to validate: give at least one image")
-    if labels.min() < 0 or labels.max() >= network.outputs:
-        raise InputError(f"labels must be in 0 .. {network.outputs - 1}, not {labels.min()} .. {labels.max()}")
+    network.check_labels(labels)
 
     comparison = Comparison()
     before = accelerator.counters()

@@ -184,7 +184,7 @@ def test_a_file_that_is_no_network_is_refused(plot, image_file, tmp_path, kind):
 def test_images_and_labels_that_do_not_fit_are_refused(firstspike, network_file, tmp_path, kind):
     for name, size, label, message in (
         ("large", 5, 0, "images must have the shape (batch, 4, 4)"),
-        ("many", 4, 4, "own has the label 4, but the network has 4 classes"),
+        ("many", 4, 4, "labels must be in 0 .. 3, the network's classes"),
     ):
         folder = write_data(tmp_path / name, np.zeros((2, size, size), np.uint8), [0, label])
         out = tmp_path / f"{name}.png"

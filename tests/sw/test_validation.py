@@ -109,7 +109,7 @@ def test_progress_ends_at_the_number_of_images(network, images, labels):
     ("labels", "error", "message"),
     [
         (np.zeros(39, int), InputError, "labels must have the shape"),
-        (np.full(40, 4), InputError, r"labels must be in 0 \.\. 3, not 4"),
+        (np.full(40, 4), InputError, r"labels must be in 0 \.\. 3, the network's classes, not 4 \.\. 4"),
         (np.full(40, -1), InputError, r"not -1 \.\. -1"),
         (np.zeros(40), InputTypeError, "labels must be integers"),
     ],

@@ -10,7 +10,6 @@ import typer
 from firstspike_spec.artefact import load_network
 from firstspike_spec.checks import whole_number
 from firstspike_spec.datasets import Dataset
-from firstspike_spec.errors import InputError
 from firstspike_spec.golden import infer
 from firstspike_spec.inference import Inference
 from firstspike_spec.network import Network
@@ -187,11 +186,7 @@ def _open(network: Path, dataset: str | None, data: Path | None, split: str, lim
     loaded = load_network(network)
     images = load_images_for(loaded, dataset, data, split=split, limit=limit)
     loaded.spike_times(images.images[:0])
-    if images.labels.max() >= loaded.outputs:
-        raise InputError(
-            f"{images.name} has the label {images.labels.max()}, but the network has {loaded.outputs} classes, from 0; "
-            "name another data set with --dataset and --data"
-        )
+    loaded.check_labels(images.labels)
     return loaded, images
 
 
