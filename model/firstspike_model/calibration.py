@@ -40,21 +40,27 @@ class Target:
         The mean decision step may be no later.
     accuracy : float or None
         That much is enough, 0 .. 1: from there on only earlier decisions count.
+    late : bool
+        Use all the time that ``latest_step`` gives, whatever the accuracies measured. To wait longer is to know more, so
+        where few images were measured the time tells more about the accuracy on others than their accuracy does.
     """
 
     tolerance: float = 0.0
     latest_step: float | None = None
     accuracy: float | None = None
+    late: bool = False
 
     def best(self, tried: Sequence[Calibration]) -> Calibration:
         """Return the calibration that meets the target best.
 
-        Of those in time (or the one with the earliest decisions, if none is), the earliest that is accurate enough; or the
-        most accurate, if none is.
+        Of those in time (or the one with the earliest decisions, if none is), the latest with ``late``; else the earliest
+        that is accurate enough, or the most accurate, if none is.
         """
         if self.latest_step is not None:
             in_time = [calibration for calibration in tried if calibration.mean_decision_step <= self.latest_step]
             tried = in_time or [min(tried, key=_preference)]
+        if self.late:
+            return max(tried, key=lambda calibration: (calibration.mean_decision_step, calibration.accuracy))
         best = max(calibration.accuracy for calibration in tried)
         enough = best - self.tolerance if self.accuracy is None else min(best, self.accuracy)
         return min((calibration for calibration in tried if calibration.accuracy >= enough), key=_preference)

@@ -89,6 +89,9 @@ class Recipe:
         Validation accuracy that may be given up for earlier decisions.
     latest_step : float
         The mean decision step on the validation images may be no later, whatever accuracy that costs.
+    decision : str
+        ``"early"``: as early as the tolerance allows. ``"late"``: in the end, as late as ``latest_step`` allows
+        (`firstspike_model.calibration.Target`).
     """
 
     name: str
@@ -131,6 +134,7 @@ class Recipe:
     refine_learning_rate: float = 0.002
     decision_tolerance: float = 0.001
     latest_step: float = 255.0
+    decision: str = "early"
 
     def __post_init__(self):
         for name, (low, high) in RANGES.items():
@@ -179,6 +183,7 @@ CHOICES = {
     "surrogate": ("fast-sigmoid", "triangle", "arctan", "sigmoid"),
     "decoding": ("temporal", "count"),
     "pruning": PRUNING,
+    "decision": ("early", "late"),
     "alpha_schedule": ("constant", "linear", "sine", "cubic", "falling", "cosine"),
     "threshold_schedule": ("constant", "linear", "sine", "cubic", "falling", "cosine"),
 }

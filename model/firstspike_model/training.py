@@ -190,10 +190,11 @@ class Training:
 
     def result(self) -> Trained:
         """Return the best network; without refinement, the one that the cut left."""
-        if self._best is None:
-            return Trained(self.classifier, self.encoder, self._measure())
-        self.classifier.load_state_dict(self._best_state)
-        return Trained(self.classifier, self.encoder, self._best)
+        if self._best is not None:
+            self.classifier.load_state_dict(self._best_state)
+        late = self.recipe.decision == "late"
+        calibration = self._measure(late) if late or self._best is None else self._best
+        return Trained(self.classifier, self.encoder, calibration)
 
     def state_dict(self) -> dict:
         """Return all that is needed to go on from here, as if never stopped: tensors, numbers and texts."""
@@ -280,12 +281,12 @@ class Training:
         self.classifier.eval()
         return torch.cat([self.classifier(part) for part in self._chunks(images)], dim=1).cpu()
 
-    def _measure(self) -> Calibration:
+    def _measure(self, late: bool = False) -> Calibration:
         """Calibrate the outputs on the validation images."""
         margins, labels = self.margins(self.validation.images), torch.tensor(self.validation.labels)
         scale = self.classifier.layers[-1].scale
         whole = (margins * FLOAT_GRID if scale is None else margins / scale).round()
-        return calibrate(whole, labels, Target(self.recipe.decision_tolerance, self.recipe.latest_step))
+        return calibrate(whole, labels, Target(self.recipe.decision_tolerance, self.recipe.latest_step, late=late))
 
     @torch.no_grad()
     def _spike_rates(self) -> list[torch.Tensor]:

@@ -461,10 +461,8 @@ def test_refuses_a_data_set_that_does_not_fit(app, trained, digits_folder, tmp_p
     )
     with pytest.raises(InputError, match=r"images of digits have the shape \(8, 8\), but the network's input has \(64,\)"):
         invoke(app, trained[0], *dataset, "--input-shape", "64")
-    for shape, message in (
-        ((10, 63), "layer 0 has 63 sources, but the input has 64"),
-        ((9, 64), "in 0 .. 8, the network's classes"),
-    ):
+    fitting = ((10, 63), "layer 0 has 63 sources, but the input has 64"), ((9, 64), "in 0 .. 8, the network's classes")
+    for shape, message in fitting:
         with pytest.raises(InputError, match=message):
             invoke(app, npz(tmp_path / "w.npz", {"fc": np.ones(shape)}), *dataset)
     assert [file.name for file in tmp_path.iterdir()] == ["w.npz"]

@@ -95,6 +95,11 @@ def test_calibration_stops_at_the_accuracy_that_is_enough(accuracy, wanted):
     assert (calibration.accuracy, calibration.mean_decision_step) == wanted
 
 
+@pytest.mark.parametrize(("latest", "wanted"), [(None, 1.0), (0.7, 0.5), (0.5, 0.5), (0.49, 0.0)])
+def test_late_decisions_use_all_the_time(latest, wanted):
+    assert calibrate(MARGINS, LABELS, Target(latest_step=latest, late=True)).mean_decision_step == wanted
+
+
 def test_decisions_follow_the_contract():
     margins = torch.full((3, 4, 2), -1.0)
     margins[1, 0, 1] = 0.0  # the only spike

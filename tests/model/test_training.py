@@ -137,6 +137,19 @@ def test_same_seed_same_network(tiny_recipe, digits_folder, tmp_path):
     assert (loaded.digest, loaded.provenance) == (first.digest, first.provenance)
 
 
+def test_a_late_decision_uses_the_time_that_there_is(tiny_recipe, digits_folder):
+    early, late = (
+        train_recipe(
+            replace(tiny_recipe, latest_step=1.5, decision_tolerance=0.2, decision=decision), data=digits_folder
+        ).network
+        for decision in ("early", "late")
+    )
+    lowered = early.layers[-1].start_potentials.astype(int) - late.layers[-1].start_potentials
+    assert len(set(lowered.tolist())) == 1  # the same network, but for the time it takes
+    assert lowered[0] > 0
+    assert early.provenance["mean_decision_step"] < late.provenance["mean_decision_step"] < 1.7
+
+
 class Stop(Exception):
     pass
 
