@@ -1,0 +1,83 @@
+"""The result sender: from the engine's words to one message for each inference."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from firstspike_spec.protocol import REPLY, RESULT_BYTES, Kind
+from firstspike_spec.words import RESULT_WORD
+
+from ..layouts import word_layout
+from .layouts import FRAME_BYTE
+
+
+class ResultSender(wiring.Component):
+    """Puts the reports and the decision of each inference into one message, with the number of the request.
+
+    The message ends with a status, which is known only once the image's code has been read to its end. With early exit that
+    may be after the decision: the message then waits, and the engine goes on.
+
+    Members
+    -------
+    words : ``In(stream.Signature(word_layout(RESULT_WORD)))``
+        The engine's.
+    numbers : ``In(stream.Signature(8))``
+        The number of the request of each inference, in order.
+    statuses : ``In(stream.Signature(8))``
+        The `firstspike_spec.protocol.Status` of each, in order.
+    o : ``Out(stream.Signature(FRAME_BYTE))``
+
+    Notes
+    -----
+    Throughput: a byte a cycle, but for one cycle more with each word.
+    """
+
+    def __init__(self):
+        super().__init__(
+            {
+                "words": In(stream.Signature(word_layout(RESULT_WORD))),
+                "numbers": In(stream.Signature(8)),
+                "statuses": In(stream.Signature(8)),
+                "o": Out(stream.Signature(FRAME_BYTE)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        word = Signal(8 * RESULT_BYTES)
+        is_decision = Signal()
+        place = Signal(range(RESULT_BYTES))
+        with m.FSM():
+            with m.State("Kind"):
+                # Nothing is sent before there is a result, so that other messages can go first.
+                m.d.comb += [self.o.p.data.eq(REPLY | Kind.INFER), self.o.valid.eq(self.words.valid & self.numbers.valid)]
+                with m.If(self.o.valid & self.o.ready):
+                    m.next = "Number"
+            with m.State("Number"):
+                m.d.comb += [self.o.p.data.eq(self.numbers.payload), self.o.valid.eq(1), self.numbers.ready.eq(self.o.ready)]
+                with m.If(self.o.ready):
+                    m.next = "Word"
+            with m.State("Word"):
+                m.d.comb += self.words.ready.eq(1)
+                with m.If(self.words.valid):
+                    m.d.sync += [word.eq(self.words.payload), is_decision.eq(self.words.p.decision)]
+                    m.next = "Bytes"
+            with m.State("Bytes"):
+                m.d.comb += [self.o.p.data.eq(word[:8]), self.o.valid.eq(1)]
+                with m.If(self.o.ready):
+                    m.d.sync += [word.eq(word >> 8), place.eq(place + 1)]
+                    with m.If(place == RESULT_BYTES - 1):
+                        m.d.sync += place.eq(0)
+                        m.next = "Word"
+                        with m.If(is_decision):
+                            m.next = "Status"
+            with m.State("Status"):
+                m.d.comb += [
+                    self.o.p.data.eq(self.statuses.payload),
+                    self.o.p.last.eq(1),
+                    self.o.valid.eq(self.statuses.valid),
+                    self.statuses.ready.eq(self.o.ready),
+                ]
+                with m.If(self.o.valid & self.o.ready):
+                    m.next = "Kind"
+        return m

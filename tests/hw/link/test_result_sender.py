@@ -1,0 +1,60 @@
+"""The result sender's messages hold the engine's words, whatever waits for what."""
+
+import random
+
+import pytest
+
+from firstspike_hw.link.result_sender import ResultSender
+from firstspike_spec.words import RESULT_WORD
+
+from ..bench import STALLS, sender, simulate, watch
+
+NAMES = [field.name for field in RESULT_WORD.fields]
+
+
+def inference(rng: random.Random, reports: int) -> list[tuple[int, ...]]:
+    words = []
+    for decision in [0] * reports + [1]:
+        value = rng.choice([-(1 << 31), (1 << 31) - 1, rng.randrange(-5000, 5000)])
+        words.append((value, rng.randrange(1 << 16), rng.randrange(256), rng.randrange(2), decision))
+    return words
+
+
+@pytest.mark.parametrize("stalls", STALLS)
+@pytest.mark.parametrize("late", ["words", "numbers", "statuses"])
+def test_one_message_an_inference(stalls, late):
+    rng = random.Random(late)
+    inferences = [inference(rng, reports) for reports in (0, 10, 1, 3, 0, 0, 2)]
+    numbers = [rng.randrange(256) for _ in inferences]
+    statuses = [rng.randrange(2) for _ in inferences]
+    wanted = []
+    for words, number, status in zip(inferences, numbers, statuses, strict=True):
+        message = bytearray([0x86, number])
+        for word in words:
+            packed = int(RESULT_WORD.pack(**dict(zip(NAMES, word, strict=True))))
+            message += packed.to_bytes(8, "little")
+        message.append(status)
+        wanted += [(byte, int(at == len(message) - 1)) for at, byte in enumerate(message)]
+    dut, got = ResultSender(), []
+
+    async def drain(ctx):
+        stalling = random.Random(0)
+        while True:
+            ctx.set(dut.o.ready, stalling.random() >= stalls[1])
+            await ctx.tick()
+
+    async def settle(ctx):
+        while len(got) < len(wanted):
+            await ctx.tick()
+        await ctx.tick().repeat(20)
+
+    slow = {name: 0.97 if name == late else stalls[0] for name in ("words", "numbers", "statuses")}
+    simulate(
+        dut,
+        sender(dut.words, [word for words in inferences for word in words], stalls=slow["words"]),
+        sender(dut.numbers, numbers, stalls=slow["numbers"]),
+        sender(dut.statuses, statuses, stalls=slow["statuses"]),
+        settle,
+        background=(drain, watch(dut.o, got)),
+    )
+    assert [item for _, item in got] == wanted
