@@ -18,6 +18,11 @@ HEAD_BYTES = 2
 RESULT_BYTES = -(-RESULT_WORD.bits // 8)
 
 
+#: What a block of a network begins with, in bytes: the memory that its words are for (`firstspike_spec.words.LOAD_WORD`), how
+#: many bytes a word has, low byte first, and the address of the first.
+BLOCK_HEAD = {"layer": 1, "lane": 1, "memory": 1, "word_bytes": 1, "address": 3}
+
+
 class Kind(IntEnum):
     """Kinds of messages; those below `REPLY` are requests."""
 
