@@ -46,7 +46,7 @@ def load_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any] | No
     if not path.exists():
         return None
     try:
-        saved = torch.load(path, weights_only=True)
+        saved = torch.load(path, map_location="cpu", weights_only=True)
         state, theirs = saved["state"], saved["identity"]
     except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
         raise InputError(f"{path} is no checkpoint or damaged ({error}); start anew with --fresh") from error

@@ -30,8 +30,8 @@ def to_network(
     """
     layers = []
     for layer in classifier.layers:
-        weights = layer.integer_weights().numpy().astype(np.int32)
-        start_potentials = layer.integer_start_potentials().numpy().astype(np.int64)
+        weights = layer.integer_weights().cpu().numpy().astype(np.int32)
+        start_potentials = layer.integer_start_potentials().cpu().numpy().astype(np.int64)
         if layer is classifier.layers[-1]:
             start_potentials -= lowering
         layers.append(Layer.from_dense(weights, start_potentials, layer.integer_threshold, layer.weight_bits))

@@ -81,7 +81,9 @@ class PruneOptimisers:
         if isinstance(self._pruner, GradR):
             mean = sum(float(rate.mean()) for rate in rates) / len(rates)
             for weights, rate in zip(self._weights, rates, strict=True):
-                self._pruner.set_costs(weights, (1 - share) + share * rate / max(mean, 1e-12))
+                # Sources that spike seldom cost no less than the mean one: what they bring is as little, and a connection that
+                # nothing moves must not be the cheapest to keep.
+                self._pruner.set_costs(weights, (1 - share) + share * (rate / max(mean, 1e-12)).clamp(min=1))
 
     def state_dict(self) -> dict[str, Any]:
         return {"pruner": self._pruner.state_dict(), "rest": self._rest.state_dict(), "steps": self._steps}

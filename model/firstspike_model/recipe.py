@@ -81,8 +81,8 @@ class Recipe:
         (`firstspike_model.pruning.Rewiring.prune_to`), in place of ``alpha`` or ``threshold``; what is left of the phase
         rewires within the budget. 0 leaves it to alpha or the threshold, and the cut at the phase's end to do the rest.
     rescaled : bool
-        Whether, after the cut, each neuron's weights are scaled to the variance of the initialisation over the connections
-        that it still has (`firstspike_model.initialisation.rescale_to_fan_in`).
+        Whether, after the cut, each neuron's weights are scaled to ETTFS's variance ``T / fan-in`` over the connections that
+        it still has (`firstspike_model.initialisation.rescale_to_fan_in`).
     refine_epochs, refine_learning_rate
         Of the second phase, with the connections cut to the budget and fixed, and the weights quantised.
     decision_tolerance : float
@@ -153,6 +153,16 @@ class Recipe:
             )
         if isinstance(self.budget, tuple) and self.output_part:
             raise InputError("output_part shares out a budget for all layers together; give it or a budget for each layer")
+        for name, wanted, holds in (
+            ("budget_by", "gradr or stds", not self.budget_by or self.pruning != "magnitude"),
+            ("operations_share", "gradr", not self.operations_share or self.pruning == "gradr"),
+        ):
+            if not holds:
+                raise InputError(f"{name} needs the pruning {wanted}, not {self.pruning}; set it to 0")
+        if self.rescaled and self.normalised:
+            raise InputError("rescaled changes nothing where weights are normalised; set one of the two to false")
+        if self.decision == "late" and self.latest_step >= self.time_steps - 1:
+            raise InputError(f"a late decision needs a latest_step below {self.time_steps - 1}, not {self.latest_step}")
         if not self.potential_weight and not self.spike_weight:
             raise InputError("potential_weight and spike_weight must not both be 0: nothing would be learned")
         if self.encoder_thresholds and len(self.encoder_thresholds) != self.time_steps:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from firstspike_spec import Dataset, LatencyEncoder
+from firstspike_spec import Dataset, InputError, LatencyEncoder
 
 from .augmentation import RandomVariations
 from .calibration import Calibration, Target, calibrate
@@ -17,7 +17,7 @@ from .initialisation import rescale_to_fan_in
 from .layers import FirstSpikeClassifier
 from .losses import potential_loss, spike_loss
 from .optimisers import PruneOptimisers, RefineOptimisers
-from .pruning import cut_to_budget, layer_budgets
+from .pruning import allowed, cut_to_budget, layer_budgets
 from .recipe import Recipe
 from .surrogate import Surrogate
 
@@ -64,7 +64,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network, with quantised weights.
+    """A trained network, with quantised weights unless the recipe asks for float ones.
 
     Attributes
     ----------
@@ -135,6 +135,7 @@ class Training:
             self._budget = layer_budgets(
                 recipe.budget, recipe.output_part, [layer.weights.numel() for layer in self.classifier.layers]
             )
+        _check_budget(self._budget, [layer.weights.numel() for layer in self.classifier.layers])
         self._below = torch.tensor(self.encoder.thresholds, dtype=torch.int16, device=device)[:, None, None] - 1
         self._best: Calibration | None = None
         self._best_state: dict | None = None
@@ -299,6 +300,14 @@ def hold_back(images: int, validation_images: int, generator: torch.Generator) -
     """Return the indices of the images to train on and of those held back: the generator's first draw."""
     order = torch.randperm(images, generator=generator)
     return order[:-validation_images], order[-validation_images:]
+
+
+def _check_budget(budget: float | tuple[float, ...], counts: list[int]) -> None:
+    """Raise `InputError` if the budget leaves a layer without connections."""
+    shares = budget if isinstance(budget, tuple) else [budget] * len(counts)
+    for number, (share, count) in enumerate(zip(shares, counts, strict=True)):
+        if allowed(share, count) == 0:
+            raise InputError(f"the budget leaves none of the {count:,} connections of layer {number}; give it a larger one")
 
 
 @torch.no_grad()

@@ -74,6 +74,10 @@ def test_an_unknown_recipe_lists_those_that_exist():
         ),
         ("budget =", "budget = [0.1, 2] #", InputError, r"budget must be in 0.0001 \.\. 1, not 2.0"),
         ("alpha =", "potential_weight = 0\nspike_weight = 0 #", InputError, "must not both be 0"),
+        ("alpha =", 'pruning = "magnitude"\nbudget_by = 0.5 #', InputError, "budget_by needs the pruning gradr or stds"),
+        ("alpha =", 'pruning = "stds"\noperations_share = 0.5 #', InputError, "operations_share needs the pruning gradr"),
+        ("alpha =", "normalised = true\nrescaled = true #", InputError, "rescaled changes nothing"),
+        ("alpha =", 'decision = "late" #', InputError, "needs a latest_step below 3, not 255.0"),
         ("budget =", "output_part = 0.5\nbudget = [0.1, 0.2] #", InputError, "give it or a budget for each layer"),
     ],
 )

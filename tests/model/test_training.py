@@ -102,13 +102,23 @@ def test_float_weights_are_measured_and_not_exported(tiny_recipe, digits_folder)
     assert outcome.facts["test_accuracy"] > 0.5
 
 
-def test_weighing_by_operations_saves_operations(tiny_recipe, digits_folder):
-    """With as many connections, fewer of them come from sources that spike often."""
-    recipe = replace(tiny_recipe, prune_epochs=6, refine_epochs=1, alpha=0.3, budget=0.1, hidden=(60,))
+@pytest.mark.parametrize("by", [0.0, 0.7])
+def test_weighing_by_operations_saves_operations(tiny_recipe, digits_folder, by):
+    """With as many connections, fewer of them come from sources that spike often, and the network still learns."""
+    recipe = replace(tiny_recipe, prune_epochs=6, refine_epochs=1, alpha=0.3, budget=0.1, budget_by=by, hidden=(60,))
     even, weighed = (
         train_recipe(replace(recipe, operations_share=share), data=digits_folder, seed=1).facts for share in (0.0, 1.0)
     )
     assert weighed["mean_synaptic_operations"] < 0.9 * even["mean_synaptic_operations"]
+    assert weighed["test_accuracy"] > even["test_accuracy"] - 0.15
+
+
+@pytest.mark.parametrize(
+    ("changes", "layer"), [({"budget": 0.0001}, 0), ({"budget": (1.0, 0.0001)}, 1), ({"budget": 0.01, "output_part": 1.0}, 0)]
+)
+def test_a_budget_that_leaves_a_layer_nothing_is_refused(tiny_recipe, digits_folder, changes, layer):
+    with pytest.raises(InputError, match=f"none of the .* connections of layer {layer}"):
+        train_recipe(replace(tiny_recipe, **changes), data=digits_folder)
 
 
 def test_the_best_epoch_is_kept_not_the_last(tiny_recipe, digits_folder):
@@ -158,8 +168,8 @@ class Stop(Exception):
 @pytest.mark.parametrize("stops", [(1,), (2,), (3,), (4,), (1, 3), (1, 2, 3, 4)])
 def test_a_stopped_training_goes_on_bit_for_bit(tiny_recipe, digits_folder, tmp_path, stops, pruning):
     """Stopped in either phase, between them, at the end, and several times."""
-    by = 0.8 if pruning == "stds" else 0.0
-    recipe = replace(tiny_recipe, pruning=pruning, normalised=True, operations_share=0.5, budget_by=by, dropout=0.1)
+    by, share = (0.0 if pruning == "magnitude" else 0.8), (0.5 if pruning == "gradr" else 0.0)
+    recipe = replace(tiny_recipe, pruning=pruning, normalised=True, operations_share=share, budget_by=by, dropout=0.1)
     whole = train_recipe(recipe, data=digits_folder, seed=3)
     files = Files(tmp_path / "net.checkpoint", tmp_path / "net.log.json")
 

@@ -29,9 +29,14 @@ def layer_budgets(budget: float, output_part: float, counts: Sequence[int]) -> t
         Each layer's number of weights.
     """
     *others, last = counts
-    total = allowed(budget, sum(counts))
-    output = max(min(last, round(output_part * total)), total - sum(others))
-    return (*((total - output) / sum(others) for _ in others), output / last)
+    total, room = allowed(budget, sum(counts)), sum(others)
+    output = max(min(last, max(1, round(output_part * total))), total - room)
+    left, shares = total - output, []
+    for count in others:
+        keep = round(left * count / room)
+        left, room = left - keep, room - count
+        shares.append(keep / count)
+    return (*shares, output / last)
 
 
 def cut_to_budget(weights: Sequence[torch.Tensor], connectivity: float | Sequence[float]) -> list[torch.Tensor]:

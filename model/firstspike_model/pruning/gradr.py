@@ -69,8 +69,15 @@ class GradR(Rewiring):
         weights : Parameter
             One of the optimiser's.
         costs : Tensor of float, of a shape that broadcasts to the weights'
-            At least 0; 1 is the usual pull. Not part of ``state_dict``.
+            Above 0; 1 is the usual pull. Not part of ``state_dict``.
+
+        Raises
+        ------
+        InputError
+            If a cost is not above 0.
         """
+        if not (costs > 0).all():
+            raise InputError(f"costs must be above 0, not {float(costs.min())}")
         self._costs[weights] = costs
 
     def _begin(self, weights: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -90,13 +97,18 @@ class GradR(Rewiring):
 
     def _strengths(self, weights: torch.nn.Parameter, state: dict) -> torch.Tensor:
         # How many units of pull it takes to make a connection dormant.
-        return state["strength"] / self._costs[weights].clamp(min=1e-6) if weights in self._costs else state["strength"]
+        return state["strength"] / self._costs[weights] if weights in self._costs else state["strength"]
 
     def _push(self, weights: torch.nn.Parameter, state: dict, group: dict, level: float) -> None:
         # The prior's pull, for one step of whatever alpha it takes.
-        pull = max(level, 0.0) * self._costs.get(weights, 1.0)
-        state["strength"].sub_(pull)
-        torch.mul(state["strength"].relu(), state["sign"], out=weights.data)
+        level, strength = max(level, 0.0), state["strength"]
+        if weights in self._costs:
+            left_out = self._strengths(weights, state) <= level
+            strength.sub_(level * self._costs[weights])
+            strength.copy_(torch.where(left_out, strength.clamp(max=0), strength))  # a float's rounding keeps none
+        else:
+            strength.sub_(level)
+        torch.mul(strength.relu(), state["sign"], out=weights.data)
 
 
 def prior_centre(alpha: float, target: float) -> float:
