@@ -1,13 +1,14 @@
 """What tests of several packages share."""
 
+import functools
+
 import pytest
 
 from firstspike_spec import Dataset, InputError, datasets, load_dataset
 
 
-@pytest.fixture(scope="session")
-def mnist_test() -> Dataset:
-    """The MNIST test set; tests that need it are skipped where it is not at hand, for tests download nothing."""
+def load_offline(name: str) -> Dataset:
+    """A test set; tests that need it are skipped where it is not at hand, for tests download nothing."""
     with pytest.MonkeyPatch.context() as patch:
 
         def offline(*arguments):
@@ -15,6 +16,18 @@ def mnist_test() -> Dataset:
 
         patch.setattr(datasets, "_download", offline)
         try:
-            return load_dataset("mnist", "test")
+            return load_dataset(name, "test")
         except InputError:
-            pytest.skip("MNIST is not on this machine: set FIRSTSPIKE_DATA")
+            pytest.skip(f"{name} is not on this machine: set FIRSTSPIKE_DATA")
+
+
+@pytest.fixture(scope="session")
+def test_sets():
+    """Test sets by name, each loaded once."""
+    return functools.cache(load_offline)
+
+
+@pytest.fixture(scope="session")
+def mnist_test(test_sets) -> Dataset:
+    """The MNIST test set."""
+    return test_sets("mnist")

@@ -59,7 +59,3 @@ def test_the_whole_mnist_test_set_on_the_rtl():
     assert shown["compared_values"] > 10_000 * (784 + 300)
     assert shown["accuracy"] >= 0.97
     assert shown["connectivity"] <= 0.10
-
-
-def test_the_shipped_network_is_small():
-    assert NETWORK.stat().st_size < 200_000

@@ -1,0 +1,34 @@
+"""The networks that ship are small, and as good as they say."""
+
+from pathlib import Path
+
+import pytest
+
+from firstspike_spec import infer, load_network
+
+NETWORKS = sorted((Path(__file__).parents[2] / "networks").glob("*.safetensors"))
+
+#: What each network is for: the largest share of its trained connections, and the least accuracy.
+PROMISES = {"mnist-mlp": (0.05, 0.983), "mnist-mlp-2": (0.02, 0.977), "fashion-mlp": (0.05, 0.888)}
+
+
+def test_there_is_a_network_for_each_promise():
+    assert {path.stem for path in NETWORKS} == set(PROMISES)
+
+
+@pytest.mark.parametrize("path", NETWORKS, ids=lambda path: path.stem)
+def test_a_network_is_what_its_provenance_says(path, test_sets):
+    network = load_network(path)
+    facts = network.provenance
+    connectivity, accuracy = PROMISES[path.stem]
+    assert path.stat().st_size < 200_000
+    assert facts["connectivity_as_trained"] <= connectivity
+    assert facts["connectivity"] == network.connectivity
+    assert facts["synapses"] == network.synapses
+
+    test = test_sets(facts["dataset"])
+    inference = infer(network, test.images)
+    assert len(test.images) == facts["test_images"] == 10_000
+    assert float((inference.classes == test.labels).mean()) == facts["test_accuracy"] >= accuracy
+    assert float(inference.decision_steps.mean()) == facts["mean_decision_step"]
+    assert float(inference.synaptic_operations.mean()) == facts["mean_synaptic_operations"]
