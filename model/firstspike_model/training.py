@@ -130,12 +130,9 @@ class Training:
             normalised=recipe.normalised,
             keep_connected=recipe.keep_connected,
         ).to(device)
-        self._budget = recipe.budget
-        if recipe.output_part:
-            self._budget = layer_budgets(
-                recipe.budget, recipe.output_part, [layer.weights.numel() for layer in self.classifier.layers]
-            )
-        _check_budget(self._budget, [layer.weights.numel() for layer in self.classifier.layers])
+        counts = [layer.weights.numel() for layer in self.classifier.layers]
+        self._budget = layer_budgets(recipe.budget, recipe.output_part, counts) if recipe.output_part else recipe.budget
+        _check_budget(self._budget, counts)
         self._below = torch.tensor(self.encoder.thresholds, dtype=torch.int16, device=device)[:, None, None] - 1
         self._best: Calibration | None = None
         self._best_state: dict | None = None

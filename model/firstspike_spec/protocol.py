@@ -11,9 +11,6 @@ from .words import RESULT_WORD
 #: Added to a request's kind in its answer.
 REPLY = 0x80
 
-#: Bytes of a message before its body.
-HEAD_BYTES = 2
-
 #: Bytes of a result word in a message, low byte first.
 RESULT_BYTES = -(-RESULT_WORD.bits // 8)
 

@@ -80,6 +80,23 @@ def receiver(stream, count, into, *, stalls=0, seed=0):
     return testbench
 
 
+def drain(stream, *, stalls=0, seed=0):
+    """Return a background testbench that takes whatever comes, and stalls at random; `watch` notes it."""
+
+    async def testbench(ctx):
+        rng = random.Random(f"drain {seed}")
+        while True:
+            ctx.set(stream.ready, rng.random() >= stalls)
+            await ctx.tick()
+
+    return testbench
+
+
+def marked(content: bytes) -> list[tuple[int, int]]:
+    """Return the bytes of a frame, the last one marked."""
+    return [(byte, int(at == len(content) - 1)) for at, byte in enumerate(content)]
+
+
 def watch(stream, into):
     """Return a background testbench that notes each transfer as (cycle, item).
 

@@ -8,7 +8,7 @@ import pytest
 from firstspike_hw.link.block_loader import BlockLoader
 from firstspike_spec.words import Memory
 
-from ..bench import STALLS, sender, simulate, watch
+from ..bench import STALLS, drain, marked, sender, simulate, watch
 
 
 def block(layer: int, lane: int, memory: int, word_bytes: int, address: int, words: list[int]) -> bytes:
@@ -19,12 +19,6 @@ def block(layer: int, lane: int, memory: int, word_bytes: int, address: int, wor
 def run(blocks: list[bytes], *, stalls=(0, 0)) -> tuple[list[tuple[int, ...]], list[int], int, int]:
     """Send blocks; return the load words, whether each was wrong, the check and the last step."""
     dut, words, wrongs, ends = BlockLoader(), [], [], []
-
-    async def drain(ctx):
-        rng = random.Random(0)
-        while True:
-            ctx.set(dut.load.ready, rng.random() >= stalls[1])
-            await ctx.tick()
 
     async def settle(ctx):
         ctx.set(dut.begin, 1)
@@ -40,8 +34,8 @@ def run(blocks: list[bytes], *, stalls=(0, 0)) -> tuple[list[tuple[int, ...]], l
         await ctx.tick().repeat(3)
         await sender(dut.i, items, stalls=stalls[0])(ctx)
 
-    items = [(byte, int(at == len(part) - 1)) for part in blocks for at, byte in enumerate(part)]
-    simulate(dut, delayed, settle, background=(drain, watch(dut.load, words)))
+    items = [item for part in blocks for item in marked(part)]
+    simulate(dut, delayed, settle, background=(drain(dut.load, stalls=stalls[1]), watch(dut.load, words)))
     return [word for _, word in words], wrongs, *ends
 
 

@@ -9,7 +9,7 @@ from cobs import cobs
 from firstspike_hw.link.frame_receiver import FrameReceiver
 from firstspike_hw.link.frame_sender import FrameSender
 
-from ..bench import note, put, receiver, sender, simulate, watch
+from ..bench import drain, marked, note, put, receiver, sender, simulate, watch
 
 
 def framed(content: bytes) -> bytes:
@@ -24,10 +24,6 @@ def contents(rng: random.Random, count: int, longest: int) -> list[bytes]:
         share = rng.choice([0, 0.1, 0.9, 1])
         made.append(bytes(0 if rng.random() < share else rng.randrange(1, 256) for _ in range(length)))
     return made
-
-
-def marked(content: bytes) -> list[tuple[int, int]]:
-    return [(byte, int(at == len(content) - 1)) for at, byte in enumerate(content)]
 
 
 def unmarked(items: list[tuple[int, int]]) -> list[bytes]:
@@ -50,12 +46,6 @@ def receive(link: bytes, depth_bits: int, *, stalls: float, wanted: int) -> tupl
         for byte in link:
             await put(ctx, dut.i, byte)
 
-    async def drain(ctx):
-        rng = random.Random(stalls)
-        while True:
-            ctx.set(dut.o.ready, rng.random() >= stalls)
-            await ctx.tick()
-
     async def settle(ctx):
         while sum(last for _, (_, last) in got) < wanted:
             await ctx.tick()
@@ -65,7 +55,7 @@ def receive(link: bytes, depth_bits: int, *, stalls: float, wanted: int) -> tupl
         dut,
         bytes_in,
         settle,
-        background=(watch(dut.o, got), drain, note(dut.damaged, damaged), note(dut.overflow, overflow)),
+        background=(watch(dut.o, got), drain(dut.o, stalls=stalls), note(dut.damaged, damaged), note(dut.overflow, overflow)),
         limit=60_000,
     )
     return unmarked([item for _, item in got]), sum(damaged), sum(overflow)

@@ -7,7 +7,7 @@ import pytest
 from firstspike_hw.link.result_sender import ResultSender
 from firstspike_spec.words import RESULT_WORD
 
-from ..bench import STALLS, sender, simulate, watch
+from ..bench import STALLS, drain, marked, sender, simulate, watch
 
 NAMES = [field.name for field in RESULT_WORD.fields]
 
@@ -34,14 +34,8 @@ def test_one_message_an_inference(stalls, late):
             packed = int(RESULT_WORD.pack(**dict(zip(NAMES, word, strict=True))))
             message += packed.to_bytes(8, "little")
         message.append(status)
-        wanted += [(byte, int(at == len(message) - 1)) for at, byte in enumerate(message)]
+        wanted += marked(message)
     dut, got = ResultSender(), []
-
-    async def drain(ctx):
-        stalling = random.Random(0)
-        while True:
-            ctx.set(dut.o.ready, stalling.random() >= stalls[1])
-            await ctx.tick()
 
     async def settle(ctx):
         while len(got) < len(wanted):
@@ -55,6 +49,6 @@ def test_one_message_an_inference(stalls, late):
         sender(dut.numbers, numbers, stalls=slow["numbers"]),
         sender(dut.statuses, statuses, stalls=slow["statuses"]),
         settle,
-        background=(drain, watch(dut.o, got)),
+        background=(drain(dut.o, stalls=stalls[1]), watch(dut.o, got)),
     )
     assert [item for _, item in got] == wanted

@@ -10,7 +10,7 @@ from firstspike_spec import InputError
 from firstspike_spec.engine import LayerShape
 from firstspike_spec.spike_code import decode_spikes, encode_spikes
 
-from ..bench import STALLS, sender, simulate, watch
+from ..bench import STALLS, drain, marked, sender, simulate, watch
 
 INPUTS = 1024
 SHAPE = LayerShape(10, 1, 4, 8, 4, 8)
@@ -20,12 +20,6 @@ def run(codes: list[bytes], time_steps: int, *, stalls=(0, 0)) -> tuple[list[lis
     """Send codes; return the tokens of each, whether each was wrong, and the cycles it took."""
     decoder = SpikeDecoder(SHAPE)
     tokens, wrongs, cycles = [], [], []
-
-    async def drain(ctx):
-        rng = random.Random("drain")
-        while True:
-            ctx.set(decoder.o.ready, rng.random() >= stalls[1])
-            await ctx.tick()
 
     async def until_done(ctx):
         ctx.set(decoder.last_step, time_steps - 1)
@@ -38,12 +32,12 @@ def run(codes: list[bytes], time_steps: int, *, stalls=(0, 0)) -> tuple[list[lis
                 cycles.append(cycle)
         await ctx.tick().until(~decoder.o.valid)
 
-    items = [(byte, int(at == len(code) - 1)) for code in codes for at, byte in enumerate(code)]
+    items = [item for code in codes for item in marked(code)]
     simulate(
         decoder,
         sender(decoder.i, items, stalls=stalls[0]),
         until_done,
-        background=(watch(decoder.o, tokens), drain),
+        background=(watch(decoder.o, tokens), drain(decoder.o, stalls=stalls[1])),
         limit=40_000,
     )
     images, image, ends = [], [], 0
