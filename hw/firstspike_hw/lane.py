@@ -42,6 +42,8 @@ class Lane(wiring.Component):
         A synaptic operation is done in this cycle.
     load : ``In(stream.Signature(word_layout(LOAD_WORD), always_ready=True))``
         Words for this lane's memories; only while no inference is under way.
+    peek, peeked : ``In(1)``, ``Out(32)``
+        As in `LoadableMemory`.
 
     Notes
     -----
@@ -61,6 +63,8 @@ class Lane(wiring.Component):
                 "o": Out(stream.Signature(lane_output_layout(shape, reports=reports))),
                 "operation": Out(1),
                 "load": In(stream.Signature(word_layout(LOAD_WORD), always_ready=True)),
+                "peek": In(1),
+                "peeked": Out(32),
             }
         )
 
@@ -76,7 +80,8 @@ class Lane(wiring.Component):
         wiring.connect(m, rows.o, accumulator.i)
         for part in (rows, accumulator):
             wiring.connect(m, wiring.flipped(self.load), part.load)
-        m.d.comb += self.operation.eq(rows.o.valid)
+            m.d.comb += part.peek.eq(self.peek)
+        m.d.comb += [self.operation.eq(rows.o.valid), self.peeked.eq(rows.peeked | accumulator.peeked)]
 
         # What a step gave and is not given out yet: neurons, then the end itself.
         pending = Signal(self._shape.lane_neurons)

@@ -14,7 +14,7 @@ from firstspike_spec.words import LOAD_WORD
 from .collector import Collector
 from .lane import Lane
 from .layouts import layer_output_layout, token_layout, word_layout
-from .trees import count_ones
+from .trees import any_of, count_ones
 
 
 class Layer(wiring.Component):
@@ -40,6 +40,8 @@ class Layer(wiring.Component):
         Synaptic operations done in the cycle before.
     load : ``In(stream.Signature(word_layout(LOAD_WORD), always_ready=True))``
         Words for this layer (their ``layer`` is not looked at).
+    peek, peeked : ``In(1)``, ``Out(32)``
+        As in `LoadableMemory`, one cycle later.
     """
 
     def __init__(self, shape: LayerShape, *, queue_depth: int, reports: bool, images: Sequence[LaneImage] | None = None):
@@ -51,6 +53,8 @@ class Layer(wiring.Component):
                 "o": Out(stream.Signature(layer_output_layout(shape, reports=reports))),
                 "operations": Out(range(shape.lanes + 1)),
                 "load": In(stream.Signature(word_layout(LOAD_WORD), always_ready=True)),
+                "peek": In(1),
+                "peeked": Out(32),
             }
         )
 
@@ -69,6 +73,7 @@ class Layer(wiring.Component):
                 queue.r_en.eq(lane.i.ready),
                 lane.load.payload.eq(self.load.payload),
                 lane.load.valid.eq(self.load.valid & (self.load.p.lane == number)),
+                lane.peek.eq(self.peek & (self.load.p.lane == number)),
             ]
             wiring.connect(m, lane.o, collector.lanes[number])
             queues.append(queue)
@@ -80,5 +85,8 @@ class Layer(wiring.Component):
         for queue in queues:
             m.d.comb += [queue.w_data.eq(self.i.payload), queue.w_en.eq(self.i.valid & self.i.ready)]
 
-        m.d.sync += self.operations.eq(count_ones(Cat(lane.operation for lane in lanes)))
+        m.d.sync += [
+            self.operations.eq(count_ones(Cat(lane.operation for lane in lanes))),
+            self.peeked.eq(any_of([lane.peeked for lane in lanes])),
+        ]
         return m

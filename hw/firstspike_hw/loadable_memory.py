@@ -1,8 +1,8 @@
-"""A memory that is read while the engine runs, and written only while a network is loaded."""
+"""A memory that is read while the engine runs, and written or read back only while it does not."""
 
 from collections.abc import Iterable
 
-from amaranth.hdl import Module, Signal, unsigned
+from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,9 +12,9 @@ from .layouts import word_layout
 
 
 class LoadableMemory(wiring.Component):
-    """A memory with one address: it is either read or loaded, never both in one cycle.
+    """A memory with one address: it is read, loaded or read back, never two of them in one cycle.
 
-    With one address for both, synthesis needs no logic for collisions.
+    With one address for all, synthesis needs no logic for collisions.
 
     Parameters
     ----------
@@ -29,6 +29,10 @@ class LoadableMemory(wiring.Component):
     -------
     load : ``In(stream.Signature(word_layout(LOAD_WORD), always_ready=True))``
         Words to write; those of other kinds are ignored.
+    peek : ``In(1)``
+        Read the word at ``load``'s address, if ``load`` is of this kind; not while ``load`` is valid.
+    peeked : ``Out(bits)``
+        The word read so, in the next cycle; 0 in all others.
     address : ``In(range(depth))``
     enable : ``In(1)``
         Read in this cycle.
@@ -42,6 +46,8 @@ class LoadableMemory(wiring.Component):
         super().__init__(
             {
                 "load": In(stream.Signature(word_layout(LOAD_WORD), always_ready=True)),
+                "peek": In(1),
+                "peeked": Out(bits),
                 "address": In(range(self._depth)),
                 "enable": In(1),
                 "data": Out(bits),
@@ -53,15 +59,20 @@ class LoadableMemory(wiring.Component):
         m.submodules.memory = storage = memory.Memory(shape=unsigned(len(self.data)), depth=self._depth, init=self._init)
         read, write = storage.read_port(), storage.write_port()
         address = Signal.like(self.address)
+        chosen, peeks, peeked = Signal(), Signal(), Signal()
         m.d.comb += [
-            write.en.eq(self.load.valid & (self.load.p.memory == self._kind)),
+            chosen.eq(self.load.p.memory == self._kind),
+            peeks.eq(self.peek & chosen),
+            write.en.eq(self.load.valid & chosen),
             write.data.eq(self.load.p.data),
-            read.en.eq(self.enable),
+            read.en.eq(self.enable | peeks),
             read.addr.eq(address),
             write.addr.eq(address),
             address.eq(self.address),
             self.data.eq(read.data),
+            self.peeked.eq(Mux(peeked, read.data, 0)),
         ]
-        with m.If(write.en):
+        m.d.sync += peeked.eq(peeks)
+        with m.If(write.en | peeks):
             m.d.comb += address.eq(self.load.p.address)
         return m

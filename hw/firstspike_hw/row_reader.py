@@ -30,6 +30,8 @@ class RowReader(wiring.Component):
     busy : ``Out(1)``
         Entries of sources already taken are still to come.
     load : ``In(stream.Signature(word_layout(LOAD_WORD), always_ready=True))``
+    peek, peeked : ``In(1)``, ``Out(32)``
+        As in `LoadableMemory`.
 
     Notes
     -----
@@ -48,6 +50,8 @@ class RowReader(wiring.Component):
                 "o": Out(stream.Signature(word_layout(shape.entry), always_ready=True)),
                 "busy": Out(1),
                 "load": In(stream.Signature(word_layout(LOAD_WORD), always_ready=True)),
+                "peek": In(1),
+                "peeked": Out(32),
             }
         )
 
@@ -61,8 +65,10 @@ class RowReader(wiring.Component):
         m.submodules.entries = entries = LoadableMemory(
             Memory.ENTRIES, bits=shape.entry.bits, depth=shape.lane_entries, init=image.entries if image else ()
         )
-        wiring.connect(m, wiring.flipped(self.load), pointers.load)
-        wiring.connect(m, wiring.flipped(self.load), entries.load)
+        for part in (pointers, entries):
+            wiring.connect(m, wiring.flipped(self.load), part.load)
+            m.d.comb += part.peek.eq(self.peek)
+        m.d.comb += self.peeked.eq(pointers.peeked | entries.peeked)
 
         # First stage: the row pointer of a source, kept until its row begins.
         row = data.View(word_layout(shape.pointer), pointers.data)

@@ -1,5 +1,9 @@
 """Logic over many bits, as balanced trees: the depth grows with the logarithm of the number of bits."""
 
+from collections.abc import Sequence
+from functools import reduce
+from operator import or_
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
 
@@ -10,6 +14,14 @@ def count_ones(bits: Value) -> Value:
         pairs = [terms[at : at + 2] for at in range(0, len(terms), 2)]
         terms = [pair[0] + pair[1] if len(pair) == 2 else pair[0] for pair in pairs]
     return terms[0][: len(bits).bit_length()]
+
+
+def any_of(words: Sequence[Value]) -> Value:
+    """Return the bitwise *or* of words."""
+    terms = list(words)
+    while len(terms) > 1:
+        terms = [reduce(or_, terms[at : at + 2]) for at in range(0, len(terms), 2)]
+    return terms[0]
 
 
 def lowest_set(m: Module, bits: Value) -> tuple[Value, Value]:

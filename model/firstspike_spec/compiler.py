@@ -1,5 +1,6 @@
 """The compiler: from a network to the shape of an engine, and to the contents of its memories."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -32,6 +33,26 @@ class LaneImage:
 
 
 @dataclass(frozen=True, eq=False)
+class MemoryImage:
+    """What one memory holds, from its first address on.
+
+    Attributes
+    ----------
+    layer, lane : int
+    memory : Memory
+    bits : int
+        Width of a word.
+    words : ndarray of uint64
+    """
+
+    layer: int
+    lane: int
+    memory: Memory
+    bits: int
+    words: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class EngineImage:
     """A network as an engine of a given shape holds it.
 
@@ -50,20 +71,35 @@ class EngineImage:
     lanes: tuple[tuple[LaneImage, ...], ...]
     addresses: tuple[np.ndarray, ...]
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the network and of how this engine holds it, in hexadecimal."""
+        digest = hashlib.sha256(bytes.fromhex(self.network.digest) + self.shape.digest.encode())
+        digest.update(self.load_words().astype("<u8").tobytes())
+        return digest.hexdigest()
+
     def load_words(self) -> np.ndarray:
         """Return the stream for the engine's load port, `LOAD_WORD` words, uint64."""
-        parts = [LOAD_WORD.pack(data=self.network.time_steps, address=0, memory=Memory.TIME_STEPS, lane=0, layer=0)[None]]
-        for layer, lanes in enumerate(self.lanes):
-            for lane, image in enumerate(lanes):
-                for memory, words in (
-                    (Memory.POINTERS, image.pointers),
-                    (Memory.ENTRIES, image.entries),
-                    (Memory.START_POTENTIALS, image.start_potentials & 0xFFFF_FFFF),
-                ):
-                    parts.append(
-                        LOAD_WORD.pack(data=words, address=np.arange(len(words)), memory=memory, lane=lane, layer=layer)
-                    )
+        parts = [
+            LOAD_WORD.pack(
+                data=part.words, address=np.arange(len(part.words)), memory=part.memory, lane=part.lane, layer=part.layer
+            )
+            for part in self.memories()
+        ]
         return np.concatenate(parts)
+
+    def memories(self) -> Iterator["MemoryImage"]:
+        """Yield what each memory holds: ``T`` first, then lane by lane."""
+        yield MemoryImage(0, 0, Memory.TIME_STEPS, 16, np.array([self.network.time_steps], np.uint64))
+        for layer, (shape, lanes) in enumerate(zip(self.shape.layers, self.lanes, strict=True)):
+            for lane, image in enumerate(lanes):
+                starts = (image.start_potentials & ((1 << shape.potential_bits) - 1)).astype(np.uint64)
+                for memory, bits, words in (
+                    (Memory.POINTERS, shape.pointer.bits, image.pointers),
+                    (Memory.ENTRIES, shape.entry.bits, image.entries),
+                    (Memory.START_POTENTIALS, shape.potential_bits, starts),
+                ):
+                    yield MemoryImage(layer, lane, memory, bits, words)
 
 
 #: Lanes of each layer where nobody says otherwise.

@@ -20,6 +20,18 @@ class InputTypeError(UserError, TypeError):
     """A value is of the wrong kind."""
 
 
+class DeviceError(UserError, RuntimeError):
+    """A device does not do what it should: no answer, a broken connection, a memory that lost its content.
+
+    Attributes
+    ----------
+    results : firstspike_spec.results.Results, optional
+        Those of the images, from the first on, that had come back before.
+    """
+
+    results = None
+
+
 @contextmanager
 def needing(extra: str, library: str, *modules: str, what: str) -> Iterator[None]:
     """Import in this block what only an extra of firstspike installs.

@@ -10,8 +10,5 @@ DELIMITER = 0
 
 CHECK_BYTES = 4
 
-#: Bytes of the shortest content.
-MIN_CONTENT = 2
-
 #: Bytes without a zero that one code byte can stand before.
 LONGEST_GROUP = 254

@@ -1,7 +1,7 @@
 """What a device gives for a batch of images, and its comparison with the golden model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -62,6 +62,17 @@ class Results:
             decision_steps=decision_steps,
             spike_times=spike_times,
         )
+
+
+def with_hidden_spikes(results: Results, spike_times: tuple[np.ndarray, ...], *, early_exit: bool, time_steps: int) -> Results:
+    """Return results together with the spike times of the inputs and the hidden layers.
+
+    With early exit, how much of the step after the decision was still run depends on the timing, so spikes after the
+    decision step do not count.
+    """
+    if early_exit:
+        spike_times = cut_at_decision(spike_times, results.decision_steps, time_steps)
+    return replace(results, spike_times=(*spike_times, results.latencies))
 
 
 def join_results(parts: Sequence[Results]) -> Results:

@@ -6,7 +6,7 @@ from .compiler import EngineImage
 from .encoder import SPIKE_TIME_TYPE
 from .engine import EngineShape
 from .errors import InputError
-from .results import Results, cut_at_decision
+from .results import Results
 from .words import RESULT_WORD, Word
 
 
@@ -81,14 +81,7 @@ def spike_times_of_tokens(
     return times
 
 
-def read_results(
-    image: EngineImage,
-    words: np.ndarray,
-    *,
-    batch: int,
-    early_exit: bool,
-    spike_times: tuple[np.ndarray, ...] | None = None,
-) -> Results:
+def read_results(image: EngineImage, words: np.ndarray, *, batch: int) -> Results:
     """Return the results that an engine's words tell of.
 
     Parameters
@@ -99,11 +92,6 @@ def read_results(
         `RESULT_WORD` words: of each inference its reports, then its decision.
     batch : int
         Number of inferences.
-    early_exit : bool
-        Whether the engine ended inferences early.
-    spike_times : tuple of ndarray, optional
-        Spike times of the inputs and the hidden layers, if the device shows them. With early exit, how much of the step
-        after the decision was still run depends on the timing, so spikes after the decision step do not count.
 
     Raises
     ------
@@ -136,10 +124,6 @@ def read_results(
         raise InputError("the engine reported a neuron twice in one inference")
 
     decision_steps = fields["step"][is_decision].astype(SPIKE_TIME_TYPE)
-    if spike_times is not None:
-        if early_exit:
-            spike_times = cut_at_decision(spike_times, decision_steps, network.time_steps)
-        spike_times = (*spike_times, latencies)
     return Results(
         latencies=latencies,
         potentials=potentials,
@@ -147,7 +131,6 @@ def read_results(
         classes=_neurons_at(addresses, fields["neuron"][is_decision]).astype(np.int16),
         decision_steps=decision_steps,
         cycles=fields["value"][is_decision],
-        spike_times=spike_times,
     )
 
 

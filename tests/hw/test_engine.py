@@ -262,7 +262,7 @@ def test_a_load_waits_for_the_inference_and_the_next_inference_for_the_load():
     )
     split = int(np.argmax(packed >> 57)) + 1
     for image, part, row in ((first, packed[:split], times[:1]), (second, packed[split:], times[1:])):
-        got = read_results(image, part.astype(np.uint64), batch=1, early_exit=False)
+        got = read_results(image, part.astype(np.uint64), batch=1)
         compare_results(
             Results.from_inference(infer_spikes(image.network, row, early_exit=False), early_exit=False), got
         ).check()

@@ -5,7 +5,8 @@ from amaranth.lib import memory, stream, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.frames import CHECK_BYTES, DELIMITER, LONGEST_GROUP, MIN_CONTENT
+from firstspike_spec.frames import CHECK_BYTES, DELIMITER, LONGEST_GROUP
+from firstspike_spec.protocol import HEAD_BYTES
 
 from .layouts import FRAME_BYTE
 
@@ -13,8 +14,8 @@ from .layouts import FRAME_BYTE
 class FrameReceiver(wiring.Component):
     """Undoes the stuffing of frames, checks them, and gives only those that are whole.
 
-    A frame waits in the buffer until its check has been seen to be right. What is damaged, too short, or has no room, leaves
-    no trace but a pulse, up to the next delimiter. The format is that of `firstspike_spec.frames`.
+    A frame waits in the buffer until its check has been seen to be right. What is damaged, too short for the head of a message,
+    or has no room, leaves no trace but a pulse, up to the next delimiter. The format is that of `firstspike_spec.frames`.
 
     Parameters
     ----------
@@ -74,8 +75,8 @@ class FrameReceiver(wiring.Component):
 
         # The last bytes are held back: four are the check, and the one before them is the content's last.
         held = [Signal(8, name=f"held_{place}") for place in range(CHECK_BYTES + 1)]
-        count = Signal(range(CHECK_BYTES + MIN_CONTENT + 1))  # bytes of the frame, up to what is enough
-        enough = count == CHECK_BYTES + MIN_CONTENT
+        count = Signal(range(CHECK_BYTES + HEAD_BYTES + 1))  # bytes of the frame, up to what is enough
+        enough = count == CHECK_BYTES + HEAD_BYTES
         holding = count > CHECK_BYTES
         full, no_room = Signal(), Signal()
         m.d.comb += [

@@ -1,14 +1,14 @@
 """The result sender: from the engine's words to one message for each inference."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.protocol import REPLY, RESULT_BYTES, Kind
+from firstspike_spec.protocol import NUMBER_BYTES, REPLY, RESULT_BYTES, Kind
 from firstspike_spec.words import RESULT_WORD
 
 from ..layouts import word_layout
-from .layouts import FRAME_BYTE
+from .layouts import FRAME_BYTE, INFERENCE
 
 
 class ResultSender(wiring.Component):
@@ -21,8 +21,8 @@ class ResultSender(wiring.Component):
     -------
     words : ``In(stream.Signature(word_layout(RESULT_WORD)))``
         The engine's.
-    numbers : ``In(stream.Signature(8))``
-        The number of the request of each inference, in order.
+    inferences : ``In(stream.Signature(INFERENCE))``
+        What the message begins with, for each inference in order; taken with the message's last byte.
     statuses : ``In(stream.Signature(8))``
         The `firstspike_spec.protocol.Status` of each, in order.
     o : ``Out(stream.Signature(FRAME_BYTE))``
@@ -36,7 +36,7 @@ class ResultSender(wiring.Component):
         super().__init__(
             {
                 "words": In(stream.Signature(word_layout(RESULT_WORD))),
-                "numbers": In(stream.Signature(8)),
+                "inferences": In(stream.Signature(INFERENCE)),
                 "statuses": In(stream.Signature(8)),
                 "o": Out(stream.Signature(FRAME_BYTE)),
             }
@@ -47,16 +47,23 @@ class ResultSender(wiring.Component):
         word = Signal(8 * RESULT_BYTES)
         is_decision = Signal()
         place = Signal(range(RESULT_BYTES))
+        inference = self.inferences.p
         with m.FSM():
             with m.State("Kind"):
                 # Nothing is sent before there is a result, so that other messages can go first.
-                m.d.comb += [self.o.p.data.eq(REPLY | Kind.INFER), self.o.valid.eq(self.words.valid & self.numbers.valid)]
+                m.d.comb += [
+                    self.o.p.data.eq(Mux(inference.all_steps, REPLY | Kind.INFER_ALL, REPLY | Kind.INFER)),
+                    self.o.valid.eq(self.words.valid & self.inferences.valid),
+                ]
                 with m.If(self.o.valid & self.o.ready):
                     m.next = "Number"
             with m.State("Number"):
-                m.d.comb += [self.o.p.data.eq(self.numbers.payload), self.o.valid.eq(1), self.numbers.ready.eq(self.o.ready)]
+                m.d.comb += [self.o.p.data.eq(inference.number.word_select(place, 8)), self.o.valid.eq(1)]
                 with m.If(self.o.ready):
-                    m.next = "Word"
+                    m.d.sync += place.eq(place + 1)
+                    with m.If(place == NUMBER_BYTES - 1):
+                        m.d.sync += place.eq(0)
+                        m.next = "Word"
             with m.State("Word"):
                 m.d.comb += self.words.ready.eq(1)
                 with m.If(self.words.valid):
@@ -77,6 +84,7 @@ class ResultSender(wiring.Component):
                     self.o.p.last.eq(1),
                     self.o.valid.eq(self.statuses.valid),
                     self.statuses.ready.eq(self.o.ready),
+                    self.inferences.ready.eq(self.o.valid & self.o.ready),
                 ]
                 with m.If(self.o.valid & self.o.ready):
                     m.next = "Kind"

@@ -1,5 +1,6 @@
-"""The engine as native code: its own RTL, translated to C++ and compiled."""
+"""The gateware as native code: its own RTL, translated to C++ and compiled."""
 
 from .native_engine import NativeEngine
+from .native_link import NativeLink
 
-__all__ = ["NativeEngine"]
+__all__ = ["NativeEngine", "NativeLink"]

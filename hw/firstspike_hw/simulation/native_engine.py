@@ -8,14 +8,29 @@ import numpy as np
 
 from firstspike_spec.compiler import EngineImage
 from firstspike_spec.engine import EngineShape
-from firstspike_spec.results import Results
-from firstspike_spec.streams import input_tokens, read_results, spike_times_of_tokens
+from firstspike_spec.results import Results, with_hidden_spikes
+from firstspike_spec.streams import input_tokens, read_results
+from firstspike_spec.words import RESULT_WORD
 
-from ..engine import COUNTERS
-from .build import build_library
+from ..engine import COUNTERS, Engine
+from .build import Design, build_library
+from .taps import definition, most_tokens, spike_times_of_taps
 
 _FAILURES = {-1: "the engine is stuck", -2: "the engine gave too many results", -3: "the engine gave too many tokens"}
-_TAP_LAYER_BIT = 28
+
+
+def engine_design(shape: EngineShape) -> Design:
+    """Return the design of a bare engine."""
+    counters, low = [], 0
+    for name, width in COUNTERS.members.items():
+        counters.append(f"X({name}, {low}, {low + width - 1})")
+        low += width
+    definitions = (
+        definition(len(shape.layers))
+        + f"#define FOR_EACH_COUNTER(X) {' '.join(counters)}\n"
+        + f"#define RESULT_BITS {RESULT_WORD.bits}\n"
+    )
+    return Design("engine", lambda: Engine(shape), shape.digest, definitions)
 
 
 class NativeEngine:
@@ -37,7 +52,7 @@ class NativeEngine:
 
     def __init__(self, shape: EngineShape, *, cache: Path | None = None, note: Callable[[str], None] = lambda text: None):
         self.shape = shape
-        self._library = _declare(ctypes.CDLL(str(build_library(shape, cache=cache, note=note))))
+        self._library = _declare(ctypes.CDLL(str(build_library(engine_design(shape), cache=cache, note=note))))
         self._simulator = ctypes.c_void_p(self._library.engine_new())
         self._image: EngineImage | None = None
 
@@ -72,21 +87,18 @@ class NativeEngine:
         tokens = input_tokens(self.shape, spike_times, network.time_steps)
         last = self.shape.layers[-1]
         results = np.empty(batch * (last.lanes * last.lane_neurons + 1), np.uint64)
-        ends = batch * network.time_steps
-        hidden = sum(batch * shape.lanes * shape.lane_neurons + ends for shape in self.shape.layers[:-1])
-        taps = np.empty(len(tokens) + hidden, np.uint32)
+        taps = np.empty(most_tokens(self._image, batch), np.uint32)
         tap_count = ctypes.c_size_t()
         count = self._check(
             self._library.engine_run(
                 self._simulator, tokens, len(tokens), batch, early_exit, results, len(results), taps, len(taps), tap_count
             )
         )
-        return read_results(
-            self._image,
-            results[:count],
-            batch=batch,
+        return with_hidden_spikes(
+            read_results(self._image, results[:count], batch=batch),
+            spike_times_of_taps(self._image, taps[: tap_count.value], batch),
             early_exit=early_exit,
-            spike_times=self._spike_times(taps[: tap_count.value], batch),
+            time_steps=network.time_steps,
         )
 
     @property
@@ -99,22 +111,6 @@ class NativeEngine:
         values = np.zeros(len(COUNTERS.members), np.uint64)
         self._library.engine_counters(self._simulator, values)
         return dict(zip(COUNTERS.members, map(int, values), strict=True))
-
-    def _spike_times(self, taps: np.ndarray, batch: int) -> tuple[np.ndarray, ...]:
-        network = self._image.network
-        times = []
-        for index, shape in enumerate(self.shape.layers):
-            tokens = taps[taps >> _TAP_LAYER_BIT == index].astype(np.int64)
-            times.append(
-                spike_times_of_tokens(
-                    address=tokens & (shape.sources - 1),
-                    end=tokens >> shape.source_bits & 1,
-                    batch=batch,
-                    time_steps=network.time_steps,
-                    addresses=np.arange(network.inputs) if index == 0 else self._image.addresses[index - 1],
-                )
-            )
-        return tuple(times)
 
     @staticmethod
     def _check(count: int) -> int:

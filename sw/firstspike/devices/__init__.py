@@ -7,10 +7,10 @@ from firstspike_spec.network import Network
 
 from .device import Device
 from .golden import GoldenDevice
-from .simulated import SimulatedDevice
+from .simulated import SimulatedBoard, SimulatedEngine
 
 #: What opens each device, by the name that users give.
-DEVICES: dict[str, Callable[..., Device]] = {"golden": GoldenDevice, "sim": SimulatedDevice}
+DEVICES: dict[str, Callable[..., Device]] = {"golden": GoldenDevice, "sim": SimulatedBoard, "engine": SimulatedEngine}
 
 
 def open_device(name: str, network: Network, *, lanes: int, note: Callable[[str], None]) -> Device:

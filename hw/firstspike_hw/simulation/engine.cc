@@ -1,62 +1,18 @@
 // Clocks the compiled engine: feeds it tokens and load words, and keeps what it gives.
 //
-// The generated file before this one defines cxxrtl_design::p_engine, and FOR_EACH_LAYER(X), which calls X(n) for each
-// layer. All functions are called through ctypes; each returns a count, or a negative number (see `Failure`).
+// Beside what `clocked.h` wants, the generated file before this one defines FOR_EACH_COUNTER(X) and RESULT_BITS.
 
-#include <cstddef>
-#include <cstdint>
+#include "clocked.h"
 
 namespace {
-
-using Top = cxxrtl_design::p_engine;
-
-enum Failure : int64_t { STUCK = -1, RESULTS_FULL = -2, TAPS_FULL = -3 };
 
 // An engine that neither takes nor gives anything for so long never will.
 constexpr uint64_t PATIENCE = 1 << 22;
 
-struct Simulator {
-	Top top;
-	uint64_t cycles = 0;
-
+struct Simulator : Clocked {
 	Simulator() {
-		top.p_rst.set<bool>(true);
 		top.p_o____ready.set<bool>(true);
-		for (int cycle = 0; cycle < 2; cycle++) {
-			settle();
-			clock();
-		}
-		top.p_rst.set<bool>(false);
-		settle();
-	}
-
-	void settle() {
-		top.p_clk.set<bool>(false);
-		top.step();
-	}
-
-	void clock() {
-		top.p_clk.set<bool>(true);
-		top.step();
-		cycles++;
-	}
-};
-
-// CXXRTL makes an output a value or, where a register drives it, a wire.
-template <size_t Bits> const cxxrtl::value<Bits> &read(const cxxrtl::value<Bits> &output) { return output; }
-template <size_t Bits> const cxxrtl::value<Bits> &read(const cxxrtl::wire<Bits> &output) { return output.curr; }
-
-// A buffer of words that the caller gave.
-template <typename Word> struct Buffer {
-	Word *words;
-	size_t capacity;
-	size_t count = 0;
-
-	bool put(Word word) {
-		if (count == capacity)
-			return false;
-		words[count++] = word;
-		return true;
+		reset();
 	}
 };
 
@@ -94,8 +50,7 @@ int64_t engine_load(Simulator *simulator, const uint64_t *words, size_t count) {
 	return int64_t(count);
 }
 
-// Runs inferences until all are decided and the engine is idle. Returns the number of result words. A tap word is a
-// token that entered a layer, with the layer's number in the top 4 bits.
+// Runs inferences until all are decided and the engine is idle. Returns the number of result words.
 int64_t engine_run(Simulator *simulator, const uint64_t *tokens, size_t token_count, size_t images, int early_exit,
                    uint64_t *result_words, size_t result_capacity, uint32_t *tap_words, size_t tap_capacity,
                    size_t *tap_count) {
@@ -124,15 +79,8 @@ int64_t engine_run(Simulator *simulator, const uint64_t *tokens, size_t token_co
 			if (!results.put(word))
 				return RESULTS_FULL;
 		}
-		if (tap_words) {
-			bool fits = true;
-#define TAP(n) \
-	if (read(top.p_tap__##n##____valid).get<bool>()) \
-		fits &= taps.put(uint32_t(n) << 28 | read(top.p_tap__##n##____payload).get<uint32_t>());
-			FOR_EACH_LAYER(TAP)
-			if (!fits)
-				return TAPS_FULL;
-		}
+		if (!keep_taps(top, taps))
+			return TAPS_FULL;
 		simulator->clock();
 		at += taken;
 		idle = taken || given ? 0 : idle + 1;

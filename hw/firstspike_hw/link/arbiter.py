@@ -1,0 +1,44 @@
+"""The arbiter: two senders of frames, one way out."""
+
+from amaranth.hdl import Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .layouts import FRAME_BYTE
+
+
+class Arbiter(wiring.Component):
+    """Lets whole frames of two senders through, one after the other; the first sender goes first.
+
+    Members
+    -------
+    first, second : ``In(stream.Signature(FRAME_BYTE))``
+    o : ``Out(stream.Signature(FRAME_BYTE))``
+
+    Notes
+    -----
+    Latency: a frame's first byte waits one cycle. Throughput: a byte a cycle.
+    """
+
+    first: In(stream.Signature(FRAME_BYTE))
+    second: In(stream.Signature(FRAME_BYTE))
+    o: Out(stream.Signature(FRAME_BYTE))
+
+    def elaborate(self, platform):
+        m = Module()
+        with m.FSM():
+            with m.State("Choose"):
+                with m.If(self.first.valid):
+                    m.next = "First"
+                with m.Elif(self.second.valid):
+                    m.next = "Second"
+            for name, chosen in (("First", self.first), ("Second", self.second)):
+                with m.State(name):
+                    m.d.comb += [
+                        self.o.payload.eq(chosen.payload),
+                        self.o.valid.eq(chosen.valid),
+                        chosen.ready.eq(self.o.ready),
+                    ]
+                    with m.If(chosen.valid & self.o.ready & chosen.p.last):
+                        m.next = "Choose"
+        return m

@@ -1,0 +1,186 @@
+"""Access to the engine's memories: blocks of words are written, ranges of words are read back and checked."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
+from amaranth.lib.wiring import In, Out
+
+from firstspike_spec.protocol import BLOCK_HEAD, COUNT_BYTES
+from firstspike_spec.words import LOAD_WORD, Memory
+
+from ..layouts import word_layout
+from .layouts import FRAME_BYTE
+
+
+class MemoryAccess(wiring.Component):
+    """Carries out `Kind.LOAD_BLOCK` and `Kind.CHECK`; their bodies are described in `firstspike_spec.protocol`.
+
+    Whatever the bytes are, a body is read to its end. It cannot know whether all blocks came: that is what the check over
+    them is for.
+
+    Parameters
+    ----------
+    last_step : int
+        ``T - 1`` of the network at power-up.
+
+    Members
+    -------
+    i : ``In(stream.Signature(FRAME_BYTE))``
+        Bodies.
+    reads : ``In(1)``
+        The body is that of a check, not a block. Change it only between two bodies.
+    begin : ``In(1)``
+        Start the check over blocks anew. Only between two bodies.
+    load : ``Out(stream.Signature(word_layout(LOAD_WORD)))``
+    peek : ``Out(1)``
+        The word on offer is to be read.
+    peeked : ``In(stream.Signature(32, always_ready=True))``
+        Each word that was read.
+    check : ``Out(32)``
+        CRC-32 of the bytes of all blocks since ``begin``, or of the words of the last range since that was read.
+    last_step : ``Out(8)``
+        ``T - 1`` of the network that was loaded.
+    done : ``Out(1)``
+        For one cycle, after a body has been carried out.
+    wrong : ``Out(1)``
+        With ``done``: the body did not end where it had to, or its words would have no bytes or more than 4.
+
+    Notes
+    -----
+    Throughput: a block's byte a cycle, and one cycle more with each word; about 7 cycles a word that is read.
+    """
+
+    def __init__(self, last_step: int = 0):
+        self._last_step = last_step
+        super().__init__(
+            {
+                "i": In(stream.Signature(FRAME_BYTE)),
+                "reads": In(1),
+                "begin": In(1),
+                "load": Out(stream.Signature(word_layout(LOAD_WORD))),
+                "peek": Out(1),
+                "peeked": In(stream.Signature(32, always_ready=True)),
+                "check": Out(32),
+                "last_step": Out(8, init=last_step),
+                "done": Out(1),
+                "wrong": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.crc = crc = CRC32_ISO_HDLC(data_width=8).create()
+        head_bytes = sum(BLOCK_HEAD.values())
+        head = Signal(8 * head_bytes)
+        fields, low = {}, 0
+        for name, count in BLOCK_HEAD.items():
+            fields[name] = head[low : low + 8 * count]
+            low += 8 * count
+        head_left = Signal(range(head_bytes + 1), init=head_bytes)
+        place = Signal(2)  # of a byte in its word, or in the number of words
+        address, word, left = Signal.like(self.load.p.address), Signal(32), Signal(8 * COUNT_BYTES)
+        last, wrong = Signal(), Signal()
+
+        taken = self.i.valid & self.i.ready
+        word_ends = place == fields["word_bytes"] - 1
+        digests = Signal()  # a byte of a word that was read goes into the check
+        m.d.comb += [
+            crc.start.eq(self.begin),
+            crc.data.eq(Mux(digests, word[:8], self.i.p.data)),
+            crc.valid.eq(digests | (taken & ~self.reads)),
+            self.check.eq(crc.crc),
+            self.load.p.data.eq(word),
+            self.load.p.address.eq(address),
+            self.load.p.memory.eq(fields["memory"]),
+            self.load.p.lane.eq(fields["lane"]),
+            self.load.p.layer.eq(fields["layer"]),
+        ]
+        with m.FSM():
+            with m.State("Head"):
+                m.d.comb += self.i.ready.eq(1)
+                with m.If(taken):
+                    m.d.sync += [head.eq(Cat(head[8:], self.i.p.data)), head_left.eq(head_left - 1)]
+                    with m.If(self.i.p.last):
+                        m.d.sync += wrong.eq((head_left != 1) | self.reads)
+                        m.next = "Done"
+                    with m.Elif(head_left == 1):
+                        m.next = "Headed"
+            with m.State("Headed"):
+                m.d.sync += address.eq(fields["address"])
+                with m.If((fields["word_bytes"] == 0) | (fields["word_bytes"] > 4)):
+                    m.d.sync += wrong.eq(1)
+                    m.next = "Skip"
+                with m.Elif(self.reads):
+                    m.d.comb += crc.start.eq(1)
+                    m.next = "Count"
+                with m.Else():
+                    m.next = "Word"
+
+            # A block: its words are written.
+            with m.State("Word"):
+                m.d.comb += self.i.ready.eq(1)
+                with m.If(taken):
+                    with m.If(place == 0):
+                        m.d.sync += word.eq(self.i.p.data)
+                    with m.Else():
+                        m.d.sync += word.word_select(place, 8).eq(self.i.p.data)
+                    m.d.sync += [place.eq(place + 1), last.eq(self.i.p.last)]
+                    with m.If(word_ends):
+                        m.d.sync += place.eq(0)
+                        m.next = "Load"
+                    with m.Elif(self.i.p.last):
+                        m.d.sync += wrong.eq(1)
+                        m.next = "Done"
+            with m.State("Load"):
+                m.d.comb += self.load.valid.eq(1)
+                with m.If(self.load.ready):
+                    m.d.sync += address.eq(address + 1)
+                    with m.If(fields["memory"] == Memory.TIME_STEPS):
+                        m.d.sync += self.last_step.eq(word - 1)
+                    m.next = "Word"
+                    with m.If(last):
+                        m.next = "Done"
+
+            # A range: its words are read, and their bytes go into the check.
+            with m.State("Count"):
+                m.d.comb += self.i.ready.eq(1)
+                with m.If(taken):
+                    m.d.sync += [left.eq(Cat(left[8:], self.i.p.data)), place.eq(place + 1)]
+                    with m.If(place == COUNT_BYTES - 1):
+                        m.d.sync += place.eq(0)
+                        with m.If(self.i.p.last):
+                            m.next = "Next"
+                        with m.Else():
+                            m.d.sync += wrong.eq(1)
+                            m.next = "Skip"
+                    with m.Elif(self.i.p.last):
+                        m.d.sync += wrong.eq(1)
+                        m.next = "Done"
+            with m.State("Next"):
+                m.next = "Peek"
+                with m.If(left == 0):
+                    m.next = "Done"
+            with m.State("Peek"):
+                m.d.comb += [self.load.valid.eq(1), self.peek.eq(1)]
+                with m.If(self.load.ready):
+                    m.d.sync += [address.eq(address + 1), left.eq(left - 1)]
+                    m.next = "Peeked"
+            with m.State("Peeked"), m.If(self.peeked.valid):
+                m.d.sync += word.eq(self.peeked.payload)
+                m.next = "Digest"
+            with m.State("Digest"):
+                m.d.comb += digests.eq(1)
+                m.d.sync += [word.eq(word >> 8), place.eq(place + 1)]
+                with m.If(word_ends):
+                    m.d.sync += place.eq(0)
+                    m.next = "Next"
+
+            with m.State("Skip"):
+                m.d.comb += self.i.ready.eq(1)
+                with m.If(taken & self.i.p.last):
+                    m.next = "Done"
+            with m.State("Done"):
+                m.d.comb += [self.done.eq(1), self.wrong.eq(wrong)]
+                m.d.sync += [wrong.eq(0), place.eq(0), head_left.eq(head_bytes)]
+                m.next = "Head"
+        return m

@@ -1,0 +1,156 @@
+"""The engine behind its link: bytes in, bytes out."""
+
+from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.fifo import SyncFIFO
+from amaranth.lib.wiring import In, Out
+
+from firstspike_spec.compiler import EngineImage
+from firstspike_spec.protocol import COUNTER_BYTES, Identity, Status
+
+from .engine import COUNTERS, Engine
+from .layouts import token_layout
+from .link.arbiter import Arbiter
+from .link.commander import Commander
+from .link.frame_receiver import FrameReceiver
+from .link.frame_sender import FrameSender
+from .link.layouts import INFERENCE
+from .link.memory_access import MemoryAccess
+from .link.result_sender import ResultSender
+from .link.spike_decoder import SpikeDecoder
+
+#: Images on their way from the commander to the last byte of their answer.
+_IMAGES = 4
+
+
+class LinkedEngine(wiring.Component):
+    """Runs images, and loads networks, as messages ask for it (`firstspike_spec.protocol`).
+
+    Whatever bytes come, in whatever order: each whole request is answered once, damaged ones are told of, and the engine
+    goes on. The host keeps the unanswered requests within the buffer; what has no room is lost and told of.
+
+    Parameters
+    ----------
+    identity : Identity
+        Without digest, the engine holds no network at power-up. Its ``buffer_bytes`` must be a power of two.
+    image : EngineImage, optional
+        The network that it holds at power-up: that of the identity's digest.
+
+    Members
+    -------
+    i : ``In(stream.Signature(8, always_ready=True))``
+    o : ``Out(stream.Signature(8))``
+    loaded : ``Out(1)``
+        A network is loaded.
+    busy : ``Out(1)``
+        A request is being carried out. The last bytes of its answer may still be on their way out after that.
+    lost : ``Out(1)``
+        For one cycle: a frame was damaged or had no room.
+    tap_0, tap_1, ... : ``Out(stream.Signature(token_layout(...), always_ready=True))``
+        Those of the `Engine`.
+    """
+
+    def __init__(self, identity: Identity, image: EngineImage | None = None):
+        if (image.digest if image else "") != identity.digest:
+            raise ValueError("identity.digest must be that of the image")
+        if identity.buffer_bytes.bit_count() != 1:
+            raise ValueError(f"buffer_bytes must be a power of two, not {identity.buffer_bytes}")
+        self._identity, self._image = identity, image
+        super().__init__(
+            {
+                "i": In(stream.Signature(8, always_ready=True)),
+                "o": Out(stream.Signature(8)),
+                "loaded": Out(1),
+                "busy": Out(1),
+                "lost": Out(1),
+                **{
+                    f"tap_{index}": Out(stream.Signature(token_layout(layer.source_bits), always_ready=True))
+                    for index, layer in enumerate(identity.shape.layers)
+                },
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        shape, image = self._identity.shape, self._image
+        last_step = image.network.time_steps - 1 if image else 0
+
+        m.submodules.receiver = receiver = FrameReceiver(self._identity.buffer_bytes.bit_length() - 1)
+        m.submodules.commander = commander = Commander(self._identity)
+        m.submodules.access = access = MemoryAccess(last_step)
+        m.submodules.decoder = decoder = SpikeDecoder(shape.layers[0])
+        engine = Engine(shape, image)
+        m.submodules.engine = ResetInserter(commander.clear)(engine)
+        m.submodules.results = results = ResultSender()
+        m.submodules.arbiter = arbiter = Arbiter()
+        m.submodules.sender = sender = FrameSender()
+
+        # The way of an image, and of its answer.
+        wiring.connect(m, wiring.flipped(self.i), receiver.i)
+        wiring.connect(m, receiver.o, commander.i)
+        wiring.connect(m, commander.codes, decoder.i)
+        wiring.connect(m, decoder.o, engine.i)
+        wiring.connect(m, engine.o, results.words)
+        wiring.connect(m, results.o, arbiter.first)
+        wiring.connect(m, commander.o, arbiter.second)
+        wiring.connect(m, arbiter.o, sender.i)
+        wiring.connect(m, sender.o, wiring.flipped(self.o))
+        m.d.comb += [decoder.last_step.eq(access.last_step), engine.early_exit.eq(commander.early_exit)]
+
+        # What an answer has to wait for. There are never more statuses than inferences: the second queue cannot overflow.
+        m.submodules.inferences = inferences = SyncFIFO(width=INFERENCE.size, depth=_IMAGES)
+        m.submodules.statuses = statuses = SyncFIFO(width=1, depth=_IMAGES)
+        m.d.comb += [
+            inferences.w_data.eq(commander.inferences.payload),
+            inferences.w_en.eq(commander.inferences.valid),
+            commander.inferences.ready.eq(inferences.w_rdy),
+            results.inferences.payload.eq(inferences.r_data),
+            results.inferences.valid.eq(inferences.r_rdy),
+            inferences.r_en.eq(results.inferences.ready),
+            statuses.w_data.eq(decoder.wrong),
+            statuses.w_en.eq(decoder.done),
+            results.statuses.payload.eq(statuses.r_data),
+            results.statuses.valid.eq(statuses.r_rdy),
+            statuses.r_en.eq(results.statuses.ready),
+        ]
+        assert (Status.RIGHT, Status.WRONG_CODE) == (0, 1)
+
+        # Loading and reading back.
+        wiring.connect(m, commander.bodies, access.i)
+        wiring.connect(m, access.load, engine.load)
+        wiring.connect(m, engine.peeked, access.peeked)
+        m.d.comb += [
+            access.reads.eq(commander.reads),
+            access.begin.eq(commander.begin),
+            engine.peek.eq(access.peek),
+            commander.check.eq(access.check),
+            commander.done.eq(access.done),
+            commander.wrong.eq(access.wrong),
+            commander.idle.eq(~engine.busy & ~inferences.r_rdy),
+        ]
+
+        # Counters: the engine's, and the link's.
+        cycles = Signal(8 * COUNTER_BYTES)
+        damaged, oversized = Signal(16), Signal(16)
+        with m.If(commander.clear):
+            m.d.sync += [cycles.eq(0), damaged.eq(0), oversized.eq(0)]
+        with m.Else():
+            m.d.sync += [
+                cycles.eq(cycles + 1),
+                damaged.eq(damaged + receiver.damaged),
+                oversized.eq(oversized + receiver.overflow),
+            ]
+        m.d.comb += [
+            *(getattr(commander.counters, name).eq(getattr(engine.counters, name)) for name in COUNTERS.members),
+            commander.counters.cycles.eq(cycles),
+            commander.counters.damaged_frames.eq(damaged),
+            commander.counters.oversized_frames.eq(oversized),
+            commander.damaged.eq(receiver.damaged),
+            commander.oversized.eq(receiver.overflow),
+            self.lost.eq(receiver.damaged | receiver.overflow),
+            self.loaded.eq(commander.loaded),
+            self.busy.eq(~commander.idle | ~commander.waiting),
+        ]
+        for index in range(len(shape.layers)):
+            wiring.connect(m, getattr(engine, f"tap_{index}"), wiring.flipped(getattr(self, f"tap_{index}")))
+        return m

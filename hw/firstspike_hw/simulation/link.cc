@@ -1,0 +1,60 @@
+// Clocks the compiled engine behind its link: feeds it bytes, and keeps those it gives.
+
+#include "clocked.h"
+
+namespace {
+
+// Between two bytes of a message there are never so many cycles.
+constexpr uint64_t QUIET = 64;
+
+struct Simulator : Clocked {
+	Simulator() {
+		top.p_o____ready.set<bool>(true);
+		reset();
+	}
+};
+
+} // namespace
+
+extern "C" {
+
+Simulator *link_new() { return new Simulator; }
+
+void link_delete(Simulator *simulator) { delete simulator; }
+
+uint64_t link_cycles(Simulator *simulator) { return simulator->cycles; }
+
+// Sends bytes, one a cycle, and runs until a message has come back or, with `rest`, until nothing more will come. Returns
+// the number of bytes that came.
+int64_t link_run(Simulator *simulator, const uint8_t *bytes, size_t count, int rest, uint8_t *given_bytes,
+                 size_t given_capacity, uint32_t *tap_words, size_t tap_capacity, size_t *tap_count) {
+	Top &top = simulator->top;
+	Buffer<uint8_t> given{given_bytes, given_capacity};
+	Buffer<uint32_t> taps{tap_words, tap_capacity};
+	uint64_t quiet = 0;
+	bool whole = false;
+	for (size_t at = 0; at < count || (quiet < QUIET && (rest || !whole));) {
+		bool offer = at < count;
+		top.p_i____valid.set<bool>(offer);
+		if (offer)
+			top.p_i____payload.set<uint8_t>(bytes[at++]);
+		simulator->settle();
+		quiet = offer || read(top.p_busy).get<bool>() ? 0 : quiet + 1;
+		if (read(top.p_o____valid).get<bool>()) {
+			uint8_t byte = read(top.p_o____payload).get<uint8_t>();
+			if (!given.put(byte))
+				return RESULTS_FULL;
+			whole = byte == 0;
+			quiet = 0;
+		}
+		if (tap_words && !keep_taps(top, taps))
+			return TAPS_FULL;
+		simulator->clock();
+	}
+	top.p_i____valid.set<bool>(false);
+	simulator->settle();
+	*tap_count = taps.count;
+	return int64_t(given.count);
+}
+
+} // extern "C"

@@ -1,0 +1,130 @@
+"""An engine behind its link, as native code in this process: bytes in, bytes out."""
+
+import ctypes
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from firstspike_spec.compiler import EngineImage
+from firstspike_spec.protocol import Identity
+
+from ..linked_engine import LinkedEngine
+from .build import Design, build_library
+from .taps import definition, most_tokens, spike_times_of_taps
+
+
+class NativeLink:
+    """The compiled RTL of a `LinkedEngine`, as the far end of a link. It begins without a network.
+
+    Parameters
+    ----------
+    identity : Identity
+        Without digest.
+    cache : path, optional
+        Where compiled designs are kept; by default the user's cache folder.
+    note : callable
+        Told when the design has to be compiled, which takes a while.
+
+    Raises
+    ------
+    InputError
+        If there is no C++ compiler.
+    """
+
+    name = "the simulated board"
+
+    #: Bytes that can come back at once: the largest answer, and what was asked for before it.
+    _GIVEN = 1 << 16
+
+    def __init__(self, identity: Identity, *, cache: Path | None = None, note: Callable[[str], None] = lambda text: None):
+        library = build_library(link_design(identity), cache=cache, note=note)
+        self._library = _declare(ctypes.CDLL(str(library)))
+        self._simulator = ctypes.c_void_p(self._library.link_new())
+        self._waiting = bytearray()
+        self._given = np.empty(self._GIVEN, np.uint8)
+        self._taps, self._tap_parts = np.empty(0, np.uint32), []
+
+    def close(self) -> None:
+        """Free the simulator. The object is of no use afterwards."""
+        if self._simulator:
+            self._library.link_delete(self._simulator)
+            self._simulator = None
+
+    def write(self, data: bytes) -> None:
+        """Put bytes on the link; they travel with the next `read`."""
+        self._waiting += data
+
+    def read(self, timeout: float = 0.0) -> bytes:
+        """Return what comes back: a message and perhaps more, or nothing if nothing would ever come.
+
+        ``timeout`` is of no meaning: the simulator knows.
+        """
+        del timeout
+        return self._run(rest=False)
+
+    def watch(self, image: EngineImage, batch: int) -> None:
+        """From now on, keep the spikes of up to ``batch`` inferences of the network that is loaded."""
+        self._tap_parts = []
+        self._taps = np.empty(most_tokens(image, batch), np.uint32)
+
+    def spike_times(self, image: EngineImage, batch: int) -> tuple[np.ndarray, ...]:
+        """Return the spike times of the inferences since `watch`, of inputs and hidden layers, and stop watching.
+
+        Raises
+        ------
+        InputError
+            If it was not exactly ``batch`` inferences.
+        """
+        self._run(rest=True)
+        parts, self._tap_parts, self._taps = self._tap_parts, [], np.empty(0, np.uint32)
+        return spike_times_of_taps(image, np.concatenate([*parts, np.empty(0, np.uint32)]), batch)
+
+    @property
+    def cycles(self) -> int:
+        """Clock cycles since the simulator was made."""
+        return self._library.link_cycles(self._simulator)
+
+    def _run(self, *, rest: bool) -> bytes:
+        data, self._waiting = np.frombuffer(bytes(self._waiting), np.uint8), bytearray()
+        taps, tap_count = self._taps, ctypes.c_size_t()
+        count = self._library.link_run(
+            self._simulator,
+            data,
+            len(data),
+            rest,
+            self._given,
+            len(self._given),
+            taps.ctypes.data if len(taps) else None,
+            len(taps),
+            tap_count,
+        )
+        if count < 0:
+            raise RuntimeError("the simulated link gave more than there is room for")
+        self._tap_parts.append(taps[: tap_count.value].copy())
+        return self._given[:count].tobytes()
+
+
+def link_design(identity: Identity) -> Design:
+    """Return the design of an engine behind its link."""
+    return Design(
+        "link", lambda: LinkedEngine(identity), identity.constants().decode(), definition(len(identity.shape.layers))
+    )
+
+
+def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
+    data = np.ctypeslib.ndpointer(np.uint8, flags="C_CONTIGUOUS")
+    simulator, size = ctypes.c_void_p, ctypes.c_size_t
+    signatures = {
+        "link_new": (simulator, []),
+        "link_delete": (None, [simulator]),
+        "link_cycles": (ctypes.c_uint64, [simulator]),
+        "link_run": (
+            ctypes.c_int64,
+            [simulator, data, size, ctypes.c_int, data, size, ctypes.c_void_p, size, ctypes.POINTER(size)],
+        ),
+    }
+    for name, (result, arguments) in signatures.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library

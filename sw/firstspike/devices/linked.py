@@ -1,0 +1,209 @@
+"""A board behind a link, real or simulated, as a device."""
+
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from firstspike_spec.compiler import EngineImage, MemoryImage, compile_network
+from firstspike_spec.engine import EngineShape
+from firstspike_spec.errors import DeviceError
+from firstspike_spec.loading import blocks, check_range, load_end, readable
+from firstspike_spec.network import Network
+from firstspike_spec.protocol import COUNTER_BYTES, COUNTERS, RESULT_BYTES, Identity, Kind, Status
+from firstspike_spec.results import Results
+from firstspike_spec.spike_code import encode_spikes
+from firstspike_spec.streams import read_results
+from firstspike_spec.words import RESULT_WORD
+
+from ..link.link import Link, Lost
+
+#: Times that a network is sent, if its blocks get lost.
+_LOAD_TRIES = 3
+
+_DECISION_BIT = RESULT_WORD.bits - 1
+
+
+class LinkedDevice:
+    """Runs a network on a board.
+
+    If the board holds the network already, it is left as it is.
+
+    Parameters
+    ----------
+    link : Link
+        Connected.
+    network : Network
+
+    Raises
+    ------
+    InputError
+        If the network does not fit.
+    DeviceError
+        If the board cannot be loaded.
+    """
+
+    def __init__(self, link: Link, network: Network):
+        self._link = link
+        self._image: EngineImage | None = None
+        image = compile_network(network, self._shape)
+        link.request(Kind.RESET)
+        if link.identity.digest == image.digest:
+            self._image = image
+        else:
+            self._write(image)
+
+    @property
+    def identity(self) -> Identity:
+        """Who the board is."""
+        return self._link.identity
+
+    @property
+    def link(self) -> Link:
+        """The way to the board."""
+        return self._link
+
+    @property
+    def _shape(self) -> EngineShape:
+        return self._link.identity.shape
+
+    def load(self, network: Network) -> None:
+        """Replace the network, and read back what the board holds then."""
+        self._write(compile_network(network, self._shape))
+
+    def run(self, spike_times: np.ndarray, *, early_exit: bool) -> Results:
+        """Run a batch of inferences, with the link kept full.
+
+        Raises
+        ------
+        DeviceError
+            If the board cannot be reached to the end; ``results`` are those that came before.
+        """
+        image = self._loaded
+        kind = Kind.INFER if early_exit else Kind.INFER_ALL
+        time_steps = image.network.time_steps
+        requests = ((kind, encode_spikes(times, time_steps)) for times in spike_times)
+        words = []
+        try:
+            for number, body in enumerate(self._link.exchange(requests)):
+                words.append(_result_words(body, number, self._link.name))
+        except DeviceError as error:
+            if words:
+                error.results = _results(image, words)
+            raise
+        return _results(image, words)
+
+    def info(self) -> dict[str, Any]:
+        """Return what the board is, with the shape of its engine."""
+        identity = self.identity
+        return {
+            "device": self._link.name,
+            "board": identity.board,
+            "clock_hz": identity.clock_hz,
+            "baud": identity.baud,
+            "engine": identity.shape.as_dict(),
+            "engine_digest": identity.shape.digest,
+        }
+
+    def counters(self) -> dict[str, int]:
+        """Return the board's counters since the device was opened (`firstspike_spec.protocol.COUNTERS`)."""
+        body = self._link.request(Kind.COUNTERS)
+        values = (body[at : at + COUNTER_BYTES] for at in range(0, len(body), COUNTER_BYTES))
+        return {name: int.from_bytes(value, "little") for name, value in zip(COUNTERS, values, strict=True)}
+
+    def close(self) -> None:
+        """Let go of the link."""
+        self._link.close()
+
+    def differences(self, progress: Callable[[int], None] = lambda done: None) -> Iterator[str]:
+        """Read all memories back, and yield a line for each row that is not as it was loaded.
+
+        Parameters
+        ----------
+        progress : callable
+            Told the number of memories done.
+        """
+        parts = readable(self._loaded)
+        ranges = [check_range(part, 0, len(part.words)) for part in parts]
+        checks = self._link.exchange((Kind.CHECK, body) for body, _ in ranges)
+        wrong = []
+        for done, (part, check, (_, expected)) in enumerate(zip(parts, checks, ranges, strict=True), 1):
+            if check != expected:
+                wrong.append(part)
+            progress(done)
+        for part in wrong:
+            for row in self._wrong_words(part, 0, len(part.words)):
+                yield (
+                    f"layer {part.layer}, lane {part.lane}, {part.memory.name.lower().replace('_', ' ')}: word {row} is not "
+                    f"the {int(part.words[row]):#x} that was loaded"
+                )
+
+    def _wrong_words(self, part: MemoryImage, first: int, count: int) -> Iterator[int]:
+        """Yield the addresses of words that differ, by halving."""
+        body, expected = check_range(part, first, count)
+        if self._link.request(Kind.CHECK, body) == expected:
+            return
+        if count == 1:
+            yield first
+            return
+        half = count // 2
+        yield from self._wrong_words(part, first, half)
+        yield from self._wrong_words(part, first + half, count - half)
+
+    def _write(self, image: EngineImage) -> None:
+        """Load a network. After an error, none is loaded."""
+        self._image = None
+        for tries_left in reversed(range(_LOAD_TRIES)):
+            try:
+                self._send(image)
+                break
+            except Lost:
+                if not tries_left:
+                    raise
+        self._image = image
+        try:
+            first = next(self.differences(), None)
+        except DeviceError:
+            self._image = None
+            raise
+        if first is not None:
+            self._image = None
+            self._link.request(Kind.LOAD_BEGIN)  # so that nobody runs it
+            raise DeviceError(f"the memory of {self._link.name} does not keep what is written: {first}; build it again")
+
+    def _send(self, image: EngineImage) -> None:
+        check = 0
+
+        def requests():
+            nonlocal check
+            yield Kind.LOAD_BEGIN, b""
+            for body in blocks(image, self._link.longest_body):
+                check = zlib.crc32(body, check)
+                yield Kind.LOAD_BLOCK, body
+            yield Kind.LOAD_END, load_end(image, check)
+
+        for _ in self._link.exchange(requests(), again=False):
+            pass
+
+    @property
+    def _loaded(self) -> EngineImage:
+        if self._image is None:
+            raise DeviceError(f"no network is loaded in {self._link.name}: loading one failed; load it again")
+        return self._image
+
+
+def _result_words(body: bytes, image: int, name: str) -> np.ndarray:
+    """Return the words of an image's answer: reports, then one decision."""
+    data, status = body[:-1], body[-1:]
+    if status != bytes([Status.RIGHT]) or not data or len(data) % RESULT_BYTES:
+        raise DeviceError(f"{name} could not read image {image} ({len(data)} bytes, status {status.hex()}); report this")
+    words = np.frombuffer(data, "<u8").astype(np.uint64)
+    decisions = words >> np.uint64(_DECISION_BIT) & np.uint64(1)
+    if decisions[:-1].any() or not decisions[-1]:
+        raise DeviceError(f"{name} gave an answer for image {image} that does not end with its decision; report this")
+    return words
+
+
+def _results(image: EngineImage, words: list[np.ndarray]) -> Results:
+    return read_results(image, np.concatenate([*words, np.empty(0, np.uint64)]), batch=len(words))

@@ -1,0 +1,51 @@
+"""Frames on the host's side, by the cobs library: `firstspike_spec.frames` says what they are."""
+
+import zlib
+
+from cobs import cobs
+
+from firstspike_spec.frames import CHECK_BYTES, DELIMITER
+
+
+def frame(content: bytes) -> bytes:
+    """Return the bytes of a frame."""
+    return cobs.encode(content + zlib.crc32(content).to_bytes(CHECK_BYTES, "little")) + bytes([DELIMITER])
+
+
+class FrameReader:
+    """Finds the whole frames in a stream of bytes.
+
+    Attributes
+    ----------
+    damaged : int
+        Frames that were not what was sent; they leave no other trace.
+    """
+
+    #: Longer than any frame of a board: what has no delimiter for so long is something else.
+    LONGEST = 1 << 16
+
+    def __init__(self):
+        self._rest = bytearray()
+        self.damaged = 0
+
+    def read(self, data: bytes) -> list[bytes]:
+        """Take more bytes, and return the contents of the frames that are complete now."""
+        self._rest += data
+        *ended, rest = self._rest.split(bytes([DELIMITER]))
+        if len(rest) > self.LONGEST:
+            rest = bytearray()
+            self.damaged += 1
+        self._rest = rest
+        contents = (self._content(bytes(stuffed)) for stuffed in ended if stuffed)
+        return [content for content in contents if content is not None]
+
+    def _content(self, stuffed: bytes) -> bytes | None:
+        try:
+            content = cobs.decode(stuffed)
+        except cobs.DecodeError:
+            content = b""
+        content, check = content[:-CHECK_BYTES], content[-CHECK_BYTES:]
+        if not content or zlib.crc32(content).to_bytes(CHECK_BYTES, "little") != check:
+            self.damaged += 1
+            return None
+        return content

@@ -1,0 +1,301 @@
+"""Requests and answers: the link kept full, nothing attributed to the wrong request, losses made good."""
+
+import random
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from firstspike_spec.errors import DeviceError, InputError
+from firstspike_spec.frames import DELIMITER
+from firstspike_spec.protocol import HEAD_BYTES, NUMBER_BYTES, REPLY, Identity, Kind, Reason, message
+
+from .framing import FrameReader, frame
+from .transport import Transport
+
+#: Sent before a frame, it ends whatever the board took for one.
+_FRESH = bytes([DELIMITER])
+
+_REASONS = {
+    Reason.UNKNOWN_KIND: "it does not know such requests; build its bitstream again",
+    Reason.WRONG_LENGTH: "the request had a wrong length",
+    Reason.NOT_LOADED: "no network is loaded; load one",
+    Reason.NOT_LOADING: "the loading of a network was interrupted; load it again",
+    Reason.WRONG_BLOCK: "a block of the network was wrong",
+    Reason.WRONG_CHECK: "the network did not arrive as it was sent; load it again",
+}
+
+
+class Lost(DeviceError):
+    """A request was lost on the way, and must not simply be sent again."""
+
+
+class Refused(DeviceError):
+    """The board refused a request.
+
+    Attributes
+    ----------
+    reason : int
+        Mostly a `Reason`.
+    """
+
+    def __init__(self, name: str, kind: int, reason: int):
+        super().__init__(f"{name} refused {_kind_name(kind)}: {_REASONS.get(reason, f'reason {reason}')}")
+        self.reason = reason
+
+
+@dataclass
+class _Request:
+    kind: int
+    body: bytes
+    place: int | None  # among the answers; None for a probe, whose answer only tells that all before it are through
+    number: int = 0
+    tries: int = 0
+
+    @property
+    def bytes(self) -> int:
+        return HEAD_BYTES + len(self.body)
+
+
+class Link:
+    """The host's end of a link.
+
+    Answers come in the order of the requests and carry their numbers, so an answer tells that all requests before it are
+    through: those without answer were lost, and are sent again. A number is never used twice, so nothing that comes late or
+    twice is taken for something else.
+
+    Parameters
+    ----------
+    transport : Transport
+    timeout : float
+        Seconds of silence after which the board is asked whether it is still there.
+
+    Attributes
+    ----------
+    identity : Identity
+        Who is at the other end, once `connect` has asked.
+    resent : int
+        Requests that were lost and sent again.
+    strays : int
+        Answers that belonged to no request.
+    sent_bytes : int
+    """
+
+    #: Times that a request is sent at most, and times in a row that silence is asked about.
+    TRIES = 4
+
+    def __init__(self, transport: Transport, *, timeout: float = 1.0):
+        self._transport, self._timeout = transport, timeout
+        self._reader = FrameReader()
+        self._number = random.SystemRandom().randrange(1 << (8 * NUMBER_BYTES))
+        self._room = 4 * HEAD_BYTES  # until the board says how much it has
+        self.identity: Identity | None = None
+        self.resent = self.strays = self.sent_bytes = 0
+
+    @property
+    def name(self) -> str:
+        """What the other end is called in errors."""
+        return self._transport.name
+
+    @property
+    def damaged(self) -> int:
+        """Frames from the board that were not what it sent."""
+        return self._reader.damaged
+
+    def connect(self) -> Identity:
+        """Ask who is there.
+
+        Raises
+        ------
+        DeviceError
+            If nothing answers.
+        InputError
+            If what answers is no firstspike board, or one of another version.
+        """
+        try:
+            body = self.request(Kind.IDENTIFY)
+        except DeviceError as error:
+            if self._reader.damaged:
+                raise DeviceError(
+                    f"what is at {self.name} does not speak the protocol of firstspike: is it another device, or another "
+                    "baud rate?"
+                ) from error
+            raise
+        try:
+            self.identity = Identity.unpack(body)
+        except InputError as error:
+            raise InputError(f"{self.name}: {error}") from error
+        # Room for a probe or two, whatever else is on its way.
+        self._room = self.identity.buffer_bytes - 4 * HEAD_BYTES
+        return self.identity
+
+    @property
+    def longest_body(self) -> int:
+        """Bytes of a request's body such that several requests fit on the link at once."""
+        return self._room // 4 - HEAD_BYTES
+
+    def request(self, kind: Kind, body: bytes = b"") -> bytes:
+        """Send one request and return its answer's body."""
+        (answer,) = self.exchange([(kind, body)])
+        return answer
+
+    def exchange(self, requests: Iterable[tuple[Kind, bytes]], *, again: bool = True) -> Iterator[bytes]:
+        """Send requests, as many at once as the board has room for, and yield the bodies of their answers in order.
+
+        Parameters
+        ----------
+        requests : iterable of (Kind, bytes)
+        again : bool
+            Send a request that was lost again; only if it does not matter how often, and in which order, they arrive.
+
+        Raises
+        ------
+        DeviceError
+            If the board does not answer any more, refuses a request (`Refused`), or one was lost (`Lost`).
+        """
+        return _Exchange(self, requests, again).run()
+
+    def send(self, requests: Iterable[_Request]) -> None:
+        """Send requests, each with a number of its own."""
+        data = b""
+        for request in requests:
+            request.number = self._number
+            self._number = (self._number + 1) % (1 << (8 * NUMBER_BYTES)) or 1  # 0 is that of notices
+            request.tries += 1
+            self.resent += request.tries > 1
+            if request.place is None or request.tries > 1 or request.kind == Kind.IDENTIFY:
+                data += _FRESH
+            data += frame(message(request.kind, request.number, request.body))
+        self.sent_bytes += len(data)
+        self._transport.write(data)
+
+    def receive(self) -> list[bytes] | None:
+        """Return the messages that have come, perhaps none yet; ``None`` after silence."""
+        data = self._transport.read(self._timeout)
+        return [content for content in self._reader.read(data) if len(content) >= HEAD_BYTES] if data else None
+
+    def close(self) -> None:
+        """Let go of the way; the board stays as it is."""
+        self._transport.close()
+
+    @property
+    def room(self) -> int:
+        """Bytes that requests without answer may have together."""
+        return self._room
+
+
+class _Exchange:
+    """One run of `Link.exchange`."""
+
+    def __init__(self, link: Link, requests: Iterable[tuple[Kind, bytes]], again: bool):
+        self._link, self._again = link, again
+        self._source = (_Request(kind, body, place) for place, (kind, body) in enumerate(requests))
+        self._todo: deque[_Request] = deque()  # the next ones, those that were lost first
+        self._sent: deque[_Request] = deque()  # those without answer, in order
+        self._answers: dict[int, bytes] = {}
+        self._silent = 0
+
+    def run(self) -> Iterator[bytes]:
+        place = 0
+        try:
+            while self._send() or self._sent:
+                self._receive()
+                while place in self._answers:
+                    yield self._answers.pop(place)
+                    place += 1
+        finally:
+            self._leave()
+
+    def _send(self) -> bool:
+        """Send what there is room for; tell whether anything is left to send."""
+        used = sum(request.bytes for request in self._sent)
+        ready = []
+        while self._todo or self._more():
+            request = self._todo[0]
+            if request.bytes > self._link.room:
+                raise InputError(
+                    f"a request of {request.bytes} bytes does not fit into the board's buffer ({self._link.room} bytes)"
+                )
+            used += request.bytes
+            if used > self._link.room:
+                break
+            ready.append(self._todo.popleft())
+        if ready:
+            self._link.send(ready)
+            self._sent.extend(ready)
+        return bool(self._todo)
+
+    def _more(self) -> bool:
+        request = next(self._source, None)
+        if request is not None:
+            self._todo.append(request)
+        return request is not None
+
+    def _receive(self) -> None:
+        contents = self._link.receive()
+        if contents is None:
+            self._silent += 1
+            if self._silent >= self._link.TRIES:
+                self._sent.clear()  # there is nothing to wait for
+                raise DeviceError(
+                    f"{self._link.name} does not answer: check that the board has power and holds a firstspike bitstream, "
+                    "reset it, and open the device again"
+                )
+            self._probe()
+        for content in contents or ():
+            self._silent = 0
+            self._take(content[0], int.from_bytes(content[1:HEAD_BYTES], "little"), content[HEAD_BYTES:])
+
+    def _take(self, kind: int, number: int, body: bytes) -> None:
+        if kind == Kind.NOTICE:
+            self._probe()
+            return
+        if all(request.number != number for request in self._sent):
+            self._link.strays += 1
+            return
+        lost = []
+        while (request := self._sent.popleft()).number != number:
+            lost.append(request)
+        if kind == Kind.ERROR:
+            raise Refused(self._link.name, request.kind, body[0] if body else 0)
+        if kind != request.kind | REPLY:
+            raise DeviceError(f"{self._link.name} answered {_kind_name(request.kind)} with a message of kind {kind:#x}")
+        if request.place is not None:
+            self._answers[request.place] = body
+        self._resend([request for request in lost if request.place is not None])
+
+    def _resend(self, lost: list[_Request]) -> None:
+        if not lost:
+            return
+        if not self._again:
+            raise Lost(f"{len(lost)} requests to {self._link.name} were lost; try again")
+        if max(request.tries for request in lost) >= self._link.TRIES:
+            raise DeviceError(
+                f"{self._link.name} loses what it is sent: {_kind_name(lost[0].kind)} was sent {self._link.TRIES} times; "
+                "try another cable, or a lower baud rate"
+            )
+        self._todo.extendleft(reversed(lost))
+
+    def _probe(self) -> None:
+        """Send something small behind everything else: its answer tells what was lost before it."""
+        if not any(request.place is None for request in self._sent) or self._silent:
+            probe = _Request(Kind.COUNTERS, b"", None)
+            self._link.send([probe])
+            self._sent.append(probe)
+
+    def _leave(self) -> None:
+        """Wait until nothing of this exchange is in the board any more, so that the next one has all the room."""
+        self._todo.clear()
+        self._source = iter(())
+        while self._sent:
+            try:
+                self._probe()
+                while self._sent:
+                    self._receive()
+            except (Lost, Refused):
+                continue
+            except DeviceError:
+                return
+
+
+def _kind_name(kind: int) -> str:
+    return f"the request {Kind(kind).name}" if kind in list(Kind) else f"a request of kind {kind:#x}"

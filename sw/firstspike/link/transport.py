@@ -1,0 +1,103 @@
+"""What carries the bytes of a link."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import serial
+
+from firstspike_spec.errors import DeviceError, InputError
+
+
+class Transport(Protocol):
+    """A way for bytes, there and back."""
+
+    #: What users call it, for errors.
+    name: str
+
+    def write(self, data: bytes) -> None:
+        """Send all of ``data``.
+
+        Raises
+        ------
+        DeviceError
+            If the way is broken.
+        """
+
+    def read(self, timeout: float) -> bytes:
+        """Return what has come, at least one byte; nothing if none comes for ``timeout`` seconds.
+
+        Raises
+        ------
+        DeviceError
+            If the way is broken.
+        """
+
+    def close(self) -> None:
+        """Let go of it. It can be opened again."""
+
+
+class SerialTransport:
+    """A serial port, of a board or a pseudo-terminal.
+
+    Parameters
+    ----------
+    port : str
+        Such as ``/dev/ttyUSB0`` or ``COM3``.
+    baud : int
+        Bits a second.
+
+    Raises
+    ------
+    InputError
+        If there is no such port, or it cannot be opened.
+    """
+
+    #: Seconds that a write may take: the board always takes what it is sent, so more means a broken way.
+    _WRITE_TIMEOUT = 5.0
+
+    def __init__(self, port: str, baud: int):
+        self.name = f"serial:{port}"
+        try:
+            self._port = serial.Serial(port, baud, timeout=0, write_timeout=self._WRITE_TIMEOUT, exclusive=True)
+        except (OSError, ValueError) as error:
+            raise InputError(f"cannot open {port}: {_reason(error)}") from error
+        self._port.reset_input_buffer()
+
+    def write(self, data: bytes) -> None:
+        """Send all of ``data``."""
+        with self._telling():
+            self._port.write(data)
+
+    def read(self, timeout: float) -> bytes:
+        """Return what has come, or nothing after ``timeout`` seconds."""
+        with self._telling():
+            self._port.timeout = timeout
+            first = self._port.read(1)
+            return first + self._port.read(self._port.in_waiting) if first else b""
+
+    def close(self) -> None:
+        """Close the port."""
+        self._port.close()
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, TypeError) as error:  # pyserial's errors are OSErrors; a port closed meanwhile has no descriptor
+            raise DeviceError(
+                f"the connection to {self.name} broke ({error}); plug the board in again, and open the device again"
+            ) from error
+
+
+def _reason(error: Exception) -> str:
+    number = getattr(error, "errno", None)
+    text = str(error)
+    if number == errno.ENOENT:
+        return "there is no such port; see which one appears when the board is plugged in (firstspike boards --ports)"
+    if number == errno.EACCES:
+        return "you may not use it; add yourself to the group that owns it (often dialout) and log in again"
+    if number in (errno.EBUSY, errno.EAGAIN) or "lock" in text:
+        return "another program uses it; close that one first"
+    return f"{text}; name a serial port"
