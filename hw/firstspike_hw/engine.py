@@ -18,7 +18,7 @@ from .trees import any_of, count_ones
 
 #: Totals since the last reset (`firstspike_spec.protocol.COUNTERS`); each wraps around.
 COUNTERS = data.StructLayout(
-    {name: 8 * COUNTER_BYTES for name in ("busy_cycles", "stall_cycles", "spikes", "synaptic_operations")}
+    dict.fromkeys(("busy_cycles", "stall_cycles", "spikes", "synaptic_operations"), 8 * COUNTER_BYTES)
 )
 
 

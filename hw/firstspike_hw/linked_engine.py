@@ -6,6 +6,7 @@ from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.compiler import EngineImage
+from firstspike_spec.encoder import MIN_TIME_STEPS
 from firstspike_spec.protocol import COUNTER_BYTES, Identity, Status
 
 from .engine import COUNTERS, Engine
@@ -73,7 +74,7 @@ class LinkedEngine(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         shape, image = self._identity.shape, self._image
-        last_step = image.network.time_steps - 1 if image else 0
+        last_step = (image.network.time_steps if image else MIN_TIME_STEPS) - 1  # as in the engine
 
         m.submodules.receiver = receiver = FrameReceiver(self._identity.buffer_bytes.bit_length() - 1)
         m.submodules.commander = commander = Commander(self._identity)

@@ -1,24 +1,48 @@
-"""The whole design behind a serial port: what a board holds, whatever its pins and its clock."""
+"""The whole design behind a serial port: what a board holds, whatever its pins and its clock are."""
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.compiler import EngineImage
 from firstspike_spec.engine import EngineShape
+from firstspike_spec.protocol import Identity
 
-from .engine import Engine
-from .link.frame_receiver import FrameReceiver
-from .link.frame_sender import FrameSender
-from .link.result_sender import ResultSender
-from .link.spike_decoder import SpikeDecoder
 from .link.uart import UartReceiver, UartTransmitter
+from .linked_engine import LinkedEngine
 
+#: What a board shows: a network is loaded, the engine runs, bytes come in, something that came was damaged.
 LIGHTS = data.StructLayout({"loaded": 1, "busy": 1, "receiving": 1, "damaged": 1})
+
+#: A light stays on for this share of a second, so that one can see it.
+_VISIBLE = 20
 
 
 class SerialTop(wiring.Component):
-    """STUB, to be replaced."""
+    """A `LinkedEngine` on a serial line.
+
+    Parameters
+    ----------
+    shape : EngineShape
+    image : EngineImage, optional
+        The network that it holds at power-up.
+    clock_hz, baud : int
+        The clock, and bits a second of the line, at least 4 clock cycles each.
+    board : str
+        Name of the board.
+    buffer_bits : int
+        ``2 ** buffer_bits`` bytes of requests can wait.
+
+    Members
+    -------
+    rx : ``In(1)``
+        The line from the host, of any clock.
+    tx : ``Out(1)``
+        The line to the host.
+    lights : ``Out(LIGHTS)``
+    busy : ``Out(1)``
+        As of the `LinkedEngine`.
+    """
 
     def __init__(
         self,
@@ -27,34 +51,41 @@ class SerialTop(wiring.Component):
         *,
         clock_hz: int,
         baud: int,
-        board: str = "",
-        buffer_bits: int = 11,
+        board: str,
+        buffer_bits: int,
     ):
-        self._shape, self._image = shape, image
-        self._divisor, self._buffer_bits = round(clock_hz / baud), buffer_bits
-        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "lights": Out(LIGHTS)})
+        self._image = image
+        self._identity = Identity(
+            shape,
+            board=board,
+            clock_hz=clock_hz,
+            baud=baud,
+            buffer_bytes=1 << buffer_bits,
+            digest=image.digest if image else "",
+        )
+        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "lights": Out(LIGHTS), "busy": Out(1)})
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.rx = rx = UartReceiver(self._divisor)
-        m.submodules.tx = tx = UartTransmitter(self._divisor)
-        m.submodules.frames = frames = FrameReceiver(self._buffer_bits)
-        m.submodules.sender = sender = FrameSender()
-        m.submodules.decoder = decoder = SpikeDecoder(self._shape.layers[0])
-        m.submodules.engine = engine = Engine(self._shape, self._image)
-        m.submodules.results = results = ResultSender()
-        wiring.connect(m, rx.o, frames.i)
-        wiring.connect(m, frames.o, decoder.i)
-        wiring.connect(m, decoder.o, engine.i)
-        wiring.connect(m, engine.o, results.words)
-        wiring.connect(m, results.o, sender.i)
-        wiring.connect(m, sender.o, tx.i)
+        divisor = round(self._identity.clock_hz / self._identity.baud)
+        m.submodules.receiver = receiver = UartReceiver(divisor)
+        m.submodules.transmitter = transmitter = UartTransmitter(divisor)
+        m.submodules.engine = engine = LinkedEngine(self._identity, self._image)
+        wiring.connect(m, receiver.o, engine.i)
+        wiring.connect(m, engine.o, transmitter.i)
         m.d.comb += [
-            rx.rx.eq(self.rx),
-            self.tx.eq(tx.tx),
-            decoder.last_step.eq(3),
-            results.numbers.valid.eq(1),
-            results.statuses.valid.eq(1),
-            self.lights.busy.eq(engine.busy),
+            receiver.rx.eq(self.rx),
+            self.tx.eq(transmitter.tx),
+            self.lights.loaded.eq(engine.loaded),
+            self.busy.eq(engine.busy),
         ]
+
+        visible = self._identity.clock_hz // _VISIBLE
+        for name, event in (("busy", engine.busy), ("receiving", receiver.o.valid), ("damaged", engine.lost)):
+            left = Signal(range(visible + 1), name=f"{name}_left")
+            with m.If(event):
+                m.d.sync += left.eq(visible)
+            with m.Elif(left != 0):
+                m.d.sync += left.eq(left - 1)
+            m.d.comb += self.lights[name].eq(left != 0)
         return m

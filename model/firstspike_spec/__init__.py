@@ -8,7 +8,7 @@ from .compaction import remove_dead_neurons
 from .comparison import Comparison, compare_inferences
 from .datasets import Dataset, load_dataset
 from .encoder import LatencyEncoder
-from .errors import InputError, InputTypeError, UserError
+from .errors import DeviceError, InputError, InputTypeError, UserError
 from .golden import infer, infer_spikes
 from .inference import Inference
 from .network import Layer, Network
@@ -16,6 +16,7 @@ from .network import Layer, Network
 __all__ = [
     "Comparison",
     "Dataset",
+    "DeviceError",
     "Inference",
     "InputError",
     "InputTypeError",

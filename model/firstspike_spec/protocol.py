@@ -84,7 +84,7 @@ class Reason(IntEnum):
     WRONG_LENGTH = 2
     NOT_LOADED = 3  #: No network is loaded.
     NOT_LOADING = 4  #: A block or an end without a begin.
-    WRONG_BLOCK = 5  #: A block that does not end with a word, or whose words would have no bytes or more than 4.
+    WRONG_BLOCK = 5  #: A block that does not end with a word, words of no bytes or more than 4, a range beyond all addresses.
     WRONG_CHECK = 6  #: The blocks were not those that the end tells of. Begin again.
 
 
@@ -147,12 +147,12 @@ class Identity:
             raise InputError(
                 f"the board speaks version {version} of the protocol, this host version {VERSION}; build its bitstream again"
             )
-        loaded, rest = body[len(MAGIC) + 1], body[len(MAGIC) + 2 :]
         try:
-            facts = json.loads(rest[DIGEST_BYTES:])
+            loaded, rest = body[len(MAGIC) + 1], body[len(MAGIC) + 2 :]
+            facts = dict(json.loads(rest[DIGEST_BYTES:]))
             shape = EngineShape.from_dict(facts.pop("engine"))
             return cls(shape, **facts, digest=rest[:DIGEST_BYTES].hex() if loaded else "")
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, LookupError) as error:
             raise InputError(f"the board's identity cannot be read ({error}); build its bitstream again") from error
 
 

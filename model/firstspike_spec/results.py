@@ -76,10 +76,10 @@ def with_hidden_spikes(results: Results, spike_times: tuple[np.ndarray, ...], *,
 
 
 def join_results(parts: Sequence[Results]) -> Results:
-    """Return the results of several batches, at least one, as those of one batch."""
+    """Return the results of several batches, at least one, as those of one batch. What one does not have, none has."""
 
     def joined(values):
-        if values[0] is None:
+        if any(value is None for value in values):
             return None
         if isinstance(values[0], tuple):
             return tuple(joined(layer) for layer in zip(*values, strict=True))

@@ -1,9 +1,9 @@
 """Run a time-to-first-spike network on a device: the golden model, the simulated engine, or a board."""
 
-from firstspike_spec import InputError, Network, UserError, load_network
+from firstspike_spec import DeviceError, InputError, Network, UserError, load_network
 from firstspike_spec.results import Results
 
 from .accelerator import Accelerator
 from .validation import Validation
 
-__all__ = ["Accelerator", "InputError", "Network", "Results", "UserError", "Validation", "load_network"]
+__all__ = ["Accelerator", "DeviceError", "InputError", "Network", "Results", "UserError", "Validation", "load_network"]

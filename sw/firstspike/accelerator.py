@@ -1,6 +1,8 @@
 """The accelerator: one object, whatever runs the network."""
 
 import os
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -8,21 +10,27 @@ import numpy as np
 
 from firstspike_spec.artefact import load_network
 from firstspike_spec.compiler import DEFAULT_LANES
-from firstspike_spec.errors import InputError
+from firstspike_spec.errors import DeviceError, InputError
 from firstspike_spec.golden import check_spike_times
 from firstspike_spec.network import Network
 from firstspike_spec.results import Results, join_results
 
 from .devices import Device, open_device
+from .selftest import Check, selftest
+from .throughput import Throughput
 from .validation import BATCH, Validation, validate
 
 
 class Accelerator:
-    """A device with a network in it. Open it with `Accelerator.open`, best in a ``with`` statement."""
+    """A device with a network in it. Open it with `Accelerator.open`, best in a ``with`` statement.
+
+    Several threads may use it: one runs, loads or asks at a time, and the others wait.
+    """
 
     def __init__(self, device: Device, network: Network):
         self._device: Device | None = device
         self._network = network
+        self._turn = threading.RLock()
 
     @classmethod
     def open(
@@ -38,17 +46,24 @@ class Accelerator:
         Parameters
         ----------
         device : str
-            ``"golden"``, the golden model in numpy; ``"sim"``, the engine's RTL as native code.
+            - ``"golden"``: the golden model in numpy.
+            - ``"serial:/dev/ttyUSB0"``, ``"serial:COM3@2000000"``: the board at a serial port, with its baud rate if it should
+              not be looked for.
+            - ``"sim"``: the engine behind its link, its RTL as native code, in this process.
+            - ``"sim:ulx3s-85f"``: all of a board, bit by bit on its serial line (slow).
+            - ``"engine"``: the RTL of the bare engine, which no link slows down.
         network : Network or path of an artefact
         lanes : int
-            Lanes of each layer of a simulated engine, 1 .. 256.
+            Lanes of each layer of a simulated engine, 1 .. 256; a board has those that it was built with.
         note : callable
             Told when opening takes a while.
 
         Raises
         ------
         InputError, InputTypeError
-            If the device is unknown or cannot be opened, or the artefact cannot be used.
+            If the device is unknown or cannot be opened, the artefact cannot be used, or the network does not fit.
+        DeviceError
+            If the device does not answer, or does not do what it should.
         """
         loaded = _network(network)
         return cls(open_device(device, loaded, lanes=lanes, note=note), loaded)
@@ -61,9 +76,10 @@ class Accelerator:
 
     def close(self) -> None:
         """Let go of the device; closing twice does nothing."""
-        if self._device is not None:
-            self._device.close()
-            self._device = None
+        with self._turn:
+            if self._device is not None:
+                device, self._device = self._device, None
+                device.close()
 
     @property
     def network(self) -> Network:
@@ -76,10 +92,16 @@ class Accelerator:
         Parameters
         ----------
         network : Network or path of an artefact
+
+        Raises
+        ------
+        DeviceError
+            If the device could not be loaded. Then it holds no network.
         """
         loaded = _network(network)
-        self._open_device.load(loaded)
-        self._network = loaded
+        with self._turn:
+            self._open_device.load(loaded)
+            self._network = loaded
 
     def run(
         self, images: np.ndarray, *, early_exit: bool = True, progress: Callable[[int], None] = lambda done: None
@@ -103,19 +125,28 @@ class Accelerator:
         ------
         InputTypeError, InputError
             If the images are not ``uint8`` or of another shape.
+        DeviceError
+            If the device fails on the way. Its ``results`` are those of the images before, if there are any.
         """
-        spike_times = self._network.spike_times(images)
-        parts = []
-        for first in range(0, max(len(spike_times), 1), BATCH):
-            parts.append(self.run_spikes(spike_times[first : first + BATCH], early_exit=early_exit))
-            progress(min(first + BATCH, len(spike_times)))
-        return join_results(parts)
+        with self._turn:
+            spike_times = self._network.spike_times(images)
+            parts = []
+            for first in range(0, max(len(spike_times), 1), BATCH):
+                try:
+                    parts.append(self.run_spikes(spike_times[first : first + BATCH], early_exit=early_exit))
+                except DeviceError as error:
+                    parts += [] if error.results is None else [error.results]
+                    error.results = join_results(parts) if parts else None
+                    raise
+                progress(min(first + BATCH, len(spike_times)))
+            return join_results(parts)
 
     def run_spikes(self, spike_times: np.ndarray, *, early_exit: bool = True) -> Results:
         """Run input spike times, int16, shape (batch, inputs), in one go; otherwise as `run` does images."""
-        device = self._open_device
-        check_spike_times(self._network, spike_times)
-        return device.run(spike_times, early_exit=early_exit)
+        with self._turn:
+            device = self._open_device
+            check_spike_times(self._network, spike_times)
+            return device.run(spike_times, early_exit=early_exit)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Return the class of each image, int16, shape (batch,); ``images`` as for `run`."""
@@ -155,15 +186,64 @@ class Accelerator:
         progress : callable
             Told the number of images done, now and then.
         """
-        return validate(self, images, labels, early_exit=early_exit, progress=progress)
+        with self._turn:
+            return validate(self, images, labels, early_exit=early_exit, progress=progress)
+
+    def throughput_test(
+        self, images: np.ndarray, *, early_exit: bool = True, progress: Callable[[int], None] = lambda done: None
+    ) -> Throughput:
+        """Measure how many images a second go through, and how many the engine itself could do.
+
+        Parameters
+        ----------
+        images : ndarray of uint8
+            As for `run`; at least one. A few hundred or more, so that the beginning and the end do not count.
+        early_exit : bool
+        progress : callable
+            Told the number of images done, now and then.
+        """
+        if not len(images):
+            raise InputError("there is nothing to measure: give at least one image")
+        with self._turn:
+            info, before, start = self.info(), self.counters(), time.perf_counter()
+            self.run(images, early_exit=early_exit, progress=progress)
+            seconds = time.perf_counter() - start
+            after, then = self.counters(), self.info()
+        bytes_before, bytes_after = info.get("link_bytes", (0, 0)), then.get("link_bytes", (0, 0))
+        return Throughput(
+            images=len(images),
+            seconds=seconds,
+            counters={name: after[name] - before[name] for name in after},
+            clock_hz=info.get("clock_hz") or None,
+            baud=info.get("baud") or None,
+            link_bytes=tuple(last - first for first, last in zip(bytes_before, bytes_after, strict=True)),
+        )
+
+    def selftest(self, progress: Callable[[int], None] = lambda done: None) -> list[Check]:
+        """Check the device: who it is, its link, its memories, and a few known images.
+
+        Parameters
+        ----------
+        progress : callable
+            Told the number of checks done.
+
+        Returns
+        -------
+        list of Check
+            One a check, each passed or not.
+        """
+        with self._turn:
+            return selftest(self._open_device, self._network, progress)
 
     def info(self) -> dict[str, Any]:
         """Return what the device is and what it holds, ready for JSON."""
-        return {**self._open_device.info(), "network": self._network.summary()}
+        with self._turn:
+            return {**self._open_device.info(), "network": self._network.summary()}
 
     def counters(self) -> dict[str, int]:
         """Return the device's counters since it was opened; none from the golden model."""
-        return self._open_device.counters()
+        with self._turn:
+            return self._open_device.counters()
 
     @property
     def _open_device(self) -> Device:

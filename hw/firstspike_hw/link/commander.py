@@ -25,7 +25,10 @@ _LOADED_AT = len(MAGIC) + 1
 _DIGEST_AT = _LOADED_AT + 1
 
 #: What `Kind.COUNTERS` is answered with.
-ALL_COUNTERS = data.StructLayout({name: 8 * COUNTER_BYTES for name in COUNTERS})
+ALL_COUNTERS = data.StructLayout(dict.fromkeys(COUNTERS, 8 * COUNTER_BYTES))
+
+#: Of these, what goes on while the answer is given.
+_RUNNING = ("cycles", "damaged_frames", "oversized_frames")
 
 
 class Commander(wiring.Component):
@@ -106,6 +109,12 @@ class Commander(wiring.Component):
         at, length = Signal(range(len(identity) + 1)), Signal(range(len(identity) + 1))  # of a body, in bytes
         taken = self.i.valid & self.i.ready
 
+        # A value is told byte by byte, so it must not change meanwhile.
+        told = Signal(ALL_COUNTERS)
+        kept = {name: Signal(8 * COUNTER_BYTES, name=f"told_{name}") for name in _RUNNING}
+        m.d.comb += told.eq(self.counters)
+        m.d.comb += [getattr(told, name).eq(value) for name, value in kept.items()]
+
         losses = Signal(2)
         tells = Signal()  # the losses are being told
         reads = Signal()  # the next byte of the identity
@@ -158,12 +167,11 @@ class Commander(wiring.Component):
             with m.State("Request"):
                 with m.If((kind == Kind.INFER) | (kind == Kind.INFER_ALL)):
                     early = kind == Kind.INFER
-                    with m.If(~self.loaded | ~body_left):
-                        with m.If(self.idle):
-                            with m.If(~self.loaded):
-                                refuse(Reason.NOT_LOADED)
-                            with m.Else():
-                                refuse(Reason.WRONG_LENGTH)
+                    with m.If(~self.loaded | ~body_left), m.If(self.idle):
+                        with m.If(~self.loaded):
+                            refuse(Reason.NOT_LOADED)
+                        with m.Else():
+                            refuse(Reason.WRONG_LENGTH)
                     with m.Elif((self.early_exit == early) | self.idle):
                         m.d.sync += self.early_exit.eq(early)
                         m.d.comb += self.inferences.valid.eq(1)
@@ -175,6 +183,7 @@ class Commander(wiring.Component):
                 with m.Case(Kind.IDENTIFY):
                     end(len(identity))
                 with m.Case(Kind.COUNTERS):
+                    m.d.sync += [value.eq(getattr(self.counters, name)) for name, value in kept.items()]
                     end(len(COUNTERS) * COUNTER_BYTES)
                 with m.Case(Kind.RESET):
                     m.d.comb += self.clear.eq(1)
@@ -261,7 +270,7 @@ class Commander(wiring.Component):
                     with m.Case(Kind.IDENTIFY | REPLY):
                         m.d.comb += self.o.p.data.eq(Mux(at == _LOADED_AT, self.loaded, read.data))
                     with m.Case(Kind.COUNTERS | REPLY):
-                        m.d.comb += self.o.p.data.eq(self.counters.as_value().word_select(at, 8))
+                        m.d.comb += self.o.p.data.eq(told.as_value().word_select(at, 8))
                     with m.Case(Kind.CHECK | REPLY):
                         m.d.comb += self.o.p.data.eq(self.check.word_select(at[:2], 8))
                     with m.Default():

@@ -43,11 +43,13 @@ class MemoryAccess(wiring.Component):
     done : ``Out(1)``
         For one cycle, after a body has been carried out.
     wrong : ``Out(1)``
-        With ``done``: the body did not end where it had to, or its words would have no bytes or more than 4.
+        With ``done``: the body did not end where it had to, its words would have no bytes or more than 4, or a range would have
+        more words than there are addresses.
 
     Notes
     -----
-    Throughput: a block's byte a cycle, and one cycle more with each word; about 7 cycles a word that is read.
+    Throughput: a block's byte a cycle, and one cycle more with each word. A word that is read takes a cycle for each
+    of its bytes, and with the `Engine` 6 more.
     """
 
     def __init__(self, last_step: int = 0):
@@ -135,7 +137,7 @@ class MemoryAccess(wiring.Component):
                 m.d.comb += self.load.valid.eq(1)
                 with m.If(self.load.ready):
                     m.d.sync += address.eq(address + 1)
-                    with m.If(fields["memory"] == Memory.TIME_STEPS):
+                    with m.If(self.load.p.memory == Memory.TIME_STEPS):
                         m.d.sync += self.last_step.eq(word - 1)
                     m.next = "Word"
                     with m.If(last):
@@ -159,6 +161,9 @@ class MemoryAccess(wiring.Component):
             with m.State("Next"):
                 m.next = "Peek"
                 with m.If(left == 0):
+                    m.next = "Done"
+                with m.Elif(left > (1 << len(address))):
+                    m.d.sync += wrong.eq(1)
                     m.next = "Done"
             with m.State("Peek"):
                 m.d.comb += [self.load.valid.eq(1), self.peek.eq(1)]

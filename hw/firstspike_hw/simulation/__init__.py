@@ -2,5 +2,6 @@
 
 from .native_engine import NativeEngine
 from .native_link import NativeLink
+from .native_serial import NativeSerialPort
 
-__all__ = ["NativeEngine", "NativeLink"]
+__all__ = ["NativeEngine", "NativeLink", "NativeSerialPort"]

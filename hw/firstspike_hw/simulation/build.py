@@ -25,7 +25,7 @@ _SIMULATION = files("firstspike_hw") / "simulation"
 
 #: Where the gateware's source lies, and what of the specification it is made from.
 _GATEWARE = (files("firstspike_hw"), files("firstspike_hw") / "link", _SIMULATION)
-_SPECIFICATION = ("engine", "frames", "protocol", "spike_code", "words")
+_SPECIFICATION = ("encoder", "engine", "frames", "protocol", "spike_code", "words")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 // What all harnesses share: a design that is clocked, and buffers of words that the caller gave.
 //
-// The generated file before defines `Top`, the design's class, and FOR_EACH_LAYER(X), which calls X(n) for each layer. All
-// functions are called through ctypes; a count that is negative is a `Failure`.
+// The generated file before defines `Top`, the design's class. All functions are called through ctypes; a count that is
+// negative is a `Failure`.
 
 #pragma once
 
@@ -12,33 +12,43 @@ namespace {
 
 enum Failure : int64_t { STUCK = -1, RESULTS_FULL = -2, TAPS_FULL = -3 };
 
+// A design that neither takes nor gives anything for so long, and does not rest, never will.
+constexpr uint64_t PATIENCE = 1 << 22;
+
+// Each cycle is `evaluate`, in which the outputs follow the inputs, then `commit`, the clock's edge.
+//
+// One evaluation does for both: it computes the outputs, and what the registers and memories take at the edge. CXXRTL's own
+// `step` would evaluate three times a cycle.
 struct Clocked {
 	Top top;
 	uint64_t cycles = 0;
 
 	void reset() {
 		top.p_rst.template set<bool>(true);
-		for (int cycle = 0; cycle < 2; cycle++) {
-			settle();
-			clock();
-		}
+		run(2);
 		top.p_rst.template set<bool>(false);
-		settle();
 	}
 
-	void settle() {
-		top.p_clk.template set<bool>(false);
-		top.step();
-	}
-
-	void clock() {
+	void evaluate() {
+		top.prev_p_clk.template set<bool>(false);
 		top.p_clk.template set<bool>(true);
-		top.step();
+		top.eval();
+	}
+
+	void commit() {
+		top.commit();
 		cycles++;
+	}
+
+	void run(int count) {
+		for (int cycle = 0; cycle < count; cycle++) {
+			evaluate();
+			commit();
+		}
 	}
 };
 
-// CXXRTL makes an output a value or, where a register drives it, a wire.
+// CXXRTL makes an output a value or, where a register drives it, a wire. Both are right between `evaluate` and `commit`.
 template <size_t Bits> const cxxrtl::value<Bits> &read(const cxxrtl::value<Bits> &output) { return output; }
 template <size_t Bits> const cxxrtl::value<Bits> &read(const cxxrtl::wire<Bits> &output) { return output.curr; }
 
@@ -55,16 +65,5 @@ template <typename Word> struct Buffer {
 		return true;
 	}
 };
-
-// Keeps the tokens that enter the layers in this cycle: a tap word is a token, with the layer's number in the top 4 bits.
-template <typename Design> bool keep_taps(Design &top, Buffer<uint32_t> &taps) {
-	bool fits = true;
-#define TAP(n) \
-	if (read(top.p_tap__##n##____valid).template get<bool>()) \
-		fits &= taps.put(uint32_t(n) << 28 | read(top.p_tap__##n##____payload).template get<uint32_t>());
-	FOR_EACH_LAYER(TAP)
-#undef TAP
-	return fits;
-}
 
 } // namespace

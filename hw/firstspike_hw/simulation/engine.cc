@@ -1,13 +1,11 @@
 // Clocks the compiled engine: feeds it tokens and load words, and keeps what it gives.
 //
-// Beside what `clocked.h` wants, the generated file before this one defines FOR_EACH_COUNTER(X) and RESULT_BITS.
+// The generated file before this one also defines FOR_EACH_COUNTER(X) and RESULT_BITS.
 
 #include "clocked.h"
+#include "taps.h"
 
 namespace {
-
-// An engine that neither takes nor gives anything for so long never will.
-constexpr uint64_t PATIENCE = 1 << 22;
 
 struct Simulator : Clocked {
 	Simulator() {
@@ -33,20 +31,16 @@ int64_t engine_load(Simulator *simulator, const uint64_t *words, size_t count) {
 	for (size_t at = 0; at < count;) {
 		top.p_load____valid.set<bool>(true);
 		top.p_load____payload.set<uint64_t>(words[at]);
-		simulator->settle();
+		simulator->evaluate();
 		bool taken = read(top.p_load____ready).get<bool>();
-		simulator->clock();
+		simulator->commit();
 		at += taken;
 		idle = taken ? 0 : idle + 1;
 		if (idle > PATIENCE)
 			return STUCK;
 	}
 	top.p_load____valid.set<bool>(false);
-	for (int cycle = 0; cycle < 4; cycle++) { // until the last word is in its memory
-		simulator->settle();
-		simulator->clock();
-	}
-	simulator->settle();
+	simulator->run(4); // until the last word is in its memory
 	return int64_t(count);
 }
 
@@ -67,10 +61,8 @@ int64_t engine_run(Simulator *simulator, const uint64_t *tokens, size_t token_co
 		top.p_i____valid.set<bool>(offer);
 		if (offer)
 			top.p_i____payload.set<uint32_t>(uint32_t(tokens[at]));
-		simulator->settle();
-
-		if (!offer && decisions == images && !read(top.p_busy).get<bool>())
-			break;
+		simulator->evaluate();
+		bool done = !offer && decisions == images && !read(top.p_busy).get<bool>();
 		bool taken = offer && read(top.p_i____ready).get<bool>();
 		bool given = read(top.p_o____valid).get<bool>();
 		if (given) {
@@ -81,7 +73,9 @@ int64_t engine_run(Simulator *simulator, const uint64_t *tokens, size_t token_co
 		}
 		if (!keep_taps(top, taps))
 			return TAPS_FULL;
-		simulator->clock();
+		simulator->commit();
+		if (done)
+			break;
 		at += taken;
 		idle = taken || given ? 0 : idle + 1;
 		if (idle > PATIENCE)
@@ -93,8 +87,10 @@ int64_t engine_run(Simulator *simulator, const uint64_t *tokens, size_t token_co
 
 // Reads the counters, in the order of COUNTERS.
 void engine_counters(Simulator *simulator, uint64_t *counters) {
+	simulator->evaluate();
 #define COUNTER(name, low, high) *counters++ = read(simulator->top.p_counters).slice<high, low>().val().get<uint64_t>();
 	FOR_EACH_COUNTER(COUNTER)
+	simulator->commit();
 }
 
 } // extern "C"

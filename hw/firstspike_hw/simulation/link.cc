@@ -1,6 +1,7 @@
 // Clocks the compiled engine behind its link: feeds it bytes, and keeps those it gives.
 
 #include "clocked.h"
+#include "taps.h"
 
 namespace {
 
@@ -31,28 +32,30 @@ int64_t link_run(Simulator *simulator, const uint8_t *bytes, size_t count, int r
 	Top &top = simulator->top;
 	Buffer<uint8_t> given{given_bytes, given_capacity};
 	Buffer<uint32_t> taps{tap_words, tap_capacity};
-	uint64_t quiet = 0;
+	uint64_t quiet = 0, idle = 0;
 	bool whole = false;
 	for (size_t at = 0; at < count || (quiet < QUIET && (rest || !whole));) {
 		bool offer = at < count;
 		top.p_i____valid.set<bool>(offer);
 		if (offer)
 			top.p_i____payload.set<uint8_t>(bytes[at++]);
-		simulator->settle();
+		simulator->evaluate();
 		quiet = offer || read(top.p_busy).get<bool>() ? 0 : quiet + 1;
+		idle = offer ? 0 : idle + 1;
+		if (idle > PATIENCE)
+			return STUCK;
 		if (read(top.p_o____valid).get<bool>()) {
 			uint8_t byte = read(top.p_o____payload).get<uint8_t>();
 			if (!given.put(byte))
 				return RESULTS_FULL;
 			whole = byte == 0;
-			quiet = 0;
+			quiet = idle = 0;
 		}
 		if (tap_words && !keep_taps(top, taps))
 			return TAPS_FULL;
-		simulator->clock();
+		simulator->commit();
 	}
 	top.p_i____valid.set<bool>(false);
-	simulator->settle();
 	*tap_count = taps.count;
 	return int64_t(given.count);
 }

@@ -13,6 +13,12 @@ from ..linked_engine import LinkedEngine
 from .build import Design, build_library
 from .taps import definition, most_tokens, spike_times_of_taps
 
+_FAILURES = {
+    -1: "the simulated board is stuck",
+    -2: "the simulated board gave more bytes than there is room for",
+    -3: "the simulated board gave more tokens than there is room for",
+}
+
 
 class NativeLink:
     """The compiled RTL of a `LinkedEngine`, as the far end of a link. It begins without a network.
@@ -100,7 +106,7 @@ class NativeLink:
             tap_count,
         )
         if count < 0:
-            raise RuntimeError("the simulated link gave more than there is room for")
+            raise RuntimeError(_FAILURES[count])
         self._tap_parts.append(taps[: tap_count.value].copy())
         return self._given[:count].tobytes()
 

@@ -9,7 +9,7 @@ _TAP_LAYER_BIT = 28
 
 
 def definition(layers: int) -> str:
-    """Return the macro that ``clocked.h`` needs."""
+    """Return the macro that ``taps.h`` needs."""
     return f"#define FOR_EACH_LAYER(X) {' '.join(f'X({index})' for index in range(layers))}\n"
 
 

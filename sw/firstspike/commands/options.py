@@ -12,7 +12,13 @@ from firstspike_spec.errors import InputError
 from firstspike_spec.network import Network
 
 NetworkArgument = Annotated[Path, typer.Argument(help="The network's file (.safetensors).", show_default=False)]
-DeviceOption = Annotated[str, typer.Option(help="golden: the golden model in software; sim: the engine's own RTL, compiled.")]
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        help="golden: the golden model in software; sim: the engine behind its link, its own RTL compiled; sim:BOARD: all of "
+        "a board, bit by bit; engine: the bare engine's RTL; serial:PORT: a board."
+    ),
+]
 LanesOption = Annotated[int, typer.Option(help="Lanes of each layer of the simulated engine, 1 .. 256.")]
 EarlyExitOption = Annotated[
     bool, typer.Option("--early-exit/--all-steps", help="End each inference after the first step with an output spike.")

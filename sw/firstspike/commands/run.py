@@ -3,6 +3,7 @@
 import csv
 import io
 import json as json_format
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,12 +13,13 @@ from rich.console import Console
 
 from firstspike_spec.artefact import load_network
 from firstspike_spec.compiler import DEFAULT_LANES
-from firstspike_spec.errors import InputError
+from firstspike_spec.errors import DeviceError, InputError
 from firstspike_spec.files import check_writable, whole_file, write_file
 from firstspike_spec.network import Network
 from firstspike_spec.results import Results
 
 from ..accelerator import Accelerator
+from ..images import load_images
 from ..progress import progress_of
 from ..tables import results_table
 from .options import DeviceOption, EarlyExitOption, JsonOption, LanesOption, NetworkArgument, tell
@@ -28,7 +30,10 @@ SHOWN = 20
 
 def run(
     network: NetworkArgument,
-    input: Annotated[Path, typer.Option(help="Images: a .npy file of uint8, shape (batch, ...).", show_default=False)],
+    input: Annotated[
+        Path,
+        typer.Option(help="Images: a .npy file of uint8, shape (batch, ...), or a folder of pictures.", show_default=False),
+    ],
     output: Annotated[
         Path | None, typer.Option(help="Write the results to this .csv or .npz file.", show_default=False)
     ] = None,
@@ -37,23 +42,33 @@ def run(
     early_exit: EarlyExitOption = True,
     json: JsonOption = False,
 ) -> None:
-    """Classify images: class, decision step, first-spike latencies and cycles of each."""
+    """Classify images: class, decision step, first-spike latencies and cycles of each.
+
+    If the device fails on the way, the results that had come are written.
+    """
     loaded = load_network(network)
     if output is not None:
         if output.suffix not in _WRITERS:
             raise InputError(f"cannot write {output}: the output's name must end with {' or '.join(_WRITERS)}")
         check_writable(output)
-    images = load_images(input)
-    loaded.spike_times(images[:0])  # a wrong type or shape should not wait for the engine
+    images, names = load_images(input, loaded)
     with (
         Accelerator.open(device, network=loaded, lanes=lanes, note=tell) as accelerator,
         progress_of(f"running on {device}", len(images)) as progress,
     ):
-        results = accelerator.run(images, early_exit=early_exit, progress=progress)
+        try:
+            results = accelerator.run(images, early_exit=early_exit, progress=progress)
+        except DeviceError as error:
+            if output is None or error.results is None:
+                raise
+            _WRITERS[output.suffix](loaded, error.results, output, names=names)
+            raise DeviceError(
+                f"{error}; {output} has the first {len(error.results.classes)} of {len(images)} images"
+            ) from error
     if output is not None:
-        _WRITERS[output.suffix](loaded, results, output)
+        _WRITERS[output.suffix](loaded, results, output, names=names)
     if json:
-        print(json_format.dumps({"device": device, "network": str(network), "images": rows(loaded, results)}))
+        print(json_format.dumps({"device": device, "network": str(network), "images": rows(loaded, results, names)}))
         return
     console = Console()
     console.print(results_table(loaded, results, shown=SHOWN))
@@ -63,27 +78,11 @@ def run(
         console.print(f"wrote {output}", markup=False)
 
 
-def load_images(path: Path) -> np.ndarray:
-    """Return the array in a ``.npy`` file, without running any code in it.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, damaged, or holds objects.
-    """
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)[...]
-    except OSError as error:
-        raise InputError(f"cannot read the images {path}: {error.strerror or error}; name a .npy file") from error
-    except (ValueError, EOFError, TypeError, IndexError) as error:
-        raise InputError(f"{path} is no .npy file of numbers ({error}); save a uint8 array with numpy.save") from error
-
-
-def rows(network: Network, results: Results) -> list[dict]:
+def rows(network: Network, results: Results, names: Sequence[str] | None = None) -> list[dict]:
     """Return one dictionary an image, ready for JSON. A latency of ``null`` is *no spike*."""
     return [
         {
-            "image": index,
+            "image": index if names is None else names[index],
             "class": network.class_names[results.classes[index]],
             "decision_step": int(results.decision_steps[index]),
             "cycles": None if results.cycles is None else int(results.cycles[index]),
@@ -97,7 +96,14 @@ def rows(network: Network, results: Results) -> list[dict]:
     ]
 
 
-def write_csv(network: Network, results: Results, path: Path, *, labels: np.ndarray | None = None) -> None:
+def write_csv(
+    network: Network,
+    results: Results,
+    path: Path,
+    *,
+    labels: np.ndarray | None = None,
+    names: Sequence[str] | None = None,
+) -> None:
     """Write one line an image; an empty cell is *no spike*, or a potential that is not known.
 
     Parameters
@@ -107,24 +113,28 @@ def write_csv(network: Network, results: Results, path: Path, *, labels: np.ndar
     path : path
     labels : ndarray of int, optional
         The true classes, for a column of their own.
+    names : sequence of str, optional
+        What the images are called, instead of numbers.
     """
     text = io.StringIO()
     writer = csv.writer(text)
     head = ["image", "class", "decision_step", "cycles"]
     truth = [] if labels is None else ["true"]
-    names = network.class_names
-    writer.writerow(head + truth + [f"{what}_{name}" for what in ("latency", "potential") for name in names])
-    for row in rows(network, results):
-        true = [] if labels is None else [names[labels[row["image"]]]]
+    classes = network.class_names
+    writer.writerow(head + truth + [f"{what}_{name}" for what in ("latency", "potential") for name in classes])
+    for index, row in enumerate(rows(network, results, names)):
+        true = [] if labels is None else [classes[labels[index]]]
         cells = [*(row[name] for name in head), *true, *row["latencies"], *row["potentials"]]
         writer.writerow(["" if cell is None else cell for cell in cells])
     write_file(path, text.getvalue())
 
 
-def _write_npz(network: Network, results: Results, path: Path) -> None:
+def _write_npz(network: Network, results: Results, path: Path, *, names: Sequence[str] | None = None) -> None:
     arrays = {name: getattr(results, name) for name in ("latencies", "potentials", "reported", "classes", "decision_steps")}
     if results.cycles is not None:
         arrays["cycles"] = results.cycles
+    if names is not None:
+        arrays["names"] = np.array(names)
     with whole_file(path) as temporary:
         np.savez_compressed(temporary, time_steps=network.time_steps, class_names=network.class_names, **arrays)
 

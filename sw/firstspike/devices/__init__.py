@@ -7,10 +7,15 @@ from firstspike_spec.network import Network
 
 from .device import Device
 from .golden import GoldenDevice
-from .simulated import SimulatedBoard, SimulatedEngine
+from .serial_port import SerialBoard
+from .simulated import SimulatedBoard, SimulatedEngine, SimulatedPins
 
-#: What opens each device, by the name that users give.
-DEVICES: dict[str, Callable[..., Device]] = {"golden": GoldenDevice, "sim": SimulatedBoard, "engine": SimulatedEngine}
+#: What opens each device, by the name that users give; the second group's names go on with a colon and a place.
+_PLAIN: dict[str, Callable[..., Device]] = {"golden": GoldenDevice, "sim": SimulatedBoard, "engine": SimulatedEngine}
+_PLACED: dict[str, Callable[..., Device]] = {"serial": SerialBoard, "sim": SimulatedPins}
+
+#: The names, for messages.
+DEVICES = ("golden", "sim", "engine", "sim:BOARD", "serial:PORT")
 
 
 def open_device(name: str, network: Network, *, lanes: int, note: Callable[[str], None]) -> Device:
@@ -20,12 +25,17 @@ def open_device(name: str, network: Network, *, lanes: int, note: Callable[[str]
     ------
     InputTypeError, InputError
         If there is no such device, it cannot be opened here, or the network does not fit.
+    DeviceError
+        If it does not do what it should.
     """
     if not isinstance(name, str):
         raise InputTypeError(f"a device is named by a string, not {name!r}")
-    if name not in DEVICES:
-        raise InputError(f"unknown device {name!r}: name one of {', '.join(DEVICES)}")
-    return DEVICES[name](network, lanes=lanes, note=note)
+    kind, colon, place = name.partition(":")
+    if colon and place and kind in _PLACED:
+        return _PLACED[kind](network, place, lanes=lanes, note=note)
+    if not colon and kind in _PLAIN:
+        return _PLAIN[kind](network, lanes=lanes, note=note)
+    raise InputError(f"unknown device {name!r}: name one of {', '.join(DEVICES)}")
 
 
 __all__ = ["DEVICES", "Device", "open_device"]

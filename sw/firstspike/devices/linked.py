@@ -1,5 +1,6 @@
 """A board behind a link, real or simulated, as a device."""
 
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -47,6 +48,7 @@ class LinkedDevice:
     def __init__(self, link: Link, network: Network):
         self._link = link
         self._image: EngineImage | None = None
+        self._load_seconds: float | None = None
         image = compile_network(network, self._shape)
         link.request(Kind.RESET)
         if link.identity.digest == image.digest:
@@ -95,10 +97,15 @@ class LinkedDevice:
         return _results(image, words)
 
     def info(self) -> dict[str, Any]:
-        """Return what the board is, with the shape of its engine."""
+        """Return what the board is, with the shape of its engine.
+
+        ``load_seconds`` is how long loading took, ``None`` if the board held the network already.
+        """
         identity = self.identity
         return {
             "device": self._link.name,
+            "load_seconds": self._load_seconds,
+            "link_bytes": (self._link.sent_bytes, self._link.received_bytes),
             "board": identity.board,
             "clock_hz": identity.clock_hz,
             "baud": identity.baud,
@@ -152,7 +159,8 @@ class LinkedDevice:
         yield from self._wrong_words(part, first + half, count - half)
 
     def _write(self, image: EngineImage) -> None:
-        """Load a network. After an error, none is loaded."""
+        """Load a network, and read it back. After an error, none is loaded."""
+        start = time.perf_counter()
         self._image = None
         for tries_left in reversed(range(_LOAD_TRIES)):
             try:
@@ -171,6 +179,7 @@ class LinkedDevice:
             self._image = None
             self._link.request(Kind.LOAD_BEGIN)  # so that nobody runs it
             raise DeviceError(f"the memory of {self._link.name} does not keep what is written: {first}; build it again")
+        self._load_seconds = time.perf_counter() - start
 
     def _send(self, image: EngineImage) -> None:
         check = 0

@@ -12,6 +12,7 @@ from firstspike_spec.protocol import Identity
 from firstspike_spec.results import Results, with_hidden_spikes
 
 from ..link.link import Link
+from ..link.transport import SerialTransport
 from .linked import LinkedDevice
 
 #: Bytes of requests that a simulated board has room for.
@@ -65,6 +66,44 @@ class SimulatedBoard(LinkedDevice):
             early_exit=early_exit,
             time_steps=image.network.time_steps,
         )
+
+
+class SimulatedPins(LinkedDevice):
+    """A board's whole design, bit by bit on its serial line, behind a pseudo-terminal that is opened like a serial port.
+
+    Parameters
+    ----------
+    network : Network
+    place : str
+        Name of the board (``firstspike boards``).
+    lanes : int
+        Lanes of each layer, 1 .. 256.
+    note : callable
+        Told what takes a while: it is slow, a few kilobytes a second.
+    """
+
+    #: Seconds; what a board does in a moment takes this long here.
+    _TIMEOUT = 30.0
+
+    def __init__(self, network: Network, place: str, *, lanes: int, note: Callable[[str], None]):
+        simulation = _simulation()
+        with needing("boards", "amaranth-boards", "amaranth_boards", what="a simulated board"):
+            from firstspike_hw.boards.registry import board_named
+        board = board_named(place)
+        self._port = simulation.NativeSerialPort(board, plan(network, lanes), note=note)
+        try:
+            link = Link(SerialTransport(self._port.path, board.baud), timeout=self._TIMEOUT)
+            link.connect()
+            note(f"loading the network into the simulated {board.name}, which may take minutes")
+            super().__init__(link, network)
+        except BaseException:
+            self._port.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the link, and stop the design."""
+        super().close()
+        self._port.close()
 
 
 class SimulatedEngine:

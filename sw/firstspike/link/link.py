@@ -1,6 +1,7 @@
 """Requests and answers: the link kept full, nothing attributed to the wrong request, losses made good."""
 
 import random
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -47,7 +48,8 @@ class Refused(DeviceError):
 class _Request:
     kind: int
     body: bytes
-    place: int | None  # among the answers; None for a probe, whose answer only tells that all before it are through
+    place: int | None  # among the answers; None if nobody wants this one
+    probe: bool = False  # its answer only tells that all before it are through
     number: int = 0
     tries: int = 0
 
@@ -77,19 +79,20 @@ class Link:
         Requests that were lost and sent again.
     strays : int
         Answers that belonged to no request.
-    sent_bytes : int
+    sent_bytes, received_bytes : int
     """
 
     #: Times that a request is sent at most, and times in a row that silence is asked about.
     TRIES = 4
 
     def __init__(self, transport: Transport, *, timeout: float = 1.0):
-        self._transport, self._timeout = transport, timeout
+        self._transport, self.timeout = transport, timeout
         self._reader = FrameReader()
+        self._messages: deque[bytes] = deque()  # those that have come and nobody has looked at
         self._number = random.SystemRandom().randrange(1 << (8 * NUMBER_BYTES))
         self._room = 4 * HEAD_BYTES  # until the board says how much it has
         self.identity: Identity | None = None
-        self.resent = self.strays = self.sent_bytes = 0
+        self.resent = self.strays = self.sent_bytes = self.received_bytes = 0
 
     @property
     def name(self) -> str:
@@ -162,16 +165,19 @@ class Link:
             self._number = (self._number + 1) % (1 << (8 * NUMBER_BYTES)) or 1  # 0 is that of notices
             request.tries += 1
             self.resent += request.tries > 1
-            if request.place is None or request.tries > 1 or request.kind == Kind.IDENTIFY:
+            if request.probe or request.tries > 1 or request.kind == Kind.IDENTIFY:
                 data += _FRESH
             data += frame(message(request.kind, request.number, request.body))
         self.sent_bytes += len(data)
         self._transport.write(data)
 
-    def receive(self) -> list[bytes] | None:
-        """Return the messages that have come, perhaps none yet; ``None`` after silence."""
-        data = self._transport.read(self._timeout)
-        return [content for content in self._reader.read(data) if len(content) >= HEAD_BYTES] if data else None
+    def receive(self) -> bytes | None:
+        """Return the next message; ``None`` after silence, or nothing but noise."""
+        deadline = time.monotonic() + self.timeout
+        while not self._messages and (left := deadline - time.monotonic()) > 0 and (data := self._transport.read(left)):
+            self.received_bytes += len(data)
+            self._messages.extend(content for content in self._reader.read(data) if len(content) >= HEAD_BYTES)
+        return self._messages.popleft() if self._messages else None
 
     def close(self) -> None:
         """Let go of the way; the board stays as it is."""
@@ -231,8 +237,8 @@ class _Exchange:
         return request is not None
 
     def _receive(self) -> None:
-        contents = self._link.receive()
-        if contents is None:
+        content = self._link.receive()
+        if content is None:
             self._silent += 1
             if self._silent >= self._link.TRIES:
                 self._sent.clear()  # there is nothing to wait for
@@ -241,8 +247,7 @@ class _Exchange:
                     "reset it, and open the device again"
                 )
             self._probe()
-        for content in contents or ():
-            self._silent = 0
+        else:
             self._take(content[0], int.from_bytes(content[1:HEAD_BYTES], "little"), content[HEAD_BYTES:])
 
     def _take(self, kind: int, number: int, body: bytes) -> None:
@@ -252,23 +257,21 @@ class _Exchange:
         if all(request.number != number for request in self._sent):
             self._link.strays += 1
             return
+        self._silent = 0  # notices, and what is not ours, do not count: requests may still get lost forever
         lost = []
         while (request := self._sent.popleft()).number != number:
             lost.append(request)
+        lost = [request for request in lost if request.place is not None]
+        # Before a refusal: it may be for want of what was lost.
+        if lost and not self._again:
+            raise Lost(f"{len(lost)} requests to {self._link.name} were lost; try again")
         if kind == Kind.ERROR:
             raise Refused(self._link.name, request.kind, body[0] if body else 0)
         if kind != request.kind | REPLY:
             raise DeviceError(f"{self._link.name} answered {_kind_name(request.kind)} with a message of kind {kind:#x}")
         if request.place is not None:
             self._answers[request.place] = body
-        self._resend([request for request in lost if request.place is not None])
-
-    def _resend(self, lost: list[_Request]) -> None:
-        if not lost:
-            return
-        if not self._again:
-            raise Lost(f"{len(lost)} requests to {self._link.name} were lost; try again")
-        if max(request.tries for request in lost) >= self._link.TRIES:
+        if lost and max(request.tries for request in lost) >= self._link.TRIES:
             raise DeviceError(
                 f"{self._link.name} loses what it is sent: {_kind_name(lost[0].kind)} was sent {self._link.TRIES} times; "
                 "try another cable, or a lower baud rate"
@@ -277,21 +280,24 @@ class _Exchange:
 
     def _probe(self) -> None:
         """Send something small behind everything else: its answer tells what was lost before it."""
-        if not any(request.place is None for request in self._sent) or self._silent:
-            probe = _Request(Kind.COUNTERS, b"", None)
+        # More after each silence, for a probe may get lost too; never more than there is room for beside all requests.
+        if sum(request.probe for request in self._sent) <= self._silent:
+            probe = _Request(Kind.COUNTERS, b"", None, probe=True)
             self._link.send([probe])
             self._sent.append(probe)
 
     def _leave(self) -> None:
         """Wait until nothing of this exchange is in the board any more, so that the next one has all the room."""
         self._todo.clear()
-        self._source = iter(())
+        self._source, self._silent = iter(()), 0
+        for request in self._sent:
+            request.place = None
         while self._sent:
             try:
                 self._probe()
                 while self._sent:
                     self._receive()
-            except (Lost, Refused):
+            except Refused:
                 continue
             except DeviceError:
                 return

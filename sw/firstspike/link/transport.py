@@ -95,7 +95,7 @@ def _reason(error: Exception) -> str:
     number = getattr(error, "errno", None)
     text = str(error)
     if number == errno.ENOENT:
-        return "there is no such port; see which one appears when the board is plugged in (firstspike boards --ports)"
+        return "there is no such port; see which one appears when the board is plugged in (firstspike ports)"
     if number == errno.EACCES:
         return "you may not use it; add yourself to the group that owns it (often dialout) and log in again"
     if number in (errno.EBUSY, errno.EAGAIN) or "lock" in text:

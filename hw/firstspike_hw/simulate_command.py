@@ -1,0 +1,41 @@
+"""The sub-command ``firstspike simulate``. Amaranth is imported only when it runs."""
+
+import json as json_format
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from firstspike_spec.artefact import load_network
+from firstspike_spec.compiler import DEFAULT_LANES, plan
+from firstspike_spec.errors import needing
+
+
+def simulate(
+    network: Annotated[
+        Path, typer.Argument(help="The network's file (.safetensors): its engine is made.", show_default=False)
+    ],
+    board: Annotated[str, typer.Option(help="Name of the board (firstspike boards).")] = "ulx3s-85f",
+    lanes: Annotated[int, typer.Option(help="Lanes of each layer, 1 .. 256.")] = DEFAULT_LANES,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False,
+) -> None:
+    """Run a board's whole design, bit by bit on its serial line, behind a pseudo-terminal, until Ctrl-C.
+
+    What opens a serial port can open it: firstspike run NETWORK --device serial:PATH.
+    """
+    shape = plan(load_network(network), lanes)
+    with needing("boards", "Amaranth and amaranth-boards", "amaranth", "amaranth_boards", what="a simulated board"):
+        from .boards.registry import board_named
+        from .simulation.native_serial import NativeSerialPort
+
+    with NativeSerialPort(board_named(board), shape, note=lambda text: typer.echo(text, err=True)) as port:
+        report = {"port": port.path, "board": board, "baud": port.board.baud, "clock_hz": port.board.clock_hz}
+        if json:
+            print(json_format.dumps(report), flush=True)
+        else:
+            print(f"a simulated {board} is at serial:{port.path}@{port.board.baud}; Ctrl-C ends it", flush=True)
+        try:
+            port.wait()
+        except KeyboardInterrupt:
+            cycles, seconds = port.cycles, port.seconds
+    typer.echo(f"{cycles:,} cycles, {seconds:.3f} s of the board's time", err=True)

@@ -1,0 +1,104 @@
+// Clocks the compiled design of a board at its pins: bits of a serial line in, bits out.
+//
+// The host's end of the line is made here, with a bit as long as the host's baud rate says, whatever divisor the board uses.
+
+#include "clocked.h"
+
+namespace {
+
+constexpr int DATA_BITS = 8, FRAME_BITS = 10;
+
+// Cycles are counted in units of 1 / baud, so that bits have their exact length: `clock_hz` units each.
+struct Simulator : Clocked {
+	const int64_t clock_hz, baud;
+
+	// To the board: the bits of the byte that is under way, the low one first, and how long the bit still lasts.
+	uint32_t sending = 0;
+	int send_bits = 0;
+	int64_t send_left = 0;
+
+	// From the board: the same, from the edge of a start bit on.
+	uint32_t receiving = 0;
+	int receive_bits = 0;
+	int64_t receive_left = 0;
+	uint64_t framing_errors = 0;
+
+	Simulator(uint64_t clock_hz, uint64_t baud) : clock_hz(clock_hz), baud(baud) {
+		top.p_rx.set<bool>(true);
+		reset();
+	}
+
+	void send(uint8_t byte) {
+		sending = uint32_t(byte) << 1 | 1u << (DATA_BITS + 1);
+		send_bits = FRAME_BITS;
+		send_left += clock_hz;
+	}
+
+	void drive() {
+		top.p_rx.set<bool>(send_bits == 0 || (sending & 1));
+		if (send_bits && (send_left -= baud) <= 0) {
+			sending >>= 1;
+			if (--send_bits)
+				send_left += clock_hz;
+		}
+	}
+
+	// Returns whether a byte is complete; it is in the bits 1 to 8 of `receiving`.
+	bool sample() {
+		bool line = read(top.p_tx).get<bool>();
+		if (receive_bits == 0) {
+			if (line)
+				return false;
+			receive_bits = FRAME_BITS;
+			receive_left = clock_hz / 2;
+			receiving = 0;
+		}
+		if ((receive_left -= baud) > 0)
+			return false;
+		receiving |= uint32_t(line) << (FRAME_BITS - receive_bits);
+		receive_left += clock_hz;
+		if (--receive_bits)
+			return false;
+		bool right = line && !(receiving & 1);
+		framing_errors += !right;
+		return right;
+	}
+};
+
+} // namespace
+
+extern "C" {
+
+Simulator *serial_new(uint64_t clock_hz, uint64_t baud) { return new Simulator(clock_hz, baud); }
+
+void serial_delete(Simulator *simulator) { delete simulator; }
+
+uint64_t serial_cycles(Simulator *simulator) { return simulator->cycles; }
+
+uint64_t serial_framing_errors(Simulator *simulator) { return simulator->framing_errors; }
+
+// Runs for so many cycles, or until the board rests. Returns the bytes that came; `sent` is how many were sent.
+int64_t serial_run(Simulator *simulator, const uint8_t *bytes, size_t count, uint64_t most_cycles, uint8_t *given_bytes,
+                   size_t given_capacity, size_t *sent, int *rests) {
+	Top &top = simulator->top;
+	Buffer<uint8_t> given{given_bytes, given_capacity};
+	const uint64_t quiet_needed = 3 * FRAME_BITS * simulator->clock_hz / simulator->baud;
+	uint64_t quiet = 0;
+	size_t at = 0;
+	for (uint64_t cycle = 0; cycle < most_cycles && quiet < quiet_needed && given.count < given.capacity; cycle++) {
+		if (!simulator->send_bits && at < count)
+			simulator->send(bytes[at++]);
+		simulator->drive();
+		simulator->evaluate();
+		if (simulator->sample())
+			given.put(simulator->receiving >> 1 & 0xff);
+		bool active = simulator->send_bits || simulator->receive_bits || at < count || read(top.p_busy).get<bool>();
+		quiet = active ? 0 : quiet + 1;
+		simulator->commit();
+	}
+	*sent = at;
+	*rests = quiet >= quiet_needed;
+	return int64_t(given.count);
+}
+
+} // extern "C"

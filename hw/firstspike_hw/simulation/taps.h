@@ -1,0 +1,20 @@
+// The tokens that enter the layers. The generated file before defines FOR_EACH_LAYER(X), which calls X(n) for each layer.
+
+#pragma once
+
+#include "clocked.h"
+
+namespace {
+
+// Keeps the tokens of this cycle: a tap word is a token, with the layer's number in the top 4 bits.
+bool keep_taps(Top &top, Buffer<uint32_t> &taps) {
+	bool fits = true;
+#define TAP(n) \
+	if (read(top.p_tap__##n##____valid).get<bool>()) \
+		fits &= taps.put(uint32_t(n) << 28 | read(top.p_tap__##n##____payload).get<uint32_t>());
+	FOR_EACH_LAYER(TAP)
+#undef TAP
+	return fits;
+}
+
+} // namespace

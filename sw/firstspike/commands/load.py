@@ -1,0 +1,32 @@
+"""The sub-command ``firstspike load``."""
+
+import json as json_format
+
+from firstspike_spec.artefact import load_network
+from firstspike_spec.compiler import DEFAULT_LANES
+
+from ..accelerator import Accelerator
+from .options import DeviceOption, JsonOption, LanesOption, NetworkArgument, tell
+
+
+def load(network: NetworkArgument, device: DeviceOption, lanes: LanesOption = DEFAULT_LANES, json: JsonOption = False) -> None:
+    """Load a network into a device, and read back that it is there. It stays until another one is loaded or the power goes."""
+    loaded = load_network(network)
+    with Accelerator.open(device, network=loaded, lanes=lanes, note=tell) as accelerator:
+        if accelerator.info().get("load_seconds") is None:
+            accelerator.load(loaded)  # what it holds already may be damaged
+        info = accelerator.info()
+    report = {
+        "device": device,
+        "network": str(network),
+        "digest": loaded.digest,
+        "synapses": loaded.synapses,
+        "seconds": info.get("load_seconds", 0.0),
+        "engine": info.get("engine"),
+    }
+    if json:
+        print(json_format.dumps(report))
+    else:
+        print(
+            f"loaded {network} ({loaded.synapses:,} connections) into {device} in {report['seconds']:.2f} s, and read it back"
+        )

@@ -1,0 +1,28 @@
+"""The sub-command ``firstspike ports``."""
+
+import json as json_format
+
+from rich.console import Console
+from rich.table import Table
+from serial.tools import list_ports
+
+from .options import JsonOption
+
+
+def ports(json: JsonOption = False) -> None:
+    """List the serial ports of this machine: a board is the one that appears when it is plugged in."""
+    found = [
+        {"device": f"serial:{port.device}", "description": port.description, "hardware": port.hwid}
+        for port in sorted(list_ports.comports())
+    ]
+    if json:
+        print(json_format.dumps({"ports": found}))
+    elif found:
+        table = Table()
+        for title in ("device", "description", "hardware"):
+            table.add_column(title)
+        for port in found:
+            table.add_row(*port.values())
+        Console().print(table)
+    else:
+        print("no serial port; plug a board in")

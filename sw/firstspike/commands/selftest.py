@@ -1,0 +1,40 @@
+"""The sub-command ``firstspike selftest``."""
+
+import json as json_format
+from dataclasses import asdict
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from firstspike_spec.artefact import load_network
+from firstspike_spec.compiler import DEFAULT_LANES
+
+from ..accelerator import Accelerator
+from ..command_line import WRONG_RESULTS
+from .options import DeviceOption, JsonOption, LanesOption, NetworkArgument, tell
+
+
+def selftest(
+    network: NetworkArgument, device: DeviceOption, lanes: LanesOption = DEFAULT_LANES, json: JsonOption = False
+) -> None:
+    """Check a device: who it is, its link, its memories word by word, and ten known images.
+
+    Ends with exit code 1 if a check fails.
+    """
+    loaded = load_network(network)
+    with Accelerator.open(device, network=loaded, lanes=lanes, note=tell) as accelerator:
+        checks = accelerator.selftest()
+    passed = all(check.passed for check in checks)
+    if json:
+        report = {"device": device, "network": str(network), "passed": passed, "checks": [asdict(check) for check in checks]}
+        print(json_format.dumps(report))
+    else:
+        table = Table(show_header=False)
+        for check in checks:
+            verdict = Text("passed", "green") if check.passed else Text("FAILED", "bold red")
+            table.add_row(check.name, verdict, Text(check.told))
+        Console().print(table)
+    if not passed:
+        raise typer.Exit(WRONG_RESULTS)

@@ -1,0 +1,66 @@
+"""The sub-command ``firstspike throughput``."""
+
+import json as json_format
+
+from rich.console import Console
+from rich.table import Table
+
+from firstspike_spec.artefact import load_network
+from firstspike_spec.compiler import DEFAULT_LANES
+
+from ..accelerator import Accelerator
+from ..progress import progress_of
+from .options import (
+    DataOption,
+    DatasetOption,
+    DeviceOption,
+    EarlyExitOption,
+    JsonOption,
+    LanesOption,
+    LimitOption,
+    NetworkArgument,
+    load_images_for,
+    tell,
+)
+
+
+def throughput(
+    network: NetworkArgument,
+    device: DeviceOption,
+    data: DataOption = None,
+    dataset: DatasetOption = None,
+    limit: LimitOption = None,
+    lanes: LanesOption = DEFAULT_LANES,
+    early_exit: EarlyExitOption = True,
+    json: JsonOption = False,
+) -> None:
+    """Measure images a second: end to end over the link, and what the engine by itself could do."""
+    loaded = load_network(network)
+    images = load_images_for(loaded, dataset, data, limit=limit).images
+    with (
+        Accelerator.open(device, network=loaded, lanes=lanes, note=tell) as accelerator,
+        progress_of(f"running on {device}", len(images)) as progress,
+    ):
+        measured = accelerator.throughput_test(images, early_exit=early_exit, progress=progress)
+    report = {"device": device, "network": str(network), "early_exit": early_exit, **measured.summary()}
+    if json:
+        print(json_format.dumps(report))
+        return
+    kind = "measured" if device.startswith("serial:") else "simulated"
+    table = Table(show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for what, value, form in (
+        ("images", report["images"], ",d"),
+        ("seconds, by this host's clock", report["seconds"], ".2f"),
+        ("images/s, end to end, by this host's clock", report["images_per_second"], ",.0f"),
+        ("images/s, end to end, by the device's clock", report["images_per_device_second"], ",.0f"),
+        ("link busy", report["link_busy"], ".1%"),
+        ("busy cycles an image", report["busy_cycles_per_image"], ",.0f"),
+        ("images/s, logic only", report["logic_only_images_per_second"], ",.0f"),
+    ):
+        if value is not None:
+            table.add_row(what, format(value, form))
+    console = Console()
+    console.print(f"{network} on {device} ({kind})", markup=False, style="bold")
+    console.print(table)

@@ -1,0 +1,84 @@
+"""A board at a serial port, as a device."""
+
+from collections.abc import Callable
+
+from firstspike_spec.errors import DeviceError, InputError
+from firstspike_spec.network import Network
+
+from ..link.link import Link
+from ..link.transport import SerialTransport
+from .linked import LinkedDevice
+
+#: Rates that boards use, the usual ones first.
+_BAUDS = (3_000_000, 2_000_000, 1_000_000, 115_200, 4_000_000, 6_000_000, 12_000_000)
+
+#: Seconds in which a board answers that is there, and in which one that was found answers anything.
+_FIND_TIMEOUT, _TIMEOUT = 0.1, 1.0
+
+
+class SerialBoard(LinkedDevice):
+    """A board at a serial port.
+
+    Parameters
+    ----------
+    network : Network
+    place : str
+        The port, such as ``/dev/ttyUSB0`` or ``COM3``; with ``@`` and the baud rate behind it, only that one is tried.
+    **options
+        What other devices need; of no meaning here.
+
+    Raises
+    ------
+    InputError
+        If the port cannot be opened, or the network does not fit into the board's engine.
+    DeviceError
+        If no firstspike board answers there.
+    """
+
+    def __init__(self, network: Network, place: str, **options):
+        del options
+        link = find_board(place)
+        try:
+            super().__init__(link, network)
+        except BaseException:
+            link.close()
+            raise
+
+
+def find_board(place: str, *, note: Callable[[str], None] = lambda text: None) -> Link:
+    """Return the link to the board at a port.
+
+    Parameters
+    ----------
+    place : str
+        As for `SerialBoard`.
+    note : callable
+        Told each baud rate that is tried.
+    """
+    port, _, wanted = place.partition("@")
+    if wanted and not (wanted.isdecimal() and int(wanted)):
+        raise InputError(f"{wanted!r} is no baud rate: name the port as {port}@3000000")
+    bauds = (int(wanted),) if wanted else _BAUDS
+    other = None
+    for baud in bauds:
+        note(f"asking for a board at {port}, {baud:,} baud")
+        link = Link(SerialTransport(port, baud), timeout=_TIMEOUT if wanted else _FIND_TIMEOUT)
+        try:
+            link.connect()
+        except DeviceError as error:
+            link.close()
+            if link.damaged:
+                other = error
+            continue
+        except BaseException:
+            link.close()
+            raise
+        link.timeout = _TIMEOUT
+        return link
+    if other is not None:
+        raise other
+    tried = ", ".join(f"{baud:,}" for baud in bauds)
+    raise DeviceError(
+        f"no board answers at {port} (baud rates tried: {tried}): check that it has power and holds a bitstream of firstspike "
+        "(firstspike flash), and that this is its port"
+    )
