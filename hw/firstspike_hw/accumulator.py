@@ -1,6 +1,6 @@
 """The back of a lane: the membrane potentials."""
 
-from amaranth.hdl import Module, Mux, ResetSignal, Signal, unsigned
+from amaranth.hdl import Cat, Module, Mux, ResetSignal, Signal, unsigned
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -31,7 +31,7 @@ class Accumulator(wiring.Component):
     i : ``In(stream.Signature(word_layout(shape.entry), always_ready=True))``
         Neurons and the weights to add to them.
     busy : ``Out(1)``
-        A sum is still to be written.
+        A sum or a start potential is still to be written.
     above : ``Out(shape.lane_neurons)``
         By neuron: the potential has reached the threshold. True of all sums once not ``busy``.
     restart : ``In(1)``
@@ -107,9 +107,10 @@ class Accumulator(wiring.Component):
         total, previous_total = Signal(unsigned(bits)), Signal(unsigned(bits))
         forward = Signal()
         above = Signal(neurons, init=start_above, reset_less=True)
+        loads = self.load.valid & (self.load.p.memory == Memory.START_POTENTIALS)
         m.d.sync += [
             adds.eq(self.i.valid),
-            target.eq(self.i.p.neuron),
+            target.eq(Mux(loads, self.load.p.address, self.i.p.neuron)),
             weight.eq(self.i.p.weight),
             forward.eq(adds & (target == self.i.p.neuron)),
             previous_total.eq(total),
@@ -119,21 +120,24 @@ class Accumulator(wiring.Component):
             write.en.eq(adds),
             write.addr.eq(target),
             write.data.eq(total),
-            self.busy.eq(adds),
         ]
 
         # The flags. `restart` and a load only come while nothing is added.
         # They and the memories outlive a reset, so that a network that was loaded stays; only the inference ends.
         starts_above = Signal(neurons, init=start_above, reset_less=True)
         hit = Signal(neurons)
-        m.d.comb += [self.above.eq(above), hit.eq(one_hot(target, neurons))]
-        with m.If(adds):
-            m.d.sync += [touched.eq(touched | hit), above.eq(Mux(total[-1], above & ~hit, above | hit))]
-        with m.If(self.restart | ResetSignal()):
+        loaded, starts_changed = Signal(2), Signal()
+        m.d.sync += [loaded.eq(Cat(loads, ~self.load.p.data[bits - 1])), starts_changed.eq(loaded[0])]
+        m.d.comb += [
+            self.above.eq(above),
+            hit.eq(Mux(adds | loaded[0], one_hot(target, neurons), 0)),
+            self.busy.eq(adds | loaded[0] | starts_changed),
+        ]
+        with m.If(loaded[0]):
+            m.d.sync += starts_above.eq((starts_above & ~hit) | Mux(loaded[1], hit, 0))
+        # A load hits these flags too; right after it they begin anew.
+        with m.If(self.restart | starts_changed | ResetSignal()):
             m.d.sync += [touched.eq(0), above.eq(starts_above)]
-        with m.If(self.load.valid & (self.load.p.memory == Memory.START_POTENTIALS)):
-            loaded = Signal(neurons)
-            m.d.comb += loaded.eq(one_hot(self.load.p.address[: self._shape.neuron_bits], neurons))
-            for flags in (above, starts_above):
-                m.d.sync += flags.eq(Mux(self.load.p.data[bits - 1], flags & ~loaded, flags | loaded))
+        with m.Else():
+            m.d.sync += [touched.eq(touched | hit), above.eq((above & ~hit) | Mux(total[-1], 0, hit))]
         return m

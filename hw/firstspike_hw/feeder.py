@@ -9,11 +9,11 @@ from firstspike_spec.words import LOAD_WORD, Memory
 
 from .layouts import input_layout, token_layout, word_layout
 
-#: Width of the number that tells inferences under way apart.
-INFERENCE_BITS = 3
+#: Width of the number that tells inferences under way apart: at most three, one a layer in most networks.
+INFERENCE_BITS = 2
 
-#: Width of the cycle counter that inferences are timed with.
-TIME_BITS = 32
+#: Width of the cycle counter that inferences are timed with. An inference uses each entry once at most, so none is longer.
+TIME_BITS = 24
 
 
 class Feeder(wiring.Component):

@@ -2,7 +2,7 @@
 
 from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.fifo import SyncFIFO
+from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.compiler import EngineImage
@@ -99,8 +99,8 @@ class LinkedEngine(wiring.Component):
         m.d.comb += [decoder.last_step.eq(access.last_step), engine.early_exit.eq(commander.early_exit)]
 
         # What an answer has to wait for. There are never more statuses than inferences: the second queue cannot overflow.
-        m.submodules.inferences = inferences = SyncFIFO(width=INFERENCE.size, depth=_IMAGES)
-        m.submodules.statuses = statuses = SyncFIFO(width=1, depth=_IMAGES)
+        m.submodules.inferences = inferences = SyncFIFOBuffered(width=INFERENCE.size, depth=_IMAGES)
+        m.submodules.statuses = statuses = SyncFIFOBuffered(width=1, depth=_IMAGES)
         m.d.comb += [
             inferences.w_data.eq(commander.inferences.payload),
             inferences.w_en.eq(commander.inferences.valid),

@@ -9,6 +9,10 @@ from amaranth.lib.wiring import In, Out
 from firstspike_spec.words import LOAD_WORD, Memory
 
 from .layouts import word_layout
+from .spram import BITS, WORDS, Spram, has_spram
+
+#: Smaller memories go into block RAM, of which there is more than of SPRAM.
+_LEAST_SPRAM_BITS = 1 << 15
 
 
 class LoadableMemory(wiring.Component):
@@ -37,7 +41,7 @@ class LoadableMemory(wiring.Component):
     enable : ``In(1)``
         Read in this cycle.
     data : ``Out(bits)``
-        The word last read, from the next cycle on, until the next read.
+        The word last read, from the next cycle on, until the next read or load.
     """
 
     def __init__(self, kind: Memory, *, bits: int, depth: int, init: Iterable[int] = ()):
@@ -56,23 +60,42 @@ class LoadableMemory(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.memory = storage = memory.Memory(shape=unsigned(len(self.data)), depth=self._depth, init=self._init)
-        read, write = storage.read_port(), storage.write_port()
         address = Signal.like(self.address)
-        chosen, peeks, peeked = Signal(), Signal(), Signal()
+        chosen, peeks, peeked, reads, writes = Signal(), Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             chosen.eq(self.load.p.memory == self._kind),
             peeks.eq(self.peek & chosen),
-            write.en.eq(self.load.valid & chosen),
-            write.data.eq(self.load.p.data),
-            read.en.eq(self.enable | peeks),
-            read.addr.eq(address),
-            write.addr.eq(address),
+            writes.eq(self.load.valid & chosen),
+            reads.eq(self.enable | peeks),
             address.eq(self.address),
-            self.data.eq(read.data),
-            self.peeked.eq(Mux(peeked, read.data, 0)),
+            self.peeked.eq(Mux(peeked, self.data, 0)),
         ]
         m.d.sync += peeked.eq(peeks)
-        with m.If(write.en | peeks):
+        with m.If(writes | peeks):
             m.d.comb += address.eq(self.load.p.address)
+
+        if self._fits_spram(platform):
+            m.submodules.memory = spram = Spram()
+            m.d.comb += [
+                spram.address.eq(address),
+                spram.read.eq(reads),
+                spram.write.eq(writes),
+                spram.data.eq(self.load.p.data),
+                self.data.eq(spram.word),
+            ]
+        else:
+            m.submodules.memory = storage = memory.Memory(shape=unsigned(len(self.data)), depth=self._depth, init=self._init)
+            read, write = storage.read_port(), storage.write_port()
+            m.d.comb += [
+                read.addr.eq(address),
+                read.en.eq(reads),
+                self.data.eq(read.data),
+                write.addr.eq(address),
+                write.en.eq(writes),
+                write.data.eq(self.load.p.data),
+            ]
         return m
+
+    def _fits_spram(self, platform: object) -> bool:
+        large = _LEAST_SPRAM_BITS <= self._depth * len(self.data)
+        return has_spram(platform) and large and not self._init and self._depth <= WORDS and len(self.data) <= BITS

@@ -114,7 +114,7 @@ class ReadOut(wiring.Component):
                 self.o.p.fired.eq(best_fired.valid | spiked),
                 self.o.p.step.eq(winner_step),
                 self.o.p.neuron.eq(winner.address),
-                self.o.p.value.eq(self.now + self.latency - self.start_time),
+                self.o.p.value.eq((self.now + self.latency - self.start_time)[:TIME_BITS]),
             ]
             with m.If(verdict.last):
                 m.d.sync += [step.eq(0), spiked.eq(0), best_silent.valid.eq(0), self.judged.eq(self.judged + 1)]

@@ -1,6 +1,6 @@
 """The whole design behind a serial port: what a board holds, whatever its pins and its clock are."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -14,7 +14,7 @@ from .linked_engine import LinkedEngine
 #: What a board shows: a network is loaded, the engine runs, bytes come in, something that came was damaged.
 LIGHTS = data.StructLayout({"loaded": 1, "busy": 1, "receiving": 1, "damaged": 1})
 
-#: A light stays on for this share of a second, so that one can see it.
+#: A light stays on for one to two of these parts of a second, so that one can see it.
 _VISIBLE = 20
 
 
@@ -80,12 +80,15 @@ class SerialTop(wiring.Component):
             self.busy.eq(engine.busy),
         ]
 
-        visible = self._identity.clock_hz // _VISIBLE
+        period = self._identity.clock_hz // _VISIBLE
+        passed, tick = Signal(range(period)), Signal()
+        m.d.comb += tick.eq(passed == period - 1)
+        m.d.sync += passed.eq(Mux(tick, 0, passed + 1))
         for name, event in (("busy", engine.busy), ("receiving", receiver.o.valid), ("damaged", engine.lost)):
-            left = Signal(range(visible + 1), name=f"{name}_left")
+            ticks_left = Signal(2, name=f"{name}_ticks_left")
             with m.If(event):
-                m.d.sync += left.eq(visible)
-            with m.Elif(left != 0):
-                m.d.sync += left.eq(left - 1)
-            m.d.comb += self.lights[name].eq(left != 0)
+                m.d.sync += ticks_left.eq(2)
+            with m.Elif(tick & (ticks_left != 0)):
+                m.d.sync += ticks_left.eq(ticks_left - 1)
+            m.d.comb += self.lights[name].eq(ticks_left != 0)
         return m

@@ -50,4 +50,7 @@ def _lowest_set(m: Module, bits: Value, levels: int) -> tuple[Value, Value]:
 
 def one_hot(index: Value, count: int) -> Value:
     """Return ``count`` bits of which only the one at ``index`` is set (none, if the index is beyond them)."""
-    return (Const(1, count) << index)[:count]
+    low, high = index[: len(index) // 2], index[len(index) // 2 :]
+    lows = [low == number for number in range(1 << len(low))] if len(low) else [Const(1)]
+    highs = [high == number for number in range(-(-count // len(lows)))]
+    return Cat(lows[at % len(lows)] & highs[at // len(lows)] for at in range(count))

@@ -6,6 +6,8 @@ from amaranth.hdl import ValueCastable
 from amaranth.lib import data
 from amaranth.sim import Simulator
 
+from firstspike_spec.words import LOAD_WORD
+
 #: Stalls before each transfer, of the sender and of the receiver.
 STALLS = [(0, 0), (0.5, 0), (0, 0.5), (0.5, 0.5)]
 
@@ -131,3 +133,19 @@ def note(signal, into):
 def load_word(memory, address, word, *, lane=0, layer=0):
     """Return the fields of a load word, in the order of `LOAD_WORD`."""
     return (int(word) & 0xFFFF_FFFF, int(address), int(memory), lane, layer)
+
+
+async def peek(ctx, component, places, latency):
+    """Read the words at load words' places back, one a cycle; return what ``peeked`` shows so many cycles later."""
+    names, got = [field.name for field in LOAD_WORD.fields], []
+    for at in range(len(places) + latency - 1):
+        ctx.set(component.peek, at < len(places))
+        if at < len(places):
+            ctx.set(component.load.payload, dict(zip(names, places[at], strict=True)))
+        await ctx.tick()
+        if at >= latency - 1:
+            got.append(ctx.get(component.peeked))
+    ctx.set(component.peek, 0)
+    await ctx.tick().repeat(latency)
+    assert ctx.get(component.peeked) == 0
+    return got

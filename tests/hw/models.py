@@ -3,14 +3,27 @@
 import random
 
 from firstspike_spec.compiler import compile_network, plan
+from firstspike_spec.loading import readable
 
 from ..spec.random_networks import random_network
+from .bench import load_word
 
 
 def random_image(seed, sizes, lanes=1, **options):
     """Return the engine image of a random network."""
     network = random_network(seed, sizes, **options)
     return compile_network(network, plan(network, lanes, queue_depth=2))
+
+
+def words_in(image):
+    """Return (place, word) of all that an engine image's memories hold, in random order; a place is that of a load word."""
+    words = [
+        (load_word(part.memory, address, 0, lane=part.lane, layer=part.layer), word)
+        for part in readable(image)
+        for address, word in enumerate(part.words.tolist())
+    ]
+    random.Random(0).shuffle(words)
+    return words
 
 
 def rows_of(shape, image):

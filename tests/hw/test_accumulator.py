@@ -9,7 +9,7 @@ from firstspike_spec.compiler import LaneImage
 from firstspike_spec.engine import LayerShape
 from firstspike_spec.words import LOAD_WORD, Memory
 
-from .bench import load_word, simulate
+from .bench import load_word, peek, simulate
 
 NAMES = [field.name for field in LOAD_WORD.fields]
 
@@ -25,6 +25,8 @@ async def load(ctx, dut, starts):
         ctx.set(dut.load.valid, 1)
         await ctx.tick()
     ctx.set(dut.load.valid, 0)
+    while ctx.get(dut.busy):
+        await ctx.tick()
 
 
 @pytest.mark.parametrize("loaded", [False, True])
@@ -137,5 +139,19 @@ def test_loading_other_memories_changes_nothing():
                 await ctx.tick()
         ctx.set(dut.load.valid, 0)
         assert ctx.get(dut.above) == 0b010
+
+    simulate(dut, testbench)
+
+
+def test_start_potentials_can_be_read_back():
+    """A word a cycle, each one cycle later; other memories' words read as zero, and the flags stay."""
+    starts = [-3, 5, 0, -7, 2]
+    dut = Accumulator(make(5, potential_bits=8), LaneImage([], [], starts))
+
+    async def testbench(ctx):
+        places = [load_word(Memory.START_POTENTIALS, address, 0) for address in (4, 0, 3, 3, 1, 2)]
+        assert await peek(ctx, dut, places, 1) == [starts[address] % 256 for address in (4, 0, 3, 3, 1, 2)]
+        assert await peek(ctx, dut, [load_word(memory, 1, 0) for memory in Memory if memory != 2], 1) == [0] * 3
+        assert ctx.get(dut.above) == 0b10110
 
     simulate(dut, testbench)

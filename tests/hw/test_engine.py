@@ -11,12 +11,13 @@ from firstspike_hw.engine import COUNTERS, Engine
 from firstspike_spec import infer_spikes
 from firstspike_spec.compiler import compile_network, plan
 from firstspike_spec.engine import EngineShape, LayerShape
-from firstspike_spec.results import Results, compare_results
+from firstspike_spec.results import Results, compare_results, with_hidden_spikes
 from firstspike_spec.streams import input_tokens, input_word, read_results, spike_times_of_tokens
-from firstspike_spec.words import LOAD_WORD, RESULT_WORD
+from firstspike_spec.words import LOAD_WORD, RESULT_WORD, Memory
 
 from ..spec.random_networks import random_network, random_times
-from .bench import STALLS, get, put, sender, simulate, stall, watch
+from .bench import STALLS, get, load_word, put, sender, simulate, stall, watch
+from .models import words_in
 
 
 def fields_of(word, words):
@@ -81,8 +82,11 @@ class Bench:
             assert last.sum() == len(times)
             steps = {"batch": len(times), "time_steps": network.time_steps}
             spikes.append(spike_times_of_tokens(address, end, addresses=addresses, **steps))
-        got = read_results(
-            image, np.array(words, np.uint64), batch=len(times), early_exit=early_exit, spike_times=tuple(spikes)
+        got = with_hidden_spikes(
+            read_results(image, np.array(words, np.uint64), batch=len(times)),
+            tuple(spikes),
+            early_exit=early_exit,
+            time_steps=network.time_steps,
         )
         comparison = compare_results(Results.from_inference(inference, early_exit=early_exit), got)
         comparison.check()
@@ -188,6 +192,46 @@ def test_networks_from_the_load_port(stalls):
                 await bench.infer(ctx, image, times, early_exit=early_exit, stalls=(stalls, stalls))
 
     bench.simulate(drive)
+
+
+@pytest.mark.parametrize("stalls", [0, 0.5])
+def test_all_memories_can_be_read_back(stalls):
+    """In order, `peek_latency` cycles after each word's transfer, which waits for the inference under way."""
+    network = random_network(3, (9, 7, 5), time_steps=3, connectivity=0.7)
+    image = compile_network(network, plan(network, [3, 2], queue_depth=2))
+    bench, words, asked, got = Bench(image.shape), words_in(image), [], []
+    dut, nowhere = bench.dut, [load_word(0, 0, 0, layer=2), load_word(1, 0, 0, lane=3), load_word(Memory.TIME_STEPS, 0, 0)]
+
+    async def drive(ctx):
+        await sender(dut.load, fields_of(LOAD_WORD, image.load_words()), stalls=stalls)(ctx)
+        await ctx.tick()  # a word that is read right behind the last one written is not yet the new one
+        for seed in range(2):
+            await put(ctx, dut.i, {"address": 0, "end": 0})
+            asked.clear()
+            got.clear()
+            first, *others = [place for place, _ in words] + nowhere
+            first = dict(zip((field.name for field in LOAD_WORD.fields), first, strict=True))
+            ctx.set(dut.peek, 1)
+            ctx.set(dut.load.payload, first)
+            ctx.set(dut.load.valid, 1)
+            await ctx.tick().repeat(20)
+            assert asked == []
+            for _ in range(network.time_steps):
+                await put(ctx, dut.i, {"address": 0, "end": 1})
+            ctx.set(dut.o.ready, 1)
+            await put(ctx, dut.load, first)
+            await sender(dut.load, others, stalls=stalls, seed=seed)(ctx)
+            ctx.set(dut.peek, 0)
+            ctx.set(dut.o.ready, 0)
+            await ctx.tick().repeat(dut.peek_latency + 1)
+            assert [word for _cycle, word in got] == [word for _, word in words] + [0] * len(nowhere)
+            assert [cycle for cycle, _ in got] == [cycle + dut.peek_latency for cycle, _ in asked]
+            # Nothing has been written meanwhile.
+            await bench.infer(ctx, image, random_times(seed, network, 2), early_exit=False)
+
+    bench.background += [watch(dut.load, asked), watch(dut.peeked, got)]
+    bench.simulate(drive)
+    assert Engine.peek_latency == 4
 
 
 @pytest.mark.parametrize("spikes", [1, 4, 9])

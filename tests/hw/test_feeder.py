@@ -114,8 +114,8 @@ def test_latency_and_throughput():
     assert Feeder.latency == 1
 
 
-def test_at_most_seven_inferences_are_under_way():
-    """An eighth would have the number of the one that the read-out is at."""
+def test_at_most_three_inferences_are_under_way():
+    """A fourth would have the number of the one that the read-out is at."""
     dut = Feeder(SHAPE, time_steps=2)
     taken = []
 
@@ -126,8 +126,8 @@ def test_at_most_seven_inferences_are_under_way():
             assert len(taken) == 2 * (WRAP - 1 + judged)
             assert ctx.get(dut.started) == (WRAP - 1 + judged) % WRAP
 
-    tokens = [(0, 1)] * 2 * 9
-    simulate(dut, judge, sender(dut.i, tokens), receiver(dut.o, 18, []), background=[watch(dut.i, taken)])
+    tokens = [(0, 1)] * 2 * (WRAP + 1)
+    simulate(dut, judge, sender(dut.i, tokens), receiver(dut.o, len(tokens), []), background=[watch(dut.i, taken)])
 
 
 def test_hold_lets_an_inference_end_but_none_begin():
@@ -160,11 +160,14 @@ def test_start_times_of_the_inferences_under_way():
             now += 1
 
     async def look(ctx):
-        await ctx.tick().repeat(60)
-        for inference in range(6):
-            ctx.set(dut.judged, inference)
-            assert ctx.get(dut.start_time) == 1000 + taken[3 * inference][0]
+        for inference in range(9):
+            ctx.set(dut.judged, inference % WRAP)
+            await ctx.tick().repeat(30)  # until three are under way again
+            for ahead in range(min(WRAP - 1, 9 - inference)):
+                ctx.set(dut.judged, (inference + ahead) % WRAP)
+                assert ctx.get(dut.start_time) == 1000 + taken[3 * (inference + ahead)][0]
+            ctx.set(dut.judged, inference % WRAP)
 
-    tokens = [(1, 0), (0, 1), (0, 1)] * 6
+    tokens = [(1, 0), (0, 1), (0, 1)] * 9
     background = [clock, watch(dut.i, taken)]
-    simulate(dut, look, sender(dut.i, tokens, stalls=0.5), receiver(dut.o, 18, []), background=background)
+    simulate(dut, look, sender(dut.i, tokens, stalls=0.5), receiver(dut.o, 27, []), background=background)

@@ -10,8 +10,8 @@ from firstspike_spec.compiler import LaneImage
 from firstspike_spec.engine import LayerShape
 from firstspike_spec.words import Memory
 
-from .bench import STALLS, load_word, note, receiver, sender, simulate, watch
-from .models import lane_outputs, random_image, random_tokens
+from .bench import STALLS, load_word, note, peek, receiver, sender, simulate, watch
+from .models import lane_outputs, random_image, random_tokens, words_in
 
 
 def run(shape, image, tokens, count, *, reports, stalls=(0, 0), seed=0, load=False):
@@ -76,6 +76,25 @@ def test_contents_from_the_load_port(reports):
     expected, _operations = lane_outputs(shape, lane, tokens, reports=reports)
     given = run(shape, lane, tokens, len(expected), reports=reports, load=True)[1]
     assert [item for _cycle, item in given] == expected
+
+
+@pytest.mark.parametrize("reports", [False, True])
+def test_all_its_memories_can_be_read_back(reports):
+    """A word a cycle, each one cycle later; what runs afterwards is not changed by it."""
+    image = random_image(6, (7, 5), connectivity=0.5)
+    shape, lane = image.shape.layers[0], image.lanes[0][0]
+    dut, words, got = Lane(shape, reports=reports, image=lane), words_in(image), []
+    tokens = random_tokens(6, range(7), time_steps=3, inferences=2)
+    expected, _operations = lane_outputs(shape, lane, tokens, reports=reports)
+
+    async def drive(ctx):
+        assert await peek(ctx, dut, [place for place, _ in words], 1) == [word for _, word in words]
+        assert await peek(ctx, dut, [load_word(Memory.TIME_STEPS, 0, 0)], 1) == [0]
+        await sender(dut.i, tokens)(ctx)
+
+    simulate(dut, drive, receiver(dut.o, len(expected), got))
+    assert got == expected
+    assert {place[2] for place, _ in words} == {Memory.POINTERS, Memory.ENTRIES, Memory.START_POTENTIALS}
 
 
 SHAPE = LayerShape(source_bits=2, lanes=1, lane_neurons=3, lane_entries=8, weight_bits=4, potential_bits=8)

@@ -5,8 +5,8 @@ import pytest
 from firstspike_hw.layer import Layer
 from firstspike_spec.words import LOAD_WORD, Memory
 
-from .bench import STALLS, note, receiver, sender, simulate, watch
-from .models import in_steps, layer_outputs, random_image, random_tokens
+from .bench import STALLS, load_word, note, peek, receiver, sender, simulate, watch
+from .models import in_steps, layer_outputs, random_image, random_tokens, words_in
 
 
 def run(shape, images, tokens, count, *, reports, stalls=(0, 0), load=None):
@@ -53,3 +53,17 @@ def test_contents_from_the_load_port(lanes):
     expected, _operations = layer_outputs(shape, images, tokens, reports=False)
     got, _done = run(shape, images, tokens, sum(map(len, expected)), reports=False, load=words)
     assert in_steps(got) == expected
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_all_memories_of_all_lanes_can_be_read_back(lanes):
+    """A word a cycle, each two cycles later; zero from a lane that is not there."""
+    image = random_image(5, (6, 5), lanes, connectivity=0.6)
+    dut, words = Layer(image.shape.layers[0], queue_depth=2, reports=True, images=image.lanes[0]), words_in(image)
+
+    async def drive(ctx):
+        assert await peek(ctx, dut, [place for place, _ in words], 2) == [word for _, word in words]
+        assert await peek(ctx, dut, [load_word(memory, 0, 0, lane=lanes) for memory in Memory], 2) == [0] * 4
+
+    simulate(dut, drive)
+    assert {place[3] for place, _ in words} == set(range(lanes))

@@ -7,8 +7,8 @@ import pytest
 from firstspike_hw.row_reader import RowReader
 from firstspike_spec.words import LOAD_WORD, Memory
 
-from .bench import load_word, note, sender, simulate, watch
-from .models import random_image, rows_of
+from .bench import load_word, note, peek, sender, simulate, watch
+from .models import random_image, rows_of, words_in
 
 
 def lane_of(seed, sizes, connectivity, lanes=1):
@@ -87,3 +87,16 @@ def test_a_source_without_a_row_is_taken_every_cycle():
     taken, given, _busy = run(shape, image, list(range(8)))
     assert [cycle - taken[0][0] for cycle, _source in taken] == list(range(8))
     assert given == []
+
+
+def test_its_memories_can_be_read_back():
+    """A word a cycle, each one cycle later; other memories' words read as zero."""
+    image = random_image(2, (9, 5), connectivity=0.6)
+    dut, words = RowReader(image.shape.layers[0], image.lanes[0][0]), words_in(image)
+    wanted = [0 if place[2] == Memory.START_POTENTIALS else word for place, word in words]
+
+    async def drive(ctx):
+        assert await peek(ctx, dut, [place for place, _ in words], 1) == wanted
+
+    simulate(dut, drive)
+    assert any(wanted)

@@ -2,6 +2,7 @@
 
 import random
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,12 @@ import pytest
 
 from firstspike_hw.simulation import NativeEngine, build
 from firstspike_hw.simulation.build import build_library
+from firstspike_hw.simulation.native_engine import engine_design
+from firstspike_hw.simulation.native_link import link_design
 from firstspike_spec import InputError, infer_spikes
 from firstspike_spec.compiler import compile_network, plan
 from firstspike_spec.engine import EngineShape, LayerShape
+from firstspike_spec.protocol import Identity
 from firstspike_spec.results import Results, compare_results
 
 from ..spec.random_networks import random_network, random_times
@@ -117,6 +121,7 @@ def test_an_image_of_another_shape(engine):
 # The cache. A library need not work here, so nothing is compiled.
 
 SHAPE = plan(random_network(0, (4, 3)), 1)
+DESIGN = engine_design(SHAPE)
 
 
 def names_in(folder):
@@ -125,30 +130,40 @@ def names_in(folder):
 
 @pytest.fixture
 def compiled(monkeypatch):
-    """Return the shapes that were compiled."""
-    shapes = []
+    """Return the designs that were compiled."""
+    designs = []
 
-    def fake(shape, compiler, library):
-        shapes.append(shape)
+    def fake(design, compiler, library):
+        designs.append(design)
         library.write_bytes(b"library")
 
     monkeypatch.setattr(build, "_compile", fake)
-    return shapes
+    return designs
 
 
 def test_a_library_is_compiled_once(compiled, tmp_path):
     notes = []
-    path = build_library(SHAPE, cache=tmp_path, note=notes.append)
+    path = build_library(DESIGN, cache=tmp_path, note=notes.append)
     assert path.read_bytes() == b"library"
-    assert build_library(SHAPE, cache=tmp_path, note=notes.append) == path
-    assert compiled == [SHAPE]
+    assert build_library(DESIGN, cache=tmp_path, note=notes.append) == path
+    assert compiled == [DESIGN]
     assert len(notes) == 1
     assert names_in(tmp_path) == [path.name]
 
 
 def test_another_shape_is_another_library(compiled, tmp_path):
-    paths = {build_library(EngineShape(SHAPE.layers, depth), cache=tmp_path) for depth in (8, 9, 8)}
+    paths = {build_library(engine_design(EngineShape(SHAPE.layers, depth)), cache=tmp_path) for depth in (8, 9, 8)}
     assert len(paths) == len(compiled) == 2
+
+
+def test_another_design_of_the_same_shape_is_another_library(compiled, tmp_path):
+    """With its link or without; another board, or another size of its buffer."""
+    identity = Identity(SHAPE, board="one", clock_hz=0, baud=0, buffer_bytes=256)
+    identities = (identity, replace(identity, board="two"), replace(identity, buffer_bytes=512), identity)
+    designs = [DESIGN, *map(link_design, identities)]
+    paths = {build_library(design, cache=tmp_path) for design in designs}
+    assert len(paths) == len(compiled) == 4
+    assert sorted(path.name.split("-")[0] for path in paths) == ["engine", "link", "link", "link"]
 
 
 @pytest.mark.parametrize(
@@ -156,32 +171,37 @@ def test_another_shape_is_another_library(compiled, tmp_path):
     [
         "firstspike_hw/lane.py",
         "firstspike_hw/convert.py",
-        "firstspike_hw/simulation/harness.cc",
+        "firstspike_hw/link/commander.py",
+        "firstspike_hw/simulation/clocked.h",
+        "firstspike_hw/simulation/engine.cc",
+        "firstspike_hw/simulation/native_link.py",
         "firstspike_hw/simulation/build.py",
+        "firstspike_spec/protocol.py",
         "firstspike_spec/words.py",
+        "firstspike_spec/encoder.py",
         "firstspike_spec/engine.py",
     ],
 )
 def test_a_changed_source_is_another_library(part, compiled, tmp_path, monkeypatch):
     """Everything that the library is made from counts, also the layouts that every side shares."""
-    before = build_library(SHAPE, cache=tmp_path)
+    before = build_library(DESIGN, cache=tmp_path)
     read = Path.read_bytes
     monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) + b"\n" * str(path).endswith(part))
-    assert build_library(SHAPE, cache=tmp_path) != before
+    assert build_library(DESIGN, cache=tmp_path) != before
 
 
 def test_another_compiler_is_another_library(compiled, tmp_path, monkeypatch):
-    before = build_library(SHAPE, cache=tmp_path / "cache")
+    before = build_library(DESIGN, cache=tmp_path / "cache")
     other = tmp_path / "other-compiler"
     other.write_text("#!/bin/sh\necho another compiler 1.0\n")
     other.chmod(0o755)
     monkeypatch.setenv("CXX", str(other))
-    assert build_library(SHAPE, cache=tmp_path / "cache") != before
+    assert build_library(DESIGN, cache=tmp_path / "cache") != before
 
 
 def test_the_default_cache_is_the_users(compiled, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert build_library(SHAPE).parent == tmp_path / "firstspike" / "engines"
+    assert build_library(DESIGN).parent == tmp_path / "firstspike" / "engines"
 
 
 def test_no_compiler(tmp_path, monkeypatch):
@@ -196,7 +216,7 @@ def test_a_compiler_that_does_not_run(tmp_path, monkeypatch):
     """The user's setting, and so the user's error, not a traceback."""
     monkeypatch.setenv("CXX", "false")
     with pytest.raises(InputError, match="false"):
-        build_library(SHAPE, cache=tmp_path)
+        build_library(DESIGN, cache=tmp_path)
     assert names_in(tmp_path) == []
 
 
@@ -208,26 +228,26 @@ def test_a_failing_build_leaves_nothing(tmp_path, monkeypatch):
     compiler.chmod(0o755)
     monkeypatch.setenv("CXX", str(compiler))
     with pytest.raises(RuntimeError, match="failed on the translated engine:\nbroken"):
-        build_library(SHAPE, cache=tmp_path / "cache")
+        build_library(DESIGN, cache=tmp_path / "cache")
     assert names_in(tmp_path / "cache") == []
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt(), subprocess.TimeoutExpired("g++", 1)])
 def test_an_interrupted_build_leaves_nothing(tmp_path, monkeypatch, interruption):
-    def stuck(shape, compiler, library):
+    def stuck(design, compiler, library):
         library.write_bytes(b"half")
         raise interruption
 
     monkeypatch.setattr(build, "_compile", stuck)
     with pytest.raises(type(interruption)):
-        build_library(SHAPE, cache=tmp_path)
+        build_library(DESIGN, cache=tmp_path)
     assert names_in(tmp_path) == []
 
 
 def test_a_cache_that_cannot_be_written(compiled, tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(InputError, match=r"cannot write .*; choose a folder that you can write to"):
-        build_library(SHAPE, cache=tmp_path / "file")
+        build_library(DESIGN, cache=tmp_path / "file")
     assert compiled == []
 
 

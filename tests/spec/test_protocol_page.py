@@ -15,7 +15,9 @@ ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.s
 @pytest.mark.parametrize("names", [Kind, Reason, Status, Loss])
 def test_every_number_has_its_row_and_no_other(names):
     rows = {row[1]: int(row[0], 0) for row in ROWS if re.fullmatch(r"0x[0-9A-F]{2}|\d+", row[0]) and row[1].isupper()}
-    assert {name: rows.get(name) for name in names.__members__} == {name: int(value) for name, value in names.__members__.items()}
+    assert {name: rows.get(name) for name in names.__members__} == {
+        name: int(value) for name, value in names.__members__.items()
+    }
 
 
 def test_no_row_is_left_over():

@@ -1,19 +1,27 @@
 """The accelerator: one behaviour on every device."""
 
+import sys
+
 import numpy as np
 import pytest
 
+import firstspike_hw  # noqa: F401 - so that a test can take a part of it away
 from firstspike import Accelerator
 from firstspike_spec import InputError, InputTypeError, infer
 
 from ..spec.random_networks import random_network
 
-DEVICES = ("golden", "sim")
+DEVICES = {"golden": "golden", "sim": "the simulated board", "engine": "engine"}
 
 
 @pytest.fixture(scope="module", params=DEVICES)
-def accelerator(request, network):
-    with Accelerator.open(request.param, network=network, lanes=3) as opened:
+def device(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def accelerator(device, network):
+    with Accelerator.open(device, network=network, lanes=3) as opened:
         yield opened
 
 
@@ -51,9 +59,21 @@ def test_a_large_batch_is_the_same_in_parts(accelerator, network, images):
         np.testing.assert_array_equal(got, wanted)
 
 
-def test_info_names_the_device_and_the_network(accelerator, network):
+def test_counters_go_on(accelerator, device, network, images):
+    before = accelerator.counters()
+    accelerator.run(images, early_exit=False)
+    gained = {name: value - before[name] for name, value in accelerator.counters().items()}
+    if device == "golden":
+        assert gained == {}
+    else:
+        inference = infer(network, images, early_exit=False)
+        assert gained["spikes"] == inference.spikes.sum()
+        assert gained["synaptic_operations"] == inference.synaptic_operations.sum()
+
+
+def test_info_names_the_device_and_the_network(accelerator, device, network):
     info = accelerator.info()
-    assert info["device"] in DEVICES
+    assert info["device"] == DEVICES[device]
     assert info["network"]["digest"] == network.digest
 
 
@@ -72,10 +92,11 @@ def test_images_of_another_kind_are_refused(accelerator, bad, error, message):
         accelerator.run(bad)
 
 
-def test_a_network_that_fits_can_be_loaded_and_one_that_does_not_leaves_the_old(network, images):
+@pytest.mark.parametrize("device", ["sim", "engine"])
+def test_a_network_that_fits_can_be_loaded_and_one_that_does_not_leaves_the_old(device, network, images):
     smaller = random_network(8, (16, 5, 3), bits=3, connectivity=0.4, threshold=3)
     larger = random_network(9, (16, 90, 4), threshold=6)
-    with Accelerator.open("sim", network=network, lanes=3) as accelerator:
+    with Accelerator.open(device, network=network, lanes=3) as accelerator:
         accelerator.load(smaller)
         np.testing.assert_array_equal(accelerator.predict(images), infer(smaller, images).classes)
         with pytest.raises(InputError, match="layer 0 has 90 neurons, the engine's 9"):
@@ -92,7 +113,7 @@ def test_a_closed_accelerator_says_so(network, images):
 
 
 def test_an_unknown_device_is_named(network):
-    with pytest.raises(InputError, match="unknown device 'fpga': name one of golden, sim"):
+    with pytest.raises(InputError, match="unknown device 'fpga': name one of golden, sim, engine, sim:BOARD, serial:PORT"):
         Accelerator.open("fpga", network=network)
     with pytest.raises(InputTypeError, match="named by a string"):
         Accelerator.open(3, network=network)
@@ -104,9 +125,9 @@ def test_lanes_out_of_range_are_refused(network, lanes):
         Accelerator.open("sim", network=network, lanes=lanes)
 
 
-def test_without_amaranth_the_error_says_what_to_install(network, monkeypatch):
-    import sys
-
+@pytest.mark.parametrize("device", ["sim", "engine"])
+def test_without_amaranth_the_error_says_what_to_install(device, network, monkeypatch):
     monkeypatch.setitem(sys.modules, "firstspike_hw.simulation", None)
+    monkeypatch.delattr(sys.modules["firstspike_hw"], "simulation", raising=False)
     with pytest.raises(InputError, match=r"pip install 'firstspike\[hw\]'"):
-        Accelerator.open("sim", network=network)
+        Accelerator.open(device, network=network)

@@ -14,8 +14,9 @@ from .layouts import FRAME_BYTE
 class FrameReceiver(wiring.Component):
     """Undoes the stuffing of frames, checks them, and gives only those that are whole.
 
-    A frame waits in the buffer until its check has been seen to be right. What is damaged, too short for the head of a message,
-    or has no room, leaves no trace but a pulse, up to the next delimiter. The format is that of `firstspike_spec.frames`.
+    A frame waits in the buffer until its check has been seen to be right. What is damaged, too short for the head of a
+    message, or has no room, leaves no trace but a pulse, up to the next delimiter. The format is that of
+    `firstspike_spec.frames`.
 
     Parameters
     ----------
@@ -113,14 +114,14 @@ class FrameReceiver(wiring.Component):
             with m.Else():
                 m.d.sync += write_at.eq(committed)
 
-        # The way out: the memory's own register holds the byte that is offered.
-        m.d.comb += [
-            read.addr.eq(read_at[:-1]),
-            read.en.eq((~self.o.valid | self.o.ready) & (read_at != committed)),
-            self.o.payload.eq(read.data),
-        ]
+        # The way out: the memory's own register, then another one, for a block RAM is slow to show its word.
+        read_valid = Signal()
+        fits = ~self.o.valid | self.o.ready
+        m.d.comb += [read.addr.eq(read_at[:-1]), read.en.eq((~read_valid | fits) & (read_at != committed))]
         with m.If(read.en):
-            m.d.sync += [read_at.eq(read_at + 1), self.o.valid.eq(1)]
-        with m.Elif(self.o.ready):
-            m.d.sync += self.o.valid.eq(0)
+            m.d.sync += [read_at.eq(read_at + 1), read_valid.eq(1)]
+        with m.Elif(fits):
+            m.d.sync += read_valid.eq(0)
+        with m.If(fits):
+            m.d.sync += [self.o.valid.eq(read_valid), self.o.payload.eq(read.data)]
         return m

@@ -43,8 +43,8 @@ class MemoryAccess(wiring.Component):
     done : ``Out(1)``
         For one cycle, after a body has been carried out.
     wrong : ``Out(1)``
-        With ``done``: the body did not end where it had to, its words would have no bytes or more than 4, or a range would have
-        more words than there are addresses.
+        With ``done``: the body did not end where it had to, its words would have no bytes or more than 4, or a range would
+        have more words than there are addresses.
 
     Notes
     -----
@@ -73,12 +73,9 @@ class MemoryAccess(wiring.Component):
         m = Module()
         m.submodules.crc = crc = CRC32_ISO_HDLC(data_width=8).create()
         head_bytes = sum(BLOCK_HEAD.values())
-        head = Signal(8 * head_bytes)
-        fields, low = {}, 0
-        for name, count in BLOCK_HEAD.items():
-            fields[name] = head[low : low + 8 * count]
-            low += 8 * count
-        head_left = Signal(range(head_bytes + 1), init=head_bytes)
+        fields = {name: Signal(8 * count, name=name) for name, count in BLOCK_HEAD.items()}
+        head = Cat(*fields.values())
+        head_at = Signal(range(head_bytes))
         place = Signal(2)  # of a byte in its word, or in the number of words
         address, word, left = Signal.like(self.load.p.address), Signal(32), Signal(8 * COUNT_BYTES)
         last, wrong = Signal(), Signal()
@@ -101,11 +98,11 @@ class MemoryAccess(wiring.Component):
             with m.State("Head"):
                 m.d.comb += self.i.ready.eq(1)
                 with m.If(taken):
-                    m.d.sync += [head.eq(Cat(head[8:], self.i.p.data)), head_left.eq(head_left - 1)]
+                    m.d.sync += [head.word_select(head_at, 8).eq(self.i.p.data), head_at.eq(head_at + 1)]
                     with m.If(self.i.p.last):
-                        m.d.sync += wrong.eq((head_left != 1) | self.reads)
+                        m.d.sync += wrong.eq((head_at != head_bytes - 1) | self.reads)
                         m.next = "Done"
-                    with m.Elif(head_left == 1):
+                    with m.Elif(head_at == head_bytes - 1):
                         m.next = "Headed"
             with m.State("Headed"):
                 m.d.sync += address.eq(fields["address"])
@@ -186,6 +183,6 @@ class MemoryAccess(wiring.Component):
                     m.next = "Done"
             with m.State("Done"):
                 m.d.comb += [self.done.eq(1), self.wrong.eq(wrong)]
-                m.d.sync += [wrong.eq(0), place.eq(0), head_left.eq(head_bytes)]
+                m.d.sync += [wrong.eq(0), place.eq(0), head_at.eq(0)]
                 m.next = "Head"
         return m

@@ -198,7 +198,7 @@ class _Exchange:
         self._todo: deque[_Request] = deque()  # the next ones, those that were lost first
         self._sent: deque[_Request] = deque()  # those without answer, in order
         self._answers: dict[int, bytes] = {}
-        self._silent = 0
+        self._silent, self._heard = 0, time.monotonic()  # silences since a request was answered, and when
 
     def run(self) -> Iterator[bytes]:
         place = 0
@@ -238,7 +238,11 @@ class _Exchange:
 
     def _receive(self) -> None:
         content = self._link.receive()
-        if content is None:
+        if content is not None:
+            self._take(content[0], int.from_bytes(content[1:HEAD_BYTES], "little"), content[HEAD_BYTES:])
+        # What answers no request is as good as silence, if it goes on.
+        if content is None or time.monotonic() - self._heard > self._link.timeout:
+            self._heard = time.monotonic()
             self._silent += 1
             if self._silent >= self._link.TRIES:
                 self._sent.clear()  # there is nothing to wait for
@@ -247,8 +251,6 @@ class _Exchange:
                     "reset it, and open the device again"
                 )
             self._probe()
-        else:
-            self._take(content[0], int.from_bytes(content[1:HEAD_BYTES], "little"), content[HEAD_BYTES:])
 
     def _take(self, kind: int, number: int, body: bytes) -> None:
         if kind == Kind.NOTICE:
@@ -257,7 +259,7 @@ class _Exchange:
         if all(request.number != number for request in self._sent):
             self._link.strays += 1
             return
-        self._silent = 0  # notices, and what is not ours, do not count: requests may still get lost forever
+        self._silent, self._heard = 0, time.monotonic()
         lost = []
         while (request := self._sent.popleft()).number != number:
             lost.append(request)
@@ -289,7 +291,7 @@ class _Exchange:
     def _leave(self) -> None:
         """Wait until nothing of this exchange is in the board any more, so that the next one has all the room."""
         self._todo.clear()
-        self._source, self._silent = iter(()), 0
+        self._source, self._silent, self._heard = iter(()), 0, time.monotonic()
         for request in self._sent:
             request.place = None
         while self._sent:

@@ -12,7 +12,7 @@ from ..bench import STALLS, drain, marked, sender, simulate, watch
 NAMES = [field.name for field in RESULT_WORD.fields]
 
 
-def inference(rng: random.Random, reports: int) -> list[tuple[int, ...]]:
+def result(rng: random.Random, reports: int) -> list[tuple[int, ...]]:
     words = []
     for decision in [0] * reports + [1]:
         value = rng.choice([-(1 << 31), (1 << 31) - 1, rng.randrange(-5000, 5000)])
@@ -21,15 +21,15 @@ def inference(rng: random.Random, reports: int) -> list[tuple[int, ...]]:
 
 
 @pytest.mark.parametrize("stalls", STALLS)
-@pytest.mark.parametrize("late", ["words", "numbers", "statuses"])
+@pytest.mark.parametrize("late", ["words", "inferences", "statuses"])
 def test_one_message_an_inference(stalls, late):
     rng = random.Random(late)
-    inferences = [inference(rng, reports) for reports in (0, 10, 1, 3, 0, 0, 2)]
-    numbers = [rng.randrange(256) for _ in inferences]
-    statuses = [rng.randrange(2) for _ in inferences]
+    results = [result(rng, reports) for reports in (0, 10, 1, 3, 0, 0, 2)]
+    inferences = [(rng.getrandbits(32), rng.randrange(2)) for _ in results]
+    statuses = [rng.randrange(2) for _ in results]
     wanted = []
-    for words, number, status in zip(inferences, numbers, statuses, strict=True):
-        message = bytearray([0x86, number])
+    for words, (number, all_steps), status in zip(results, inferences, statuses, strict=True):
+        message = bytearray([0x87 if all_steps else 0x86]) + number.to_bytes(4, "little")
         for word in words:
             packed = int(RESULT_WORD.pack(**dict(zip(NAMES, word, strict=True))))
             message += packed.to_bytes(8, "little")
@@ -42,11 +42,11 @@ def test_one_message_an_inference(stalls, late):
             await ctx.tick()
         await ctx.tick().repeat(20)
 
-    slow = {name: 0.97 if name == late else stalls[0] for name in ("words", "numbers", "statuses")}
+    slow = {name: 0.97 if name == late else stalls[0] for name in ("words", "inferences", "statuses")}
     simulate(
         dut,
-        sender(dut.words, [word for words in inferences for word in words], stalls=slow["words"]),
-        sender(dut.numbers, numbers, stalls=slow["numbers"]),
+        sender(dut.words, [word for words in results for word in words], stalls=slow["words"]),
+        sender(dut.inferences, inferences, stalls=slow["inferences"]),
         sender(dut.statuses, statuses, stalls=slow["statuses"]),
         settle,
         background=(drain(dut.o, stalls=stalls[1]), watch(dut.o, got)),

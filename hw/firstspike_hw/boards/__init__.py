@@ -1,0 +1,1 @@
+"""The boards: their pins, clocks and sizes. The only place of the gateware that knows them."""

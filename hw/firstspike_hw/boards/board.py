@@ -1,0 +1,82 @@
+"""What a build has to know of a board."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from amaranth.build import Platform
+
+from .family import Family
+
+#: What the rate of the serial line may be off, as a share. A frame of 10 bits bears about 4 %, of which the host needs some.
+BAUD_TOLERANCE = 0.01
+#: Clock cycles that the UART needs for a bit.
+LEAST_DIVISOR = 4
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board.
+
+    Parameters
+    ----------
+    name : str
+        What users call it on the command line.
+    title : str
+        What it is.
+    fpga : str
+        The device.
+    platform : callable
+        Returns Amaranth's platform, new for each build. The engine's clock is made from its ``default_clk``.
+    family : Family
+    clock_hz : int
+        The engine's clock.
+    baud : int
+        Rate of the serial line.
+    lanes : int
+        Lanes of each layer where nobody says otherwise.
+    buffer_bits : int
+        ``2 ** buffer_bits`` bytes of frames can wait in front of the engine.
+    initial_contents : bool
+        The bitstream brings the network along. Otherwise the memories begin empty, and the host loads it.
+    logic, block_rams : int
+        Logic cells (LUT4) and block memories of the device.
+    lights : int
+        LEDs in use: as many of `LIGHTS` as there are, in this order.
+    reset_button : (str, int) or None
+        Resource of the button that resets the engine.
+    price_usd : int
+        About what it costs.
+    loader : tuple of str
+        Arguments with which openFPGALoader writes a bitstream into the board's flash memory.
+
+    Raises
+    ------
+    ValueError
+        If the baud rate does not come out of the clock.
+    """
+
+    name: str
+    title: str
+    fpga: str
+    platform: Callable[[], Platform]
+    family: Family
+    clock_hz: int
+    baud: int
+    lanes: int
+    buffer_bits: int
+    initial_contents: bool
+    logic: int
+    block_rams: int
+    lights: int
+    reset_button: tuple[str, int] | None
+    price_usd: int
+    loader: tuple[str, ...]
+
+    def __post_init__(self):
+        divisor = round(self.clock_hz / self.baud)
+        error = abs(self.clock_hz / max(divisor, 1) / self.baud - 1)
+        if divisor < LEAST_DIVISOR or error > BAUD_TOLERANCE:
+            raise ValueError(
+                f"{self.name}: {self.baud} baud cannot be made from {self.clock_hz} Hz: it takes {LEAST_DIVISOR} cycles a bit "
+                f"or more, and a rate within {BAUD_TOLERANCE:.0%}, not {error:.1%} off"
+            )

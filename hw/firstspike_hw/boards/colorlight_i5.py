@@ -1,0 +1,57 @@
+"""Colorlight i5, an LED receiver card, on Muse Lab's extension board."""
+
+from amaranth.build import Attrs, Clock, Pins, PinsN, Resource
+from amaranth.vendor import LatticeECP5Platform
+from amaranth_boards.resources import LEDResources, UARTResource
+
+from .board import Board
+from .family import ECP5
+
+_ATTRS = Attrs(IO_TYPE="LVCMOS33")
+
+
+class ColorlightI5Platform(LatticeECP5Platform):
+    """Version 7.0 of the card; 6.0 has the same pins.
+
+    Clock, LED: github.com/wuxx/Colorlight-FPGA-Projects, README.md. Serial line, which leads to the extension board's USB
+    adapter, and button: litex-boards, litex_boards/platforms/colorlight_i5.py.
+    """
+
+    device = "LFE5U-25F"
+    package = "BG381"
+    speed = "6"
+    default_clk = "clk25"
+    resources = (
+        Resource("clk25", 0, Pins("P3", dir="i"), Clock(25e6), _ATTRS),
+        Resource("reset", 0, PinsN("K18", dir="i"), Attrs(IO_TYPE="LVCMOS33", PULLMODE="UP")),
+        *LEDResources(pins="U16", invert=True, attrs=_ATTRS),
+        UARTResource(0, rx="H18", tx="J17", attrs=_ATTRS),
+    )
+    connectors = ()
+
+    def toolchain_prepare(self, fragment, name, **kwargs):
+        return super().toolchain_prepare(fragment, name, ecppack_opts="--compress", **kwargs)
+
+
+BOARDS = (
+    Board(
+        name="colorlight-i5",
+        title="Colorlight i5 7.0 on its extension board",
+        fpga="LFE5U-25F",
+        platform=ColorlightI5Platform,
+        family=ECP5,
+        clock_hz=45_000_000,
+        # The extension board's DAPLink has a microcontroller for a USB adapter. Its usual rate; more was not tried.
+        baud=115_200,
+        lanes=8,
+        buffer_bits=12,
+        initial_contents=True,
+        logic=24_288,
+        block_rams=56,
+        lights=1,
+        reset_button=("reset", 0),
+        price_usd=45,
+        # The card is sold with its flash memory locked.
+        loader=("--board", "colorlight-i5", "--unprotect-flash", "--write-flash"),
+    ),
+)

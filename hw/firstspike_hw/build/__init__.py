@@ -1,0 +1,1 @@
+"""From a network to a bitstream, and from there into a board."""

@@ -1,0 +1,77 @@
+"""The sub-command ``firstspike build``. Amaranth is imported only when it runs."""
+
+import json as json_format
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from firstspike_spec.artefact import load_network
+from firstspike_spec.errors import InputError, needing
+
+from .tools import YOWASP
+
+
+def build(
+    network: Annotated[Path, typer.Argument(help="The network's file (.safetensors).", show_default=False)],
+    board: Annotated[str, typer.Option(help="The board; `firstspike boards` lists them.", show_default=False)],
+    lanes: Annotated[
+        str | None,
+        typer.Option(help="Lanes of all layers, or of each, as in 8,2; by default the board's.", show_default=False),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of place-and-route.", min=0)] = 1,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the bitstream; build/NETWORK-BOARD by default.", show_default=False)
+    ] = None,
+    toolchain: Annotated[str, typer.Option(help="yowasp: from Python packages; native: the system's programs.")] = YOWASP,
+    json: Annotated[bool, typer.Option("--json", help="Print the report to standard output, as JSON.")] = False,
+) -> None:
+    """Build a bitstream: the engine for a network, behind a board's serial line.
+
+    Beside it come report.json, with the clock and what the design uses, and the programs' logs. The same call again
+    answers at once. A design that misses the board's clock is an error.
+    """
+    loaded = load_network(network)
+    with needing("boards", "amaranth-boards", "amaranth", "amaranth_boards", what="a bitstream"):
+        from ..boards.registry import board_named
+        from .bitstream import build_bitstream
+
+    chosen = board_named(board)
+    folder = out if out is not None else Path("build") / f"{network.stem}-{chosen.name}"
+    report = build_bitstream(
+        loaded,
+        chosen,
+        folder,
+        lanes=_numbers(lanes),
+        seed=seed,
+        toolchain=toolchain,
+        note=lambda text: print(text, file=sys.stderr, flush=True),
+    )
+    if json:
+        print(json_format.dumps({"folder": str(folder), **report}))
+    else:
+        _show(folder, report)
+
+
+def _numbers(lanes: str | None) -> int | list[int] | None:
+    if lanes is None:
+        return None
+    try:
+        numbers = [int(word) for word in lanes.split(",")]
+    except ValueError as error:
+        raise InputError(f"lanes must be a number, or one for each layer as in 8,2, not {lanes!r}") from error
+    return numbers if len(numbers) > 1 else numbers[0]
+
+
+def _show(folder: Path, report: dict[str, Any]) -> None:
+    clock, bitstream = report["clock_mhz"], report["bitstream"]
+    used = ", ".join(
+        f"{count['used']:,} of {count['of']:,} {name.replace('_', ' ')}"
+        for name, count in report["utilisation"].items()
+        if name in ("logic", "flip_flops", "block_rams")
+    )
+    print(f"{folder / bitstream['file']}: {bitstream['bytes']:,} bytes")
+    print(f"clock: {clock['achieved']:g} MHz reached in place-and-route, {clock['wanted']:g} MHz wanted")
+    print(f"uses {used}")
+    print(f"next: firstspike flash {folder}")

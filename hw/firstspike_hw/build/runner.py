@@ -1,0 +1,92 @@
+"""Runs the programs of a build, one step after the other."""
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from firstspike_spec.errors import InputError
+
+from .tools import Tool
+
+#: Seconds after which a program is taken to have lost its way: a router can go round in circles where there is no room.
+TIME_LIMIT = 2 * 3600
+#: Lines of a log that an error shows.
+TAIL = 12
+
+
+class Steps:
+    """The steps of a build, each with its time.
+
+    Parameters
+    ----------
+    note : callable
+        Is told when a step begins and ends.
+
+    Attributes
+    ----------
+    seconds : dict of str to float
+        By step, of those that have ended.
+    """
+
+    def __init__(self, note: Callable[[str], None]):
+        self._note = note
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time what the block does."""
+        self._note(f"{name} ...")
+        start = time.monotonic()
+        yield
+        self.seconds[name] = round(time.monotonic() - start, 1)
+        self._note(f"{name}: {self.seconds[name]:.1f} s")
+
+
+def run_tool(tool: Tool, arguments: list[str], *, work: Path, log: Path, own_log: str | None = None) -> None:
+    """Run a program in the folder ``work``, and keep what it says.
+
+    Parameters
+    ----------
+    tool : Tool
+    arguments : list of str
+        File names in them are relative to ``work``; the programs in WebAssembly see nothing else.
+    work : Path
+    log : Path
+        The file for what it says.
+    own_log : str, optional
+        A log that the program itself writes in ``work``; it goes to the front of ``log``. (What Yosys in WebAssembly prints is
+        lost after a while.)
+
+    Raises
+    ------
+    InputError
+        If the program fails or does not end; the message shows the end of the log.
+    """
+    with log.open("wb") as output:
+        try:
+            result = subprocess.run(
+                [tool.path, *arguments],
+                cwd=work,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                timeout=TIME_LIMIT,
+                check=False,
+            )
+        except OSError as error:
+            raise InputError(f"cannot run {tool.path}: {error.strerror}; install it anew") from error
+        except subprocess.TimeoutExpired as error:
+            raise InputError(
+                f"{tool.name} has not ended after {TIME_LIMIT:,} s; try another --seed or fewer --lanes (see {log})"
+            ) from error
+    if own_log is not None and (work / own_log).is_file():
+        log.write_bytes((work / own_log).read_bytes() + log.read_bytes())
+    if result.returncode:
+        raise InputError(f"{tool.name} failed with exit code {result.returncode}; the end of {log}:\n{_tail(log)}")
+
+
+def _tail(log: Path) -> str:
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return "\n".join(lines[-TAIL:])

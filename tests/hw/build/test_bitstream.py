@@ -1,0 +1,183 @@
+"""The build, with fake programs: what it leaves, what it refuses, and when it has nothing to do."""
+
+import json
+from importlib.metadata import version
+
+import pytest
+
+from firstspike_hw.boards.registry import board_named
+from firstspike_hw.build.bitstream import build_bitstream
+from firstspike_spec.compiler import plan
+from firstspike_spec.engine import EngineShape
+from firstspike_spec.errors import InputError
+
+from .fakes import FULL_LOG, ROUTED
+
+BOARD = board_named("ulx3s-25f")
+STEPS = ["elaboration", "synthesis", "place-and-route", "packing"]
+
+
+@pytest.fixture
+def build(network, toolchain, tmp_path):
+    def build(**options):
+        return build_bitstream(network, BOARD, tmp_path / "out", **{"lanes": 2, "toolchain": "native", **options})
+
+    return build
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out"
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def missed(achieved):
+    return {**ROUTED, "fmax": {"clk": {"achieved": achieved}, "other": {"achieved": 300.0}}}
+
+
+def test_what_a_build_leaves(build, out, network, toolchain):
+    told = []
+    report = build(note=told.append)
+    assert names(out) == ["bitstream.bit", "packing.log", "place-and-route.log", "report.json", "synthesis.log"]
+    assert (out / "bitstream.bit").read_text() == "bits"
+    assert report == {**json.loads((out / "report.json").read_text()), "cached": False}
+
+    shape = plan(network, 2)
+    assert {name: report[name] for name in ("board", "network_digest", "engine_digest", "lanes", "seed", "toolchain")} == {
+        "board": "ulx3s-25f",
+        "network_digest": network.digest,
+        "engine_digest": shape.digest,
+        "lanes": [2, 2],
+        "seed": 1,
+        "toolchain": "native",
+    }
+    assert EngineShape.from_dict(report["engine"]) == shape
+    assert report["clock_mhz"] == {"wanted": BOARD.clock_hz / 1e6, "achieved": 91.25}
+    assert report["utilisation"] == {
+        "logic": {"used": 1200, "of": 24288},
+        "flip_flops": {"used": 800, "of": 24288},
+        "block_rams": {"used": 7, "of": 56},
+        "EHXPLLL": {"used": 1, "of": 2},
+    }
+    assert report["bitstream"]["bytes"] == 4
+    assert list(report["seconds"]) == STEPS
+    assert {name: report["versions"][name] for name in ("yosys", "nextpnr-ecp5", "ecppack", "amaranth")} == {
+        **{name: f"{name} 1.0" for name in ("yosys", "nextpnr-ecp5", "ecppack")},
+        "amaranth": version("amaranth"),
+    }
+    assert [line.split(":")[0] for line in told if "..." not in line] == STEPS
+
+    (routed,) = toolchain.calls("nextpnr-ecp5")
+    assert f"--freq {BOARD.clock_hz / 1e6} --seed 1 --timing-allow-fail" in routed
+    assert "--25k" in routed
+
+
+def test_the_same_again_is_answered_at_once(build, toolchain):
+    first = build()
+    assert build() == {**first, "cached": True}
+    assert len(toolchain.calls("yosys")) == 1
+
+
+@pytest.mark.parametrize("change", ["seed", "lanes", "board", "network", "program", "damaged", "removed"])
+def test_whatever_the_bitstream_depends_on_makes_it_anew(build, out, toolchain, change, tmp_path, network):
+    first = build()
+    if change == "seed":
+        build(seed=2)
+    elif change == "lanes":
+        build(lanes=1)
+    elif change == "board":
+        build_bitstream(network, board_named("colorlight-i5"), out, lanes=2, toolchain="native")
+    elif change == "network":
+        from ...spec.random_networks import random_network
+
+        other = random_network(2, (6, 5, 3))
+        build_bitstream(other, BOARD, out, lanes=2, toolchain="native")
+    elif change == "program":
+        toolchain.write("yosys", "echo synthesised > top.rpt", version="1.1")
+        build()
+    elif change == "damaged":
+        (out / "bitstream.bit").write_text("bat")
+        build()
+    elif change == "removed":
+        (out / "bitstream.bit").unlink()
+        build()
+    assert len(toolchain.calls("yosys")) == 2
+    key = json.loads((out / "report.json").read_text())["key"]
+    assert (key == first["key"]) == (change in ("damaged", "removed"))
+
+
+def test_the_gatewares_sources_are_part_of_the_key(build, toolchain, monkeypatch):
+    build()
+    monkeypatch.setattr("firstspike_hw.build.key._sources", lambda folder, name: [(name, b"changed")])
+    build()
+    assert len(toolchain.calls("yosys")) == 2
+
+
+def test_a_failing_program_shows_the_end_of_its_log(build, out, toolchain):
+    build()
+    toolchain.write("yosys", "seq 100 > top.rpt; echo 'ERROR: no such cell' >&2; exit 3", version="1.1")
+    with pytest.raises(
+        InputError, match=r"yosys failed with exit code 3; the end of .*synthesis\.log:\n(\d+\n)+ERROR: no such"
+    ):
+        build()
+    assert (out / "synthesis.log").read_text().startswith("1\n2\n")
+    # Nothing of the earlier build is left that could be taken for this one.
+    assert names(out) == ["synthesis.log"]
+
+
+@pytest.mark.parametrize("achieved", [BOARD.clock_hz / 1e6 - 0.01, 12.0])
+def test_a_missed_clock_is_an_error_and_leaves_no_bitstream(build, out, toolchain, achieved):
+    build(seed=5)
+    toolchain.route(missed(achieved))
+    wanted = f"{BOARD.clock_hz / 1e6:g}"
+    with pytest.raises(
+        InputError,
+        match=rf"reached a clock of {achieved:g} MHz; ulx3s-25f needs {wanted} MHz: try another --seed \(this was 6\)",
+    ):
+        build(seed=6)
+    assert names(out) == ["place-and-route.log", "report.json", "synthesis.log"]
+    report = json.loads((out / "report.json").read_text())
+    assert (report["bitstream"], report["clock_mhz"]["achieved"]) == (None, achieved)
+    assert len(toolchain.calls("ecppack")) == 1  # the earlier one
+
+
+def test_a_design_that_does_not_fit_is_an_error_with_numbers(build, out, toolchain):
+    toolchain.write("nextpnr-ecp5", f"cat > top.tim <<'END'\n{FULL_LOG}END\necho 'ERROR: no BELs remaining' >&2; exit 125")
+    with pytest.raises(
+        InputError,
+        match=r"does not fit ulx3s-25f: it needs 61 of 56 block RAMs, 23,001 of 24,288 logic cells; prune the network more",
+    ):
+        build()
+    assert names(out) == ["place-and-route.log", "synthesis.log"]
+
+
+def test_a_failure_of_place_and_route_with_room_left_is_shown_as_it_is(build, toolchain):
+    log = FULL_LOG.replace("61/", "6/").replace("23001/", "2300/")
+    toolchain.write("nextpnr-ecp5", f"cat > top.tim <<'END'\n{log}END\necho 'ERROR: no such pin' >&2; exit 125")
+    with pytest.raises(InputError, match=r"nextpnr-ecp5 failed with exit code 125;(?s:.*)ERROR: no such pin"):
+        build()
+
+
+def test_an_interrupted_build_leaves_nothing_half_made(build, out, toolchain, monkeypatch):
+    build()
+    toolchain.write("ecppack", "printf half > top.bit; kill -INT $PPID; exit 1", version="1.1")
+    with pytest.raises(KeyboardInterrupt):
+        build()
+    assert names(out) == ["packing.log", "place-and-route.log", "synthesis.log"]
+
+
+def test_a_program_that_does_not_end_is_stopped(build, toolchain, monkeypatch):
+    monkeypatch.setattr("firstspike_hw.build.runner.TIME_LIMIT", 0.2)
+    toolchain.write("nextpnr-ecp5", "exec sleep 60")
+    with pytest.raises(InputError, match=r"nextpnr-ecp5 has not ended after 0\.2 s; try another --seed"):
+        build()
+
+
+def test_a_folder_that_cannot_be_written_is_told_of_before_the_work(network, toolchain, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot write into"):
+        build_bitstream(network, BOARD, tmp_path / "file" / "out", toolchain="native")
+    assert not toolchain.calls("yosys")

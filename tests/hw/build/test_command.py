@@ -1,0 +1,44 @@
+"""``firstspike build``."""
+
+
+def test_build_writes_beside_the_call(firstspike, network_file, toolchain, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    call = ("build", network_file, "--board", "ulx3s-25f", "--lanes", 2, "--toolchain", "native")
+    shown = firstspike(*call, "--json")
+    assert shown.code == 0
+    assert shown.json["folder"] == "build/small-ulx3s-25f"
+    assert shown.json["clock_mhz"]["achieved"] == 91.25
+    assert (tmp_path / "build" / "small-ulx3s-25f" / "bitstream.bit").read_text() == "bits"
+    assert [line.split(":")[0] for line in shown.err.splitlines()][1::2] == [
+        "elaboration", "synthesis", "place-and-route", "packing",
+    ]  # fmt: skip
+
+    again = firstspike(*call)
+    assert "build/small-ulx3s-25f/bitstream.bit is up to date" in again.err
+    assert "build/small-ulx3s-25f/bitstream.bit: 4 bytes" in again.out
+    assert "91.25 MHz reached in place-and-route" in again.out
+    assert "1,200 of 24,288 logic, 800 of 24,288 flip flops, 7 of 56 block rams" in again.out
+    assert firstspike(*call, "--json").json["cached"]
+
+
+def test_a_missed_clock_ends_with_code_2(firstspike, network_file, toolchain, tmp_path):
+    toolchain.route({"fmax": {"clk": {"achieved": 10.5}}, "utilization": {
+        name: {"used": 1, "available": 2} for name in ("TRELLIS_COMB", "TRELLIS_FF", "DP16KD")
+    }})  # fmt: skip
+    shown = firstspike("build", network_file, "--board", "ulx3s-25f", "--toolchain", "native", "--out", tmp_path / "out")
+    assert shown.code == 2
+    assert shown.err.splitlines()[-1].startswith("firstspike: place-and-route reached a clock of 10.5 MHz")
+
+
+def test_bad_input(firstspike, network_file, tmp_path):
+    unknown = firstspike("build", network_file, "--board", "basys3", "--out", tmp_path)
+    assert (unknown.code, unknown.out) == (2, "")
+    assert "unknown board 'basys3': name one of ulx3s-12f" in unknown.err
+    for lanes, said in (("0", "lanes must be in 1 .. 256"), ("few", "not 'few'"), ("1,2,3", "one for each of the 2 layers")):
+        shown = firstspike("build", network_file, "--board", "icebreaker", "--lanes", lanes, "--out", tmp_path)
+        assert (shown.code, said in shown.err) == (2, True), shown.err
+
+
+def test_lanes_of_each_layer(firstspike, network_file, toolchain, tmp_path):
+    call = ("build", network_file, "--board", "ulx3s-25f", "--toolchain", "native", "--out", tmp_path / "out", "--json")
+    assert firstspike(*call, "--lanes", "3,2").json["lanes"] == [3, 2]
