@@ -20,6 +20,9 @@ from .link.memory_access import MemoryAccess
 from .link.result_sender import ResultSender
 from .link.spike_decoder import SpikeDecoder
 
+#: Room for the smallest blocks of a network.
+_LEAST_BUFFER = 256
+
 #: Images on their way from the commander to the last byte of their answer.
 _IMAGES = 4
 
@@ -54,8 +57,8 @@ class LinkedEngine(wiring.Component):
     def __init__(self, identity: Identity, image: EngineImage | None = None):
         if (image.digest if image else "") != identity.digest:
             raise ValueError("identity.digest must be that of the image")
-        if identity.buffer_bytes.bit_count() != 1:
-            raise ValueError(f"buffer_bytes must be a power of two, not {identity.buffer_bytes}")
+        if identity.buffer_bytes.bit_count() != 1 or identity.buffer_bytes < _LEAST_BUFFER:
+            raise ValueError(f"buffer_bytes must be a power of two, {_LEAST_BUFFER} or more, not {identity.buffer_bytes}")
         self._identity, self._image = identity, image
         super().__init__(
             {

@@ -97,5 +97,5 @@ class LoadableMemory(wiring.Component):
         return m
 
     def _fits_spram(self, platform: object) -> bool:
-        large = _LEAST_SPRAM_BITS <= self._depth * len(self.data)
+        large = self._depth * len(self.data) >= _LEAST_SPRAM_BITS
         return has_spram(platform) and large and not self._init and self._depth <= WORDS and len(self.data) <= BITS

@@ -557,7 +557,7 @@ def test_the_lights():
         (replace(IDENTITY, digest="00" * 32), None, "must be that of the image"),
         (IDENTITY, IMAGES[0], "must be that of the image"),
         (replace(IDENTITY, digest=IMAGES[1].digest), IMAGES[0], "must be that of the image"),
-        (replace(IDENTITY, buffer_bytes=1000), None, "buffer_bytes must be a power of two, not 1000"),
+        (replace(IDENTITY, buffer_bytes=1000), None, "buffer_bytes must be a power of two, 256 or more, not 1000"),
     ],
 )
 def test_an_identity_that_is_not_the_boards(identity, image, message):

@@ -42,9 +42,11 @@ class Ecp5Pll(Pll):
             if not PHASE_DETECTOR_HZ[0] <= input_hz / input_divider <= PHASE_DETECTOR_HZ[1]:
                 continue
             for output_divider in range(1, LARGEST_DIVIDER + 1):
-                oscillator_hz = output_hz * output_divider
-                feedback_divider, rest = divmod(oscillator_hz * input_divider, input_hz)
-                if OSCILLATOR_HZ[0] <= oscillator_hz <= OSCILLATOR_HZ[1] and not rest and feedback_divider <= LARGEST_DIVIDER:
+                feedback_divider = round(output_hz * output_divider * input_divider / input_hz)
+                oscillator_hz = input_hz * feedback_divider / input_divider
+                if not OSCILLATOR_HZ[0] <= oscillator_hz <= OSCILLATOR_HZ[1] or feedback_divider > LARGEST_DIVIDER:
+                    continue
+                if round(oscillator_hz / output_divider) == output_hz:
                     found.append(Ecp5Dividers(input_divider, feedback_divider, output_divider))
         if not found:
             raise none_fits(input_hz, output_hz)

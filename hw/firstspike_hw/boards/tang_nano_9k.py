@@ -25,7 +25,7 @@ BOARDS = (
         fpga="GW1NR-LV9",
         platform=Platform,
         family=GOWIN,
-        clock_hz=48_000_000,
+        clock_hz=54_000_000,
         # Its BL702 looks like an FTDI chip of 3 Mbaud at most, and was seen to do them
         # (github.com/sipeed/TangNano-9K-example/issues/7); one step less, to be safe.
         baud=2_000_000,

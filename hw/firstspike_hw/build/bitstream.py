@@ -29,6 +29,7 @@ def build_bitstream(
     board: Board,
     out: Path,
     *,
+    name: str,
     lanes: int | Sequence[int] | None = None,
     seed: int = 1,
     toolchain: str = YOWASP,
@@ -44,6 +45,8 @@ def build_bitstream(
     network : Network
     board : Board
     out : Path
+    name : str
+        What the report calls the network.
     lanes : int or sequence of int, optional
         Lanes of each layer, one number for all or one for each; by default the board's.
     seed : int
@@ -88,7 +91,7 @@ def build_bitstream(
     for name in (REPORT, *logs, *(f"{BITSTREAM}{family.suffix}" for family in FAMILIES)):
         (out / name).unlink(missing_ok=True)
     steps = Steps(note)
-    report |= {"bitstream": None, "seconds": steps.seconds, "versions": versions(tools)}
+    report |= {"network": name, "bitstream": None, "seconds": steps.seconds, "versions": versions(tools)}
     with tempfile.TemporaryDirectory(prefix=".build-", dir=out) as folder:
         work = Path(folder)
         with steps.step("elaboration"):

@@ -43,6 +43,7 @@ def build(
         loaded,
         chosen,
         folder,
+        name=network.stem,
         lanes=_numbers(lanes),
         seed=seed,
         toolchain=toolchain,

@@ -12,16 +12,19 @@ from firstspike_spec.engine import EngineShape
 from firstspike_spec.errors import DeviceError
 from firstspike_spec.loading import blocks, check_range, load_end, readable
 from firstspike_spec.network import Network
-from firstspike_spec.protocol import COUNTER_BYTES, COUNTERS, RESULT_BYTES, Identity, Kind, Status
+from firstspike_spec.protocol import COUNTER_BYTES, COUNTERS, RESULT_BYTES, Identity, Kind, Reason, Status
 from firstspike_spec.results import Results
 from firstspike_spec.spike_code import encode_spikes
 from firstspike_spec.streams import read_results
 from firstspike_spec.words import RESULT_WORD
 
-from ..link.link import Link, Lost
+from ..link.link import Link, Lost, Refused
 
 #: Times that a network is sent, if its blocks get lost.
 _LOAD_TRIES = 3
+
+#: Refusals that mean that something was lost or came twice on the way.
+_AGAIN = (Reason.NOT_LOADING, Reason.WRONG_CHECK)
 
 _DECISION_BIT = RESULT_WORD.bits - 1
 
@@ -166,8 +169,8 @@ class LinkedDevice:
             try:
                 self._send(image)
                 break
-            except Lost:
-                if not tries_left:
+            except (Lost, Refused) as error:
+                if not tries_left or (isinstance(error, Refused) and error.reason not in _AGAIN):
                     raise
         self._image = image
         try:

@@ -20,7 +20,9 @@ STEPS = ["elaboration", "synthesis", "place-and-route", "packing"]
 @pytest.fixture
 def build(network, toolchain, tmp_path):
     def build(**options):
-        return build_bitstream(network, BOARD, tmp_path / "out", **{"lanes": 2, "toolchain": "native", **options})
+        return build_bitstream(
+            network, BOARD, tmp_path / "out", **{"lanes": 2, "toolchain": "native", "name": "small", **options}
+        )
 
     return build
 
@@ -89,12 +91,12 @@ def test_whatever_the_bitstream_depends_on_makes_it_anew(build, out, toolchain, 
     elif change == "lanes":
         build(lanes=1)
     elif change == "board":
-        build_bitstream(network, board_named("colorlight-i5"), out, lanes=2, toolchain="native")
+        build_bitstream(network, board_named("colorlight-i5"), out, lanes=2, toolchain="native", name="small")
     elif change == "network":
         from ...spec.random_networks import random_network
 
         other = random_network(2, (6, 5, 3))
-        build_bitstream(other, BOARD, out, lanes=2, toolchain="native")
+        build_bitstream(other, BOARD, out, lanes=2, toolchain="native", name="small")
     elif change == "program":
         toolchain.write("yosys", "echo synthesised > top.rpt", version="1.1")
         build()
@@ -179,5 +181,5 @@ def test_a_program_that_does_not_end_is_stopped(build, toolchain, monkeypatch):
 def test_a_folder_that_cannot_be_written_is_told_of_before_the_work(network, toolchain, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot write into"):
-        build_bitstream(network, BOARD, tmp_path / "file" / "out", toolchain="native")
+        build_bitstream(network, BOARD, tmp_path / "file" / "out", toolchain="native", name="small")
     assert not toolchain.calls("yosys")
