@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 from firstspike_spec.compiler import EngineImage
 from firstspike_spec.encoder import MIN_TIME_STEPS
 from firstspike_spec.protocol import COUNTER_BYTES, Identity, Status
+from firstspike_spec.words import RESULT_WORD
 
 from .engine import COUNTERS, Engine
 from .layouts import token_layout
@@ -25,6 +26,9 @@ _LEAST_BUFFER = 256
 
 #: Images on their way from the commander to the last byte of their answer.
 _IMAGES = 4
+
+#: Words of results that wait for the link: all those of an image in most networks.
+_WORDS = 16
 
 
 class LinkedEngine(wiring.Component):
@@ -94,12 +98,22 @@ class LinkedEngine(wiring.Component):
         wiring.connect(m, receiver.o, commander.i)
         wiring.connect(m, commander.codes, decoder.i)
         wiring.connect(m, decoder.o, engine.i)
-        wiring.connect(m, engine.o, results.words)
         wiring.connect(m, results.o, arbiter.first)
         wiring.connect(m, commander.o, arbiter.second)
         wiring.connect(m, arbiter.o, sender.i)
         wiring.connect(m, sender.o, wiring.flipped(self.o))
         m.d.comb += [decoder.last_step.eq(access.last_step), engine.early_exit.eq(commander.early_exit)]
+
+        # An image's words wait here for the link, not in the engine.
+        m.submodules.words = words = SyncFIFOBuffered(width=RESULT_WORD.bits, depth=_WORDS)
+        m.d.comb += [
+            words.w_data.eq(engine.o.payload),
+            words.w_en.eq(engine.o.valid),
+            engine.o.ready.eq(words.w_rdy),
+            results.words.payload.eq(words.r_data),
+            results.words.valid.eq(words.r_rdy),
+            words.r_en.eq(results.words.ready),
+        ]
 
         # What an answer has to wait for. There are never more statuses than inferences: the second queue cannot overflow.
         m.submodules.inferences = inferences = SyncFIFOBuffered(width=INFERENCE.size, depth=_IMAGES)

@@ -57,6 +57,8 @@ class NativeSerialPort:
         os.set_blocking(self._near, False)
         self.path = os.ttyname(self._far)
         self._wake, self._waker = os.pipe()
+        # Not `join`: Python 3.11 takes a thread for ended when Ctrl-C interrupts that.
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="simulated board", daemon=True)
         self._thread.start()
 
@@ -92,8 +94,8 @@ class NativeSerialPort:
         return self._library.serial_framing_errors(self._simulator)
 
     def wait(self) -> None:
-        """Wait until somebody closes it."""
-        self._thread.join()
+        """Wait until somebody closes it, or until Ctrl-C."""
+        self._ended.wait()
 
     def _run(self) -> None:
         waiting, given = bytearray(), bytearray()
@@ -106,6 +108,7 @@ class NativeSerialPort:
             writes = [self._near] if rested and given else []
             ready, *_ = select.select([self._wake, *reads], writes, [], None if rested else 0)
             if self._wake in ready:
+                self._ended.set()
                 return
             if self._near in ready:
                 waiting += _take(self._near, self._WAITING - len(waiting))
