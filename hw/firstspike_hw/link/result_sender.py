@@ -29,7 +29,7 @@ class ResultSender(wiring.Component):
 
     Notes
     -----
-    Throughput: a byte a cycle, but for one cycle more with each word.
+    Throughput: a byte a cycle. A word is taken with its last byte.
     """
 
     def __init__(self):
@@ -45,9 +45,9 @@ class ResultSender(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         word = Signal(8 * RESULT_BYTES)
-        is_decision = Signal()
         place = Signal(range(RESULT_BYTES))
         inference = self.inferences.p
+        m.d.comb += word.eq(self.words.payload)
         with m.FSM():
             with m.State("Kind"):
                 # Nothing is sent before there is a result, so that other messages can go first.
@@ -65,18 +65,13 @@ class ResultSender(wiring.Component):
                         m.d.sync += place.eq(0)
                         m.next = "Word"
             with m.State("Word"):
-                m.d.comb += self.words.ready.eq(1)
-                with m.If(self.words.valid):
-                    m.d.sync += [word.eq(self.words.payload), is_decision.eq(self.words.p.decision)]
-                    m.next = "Bytes"
-            with m.State("Bytes"):
-                m.d.comb += [self.o.p.data.eq(word[:8]), self.o.valid.eq(1)]
-                with m.If(self.o.ready):
-                    m.d.sync += [word.eq(word >> 8), place.eq(place + 1)]
+                m.d.comb += [self.o.p.data.eq(word.word_select(place, 8)), self.o.valid.eq(self.words.valid)]
+                with m.If(self.o.valid & self.o.ready):
+                    m.d.sync += place.eq(place + 1)
                     with m.If(place == RESULT_BYTES - 1):
                         m.d.sync += place.eq(0)
-                        m.next = "Word"
-                        with m.If(is_decision):
+                        m.d.comb += self.words.ready.eq(1)
+                        with m.If(self.words.p.decision):
                             m.next = "Status"
             with m.State("Status"):
                 m.d.comb += [
