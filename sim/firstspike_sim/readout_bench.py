@@ -4,13 +4,15 @@ import cocotb
 import numpy as np
 from cocotb.triggers import RisingEdge
 
+from firstspike_hw.feeder import INFERENCE_BITS, TIME_BITS
 from firstspike_sim.handover import Vectors, load_vectors
 from firstspike_sim.scoreboard import Scoreboard
 from firstspike_sim.streams import STALLS, Sampler, StreamSink, StreamSource, cycle, start_clock, until, wait
 from firstspike_spec.words import RESULT_WORD
 
+_INFERENCES = 1 << INFERENCE_BITS
 _INPUTS = ("i__payload", "i__valid", "o__ready", "early_exit", "start_time", "now")
-_TIME_MASK = (1 << 32) - 1
+_TIME_MASK = (1 << TIME_BITS) - 1
 
 #: The time in cycle 0: it wraps around while the test runs.
 _FIRST_TIME = _TIME_MASK - 500
@@ -34,7 +36,7 @@ async def reports_and_decisions_match(dut, stall_in, stall_out, early_exit):
 
     _compare(scoreboard, vectors, "early" if early_exit else "full", source, sink)
     scoreboard.compare("spikes", vectors.settings["spikes"], spikes.total)
-    scoreboard.compare("number of the next inference", batch % 8, int(dut.judged.value))
+    scoreboard.compare("number of the next inference", batch % _INFERENCES, int(dut.judged.value))
     scoreboard.finish()
 
 
@@ -63,7 +65,7 @@ def _compare(scoreboard: Scoreboard, vectors: Vectors, key: str, source: StreamS
         taken = source.cycles[token]
         value = int(expected["value"][at])
         if expected["decision"][at]:
-            value = (_FIRST_TIME + taken + latency - _start_time(image % 8)) & _TIME_MASK
+            value = (_FIRST_TIME + taken + latency - _start_time(image % _INFERENCES)) & _TIME_MASK
         for name in ("decision", "fired", "step", "neuron"):
             scoreboard.compare(name, expected[name][at], got[name][at], cycle=transfer.cycle, **where)
         scoreboard.compare("value", value, got["value"][at], cycle=transfer.cycle, **where)

@@ -88,8 +88,8 @@ def build_bitstream(
         return {**known, "cached": True}
 
     logs = (f"{step}.log" for step in (SYNTHESIS, PLACE_AND_ROUTE, PACKING))
-    for name in (REPORT, *logs, *(f"{BITSTREAM}{family.suffix}" for family in FAMILIES)):
-        (out / name).unlink(missing_ok=True)
+    for old in (REPORT, *logs, *(f"{BITSTREAM}{family.suffix}" for family in FAMILIES)):
+        (out / old).unlink(missing_ok=True)
     steps = Steps(note)
     report |= {"network": name, "bitstream": None, "seconds": steps.seconds, "versions": versions(tools)}
     with tempfile.TemporaryDirectory(prefix=".build-", dir=out) as folder:

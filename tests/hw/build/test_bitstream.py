@@ -58,6 +58,7 @@ def test_what_a_build_leaves(build, out, network, toolchain):
         "toolchain": "native",
     }
     assert EngineShape.from_dict(report["engine"]) == shape
+    assert report["network"] == "small"
     assert report["clock_mhz"] == {"wanted": BOARD.clock_hz / 1e6, "achieved": 91.25}
     assert report["utilisation"] == {
         "logic": {"used": 1200, "of": 24288},
