@@ -1,6 +1,8 @@
 """The sub-command ``firstspike simulate``. Amaranth is imported only when it runs."""
 
 import json as json_format
+import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -28,14 +30,14 @@ def simulate(
         from .boards.registry import board_named
         from .simulation.native_serial import NativeSerialPort
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it like Ctrl-C
     with NativeSerialPort(board_named(board), shape, note=lambda text: typer.echo(text, err=True)) as port:
         report = {"port": port.path, "board": board, "baud": port.board.baud, "clock_hz": port.board.clock_hz}
         if json:
             print(json_format.dumps(report), flush=True)
         else:
             print(f"a simulated {board} is at serial:{port.path}@{port.board.baud}; Ctrl-C ends it", flush=True)
-        try:
+        with suppress(KeyboardInterrupt):
             port.wait()
-        except KeyboardInterrupt:
-            cycles, seconds = port.cycles, port.seconds
+        cycles, seconds = port.cycles, port.seconds
     typer.echo(f"{cycles:,} cycles, {seconds:.3f} s of the board's time", err=True)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -122,20 +121,23 @@ def test_what_is_no_board():
 
 
 def test_the_command(network, images, tmp_path):
-    """``firstspike simulate`` in a process of its own, until Ctrl-C."""
+    """``firstspike simulate`` in a process of its own, until it is told to end."""
     save_network(network, tmp_path / "small.safetensors")
     program = "from firstspike.command_line import main; main()"
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", program, "simulate", tmp_path / "small.safetensors", "--lanes", "3", "--json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    shown = json.loads(process.stdout.readline())
-    with Accelerator.open(f"serial:{shown['port']}@{shown['baud']}", network=network) as accelerator:
-        np.testing.assert_array_equal(accelerator.predict(images), infer(network, images).classes)
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=20)
+    ) as process:
+        try:
+            shown = json.loads(process.stdout.readline())
+            with Accelerator.open(f"serial:{shown['port']}@{shown['baud']}", network=network) as accelerator:
+                np.testing.assert_array_equal(accelerator.predict(images), infer(network, images).classes)
+            process.terminate()
+            _, told = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 0
     assert "of the board's time" in told
 
