@@ -106,31 +106,16 @@ class LinkedEngine(wiring.Component):
 
         # An image's words wait here for the link, not in the engine.
         m.submodules.words = words = SyncFIFOBuffered(width=RESULT_WORD.bits, depth=_WORDS)
-        m.d.comb += [
-            words.w_data.eq(engine.o.payload),
-            words.w_en.eq(engine.o.valid),
-            engine.o.ready.eq(words.w_rdy),
-            results.words.payload.eq(words.r_data),
-            results.words.valid.eq(words.r_rdy),
-            words.r_en.eq(results.words.ready),
-        ]
+        _fill(m, words, engine.o)
+        _empty(m, words, results.words)
 
         # What an answer has to wait for. There are never more statuses than inferences: the second queue cannot overflow.
         m.submodules.inferences = inferences = SyncFIFOBuffered(width=INFERENCE.size, depth=_IMAGES)
         m.submodules.statuses = statuses = SyncFIFOBuffered(width=1, depth=_IMAGES)
-        m.d.comb += [
-            inferences.w_data.eq(commander.inferences.payload),
-            inferences.w_en.eq(commander.inferences.valid),
-            commander.inferences.ready.eq(inferences.w_rdy),
-            results.inferences.payload.eq(inferences.r_data),
-            results.inferences.valid.eq(inferences.r_rdy),
-            inferences.r_en.eq(results.inferences.ready),
-            statuses.w_data.eq(decoder.wrong),
-            statuses.w_en.eq(decoder.done),
-            results.statuses.payload.eq(statuses.r_data),
-            results.statuses.valid.eq(statuses.r_rdy),
-            statuses.r_en.eq(results.statuses.ready),
-        ]
+        _fill(m, inferences, commander.inferences)
+        _empty(m, inferences, results.inferences)
+        m.d.comb += [statuses.w_data.eq(decoder.wrong), statuses.w_en.eq(decoder.done)]
+        _empty(m, statuses, results.statuses)
         assert (Status.RIGHT, Status.WRONG_CODE) == (0, 1)
 
         # Loading and reading back.
@@ -172,3 +157,13 @@ class LinkedEngine(wiring.Component):
         for index in range(len(shape.layers)):
             wiring.connect(m, getattr(engine, f"tap_{index}"), wiring.flipped(getattr(self, f"tap_{index}")))
         return m
+
+
+def _fill(m: Module, queue: SyncFIFOBuffered, source) -> None:
+    """Put what a stream gives into a queue."""
+    m.d.comb += [queue.w_data.eq(source.payload), queue.w_en.eq(source.valid), source.ready.eq(queue.w_rdy)]
+
+
+def _empty(m: Module, queue: SyncFIFOBuffered, sink) -> None:
+    """Give a stream what is in a queue."""
+    m.d.comb += [sink.payload.eq(queue.r_data), sink.valid.eq(queue.r_rdy), queue.r_en.eq(sink.ready)]

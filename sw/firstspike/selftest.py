@@ -40,16 +40,17 @@ class Check:
 
 def selftest(device: Device, network: Network, progress: Callable[[int], None] = lambda done: None) -> list[Check]:
     """Check a device, as `Accelerator.selftest` describes. One without a link has fewer checks."""
-    checks: list[Callable[[], Check]] = []
+    checks: dict[str, Callable[[], Check]] = {}
     if isinstance(device, LinkedDevice):
-        checks += [lambda: _identity(device), lambda: _link(device), lambda: _memories(device)]
-    checks.append(lambda: _images(device, network))
+        checks["identity"] = lambda: _identity(device)
+        checks["link"] = lambda: _link(device)
+        checks["memories"] = lambda: _memories(device)
+    checks["images"] = lambda: _images(device, network)
     found = []
-    for done, check in enumerate(checks, 1):
+    for done, (name, check) in enumerate(checks.items(), 1):
         try:
             found.append(check())
         except DeviceError as error:
-            name = ("identity", "link", "memories", "images")[len(found)]
             return [*found, Check(name, False, str(error))]
         progress(done)
     return found

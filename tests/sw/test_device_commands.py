@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from firstspike import Accelerator
+from firstspike.devices.golden import GoldenDevice
 from firstspike.devices.linked import LinkedDevice
 from firstspike_spec import DeviceError, InputError, infer
 from firstspike_spec.spike_code import encode_spikes
@@ -130,3 +131,15 @@ def test_devices_that_do_not_exist(network, name):
 def test_places_that_do_not_exist(network, name, message):
     with pytest.raises(InputError, match=message):
         Accelerator.open(name, network=network)
+
+
+def test_a_check_that_cannot_be_made_is_named(network, monkeypatch):
+    """Also on a device without a link, which has fewer checks."""
+
+    def broken(self, spike_times, *, early_exit):
+        raise DeviceError("it is broken")
+
+    monkeypatch.setattr(GoldenDevice, "run", broken)
+    with Accelerator.open("golden", network=network) as accelerator:
+        (check,) = accelerator.selftest()
+    assert (check.name, check.passed, check.told) == ("images", False, "it is broken")

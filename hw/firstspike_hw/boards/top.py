@@ -11,6 +11,18 @@ from ..serial_top import LIGHTS, SerialTop
 from .board import Board
 
 
+def accelerator_of(board: Board, shape: EngineShape, image: EngineImage | None = None) -> SerialTop:
+    """Return all of a board's design but its clock generator and its pins."""
+    return SerialTop(
+        shape,
+        image,
+        clock_hz=board.clock_hz,
+        baud=board.baud,
+        board=board.name,
+        buffer_bits=board.buffer_bits,
+    )
+
+
 class BoardTop(wiring.Component):
     """Gives the accelerator a clock, a reset, the board's serial line and its LEDs.
 
@@ -42,14 +54,7 @@ class BoardTop(wiring.Component):
         m.d.comb += ClockSignal().eq(pll.clock)
         m.submodules.reset = ResetSynchronizer(~pll.locked | pressed, domain="sync")
 
-        m.submodules.accelerator = accelerator = SerialTop(
-            self._shape,
-            self._image,
-            clock_hz=board.clock_hz,
-            baud=board.baud,
-            board=board.name,
-            buffer_bits=board.buffer_bits,
-        )
+        m.submodules.accelerator = accelerator = accelerator_of(board, self._shape, self._image)
         uart = platform.request("uart", dir="-")
         m.submodules.rx = rx = io.Buffer("i", uart.rx)
         m.submodules.tx = tx = io.Buffer("o", uart.tx)

@@ -1,7 +1,6 @@
 """Builds a bitstream: a network and a board in, the bitstream and a report out."""
 
 import hashlib
-import json
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 from firstspike_spec.compiler import compile_network, plan
 from firstspike_spec.errors import InputError
-from firstspike_spec.files import check_writable_folder, write_file
+from firstspike_spec.files import check_writable_folder
 from firstspike_spec.network import Network
 
 from ..boards.board import Board
@@ -18,10 +17,11 @@ from ..boards.top import BoardTop
 from .figures import achieved_mhz, crowded, utilisation
 from .flow import DESIGN, OWN_LOGS, PACKING, PLACE_AND_ROUTE, SYNTHESIS, build_options, commands
 from .key import build_key, versions
+from .report import REPORT, read_report, write_report
 from .runner import Steps, run_tool
 from .tools import YOWASP, Tool, find_tool
 
-REPORT, BITSTREAM = "report.json", "bitstream"
+BITSTREAM = "bitstream"
 
 
 def build_bitstream(
@@ -110,22 +110,9 @@ def build_bitstream(
         _run(PACKING, packer, lines, steps, work, out)
         packed = work / f"{DESIGN}{board.family.suffix}"
         report["bitstream"] = {"file": bitstream.name, "bytes": packed.stat().st_size, "sha256": _digest(packed)}
-        _write_report(report, out)
+        write_report(report, out)
         packed.replace(bitstream)
     return {**read_report(out), "cached": False}
-
-
-def read_report(out: Path) -> dict[str, Any]:
-    """Return the report in a folder; empty if there is none that can be read."""
-    try:
-        report = json.loads((out / REPORT).read_text())
-    except (OSError, ValueError):
-        return {}
-    return report if isinstance(report, dict) else {}
-
-
-def _write_report(report: dict[str, Any], out: Path) -> None:
-    write_file(out / REPORT, json.dumps(report, indent=1) + "\n")
 
 
 def _run(step: str, tool: Tool, lines: dict[str, list[str]], steps: Steps, work: Path, out: Path) -> None:
@@ -150,7 +137,7 @@ def _place_and_route(tool: Tool, lines: dict[str, list[str]], steps: Steps, work
 def _check_clock(report: dict[str, Any], out: Path) -> None:
     clock = report["clock_mhz"]
     if clock["achieved"] < clock["wanted"]:
-        _write_report(report, out)
+        write_report(report, out)
         raise InputError(
             f"place-and-route reached a clock of {clock['achieved']:g} MHz; {report['board']} needs {clock['wanted']:g} MHz: "
             f"try another --seed (this was {report['seed']}) or fewer --lanes (see {out / REPORT})"

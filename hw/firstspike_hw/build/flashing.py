@@ -11,7 +11,7 @@ from firstspike_spec.errors import InputError
 
 from ..boards.board import Board
 from ..boards.registry import board_named
-from .bitstream import read_report
+from .report import read_report
 
 #: The program; the environment variable may name another file, as for Amaranth's own platforms.
 LOADER, VARIABLE = "openFPGALoader", "OPENFPGALOADER"

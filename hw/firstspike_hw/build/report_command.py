@@ -8,8 +8,10 @@ import typer
 
 from firstspike_spec.errors import InputError
 
-#: What ``firstspike build`` writes into its folder, and what ``firstspike throughput --json`` may have been written to there.
-REPORT, THROUGHPUT = "report.json", "throughput.json"
+from .report import REPORT
+
+#: What ``firstspike throughput --json`` may have been written to in the folder.
+THROUGHPUT = "throughput.json"
 
 #: Headings, and how each cell comes from a folder's facts; a cell without its facts stays empty.
 _COLUMNS = {

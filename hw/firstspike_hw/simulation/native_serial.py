@@ -14,7 +14,7 @@ import numpy as np
 from firstspike_spec.engine import EngineShape
 
 from ..boards.board import Board
-from ..serial_top import SerialTop
+from ..boards.top import accelerator_of
 from .build import Design, build_library
 
 
@@ -124,12 +124,7 @@ class NativeSerialPort:
 def serial_design(board: Board, shape: EngineShape) -> Design:
     """Return the design of a board, without its clock generator and its pins."""
     facts = (board.name, board.clock_hz, board.baud, board.buffer_bits, shape.digest)
-    return Design(
-        "serial",
-        lambda: SerialTop(shape, clock_hz=board.clock_hz, baud=board.baud, board=board.name, buffer_bits=board.buffer_bits),
-        repr(facts),
-        "",
-    )
+    return Design("serial", lambda: accelerator_of(board, shape), repr(facts), "")
 
 
 def _take(descriptor: int, most: int) -> bytes:

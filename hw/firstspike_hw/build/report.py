@@ -1,0 +1,23 @@
+"""The report that a build leaves in its folder."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from firstspike_spec.files import write_file
+
+REPORT = "report.json"
+
+
+def read_report(out: Path) -> dict[str, Any]:
+    """Return the report in a folder; empty if there is none that can be read."""
+    try:
+        report = json.loads((out / REPORT).read_text())
+    except (OSError, ValueError):
+        return {}
+    return report if isinstance(report, dict) else {}
+
+
+def write_report(report: dict[str, Any], out: Path) -> None:
+    """Write the report into a folder, whole or not at all."""
+    write_file(out / REPORT, json.dumps(report, indent=1) + "\n")
