@@ -7,7 +7,14 @@ import pytest
 
 from firstspike_hw.engine import Engine
 from firstspike_sim.handover import Vectors
-from firstspike_sim.networks import dense_network, random_network, random_spike_times
+from firstspike_sim.networks import (
+    random_network,
+    random_spike_times,
+    roomy_shape,
+    silent_network,
+    tied_network,
+    unconnected_network,
+)
 from firstspike_sim.runner import build, simulate
 from firstspike_sim.vectors import compare_seen, engine_vectors
 from firstspike_spec import load_network
@@ -17,34 +24,49 @@ from firstspike_spec.datasets import read_idx
 BENCH = "firstspike_sim.engine_bench"
 ROOT = Path(__file__).resolve().parents[1]
 
-#: Lanes, inputs, neurons of each layer, depth of the queues.
+#: Inputs, neurons of each layer, lanes of each hidden layer, lanes of a bank, spikes a token.
 SIZES = {
-    "1 lane, 2 layers": (1, 9, [6, 4], 2),
-    "2 lanes, 1 layer": (2, 12, [7], 8),
-    "3 lanes, 3 layers": (3, 10, [8, 7, 5], 2),
-    "16 lanes, 2 layers": (16, 20, [37, 10], 8),
+    "no hidden layer": (12, [7], [], 1, 1),
+    "1 lane": (9, [6, 4], [1], 1, 1),
+    "2 lanes": (11, [7, 5], [2], 2, 2),
+    "3 lanes and 2": (10, [8, 7, 5], [3, 2], 1, 2),
+    "8 lanes": (20, [37, 10], [8], 2, 1),
 }
+
+#: Lanes, lanes of a bank, spikes a token; and a network of those that are shipped.
+SHIPPED = [
+    (1, 1, 2, "mnist-mlp-88"),
+    (2, 1, 1, "mnist-mlp-88"),
+    (3, 1, 2, "mnist-mlp-88"),
+    (8, 2, 1, "mnist-mlp-88"),
+    (16, 2, 2, "mnist-mlp"),
+    (32, 2, 2, "mnist-mlp-2"),
+]
 
 
 def vectors_of(rng, network, shape, batch, *, load=True):
-    return engine_vectors(compile_network(network, shape), random_spike_times(rng, batch, network), load=load)
+    return engine_vectors(compile_network(network, shape), random_spike_times(rng, batch, network), load=load, rng=rng)
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_networks_loaded_one_after_the_other(request, tmp_path, size):
-    """The first network fills the engine; the others are smaller in every way."""
-    lanes, inputs, neurons, queue_depth = SIZES[size]
+    """The first network fills the engine; others are smaller in every way, have ties, or are silent in a layer."""
+    inputs, neurons, lanes, bank_lanes, width = SIZES[size]
     rng = np.random.default_rng(60)
-    shape = plan(dense_network(inputs, neurons), lanes, queue_depth=queue_depth)
+    shape = roomy_shape(inputs, neurons, lanes, bank_lanes=bank_lanes, spikes_per_token=width)
     fewer = [max(1, count - 2) for count in neurons]
     networks = [
         random_network(rng, inputs, neurons, time_steps=5),
         random_network(rng, inputs - 3, fewer, time_steps=2, weight_bits=3),
+        tied_network(random_network(rng, inputs, neurons, connectivity=0.8)),
         random_network(rng, inputs, fewer, time_steps=9, connectivity=0.2),
+        silent_network(random_network(rng, inputs, neurons), 0),
+        silent_network(random_network(rng, inputs, neurons, time_steps=3), -1),
+        unconnected_network(random_network(rng, inputs, neurons, time_steps=3)),
     ]
     simulator = build(Engine(shape), "engine")
-    batches = [(compile_network(network, shape), random_spike_times(rng, 8, network)) for network in networks]
-    vectors = Vectors.join([engine_vectors(*batch, load=True) for batch in batches])
+    batches = [(compile_network(network, shape), random_spike_times(rng, 6, network)) for network in networks]
+    vectors = Vectors.join([engine_vectors(*batch, load=True, rng=rng) for batch in batches])
     run = simulate(simulator, BENCH, vectors.save(tmp_path / "vectors.npz"), run=f"engine {request.node.name}", seed=1)
     for early_exit in (False, True):
         for number, (image, times) in enumerate(batches):
@@ -56,7 +78,7 @@ def test_networks_loaded_one_after_the_other(request, tmp_path, size):
 def initial():
     """An engine that was built with a network, and the network."""
     network = random_network(np.random.default_rng(61), 11, [9, 5], time_steps=4)
-    shape = plan(network, [3, 2], queue_depth=4)
+    shape = plan(network, 3, queue_depth=16)
     return network, shape, build(Engine(shape, compile_network(network, shape)), "engine")
 
 
@@ -64,7 +86,8 @@ def test_network_as_initial_contents(request, tmp_path, initial):
     network, shape, simulator = initial
     vectors = Vectors.join([vectors_of(np.random.default_rng(62), network, shape, 16, load=False)])
     path = vectors.save(tmp_path / "vectors.npz")
-    simulate(simulator, BENCH, path, run=f"engine {request.node.name}", seed=1, test_filter="batches_match")
+    tests = "batches_match|read_back|reset"
+    simulate(simulator, BENCH, path, run=f"engine {request.node.name}", seed=1, test_filter=tests)
 
 
 def test_network_loaded_over_initial_contents(request, tmp_path, initial):
@@ -75,13 +98,17 @@ def test_network_loaded_over_initial_contents(request, tmp_path, initial):
     simulate(simulator, BENCH, vectors.save(tmp_path / "vectors.npz"), run=f"engine {request.node.name}", seed=1)
 
 
-def test_shipped_network(request, tmp_path):
-    network = load_network(ROOT / "networks" / "mnist-mlp.safetensors")
+@pytest.mark.parametrize(
+    ("lanes", "bank_lanes", "width", "name"), SHIPPED, ids=lambda value: str(value) if isinstance(value, str) else None
+)
+def test_shipped_network(request, tmp_path, lanes, bank_lanes, width, name):
+    network = load_network(ROOT / "networks" / f"{name}.safetensors")
     digits = ROOT / "sw" / "firstspike" / "demo" / "digits-images-idx3-ubyte.gz"
-    times = network.spike_times(read_idx(digits.read_bytes(), str(digits))[:32])
-    shape = plan(network, 16)
+    times = network.spike_times(read_idx(digits.read_bytes(), str(digits))[:16])
+    shape = plan(network, lanes, bank_lanes=bank_lanes, spikes_per_token=width)
+    assert shape.layers[0].lanes == lanes
     image = compile_network(network, shape)
-    # Built in, as loading its 40,000 words would take more time than all the images.
+    # Built in, as loading its tens of thousands of words would take more time than all the images.
     simulator = build(Engine(shape, image), "engine")
     path = Vectors.join([engine_vectors(image, times, load=False)]).save(tmp_path / "vectors.npz")
     stalls = "batches_match/stall_in=0.5/stall_out=0.5"

@@ -1,62 +1,66 @@
-"""The layer against the golden model."""
+"""The hidden layer against the golden model."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from firstspike_hw.layer import Layer
-from firstspike_sim.networks import dense_network, random_network, random_spike_times
+from firstspike_sim.handover import Vectors
+from firstspike_sim.networks import as_hidden, random_network, random_spike_times, roomy_shape
 from firstspike_sim.runner import build, simulate
 from firstspike_sim.vectors import layer_vectors
 from firstspike_spec import Layer as SpecLayer
-from firstspike_spec import Network
-from firstspike_spec.compiler import compile_network, plan
+from firstspike_spec import Network, compiler
+from firstspike_spec.compiler import compile_network
 
 BENCH = "firstspike_sim.layer_bench"
 INPUTS = 13
 
-# The neurons do not divide by the lanes, where there is more than one; two tokens fill a queue.
-SIZES = [(1, 5, True), (2, 7, True), (3, 10, False), (3, 10, True), (16, 37, False), (16, 37, True)]
+#: Lanes, lanes of a bank, spikes a token, neurons, which do not divide by the lanes where there is more than one.
+SIZES = [(1, 1, 2, 5), (3, 1, 1, 10), (4, 2, 1, 11), (10, 2, 2, 27), (9, 1, 2, 23)]
 
 
 def lopsided_network(rng, neurons, lanes):
-    """Return a network in which the first lane has far longer rows than the others, so that its queue fills."""
-    network = random_network(rng, INPUTS, [neurons], connectivity=0.4)
+    """Return a network in which few neurons, as many as a lane has room for, have far more connections than the others.
+
+    Placed in order, they fill the queue of one lane while the others wait.
+    """
+    network = random_network(rng, INPUTS, [neurons], connectivity=0.6)
     layer = network.layers[0]
     weights = layer.dense()
-    others = np.arange(neurons) % lanes != 0
-    weights[others] *= rng.random(weights[others].shape) < 0.3
+    others = np.arange(neurons) >= -(-neurons // lanes)
+    weights[others] *= rng.random(weights[others].shape) < 0.2
     thinned = SpecLayer.from_dense(weights, layer.start_potentials, layer.threshold, layer.weight_bits)
     return Network(network.encoder, (thinned,), network.input_shape)
 
 
-@pytest.fixture(scope="module", params=SIZES, ids=lambda size: f"{size[0]}-lanes-{'reports' if size[2] else 'plain'}")
-def built(request):
-    """The shape of the engine that the layer is the only one of, whether it reports, the network in it, its simulator."""
-    lanes, neurons, reports = request.param
-    shape = plan(dense_network(INPUTS, [neurons]), lanes, queue_depth=2)
-    network = random_network(np.random.default_rng(40), INPUTS, [neurons])
-    images = compile_network(network, shape).lanes[0]
-    return shape, reports, network, build(Layer(shape.layers[0], queue_depth=2, reports=reports, images=images), "layer")
+def place_in_order(layer, lanes, place=compiler.place):
+    """Return a placement that fills one lane with the first neurons, the next lane with the next ones, and so on."""
+    owners, numbers = np.divmod(np.arange(layer.targets), -(-layer.targets // lanes))
+    return replace(place(layer, lanes), lanes=owners, numbers=numbers)
 
 
-def test_network_as_initial_contents(request, tmp_path, built):
-    shape, reports, network, simulator = built
-    rng = np.random.default_rng(41)
-    vectors = layer_vectors(rng, network, shape, random_spike_times(rng, 8, network), reports=reports, load=False)
-    simulate(simulator, BENCH, vectors.save(tmp_path / "vectors.npz"), run=f"layer {request.node.name}", seed=1)
+@pytest.mark.parametrize(("lanes", "bank_lanes", "width", "neurons"), SIZES)
+def test_networks_of_all_kinds(request, tmp_path, monkeypatch, lanes, bank_lanes, width, neurons):
+    """The first network is built in; then others are loaded one after the other, and the first one again."""
+    rng = np.random.default_rng(40)
+    shape = roomy_shape(INPUTS, [neurons, 1], [lanes], bank_lanes=bank_lanes, spikes_per_token=width)
+    first = random_network(rng, INPUTS, [neurons])
+    images = compile_network(as_hidden(first), shape).banks[0]
+    sizes = {"time_steps": shape.time_steps, "queue_depth": shape.queue_depth}
+    simulator = build(Layer(shape.layers[0], width=width, images=images, **sizes), "layer")
 
-
-def test_long_rows_in_one_lane(request, tmp_path, built):
-    shape, reports, network, simulator = built
-    rng = np.random.default_rng(42)
-    network = lopsided_network(rng, network.outputs, shape.layers[0].lanes)
-    vectors = layer_vectors(rng, network, shape, random_spike_times(rng, 12, network), reports=reports, load=True)
-    simulate(simulator, BENCH, vectors.save(tmp_path / "vectors.npz"), run=f"layer {request.node.name}", seed=2)
-
-
-def test_smaller_network_loaded(request, tmp_path, built):
-    shape, reports, network, simulator = built
-    rng = np.random.default_rng(43)
-    network = random_network(rng, INPUTS - 4, [max(1, network.outputs - 3)], time_steps=8, weight_bits=3)
-    vectors = layer_vectors(rng, network, shape, random_spike_times(rng, 4, network), reports=reports, load=True)
-    simulate(simulator, BENCH, vectors.save(tmp_path / "vectors.npz"), run=f"layer {request.node.name}", seed=3)
+    dense = random_network(rng, INPUTS, [neurons], connectivity=1.0)
+    smaller = random_network(rng, INPUTS - 4, [max(1, neurons - 3)], time_steps=8, weight_bits=3)
+    parts = [
+        layer_vectors(rng, network, shape, random_spike_times(rng, batch, network), load=load)
+        for network, batch, load in ((first, 8, False), (dense, 8, True), (smaller, 4, True))
+    ]
+    with monkeypatch.context() as patch:
+        patch.setattr(compiler, "place", place_in_order)
+        lopsided = lopsided_network(rng, neurons, lanes)
+        parts.append(layer_vectors(rng, lopsided, shape, random_spike_times(rng, 10, lopsided), load=True))
+    parts.append(layer_vectors(rng, first, shape, random_spike_times(rng, 4, first), load=True))
+    path = Vectors.join(parts).save(tmp_path / "vectors.npz")
+    simulate(simulator, BENCH, path, run=f"layer {request.node.name}", seed=1)

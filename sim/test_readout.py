@@ -6,15 +6,15 @@ import pytest
 from firstspike_hw.readout import ReadOut
 from firstspike_sim.readout_vectors import random_verdicts, readout_vectors
 from firstspike_sim.runner import build, simulate
-from firstspike_spec.engine import LayerShape
+from firstspike_spec.engine import OutputShape
 
 
 @pytest.mark.parametrize(
     ("outputs", "steps", "shape"),
     [
-        (10, 4, LayerShape(4, 3, 4, 16, 4, 6)),
-        (2, 2, LayerShape(1, 1, 1, 1, 16, 32)),
-        (5, 256, LayerShape(4, 1, 5, 16, 4, 6)),
+        (10, 4, OutputShape(4, 16, 4, 6)),
+        (2, 2, OutputShape(1, 2, 16, 32)),
+        (5, 256, OutputShape(4, 5, 4, 6)),
     ],
     ids=["ten outputs", "widest potentials", "most steps"],
 )

@@ -1,143 +1,247 @@
-"""The back of a lane: the membrane potentials."""
+"""The accumulator: a lane's potentials."""
 
-from amaranth.hdl import Cat, Module, Mux, ResetSignal, Signal, unsigned
-from amaranth.lib import memory, stream, wiring
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.compiler import LaneImage
-from firstspike_spec.engine import LayerShape
-from firstspike_spec.words import LOAD_WORD, Memory
+from firstspike_spec.engine import LayerShape, index_bits
+from firstspike_spec.words import LOAD_WORD
 
+from .judge import marks_layout
+from .lane_memory import LaneMemory
 from .layouts import word_layout
-from .loadable_memory import LoadableMemory
-from .trees import one_hot
+from .row_reader import operation_layout
+
+
+def inference_tag_bits(lane_neurons: int) -> int:
+    """Return the width of the number that tells a neuron's state of this inference from older ones.
+
+    Each end of a step renews the state of one neuron, and an inference has two steps at least: no state grows older
+    than ``lane_neurons / 2 + 1`` inferences.
+    """
+    return index_bits(lane_neurons // 2 + 3)
 
 
 class Accumulator(wiring.Component):
-    """Adds weights to potentials, and keeps a flag for each neuron that is at or above its threshold.
+    """Adds weights to potentials, one operation a cycle, and marks the neurons that may fire at the end of the step.
 
-    What is kept is the potential minus the threshold, so the flag is its sign. A neuron that has not been hit since the
-    last ``restart`` reads as its start potential, so a new inference begins without clearing anything. A sum is forwarded
-    to the entry behind it, so two hits on one neuron in a row cost nothing.
+    All that is known of a neuron is its sum - the potential minus the threshold, with the inference and the step of its last
+    operation - and its flags: whether it has spiked before, and its place in the judge's queue. Nothing is ever cleared or
+    scanned:
+
+    - A sum of another inference means the start potential.
+    - A sum of an earlier step that is not negative means that the neuron has spiked.
+    - A neuron whose potential reaches the threshold, and that has not spiked, gets a place in the queue; as long as the step
+      lasts, each further operation keeps the mark at this place true.
+
+    An end of a step is an operation too. It renews one neuron's sum, each time that of another, so that no sum gets so old
+    that its inference's number comes again. After a reset all sums are renewed.
 
     Parameters
     ----------
     shape : LayerShape
-    image : LaneImage, optional
-        What the memories hold at power-up; nothing by default.
+    time_steps : int
+        ``T`` at most.
+    slot_bits : int
+        Width of a place in the judge's queue.
+    starts : sequence of int, optional
+        Start potentials minus the threshold at power-up.
 
     Members
     -------
-    i : ``In(stream.Signature(word_layout(shape.entry), always_ready=True))``
-        Neurons and the weights to add to them.
-    busy : ``Out(1)``
-        A sum or a start potential is still to be written.
-    above : ``Out(shape.lane_neurons)``
-        By neuron: the potential has reached the threshold. True of all sums once not ``busy``.
-    restart : ``In(1)``
-        Begin a new inference: every neuron has its start potential again. Not while ``busy``.
-    query : ``In(stream.Signature(range(shape.lane_neurons), always_ready=True))``
-        A neuron whose potential is wanted; only while neither ``i`` is valid nor ``busy``.
-    potential : ``Out(shape.potential_bits)``
-        The potential (two's complement) of the neuron asked for, from the next cycle on, until the next query or entry.
+    valid : ``In(1)``, i : ``In(operation_layout())``
+        An operation begins.
+    entry : ``In(word_layout(shape.entry))``
+        Its entry, `entry_latency` cycles later.
+    marks : ``Out(marks_layout(...))``
+        What the judge has to note.
+    next_slot : ``In(slot_bits)``
+        The place in the queue that the next push will take, after the one of this cycle.
+    operation : ``Out(1)``
+        A weight was added.
     load : ``In(stream.Signature(word_layout(LOAD_WORD), always_ready=True))``
-    peek, peeked : ``In(1)``, ``Out(32)``
-        As in `LoadableMemory`.
+        Start potentials only; ``address`` is that of a neuron.
+    peek : ``In(1)``
+        Read the start potential at ``load``'s address; only while no operation is under way.
+    peeked : ``Out(shape.potential_bits)``
+        The word read so, in the next cycle; 0 in all other cycles.
 
     Notes
     -----
-    Latency: 2 cycles from an entry to its flag. Throughput: one entry a cycle.
+    Throughput: one operation a cycle. What the two before it write is forwarded to it.
     """
 
-    #: Cycles from an entry's transfer to its flag in ``above``.
-    latency = 2
+    #: Cycles from an operation to its entry.
+    entry_latency = 2
 
-    def __init__(self, shape: LayerShape, image: LaneImage | None = None):
-        self._shape, self._image = shape, image
+    #: Cycles from an operation to its mark.
+    latency = 7
+
+    def __init__(self, shape: LayerShape, *, time_steps: int, slot_bits: int, starts=()):
+        self._shape, self._time_steps, self._slot_bits = shape, time_steps, slot_bits
+        self._starts = [int(start) & ((1 << shape.potential_bits) - 1) for start in starts]
         super().__init__(
             {
-                "i": In(stream.Signature(word_layout(shape.entry), always_ready=True)),
-                "busy": Out(1),
-                "above": Out(shape.lane_neurons),
-                "restart": In(1),
-                "query": In(stream.Signature(unsigned(shape.neuron_bits), always_ready=True)),
-                "potential": Out(shape.potential_bits),
+                "valid": In(1),
+                "i": In(operation_layout()),
+                "entry": In(word_layout(shape.entry)),
+                "marks": Out(marks_layout(shape.neuron_bits, slot_bits)),
+                "next_slot": In(slot_bits),
+                "operation": Out(1),
                 "load": In(stream.Signature(word_layout(LOAD_WORD), always_ready=True)),
                 "peek": In(1),
-                "peeked": Out(32),
+                "peeked": Out(shape.potential_bits),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        neurons, bits = self._shape.lane_neurons, self._shape.potential_bits
-        mask = (1 << bits) - 1
-        starts = [int(start) & mask for start in self._image.start_potentials] if self._image else []
-        start_above = sum(1 << neuron for neuron, start in enumerate(starts) if not start >> (bits - 1))
+        shape = self._shape
+        bits = shape.potential_bits
+        time = data.StructLayout({"step": index_bits(self._time_steps), "inference": inference_tag_bits(shape.lane_neurons)})
+        sum_layout = data.StructLayout({"potential": signed(bits), "time": time})
+        flags_layout = data.StructLayout({"spiked": 1, "placed": 1, "place": self._slot_bits})
+        m.submodules.starts = starts = LaneMemory(bits=bits, depth=shape.lane_neurons, init=self._starts)
+        m.submodules.sums = sums = LaneMemory(bits=sum_layout.size, depth=shape.lane_neurons)
+        m.submodules.flags = flags = LaneMemory(bits=flags_layout.size, depth=shape.lane_neurons)
 
-        m.submodules.start_potentials = start_potentials = LoadableMemory(
-            Memory.START_POTENTIALS, bits=bits, depth=neurons, init=starts
-        )
-        wiring.connect(m, wiring.flipped(self.load), start_potentials.load)
-        m.d.comb += [start_potentials.peek.eq(self.peek), self.peeked.eq(start_potentials.peeked)]
-        m.submodules.potentials = potentials = memory.Memory(shape=unsigned(bits), depth=max(2, neurons), init=[])
-        read, write = potentials.read_port(), potentials.write_port()
+        # An operation goes through these stages: its entry is fetched (1), the entry is there (2), the neuron's sum is
+        # read (3), it is there (4), the weight is added (5), the flags follow from the signs before and after (6), the
+        # judge is told (7).
+        stages = range(1, self.latency + 1)
+        valid = [self.valid, *(Signal(name=f"valid_{stage}") for stage in stages)]
+        operation = [self.i, *(Signal(operation_layout(), name=f"operation_{stage}") for stage in stages)]
+        neuron = {stage: Signal(shape.neuron_bits, name=f"neuron_{stage}") for stage in stages[1:]}
+        for stage in stages:
+            m.d.sync += [valid[stage].eq(valid[stage - 1]), operation[stage].eq(operation[stage - 1])]
+        for stage in stages[2:]:
+            m.d.sync += neuron[stage].eq(neuron[stage - 1])
 
-        # First stage: read the neuron's potential, and whether that is one of this inference.
-        neuron = Signal(self._shape.neuron_bits)
-        reads = Signal()
-        touched = Signal(neurons)
-        was_touched = Signal()
+        # Stage 2: which neuron, which weight. An end renews the next neuron in turn.
+        weight = {stage: Signal(signed(shape.weight_bits), name=f"weight_{stage}") for stage in (3, 4, 5)}
+        renewed = Signal(shape.neuron_bits)
+        with m.If(valid[2] & operation[2].end):
+            m.d.sync += renewed.eq(Mux(renewed == shape.lane_neurons - 1, 0, renewed + 1))
         m.d.comb += [
-            reads.eq(self.i.valid | self.query.valid),
-            neuron.eq(Mux(self.query.valid, self.query.payload, self.i.p.neuron)),
-            read.en.eq(reads),
-            read.addr.eq(neuron),
-            start_potentials.enable.eq(reads),
-            start_potentials.address.eq(neuron),
-            self.potential.eq(Mux(was_touched, read.data, start_potentials.data)),
+            neuron[2].eq(Mux(operation[2].end, renewed, self.entry.neuron)),
+            sums.address.eq(neuron[2]),
+            starts.address.eq(Mux(self.peek, self.load.p.address, neuron[2])),
         ]
-        with m.If(reads):
-            m.d.sync += was_touched.eq(touched.bit_select(neuron, 1))
-
-        # Second stage: add, write back, keep the sign. The entry behind has read too early if it is of the same neuron.
-        adds = Signal()
-        target = Signal.like(neuron)
-        weight = Signal.like(self.i.p.weight)
-        total, previous_total = Signal(unsigned(bits)), Signal(unsigned(bits))
-        forward = Signal()
-        above = Signal(neurons, init=start_above, reset_less=True)
-        loads = self.load.valid & (self.load.p.memory == Memory.START_POTENTIALS)
         m.d.sync += [
-            adds.eq(self.i.valid),
-            target.eq(Mux(loads, self.load.p.address, self.i.p.neuron)),
-            weight.eq(self.i.p.weight),
-            forward.eq(adds & (target == self.i.p.neuron)),
-            previous_total.eq(total),
-        ]
-        m.d.comb += [
-            total.eq(Mux(forward, previous_total, self.potential) + weight),
-            write.en.eq(adds),
-            write.addr.eq(target),
-            write.data.eq(total),
+            weight[3].eq(Mux(operation[2].end, 0, self.entry.weight)),
+            weight[4].eq(weight[3]),
+            weight[5].eq(weight[4]),
         ]
 
-        # The flags. `restart` and a load only come while nothing is added.
-        # They and the memories outlive a reset, so that a network that was loaded stays; only the inference ends.
-        starts_above = Signal(neurons, init=start_above, reset_less=True)
-        hit = Signal(neurons)
-        loaded, starts_changed = Signal(2), Signal()
-        m.d.sync += [loaded.eq(Cat(loads, ~self.load.p.data[bits - 1])), starts_changed.eq(loaded[0])]
-        m.d.comb += [
-            self.above.eq(above),
-            hit.eq(Mux(adds | loaded[0], one_hot(target, neurons), 0)),
-            self.busy.eq(adds | loaded[0] | starts_changed),
+        # Stage 3: read. What the two operations before write is not in the memory yet.
+        read, start = Signal(sum_layout), Signal(signed(bits))
+        after_first, after_second = (
+            [None] * 4 + [Signal(name=f"after_{name}_{stage}") for stage in (4, 5, 6)] for name in ("first", "second")
+        )
+        m.d.sync += [
+            read.eq(sums.word),
+            start.eq(starts.word),
+            after_first[4].eq(valid[4] & (neuron[3] == neuron[4])),
+            after_second[4].eq(valid[5] & (neuron[3] == neuron[5])),
+            *(after[stage].eq(after[stage - 1]) for after in (after_first, after_second) for stage in (5, 6)),
         ]
-        with m.If(loaded[0]):
-            m.d.sync += starts_above.eq((starts_above & ~hit) | Mux(loaded[1], hit, 0))
-        # A load hits these flags too; right after it they begin anew.
-        with m.If(self.restart | starts_changed | ResetSignal()):
-            m.d.sync += [touched.eq(0), above.eq(starts_above)]
-        with m.Else():
-            m.d.sync += [touched.eq(touched | hit), above.eq((above & ~hit) | Mux(total[-1], 0, hit))]
+
+        # Stage 4: what the sum means now. That of the second operation before is in `added`.
+        now = Signal(time)
+        with m.If(valid[4] & operation[4].end):
+            m.d.sync += [
+                now.step.eq(Mux(operation[4].last, 0, now.step + 1)),
+                now.inference.eq(now.inference + operation[4].last),
+            ]
+        added = Signal(signed(bits))
+        use_added, use_read, no_read, added_in_step = Signal(), Signal(), Signal(), Signal()
+        second = valid[5] & (neuron[3] == neuron[5])
+        m.d.sync += [
+            use_added.eq(second & ~(operation[5].end & operation[5].last) & ~operation[3].sweep),
+            no_read.eq(second | operation[3].sweep),
+            added_in_step.eq(~(operation[5].end | (operation[4].end & valid[4]))),
+        ]
+        m.d.comb += use_read.eq((read.time.inference == now.inference) & ~no_read)
+        found, in_inference, in_step, time_5 = Signal(signed(bits)), Signal(), Signal(), Signal(time)
+        m.d.sync += [
+            found.eq(Mux(use_added, added, Mux(use_read, read.potential, start))),
+            in_inference.eq(use_added | use_read),
+            in_step.eq(Mux(use_added, added_in_step, use_read & (read.time.step == now.step))),
+            time_5.eq(now),
+        ]
+        m.d.comb += flags.address.eq(neuron[3])
+
+        # Stage 5: add. The sum of the operation before is in `added`.
+        old, new = Signal(signed(bits)), Signal(signed(bits))
+        m.d.comb += [
+            old.eq(Mux(after_first[5], added, found)),
+            new.eq(old + weight[5]),
+            sums.write.eq(valid[5]),
+            sums.write_address.eq(neuron[5]),
+            sums.write_word.eq(Cat(new, time_5)),
+        ]
+        was_in_inference, was_in_step = Signal(), Signal()
+        same_inference, same_step, just_spiked, may_take, adds = Signal(), Signal(), Signal(), Signal(), Signal()
+        m.d.comb += [
+            was_in_inference.eq(after_first[5] | in_inference),
+            was_in_step.eq(Mux(after_first[5], ~operation[6].end, in_step)),
+        ]
+        m.d.sync += [
+            added.eq(new),
+            same_inference.eq(was_in_inference),
+            same_step.eq(was_in_step),
+            # It was above the threshold when an earlier step ended.
+            just_spiked.eq(was_in_inference & ~was_in_step & ~old[-1]),
+            may_take.eq(valid[5] & ~operation[5].end),
+            adds.eq(valid[5] & weight[5].any()),
+        ]
+        # The flags of the second operation before are in `noted`.
+        flags_read, noted, flags_found = Signal(flags_layout), Signal(flags_layout), Signal(flags_layout)
+        m.d.sync += [
+            flags_read.eq(flags.word),
+            flags_found.eq(Mux(after_second[5], noted, flags_read)),
+        ]
+
+        # Stage 6: the flags. Those of the operation before are in `noted`.
+        before, after = Signal(flags_layout), Signal(flags_layout)
+        had_spiked, had_place, takes_place = Signal(), Signal(), Signal()
+        marks = self.marks
+        m.d.comb += [
+            before.eq(Mux(after_first[6], noted, flags_found)),
+            had_place.eq(same_step & before.placed),
+            had_spiked.eq(same_inference & before.spiked),
+            takes_place.eq(may_take & ~just_spiked & ~added[-1] & ~had_place & ~had_spiked),
+            after.spiked.eq(had_spiked | just_spiked),
+            after.placed.eq(had_place | takes_place),
+            after.place.eq(Mux(had_place, before.place, self.next_slot)),
+            flags.write.eq(valid[6]),
+            flags.write_address.eq(neuron[6]),
+            flags.write_word.eq(after),
+        ]
+        m.d.sync += [
+            noted.eq(after),
+            marks.push.eq(takes_place | (valid[6] & operation[6].end & ~operation[6].sweep)),
+            marks.mark.eq(may_take & after.placed),
+            marks.fires.eq(~added[-1]),
+        ]
+
+        # Stage 7: the judge is told.
+        m.d.comb += [
+            marks.place.eq(noted.place),
+            marks.neuron.eq(neuron[7]),
+            marks.end.eq(operation[7].end),
+            marks.last.eq(operation[7].last),
+            marks.ending.eq(Cat(valid[stage] & operation[stage].end for stage in stages).any()),
+            self.operation.eq(adds),
+        ]
+
+        # Loading.
+        peeks = Signal()
+        m.d.comb += [
+            starts.write.eq(self.load.valid),
+            starts.write_address.eq(self.load.p.address),
+            starts.write_word.eq(self.load.p.data),
+        ]
+        m.d.sync += peeks.eq(self.peek)
+        m.d.comb += self.peeked.eq(Mux(peeks, starts.word, 0))
         return m

@@ -1,71 +1,144 @@
-"""The collector: from the streams of a layer's lanes to the one stream of the layer."""
+"""The collector: from the streams of a layer's lanes to the one token stream of the layer."""
 
-from amaranth.hdl import Array, Cat, Module, Signal
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.engine import LayerShape
 
-from .layouts import lane_output_layout, layer_output_layout
+from .layouts import lane_layout, token_layout
+from .relay import Relay
 from .trees import lowest_set
 
 
-class Collector(wiring.Component):
-    """Gives on the lanes' spikes one at a time, and the end of a step once every lane has ended it.
+class Merge(wiring.Component):
+    """Makes one stream of several: spikes one at a time, and the end of a step once every input has ended it.
 
-    Lanes need not be in the same step: one that has ended it waits with its end, and so cannot overtake the others.
+    Inputs need not be in the same step: one that has ended it waits with its end, and so cannot overtake the others.
 
     Parameters
     ----------
-    shape : LayerShape
-    reports : bool
-        The lanes report potentials.
+    address_bits : int
+    inputs : int
+    low_bits : int
+        The number of a spike's input is put into its address above so many bits.
+    number_bits : int
+        Width of that number.
 
     Members
     -------
-    lanes : ``In(stream.Signature(lane_output_layout(shape, reports=reports))).array(shape.lanes)``
-    o : ``Out(stream.Signature(layer_output_layout(shape, reports=reports)))``
-        A neuron's address is its lane's number in the low bits, and its number within the lane above.
+    inputs : ``In(stream.Signature(lane_layout(address_bits))).array(inputs)``
+    o : ``Out(stream.Signature(lane_layout(address_bits + number_bits)))``
 
     Notes
     -----
-    Latency: 1 cycle. Throughput: one token a cycle.
+    Latency: 1 cycle. Throughput: one spike or end a cycle.
     """
 
-    #: Cycles from a token's transfer to ``o.valid``.
-    latency = 1
+    #: Cycles from a transfer to ``o.valid``.
+    latency = Relay.latency
 
-    def __init__(self, shape: LayerShape, *, reports: bool):
-        self._shape, self._reports = shape, reports
+    def __init__(self, address_bits: int, *, inputs: int, low_bits: int, number_bits: int):
+        self._low_bits, self._number_bits = low_bits, number_bits
         super().__init__(
             {
-                "lanes": In(stream.Signature(lane_output_layout(shape, reports=reports))).array(shape.lanes),
-                "o": Out(stream.Signature(layer_output_layout(shape, reports=reports))),
+                "inputs": In(stream.Signature(lane_layout(address_bits))).array(inputs),
+                "o": Out(stream.Signature(lane_layout(address_bits + number_bits))),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        spikes = Cat(lane.valid & ~lane.p.end for lane in self.lanes)
-        any_spike, first = lowest_set(m, spikes)
-        chosen = Signal(range(self._shape.lanes))
-        all_ended = Cat(lane.valid & lane.p.end for lane in self.lanes).all()
-        fits = ~self.o.valid | self.o.ready
+        m.submodules.relay = relay = Relay(self.o.payload.shape())
+        wiring.connect(m, relay.o, wiring.flipped(self.o))
 
-        m.d.comb += chosen.eq(first)
-        for number, lane in enumerate(self.lanes):
-            m.d.comb += lane.ready.eq(fits & ((any_spike & (chosen == number)) | all_ended))
+        any_spike, lowest = lowest_set(m, Cat(part.valid & ~part.p.end for part in self.inputs))
+        all_ended = Cat(part.valid & part.p.end for part in self.inputs).all()
+        chosen = Signal(range(len(self.inputs)))
+        m.d.comb += chosen.eq(lowest)
+        for number, part in enumerate(self.inputs):
+            m.d.comb += part.ready.eq(relay.i.ready & ((any_spike & ~part.p.end & (chosen == number)) | all_ended))
+        spike = Array(part.p.address for part in self.inputs)[chosen]
+        number = Signal(self._number_bits)
+        m.d.comb += [
+            number.eq(chosen),
+            relay.i.valid.eq(any_spike | all_ended),
+            relay.i.p.address.eq(Cat(spike[: self._low_bits], number, spike[self._low_bits :])),
+            relay.i.p.end.eq(~any_spike),
+            relay.i.p.last.eq(self.inputs[0].p.last & ~any_spike),
+        ]
+        return m
 
-        token = Array(lane.payload.as_value() for lane in self.lanes)[chosen]
-        lane_token = Signal(self.lanes[0].payload.shape())
-        m.d.comb += lane_token.eq(token)
-        with m.If(fits):
-            m.d.sync += self.o.valid.eq(any_spike | all_ended)
-            with m.If(any_spike):
-                m.d.sync += self.o.p.address.eq(Cat(first[: self._shape.lane_bits], lane_token.address))
-            with m.Else():
-                m.d.sync += self.o.p.address.eq(0)
-            m.d.sync += [self.o.p.end.eq(lane_token.end), self.o.p.last.eq(lane_token.last)]
-            if self._reports:
-                m.d.sync += [self.o.p.potential.eq(lane_token.potential), self.o.p.fired.eq(lane_token.fired)]
+
+class Collector(wiring.Component):
+    """Merges a layer's lanes, in a tree with as many roots as a token has spikes, and makes tokens of what the roots give.
+
+    Parameters
+    ----------
+    shape : LayerShape
+    width : int
+        Spikes a token.
+
+    Members
+    -------
+    lanes : ``In(stream.Signature(lane_layout(shape.neuron_bits))).array(shape.lanes)``
+    o : ``Out(stream.Signature(token_layout(shape.address_bits, width)))``
+        A neuron's address is its lane's number in the low bits, and its number within the lane above.
+
+    Notes
+    -----
+    Latency: 1 cycle for each level of the tree (`levels`), and 1. Throughput: ``width`` spikes a cycle, or an end.
+    """
+
+    def __init__(self, shape: LayerShape, *, width: int):
+        self._shape, self._width = shape, width
+        super().__init__(
+            {
+                "lanes": In(stream.Signature(lane_layout(shape.neuron_bits))).array(shape.lanes),
+                "o": Out(stream.Signature(token_layout(shape.address_bits, width))),
+            }
+        )
+
+    @staticmethod
+    def levels(lanes: int, width: int) -> list[int]:
+        """Return how many bits of a lane's number each level of the tree merges, the lowest first."""
+        bits = []
+        while lanes > width:
+            bits.append(1 if lanes <= 2 * width else 2)
+            lanes = -(-lanes // (1 << bits[-1]))
+        return bits
+
+    def elaborate(self, platform):
+        m = Module()
+        bits, done = self._shape.neuron_bits, 0
+        streams = [wiring.flipped(lane) for lane in self.lanes]
+        for level, number_bits in enumerate(self.levels(len(streams), self._width)):
+            merged, inputs = [], 1 << number_bits
+            for first in range(0, len(streams), inputs):
+                group = streams[first : first + inputs]
+                m.submodules[f"merge_{level}_{first // inputs}"] = merge = Merge(
+                    bits, inputs=len(group), low_bits=done, number_bits=number_bits
+                )
+                for source, sink in zip(group, merge.inputs, strict=True):
+                    wiring.connect(m, source, sink)
+                merged.append(merge.o)
+            streams, bits, done = merged, bits + number_bits, done + number_bits
+
+        # The roots' numbers are the highest bits of the lane's number.
+        m.submodules.relay = relay = Relay(self.o.payload.shape())
+        wiring.connect(m, relay.o, wiring.flipped(self.o))
+        number_bits = self._shape.lane_bits - done
+        any_spike = Cat(part.valid & ~part.p.end for part in streams).any()
+        all_ended = Cat(part.valid & part.p.end for part in streams).all()
+        for port, part in enumerate(streams):
+            m.d.comb += [
+                relay.i.p[f"address_{port}"].eq(Cat(part.p.address[:done], Const(port, number_bits), part.p.address[done:])),
+                relay.i.p[f"valid_{port}"].eq(part.valid & ~part.p.end),
+                part.ready.eq(relay.i.ready & Mux(part.p.end, all_ended, 1)),
+            ]
+        m.d.comb += [
+            relay.i.valid.eq(any_spike | all_ended),
+            relay.i.p.end.eq(all_ended),
+            relay.i.p.last.eq(all_ended & streams[0].p.last),
+        ]
         return m

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from firstspike_spec.artefact import load_network
-from firstspike_spec.compiler import DEFAULT_LANES, compile_network, plan
+from firstspike_spec.compiler import compile_network
 from firstspike_spec.errors import needing
 from firstspike_spec.files import check_writable_folder, write_file
+from firstspike_spec.lanes import parse_lanes
 
 VERILOG, DESCRIPTION, LOAD_WORDS = "engine.v", "engine.json", "network.hex"
 
@@ -17,7 +18,12 @@ VERILOG, DESCRIPTION, LOAD_WORDS = "engine.v", "engine.json", "network.hex"
 def emit(
     network: Annotated[Path, typer.Argument(help="The network's file (.safetensors).", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder for the files.", show_default=False)],
-    lanes: Annotated[int, typer.Option(help="Lanes of each layer, 1 .. 256.")] = DEFAULT_LANES,
+    lanes: Annotated[
+        str | None,
+        typer.Option(
+            help="Lanes of each hidden layer: one number, or one for each, as in 16,8. 16 by default.", show_default=False
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False,
 ) -> None:
     """Write the engine for a network as Verilog, with the network as initial contents.
@@ -25,14 +31,15 @@ def emit(
     Beside engine.v come engine.json, which says what each address means, and network.hex, the words that load the same
     network into any engine of this shape over its load port.
     """
-    loaded = load_network(network)
-    shape = plan(loaded, lanes)
-    image = compile_network(loaded, shape)
-    check_writable_folder(out)
+    loaded, numbers = load_network(network), parse_lanes(lanes)
     with needing("hw", "Amaranth", "amaranth", what="Verilog"):
+        from .boards.family import ECP5
         from .convert import to_verilog
         from .engine import Engine
 
+    shape = ECP5.plan(loaded, numbers)
+    image = compile_network(loaded, shape)
+    check_writable_folder(out)
     summary = {
         "network": str(network),
         "network_digest": loaded.digest,

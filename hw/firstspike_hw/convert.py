@@ -31,6 +31,9 @@ def to_cxxrtl(component: wiring.Component, name: str) -> str:
     )
     if result.returncode:
         raise RuntimeError(f"Yosys failed:\n{result.stderr}")
+    if "bool converged = false" in result.stdout:
+        # Such as a structure, one field of which follows from another one. The harnesses evaluate once a cycle.
+        raise RuntimeError("a signal depends on itself, at least as a whole: CXXRTL would need several evaluations a cycle")
     return result.stdout
 
 

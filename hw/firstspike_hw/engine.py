@@ -1,6 +1,6 @@
 """The engine: a chain of layers between an entrance and a read-out."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,13 +13,23 @@ from firstspike_spec.words import LOAD_WORD, RESULT_WORD
 from .feeder import TIME_BITS, Feeder
 from .layer import Layer
 from .layouts import input_layout, token_layout, word_layout
+from .output_layer import OutputLayer
 from .readout import ReadOut
-from .trees import any_of, count_ones
+from .trees import any_of, count_ones, sum_of
 
 #: Totals since the last reset (`firstspike_spec.protocol.COUNTERS`); each wraps around.
 COUNTERS = data.StructLayout(
     dict.fromkeys(("busy_cycles", "stall_cycles", "spikes", "synaptic_operations"), 8 * COUNTER_BYTES)
 )
+
+
+def taps(shape: EngineShape) -> dict[str, Out]:
+    """Return the members that show the tokens that enter each layer, the output layer being the last one."""
+    source_bits = [layer.source_bits for layer in (*shape.layers, shape.output)]
+    return {
+        f"tap_{index}": Out(stream.Signature(token_layout(bits, shape.spikes_per_token), always_ready=True))
+        for index, bits in enumerate(source_bits)
+    }
 
 
 class Engine(wiring.Component):
@@ -35,7 +45,7 @@ class Engine(wiring.Component):
 
     Members
     -------
-    i : ``In(stream.Signature(input_layout(shape.layers[0])))``
+    i : ``In(stream.Signature(input_layout(shape)))``
         For each inference: the input spikes of step 0, an end of step, those of step 1, an end, and so on, ``T`` ends in all.
     o : ``Out(stream.Signature(word_layout(RESULT_WORD)))``
         For each inference: reports of output neurons, then the decision.
@@ -57,19 +67,15 @@ class Engine(wiring.Component):
     """
 
     #: Cycles from a peek's transfer at ``load`` to its word.
-    peek_latency = 4
+    peek_latency = Layer.peek_latency + 2
 
     def __init__(self, shape: EngineShape, image: EngineImage | None = None):
         if image is not None and image.shape != shape:
             raise ValueError(f"The image is made for an engine of another shape, {image.shape!r}")
         self._shape, self._image = shape, image
-        taps = {
-            f"tap_{index}": Out(stream.Signature(token_layout(layer.source_bits), always_ready=True))
-            for index, layer in enumerate(shape.layers)
-        }
         super().__init__(
             {
-                "i": In(stream.Signature(input_layout(shape.layers[0]))),
+                "i": In(stream.Signature(input_layout(shape))),
                 "o": Out(stream.Signature(word_layout(RESULT_WORD))),
                 "load": In(stream.Signature(word_layout(LOAD_WORD))),
                 "peek": In(1),
@@ -77,25 +83,29 @@ class Engine(wiring.Component):
                 "early_exit": In(1),
                 "busy": Out(1),
                 "counters": Out(COUNTERS),
-                **taps,
+                **taps(shape),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        shapes, image = self._shape.layers, self._image
+        shape, image = self._shape, self._image
+        width = shape.spikes_per_token
 
-        m.submodules.feeder = feeder = Feeder(shapes[0], time_steps=image.network.time_steps if image else MIN_TIME_STEPS)
-        m.submodules.readout = readout = ReadOut(shapes[-1])
+        m.submodules.feeder = feeder = Feeder(shape, time_steps=image.network.time_steps if image else MIN_TIME_STEPS)
         layers = []
-        for index, shape in enumerate(shapes):
+        for index, layer_shape in enumerate(shape.layers):
             m.submodules[f"layer_{index}"] = layer = Layer(
-                shape,
-                queue_depth=self._shape.queue_depth,
-                reports=index == len(shapes) - 1,
-                images=image.lanes[index] if image else None,
+                layer_shape,
+                width=width,
+                time_steps=shape.time_steps,
+                queue_depth=shape.queue_depth,
+                images=image.banks[index] if image else None,
             )
             layers.append(layer)
+        m.submodules.output = output = OutputLayer(shape.output, width=width, slices=image.output if image else None)
+        m.submodules.readout = readout = ReadOut(shape.output)
+        layers.append(output)
 
         # The chain.
         wiring.connect(m, wiring.flipped(self.i), feeder.i)
@@ -121,35 +131,51 @@ class Engine(wiring.Component):
         # Loading: one register, then to all layers.
         word = Signal(word_layout(LOAD_WORD))
         word_valid = Signal()
-        m.d.comb += [self.load.ready.eq(~self.busy), feeder.hold.eq(self.load.valid | word_valid)]
-        taken = self.load.valid & self.load.ready
         peeks = Signal(self.peek_latency)  # one bit a word on its way
+        m.d.comb += [self.load.ready.eq(~self.busy), feeder.hold.eq(self.load.valid | word_valid | peeks[0])]
+        taken = self.load.valid & self.load.ready
         m.d.sync += [
             word_valid.eq(taken & ~self.peek),
             word.eq(self.load.payload),
             peeks.eq(Cat(taken & self.peek, peeks)),
-            self.peeked.payload.eq(any_of([layer.peeked for layer in layers])),
         ]
         m.d.comb += self.peeked.valid.eq(peeks[-1])
         for index, part in [(None, feeder), *enumerate(layers)]:
             chosen = word_valid if index is None else word_valid & (word.layer == index)
             m.d.comb += [part.load.payload.eq(word), part.load.valid.eq(chosen)]
+        peeked = []
         for index, layer in enumerate(layers):
             m.d.comb += layer.peek.eq(peeks[0] & (word.layer == index))
+            peeked.append(_delayed(m, layer.peeked, Layer.peek_latency - layer.peek_latency))
+        m.d.sync += self.peeked.payload.eq(any_of(peeked))
 
         # Taps and counters.
         entering = []
         for index, layer in enumerate(layers):
             tap = getattr(self, f"tap_{index}")
             m.d.comb += [tap.payload.eq(layer.i.payload), tap.valid.eq(layer.i.valid & layer.i.ready)]
-            entering.append(tap.valid & ~tap.p.end)
-        operations = layers[0].operations
-        for layer in layers[1:]:
-            operations = operations + layer.operations
+            entering += [tap.valid & tap.p[f"valid_{port}"] for port in range(width)]
+        busy, stalls = Signal(), Signal()
+        spikes = Signal(range(len(entering) + 2))
+        operations = [Signal.like(layer.operations, name=f"operations_{index}") for index, layer in enumerate(layers)]
         m.d.sync += [
-            self.counters.busy_cycles.eq(self.counters.busy_cycles + self.busy),
-            self.counters.stall_cycles.eq(self.counters.stall_cycles + (self.busy & self.i.valid & ~self.i.ready)),
-            self.counters.spikes.eq(self.counters.spikes + count_ones(Cat(*entering, readout.spike))),
-            self.counters.synaptic_operations.eq(self.counters.synaptic_operations + operations),
+            busy.eq(self.busy),
+            stalls.eq(self.busy & self.i.valid & ~self.i.ready),
+            spikes.eq(count_ones(Cat(*entering, readout.spike))),
+            *(kept.eq(layer.operations) for kept, layer in zip(operations, layers, strict=True)),
+        ]
+        m.d.sync += [
+            self.counters.busy_cycles.eq(self.counters.busy_cycles + busy),
+            self.counters.stall_cycles.eq(self.counters.stall_cycles + stalls),
+            self.counters.spikes.eq(self.counters.spikes + spikes),
+            self.counters.synaptic_operations.eq(self.counters.synaptic_operations + sum_of(operations)),
         ]
         return m
+
+
+def _delayed(m: Module, value: Value, cycles: int) -> Value:
+    for _ in range(cycles):
+        later = Signal.like(value)
+        m.d.sync += later.eq(value)
+        value = later
+    return value

@@ -1,10 +1,10 @@
 """The feeder: the engine's entrance."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.engine import LayerShape
+from firstspike_spec.engine import EngineShape
 from firstspike_spec.words import LOAD_WORD, Memory
 
 from .layouts import input_layout, token_layout, word_layout
@@ -20,19 +20,18 @@ class Feeder(wiring.Component):
     """Counts the steps of each inference, and drops the spikes that come after its decision.
 
     To end an inference early is to send none of its further spikes: its steps then end within a few cycles each, in
-    order, and nothing has to be flushed.
+    order, and nothing has to be flushed. A token that is left without spike and end is not sent on.
 
     Parameters
     ----------
-    shape : LayerShape
-        Of the first layer.
+    shape : EngineShape
     time_steps : int
         ``T`` at power-up.
 
     Members
     -------
     i : ``In(stream.Signature(input_layout(shape)))``
-    o : ``Out(stream.Signature(token_layout(shape.source_bits)))``
+    o : ``Out(stream.Signature(token_layout(shape.source_bits, shape.spikes_per_token)))``
     started : ``Out(INFERENCE_BITS)``
         Number of the inference that begins next.
     judged : ``In(INFERENCE_BITS)``
@@ -54,12 +53,12 @@ class Feeder(wiring.Component):
     #: Cycles from a token's transfer to ``o.valid``.
     latency = 1
 
-    def __init__(self, shape: LayerShape, *, time_steps: int):
-        self._time_steps = time_steps
+    def __init__(self, shape: EngineShape, *, time_steps: int):
+        self._shape, self._time_steps = shape, time_steps
         super().__init__(
             {
                 "i": In(stream.Signature(input_layout(shape))),
-                "o": Out(stream.Signature(token_layout(shape.source_bits))),
+                "o": Out(stream.Signature(token_layout(shape.source_bits, shape.spikes_per_token))),
                 "started": Out(INFERENCE_BITS),
                 "judged": In(INFERENCE_BITS),
                 "decided": In(1),
@@ -76,42 +75,53 @@ class Feeder(wiring.Component):
         start, lookup = start_times.write_port(), start_times.read_port(domain="comb")
 
         last_step = Signal(8, init=self._time_steps - 1, reset_less=True)  # a reset keeps the network
-        step = Signal(8)
+        steps_left, is_last_step = Signal(8, init=self._time_steps - 1, reset_less=True), Signal()
         number = Signal(INFERENCE_BITS)  # of the inference whose tokens come
         under_way = Signal()
         fits = ~self.o.valid | self.o.ready
         next_number = Signal(INFERENCE_BITS)
         m.d.comb += next_number.eq(self.started + 1)
-        may_begin = ~self.hold & (next_number != self.judged)
+        # One cycle late: an inference has two tokens at least, so it is right again when it is over.
+        has_number = Signal()
+        m.d.sync += has_number.eq(next_number != self.judged)
+        may_begin = ~self.hold & has_number
 
-        drop = self.decided & (number == self.judged) & ~self.i.p.end
         taken = self.i.valid & self.i.ready
-        last = self.i.p.end & (step == last_step)
+        last = self.i.p.end & is_last_step
+        drop = Signal()
         m.d.comb += [
             number.eq(self.started - under_way),
+            drop.eq(self.decided & (number == self.judged)),
             self.i.ready.eq(fits & (under_way | may_begin)),
-            start.addr.eq(self.started),
-            start.data.eq(self.now),
-            start.en.eq(taken & ~under_way),
             lookup.addr.eq(self.judged),
             self.start_time.eq(lookup.data),
         ]
+        m.d.sync += [
+            start.addr.eq(self.started),
+            start.data.eq(self.now),
+            start.en.eq(taken & ~under_way),
+        ]
+        ports = range(self._shape.spikes_per_token)
+        spikes = Cat(self.i.p[f"valid_{port}"] for port in ports)
         with m.If(fits):
             m.d.sync += [
-                self.o.valid.eq(taken & ~drop),
-                self.o.p.address.eq(self.i.p.address),
+                self.o.valid.eq(taken & (self.i.p.end | (spikes.any() & ~drop))),
                 self.o.p.end.eq(self.i.p.end),
                 self.o.p.last.eq(last),
+                *(self.o.p[f"address_{port}"].eq(self.i.p[f"address_{port}"]) for port in ports),
+                *(self.o.p[f"valid_{port}"].eq(spikes[port] & ~drop) for port in ports),
             ]
         with m.If(taken):
             m.d.sync += under_way.eq(~last)
             with m.If(~under_way):
                 m.d.sync += self.started.eq(next_number)
+            with m.If(self.i.p.end):
+                m.d.sync += [steps_left.eq(steps_left - 1), is_last_step.eq(steps_left == 1)]
             with m.If(last):
-                m.d.sync += step.eq(0)
-            with m.Elif(self.i.p.end):
-                m.d.sync += step.eq(step + 1)
+                m.d.sync += steps_left.eq(last_step)
+        with m.Elif(~under_way):
+            m.d.sync += steps_left.eq(last_step)  # after a reset
 
         with m.If(self.load.valid & (self.load.p.memory == Memory.TIME_STEPS)):
-            m.d.sync += last_step.eq(self.load.p.data - 1)
+            m.d.sync += [last_step.eq(self.load.p.data - 1), steps_left.eq(self.load.p.data - 1)]
         return m

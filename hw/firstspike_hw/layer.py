@@ -1,56 +1,69 @@
-"""The layer: one token stream in, one out."""
+"""A hidden layer: one token stream in, one out."""
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Cat, Module
+from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.compiler import LaneImage
+from firstspike_spec.compiler import BankImage
 from firstspike_spec.engine import LayerShape
 from firstspike_spec.words import LOAD_WORD
 
 from .collector import Collector
-from .lane import Lane
-from .layouts import layer_output_layout, token_layout, word_layout
-from .trees import any_of, count_ones
+from .lane_group import LaneGroup
+from .layouts import token_layout, word_layout
+from .trees import any_of, sum_of
+
+#: Banks of a lane group: as many as one signal reaches without slowing down.
+GROUP_BANKS = 4
 
 
 class Layer(wiring.Component):
-    """Hands each token to all lanes, and collects what they give.
-
-    Each lane has a queue, so that a lane with a long row does not hold up the others at once.
+    """Hands each token from lane group to lane group, and collects what the lanes give.
 
     Parameters
     ----------
     shape : LayerShape
+    width : int
+        Spikes a token.
+    time_steps : int
+        ``T`` at most.
     queue_depth : int
         Tokens that wait before each lane.
-    reports : bool
-        The layer gives potentials too: it is the last one.
-    images : sequence of LaneImage, optional
-        What the lanes hold at power-up; nothing by default.
+    images : sequence of BankImage, optional
+        What the banks hold at power-up; nothing by default.
 
     Members
     -------
-    i : ``In(stream.Signature(token_layout(shape.source_bits)))``
-    o : ``Out(stream.Signature(layer_output_layout(shape, reports=reports)))``
+    i : ``In(stream.Signature(token_layout(shape.source_bits, width)))``
+    o : ``Out(stream.Signature(token_layout(shape.address_bits, width)))``
     operations : ``Out(range(shape.lanes + 1))``
-        Synaptic operations done in the cycle before.
+        Weights added, a few cycles before.
     load : ``In(stream.Signature(word_layout(LOAD_WORD), always_ready=True))``
-        Words for this layer (their ``layer`` is not looked at).
+        Words for this layer (their ``layer`` is not looked at); ``lane`` is the number of a bank.
     peek, peeked : ``In(1)``, ``Out(32)``
-        As in `LoadableMemory`, one cycle later.
+        As in `LoadableMemory`, `peek_latency` cycles later.
     """
 
-    def __init__(self, shape: LayerShape, *, queue_depth: int, reports: bool, images: Sequence[LaneImage] | None = None):
-        self._shape, self._queue_depth, self._reports = shape, queue_depth, reports
-        self._images = images or [None] * shape.lanes
+    #: Cycles from ``peek`` to ``peeked``.
+    peek_latency = LaneGroup.peek_latency + 1
+
+    def __init__(
+        self,
+        shape: LayerShape,
+        *,
+        width: int,
+        time_steps: int,
+        queue_depth: int,
+        images: Sequence[BankImage] | None = None,
+    ):
+        self._shape, self._width, self._time_steps, self._queue_depth = shape, width, time_steps, queue_depth
+        self._images = images or [None] * shape.banks
         super().__init__(
             {
-                "i": In(stream.Signature(token_layout(shape.source_bits))),
-                "o": Out(stream.Signature(layer_output_layout(shape, reports=reports))),
+                "i": In(stream.Signature(token_layout(shape.source_bits, width))),
+                "o": Out(stream.Signature(token_layout(shape.address_bits, width))),
                 "operations": Out(range(shape.lanes + 1)),
                 "load": In(stream.Signature(word_layout(LOAD_WORD), always_ready=True)),
                 "peek": In(1),
@@ -60,33 +73,41 @@ class Layer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.collector = collector = Collector(self._shape, reports=self._reports)
-        queues, lanes = [], []
-        for number, image in enumerate(self._images):
-            m.submodules[f"lane_{number}"] = lane = Lane(self._shape, reports=self._reports, image=image)
-            m.submodules[f"queue_{number}"] = queue = SyncFIFOBuffered(
-                width=len(self.i.payload.as_value()), depth=self._queue_depth
-            )
-            m.d.comb += [
-                lane.i.payload.eq(queue.r_data),
-                lane.i.valid.eq(queue.r_rdy),
-                queue.r_en.eq(lane.i.ready),
-                lane.load.payload.eq(self.load.payload),
-                lane.load.valid.eq(self.load.valid & (self.load.p.lane == number)),
-                lane.peek.eq(self.peek & (self.load.p.lane == number)),
-            ]
-            wiring.connect(m, lane.o, collector.lanes[number])
-            queues.append(queue)
-            lanes.append(lane)
+        m.submodules.collector = collector = Collector(self._shape, width=self._width)
         wiring.connect(m, collector.o, wiring.flipped(self.o))
 
-        # A token goes into all queues at once, when all of them have room.
-        m.d.comb += self.i.ready.eq(Cat(queue.w_rdy for queue in queues).all())
-        for queue in queues:
-            m.d.comb += [queue.w_data.eq(self.i.payload), queue.w_en.eq(self.i.valid & self.i.ready)]
+        groups, lanes = [], 0
+        tokens = wiring.flipped(self.i)
+        for first in range(0, self._shape.banks, GROUP_BANKS):
+            images = self._images[first : first + GROUP_BANKS]
+            number = first // GROUP_BANKS
+            m.submodules[f"group_{number}"] = group = LaneGroup(
+                self._shape,
+                width=self._width,
+                time_steps=self._time_steps,
+                queue_depth=self._queue_depth,
+                banks=len(images),
+                last=first + GROUP_BANKS >= self._shape.banks,
+                images=images,
+            )
+            wiring.connect(m, tokens, group.i)
+            tokens = getattr(group, "o", None)
+            for lane in group.lanes:
+                wiring.connect(m, lane, collector.lanes[lanes])
+                lanes += 1
+            mine = self.load.p.lane // GROUP_BANKS == number
+            m.d.comb += [
+                group.load.payload.eq(self.load.payload),
+                group.load.p.lane.eq(self.load.p.lane % GROUP_BANKS),
+                group.load.valid.eq(self.load.valid & mine),
+                group.peek.eq(self.peek & mine),
+            ]
+            groups.append(group)
 
+        partial = [Signal.like(group.operations) for group in groups]
         m.d.sync += [
-            self.operations.eq(count_ones(Cat(lane.operation for lane in lanes))),
-            self.peeked.eq(any_of([lane.peeked for lane in lanes])),
+            *(part.eq(group.operations) for part, group in zip(partial, groups, strict=True)),
+            self.operations.eq(sum_of(partial)),
+            self.peeked.eq(any_of([group.peeked for group in groups])),
         ]
         return m

@@ -3,7 +3,7 @@
 from amaranth.hdl import signed, unsigned
 from amaranth.lib import data
 
-from firstspike_spec.engine import LayerShape
+from firstspike_spec.engine import EngineShape
 from firstspike_spec.words import Word
 
 
@@ -12,36 +12,33 @@ def word_layout(word: Word) -> data.StructLayout:
     return data.StructLayout({f.name: signed(f.bits) if f.signed else unsigned(f.bits) for f in word.fields})
 
 
-def input_layout(shape: LayerShape) -> data.StructLayout:
-    """Return what an engine takes: a spike of the input at ``address``, or the end of a step."""
+def input_layout(shape: EngineShape) -> data.StructLayout:
+    """Return what an engine takes: as a token (`token_layout`), but nobody marks the last end of an inference."""
     return word_layout(shape.input_word)
 
 
-def token_layout(address_bits: int) -> data.StructLayout:
-    """Return a token: a spike of the neuron at ``address``, or the end of a step, the inference's ``last`` one or not.
+def token_layout(address_bits: int, width: int) -> data.StructLayout:
+    """Return a token: up to ``width`` spikes, then perhaps the end of a step, the inference's ``last`` one or not.
 
-    An inference is exactly ``T`` ends of steps, and a step's spikes come before its end.
+    There is a spike of the neuron at ``address_0`` if ``valid_0``, and so on. The spikes of a step come in any order, all
+    of them before its end; the last ones may share a token with it. An inference is exactly ``T`` ends of steps.
     """
-    return data.StructLayout({"address": address_bits, "end": 1, "last": 1})
+    ports = {f"{name}_{port}": bits for port in range(width) for name, bits in (("address", address_bits), ("valid", 1))}
+    return data.StructLayout({**ports, "end": 1, "last": 1})
+
+
+def lane_layout(neuron_bits: int) -> data.StructLayout:
+    """Return what a lane of a hidden layer gives: a spike of its neuron at ``address``, or the end of a step.
+
+    A step's spikes come before its end, and the inference's ``last`` end is marked.
+    """
+    return data.StructLayout({"address": neuron_bits, "end": 1, "last": 1})
 
 
 def verdict_layout(address_bits: int, potential_bits: int) -> data.StructLayout:
-    """Return a token of the output layer, which also tells the ``potential`` (minus the threshold).
+    """Return what the output layer gives: the ``potential`` (minus the threshold) of a neuron, or the end of a step.
 
-    A neuron comes in the step in which it spikes (``fired``), or, having not spiked at all, after the last step.
+    A neuron comes in the step in which it spikes (``fired``), or, having not spiked at all, in the last step. So ``fired``
+    says that the potential is not negative.
     """
     return data.StructLayout({"address": address_bits, "potential": signed(potential_bits), "fired": 1, "end": 1, "last": 1})
-
-
-def layer_output_layout(shape: LayerShape, *, reports: bool) -> data.StructLayout:
-    """Return what a layer gives: verdicts if it ``reports`` potentials, else plain tokens."""
-    if reports:
-        return verdict_layout(shape.address_bits, shape.potential_bits)
-    return token_layout(shape.address_bits)
-
-
-def lane_output_layout(shape: LayerShape, *, reports: bool) -> data.StructLayout:
-    """Return what a lane gives: as its layer, with the neuron's number within the lane as address."""
-    if reports:
-        return verdict_layout(shape.neuron_bits, shape.potential_bits)
-    return token_layout(shape.neuron_bits)

@@ -10,8 +10,7 @@ from firstspike_spec.encoder import MIN_TIME_STEPS
 from firstspike_spec.protocol import COUNTER_BYTES, Identity, Status
 from firstspike_spec.words import RESULT_WORD
 
-from .engine import COUNTERS, Engine
-from .layouts import token_layout
+from .engine import COUNTERS, Engine, taps
 from .link.arbiter import Arbiter
 from .link.commander import Commander
 from .link.frame_receiver import FrameReceiver
@@ -71,10 +70,7 @@ class LinkedEngine(wiring.Component):
                 "loaded": Out(1),
                 "busy": Out(1),
                 "lost": Out(1),
-                **{
-                    f"tap_{index}": Out(stream.Signature(token_layout(layer.source_bits), always_ready=True))
-                    for index, layer in enumerate(identity.shape.layers)
-                },
+                **taps(identity.shape),
             }
         )
 
@@ -86,7 +82,7 @@ class LinkedEngine(wiring.Component):
         m.submodules.receiver = receiver = FrameReceiver(self._identity.buffer_bytes.bit_length() - 1)
         m.submodules.commander = commander = Commander(self._identity)
         m.submodules.access = access = MemoryAccess(last_step)
-        m.submodules.decoder = decoder = SpikeDecoder(shape.layers[0])
+        m.submodules.decoder = decoder = SpikeDecoder(shape)
         engine = Engine(shape, image)
         m.submodules.engine = ResetInserter(commander.clear)(engine)
         m.submodules.results = results = ResultSender()
@@ -154,8 +150,8 @@ class LinkedEngine(wiring.Component):
             self.loaded.eq(commander.loaded),
             self.busy.eq(~commander.idle | ~commander.waiting),
         ]
-        for index in range(len(shape.layers)):
-            wiring.connect(m, getattr(engine, f"tap_{index}"), wiring.flipped(getattr(self, f"tap_{index}")))
+        for name in taps(shape):
+            wiring.connect(m, getattr(engine, name), wiring.flipped(getattr(self, name)))
         return m
 
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable
 
-from amaranth.hdl import Module, Mux, Signal, unsigned
-from amaranth.lib import memory, stream, wiring
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.words import LOAD_WORD, Memory
 
+from .dp16kd import MOST_LUT_RAM_WORDS, Dp16kd, has_dp16kd
 from .layouts import word_layout
+from .ram import LATENCY, InferredRam
 from .spram import BITS, WORDS, Spram, has_spram
 
 #: Smaller memories go into block RAM, of which there is more than of SPRAM.
@@ -16,9 +18,9 @@ _LEAST_SPRAM_BITS = 1 << 15
 
 
 class LoadableMemory(wiring.Component):
-    """A memory with one address: it is read, loaded or read back, never two of them in one cycle.
+    """A memory with one or two read ports; the first one also loads it and reads it back.
 
-    With one address for all, synthesis needs no logic for collisions.
+    With one address for all that the first port does, synthesis needs no logic for collisions there.
 
     Parameters
     ----------
@@ -28,6 +30,8 @@ class LoadableMemory(wiring.Component):
         Width of a word, and number of words.
     init : iterable of int
         Contents at power-up.
+    ports : int
+        Read ports, 1 or 2.
 
     Members
     -------
@@ -36,66 +40,60 @@ class LoadableMemory(wiring.Component):
     peek : ``In(1)``
         Read the word at ``load``'s address, if ``load`` is of this kind; not while ``load`` is valid.
     peeked : ``Out(bits)``
-        The word read so, in the next cycle; 0 in all others.
-    address : ``In(range(depth))``
-    enable : ``In(1)``
-        Read in this cycle.
-    data : ``Out(bits)``
-        The word last read, from the next cycle on, until the next read or load.
+        The word read so, two cycles later; 0 in all other cycles.
+    address : ``In(range(depth)).array(ports)``
+        Read in every cycle.
+    data : ``Out(bits).array(ports)``
+        The words at the addresses of two cycles ago. Not to be used: that of the first port if there was a load or a peek, of
+        whatever kind, in that cycle; that of the second, if its address was loaded in that cycle.
+
+    Notes
+    -----
+    Latency: 2 cycles from an address to its word. Throughput: one word a cycle and port.
     """
 
-    def __init__(self, kind: Memory, *, bits: int, depth: int, init: Iterable[int] = ()):
+    #: Cycles from an address to its word.
+    latency = LATENCY
+
+    def __init__(self, kind: Memory, *, bits: int, depth: int, init: Iterable[int] = (), ports: int = 1):
         # No synthesis tool likes an address of no bits.
-        self._kind, self._depth, self._init = kind, max(2, depth), [int(word) for word in init]
+        self._kind, self._depth, self._init, self._ports = kind, max(2, depth), [int(word) for word in init], ports
+        self._bits = bits
         super().__init__(
             {
                 "load": In(stream.Signature(word_layout(LOAD_WORD), always_ready=True)),
                 "peek": In(1),
                 "peeked": Out(bits),
-                "address": In(range(self._depth)),
-                "enable": In(1),
-                "data": Out(bits),
+                "address": In(range(self._depth)).array(ports),
+                "data": Out(bits).array(ports),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        address = Signal.like(self.address)
-        chosen, peeks, peeked, reads, writes = Signal(), Signal(), Signal(), Signal(), Signal()
+        chosen, peeked = Signal(), Signal(self.latency)
+        m.submodules.memory = words = self._words(platform)
         m.d.comb += [
             chosen.eq(self.load.p.memory == self._kind),
-            peeks.eq(self.peek & chosen),
-            writes.eq(self.load.valid & chosen),
-            reads.eq(self.enable | peeks),
-            address.eq(self.address),
-            self.peeked.eq(Mux(peeked, self.data, 0)),
+            words.write.eq(self.load.valid & chosen),
+            words.data.eq(self.load.p.data),
+            self.peeked.eq(Mux(peeked[-1], self.data[0], 0)),
         ]
-        m.d.sync += peeked.eq(peeks)
-        with m.If(writes | peeks):
-            m.d.comb += address.eq(self.load.p.address)
-
-        if self._fits_spram(platform):
-            m.submodules.memory = spram = Spram()
-            m.d.comb += [
-                spram.address.eq(address),
-                spram.read.eq(reads),
-                spram.write.eq(writes),
-                spram.data.eq(self.load.p.data),
-                self.data.eq(spram.word),
-            ]
-        else:
-            m.submodules.memory = storage = memory.Memory(shape=unsigned(len(self.data)), depth=self._depth, init=self._init)
-            read, write = storage.read_port(), storage.write_port()
-            m.d.comb += [
-                read.addr.eq(address),
-                read.en.eq(reads),
-                self.data.eq(read.data),
-                write.addr.eq(address),
-                write.en.eq(writes),
-                write.data.eq(self.load.p.data),
-            ]
+        m.d.sync += peeked.eq(self.peek & chosen | peeked << 1)
+        for port in range(self._ports):
+            m.d.comb += [words.address[port].eq(self.address[port]), self.data[port].eq(words.word[port])]
+        # Whatever the load's kind: one LUT before each bit of the address.
+        with m.If(self.load.valid | self.peek):
+            m.d.comb += words.address[0].eq(self.load.p.address)
         return m
 
-    def _fits_spram(self, platform: object) -> bool:
-        large = self._depth * len(self.data) >= _LEAST_SPRAM_BITS
-        return has_spram(platform) and large and not self._init and self._depth <= WORDS and len(self.data) <= BITS
+    def _words(self, platform: object) -> InferredRam | Dp16kd | Spram:
+        bits, depth, init, ports = self._bits, self._depth, self._init, self._ports
+        if has_dp16kd(platform):
+            if depth > MOST_LUT_RAM_WORDS:
+                return Dp16kd(bits=bits, depth=depth, init=init, ports=ports)
+            return InferredRam(bits=bits, depth=depth, init=init, ports=ports, in_luts=True)
+        large = bits * depth >= _LEAST_SPRAM_BITS
+        if has_spram(platform) and large and depth <= WORDS and bits <= BITS and ports == 1 and not init:
+            return Spram(bits=bits, depth=depth)
+        return InferredRam(bits=bits, depth=depth, init=init, ports=ports)

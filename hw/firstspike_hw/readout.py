@@ -1,10 +1,10 @@
 """The read-out: first-spike latencies and the class."""
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.engine import LayerShape
+from firstspike_spec.engine import OutputShape
 from firstspike_spec.words import RESULT_WORD
 
 from .feeder import INFERENCE_BITS, TIME_BITS
@@ -20,12 +20,12 @@ class ReadOut(wiring.Component):
 
     Parameters
     ----------
-    shape : LayerShape
-        Of the output layer.
+    shape : OutputShape
 
     Members
     -------
-    i : ``In(stream.Signature(verdict_layout(...)))``
+    i : ``In(stream.Signature(verdict_layout(shape.address_bits, shape.potential_bits)))``
+        The verdicts of a step by rising address, as `OutputLayer` gives them.
     o : ``Out(stream.Signature(word_layout(RESULT_WORD)))``
         For each inference its reports, then its decision.
     early_exit : ``In(1)``
@@ -47,7 +47,7 @@ class ReadOut(wiring.Component):
     #: Cycles from a verdict's transfer to ``o.valid``.
     latency = 1
 
-    def __init__(self, shape: LayerShape):
+    def __init__(self, shape: OutputShape):
         self._shape = shape
         super().__init__(
             {
@@ -65,57 +65,53 @@ class ReadOut(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         verdict = self.i.payload
-        candidate = data.StructLayout({"valid": 1, "address": verdict.address.shape(), "potential": verdict.potential.shape()})
-        best_fired, best_silent = Signal(candidate), Signal(candidate)
         step = Signal(8)
         fits = ~self.o.valid | self.o.ready
         taken = self.i.valid & fits
         m.d.comb += [self.i.ready.eq(fits), self.spike.eq(taken & ~verdict.end & verdict.fired)]
 
-        # The decision stands after the first step with a spike; it is told then or at the end.
-        winner = Signal(candidate)
-        winner_step = Signal.like(step)
-        spiked = Signal()  # in an earlier step
-        m.d.comb += self.decided.eq(spiked & self.early_exit)
+        # The step's best verdict so far. Those of lower addresses came before, so only a larger potential is better; and a
+        # neuron that fired has a larger one than any that did not.
+        best_valid, best_address, best_potential = Signal(), Signal.like(verdict.address), Signal.like(verdict.potential)
+        larger = (best_potential - verdict.potential)[-1]  # the sign; shorter than a comparison
+        with m.If(taken & ~verdict.end & (~best_valid | larger)):
+            m.d.sync += [best_address.eq(verdict.address), best_potential.eq(verdict.potential)]
+        with m.If(taken):
+            m.d.sync += best_valid.eq(~verdict.end)
 
+        # The decision stands after the first step with a spike; it is told then or at the end.
+        fires = best_valid & ~best_potential[-1]
+        spiked = Signal()  # in an earlier step
+        kept_address, kept_step = Signal.like(best_address), Signal.like(step)
+        first_spike = Signal()
+        m.d.comb += [first_spike.eq(fires & ~spiked), self.decided.eq(spiked & self.early_exit)]
+        with m.If(taken & verdict.end):
+            m.d.sync += step.eq(step + 1)
+            with m.If(first_spike):
+                m.d.sync += [kept_address.eq(best_address), kept_step.eq(step), spiked.eq(1)]
+            with m.If(verdict.last):
+                m.d.sync += [step.eq(0), spiked.eq(0), self.judged.eq(self.judged + 1)]
+
+        # From the inference's first token to where `o` will be. That is late by a cycle when the next inference begins to be
+        # judged, but there is at least one verdict or end before the one that decides.
+        then, elapsed = Signal(TIME_BITS), Signal(TIME_BITS)
+        m.d.sync += [then.eq(self.now + 2 + self.latency), elapsed.eq(then - self.start_time)]
+
+        told = ~verdict.end | verdict.last | (self.early_exit & first_spike)
         with m.If(fits):
-            m.d.sync += self.o.valid.eq(0)
-        with m.If(taken & ~verdict.end):
-            for best, wanted in ((best_fired, verdict.fired), (best_silent, ~verdict.fired)):
-                better = verdict.potential > best.potential
-                equal = verdict.potential == best.potential
-                with m.If(wanted & (~best.valid | better | (equal & (verdict.address < best.address)))):
-                    m.d.sync += [best.valid.eq(1), best.address.eq(verdict.address), best.potential.eq(verdict.potential)]
             m.d.sync += [
-                self.o.valid.eq(~self.decided),
-                self.o.p.decision.eq(0),
+                self.o.valid.eq(self.i.valid & told & ~self.decided),
+                self.o.p.decision.eq(verdict.end),
                 self.o.p.fired.eq(verdict.fired),
                 self.o.p.step.eq(step),
                 self.o.p.neuron.eq(verdict.address),
                 self.o.p.value.eq(verdict.potential),
             ]
-
-        first_spike = best_fired.valid & ~spiked
-        with m.If(taken & verdict.end):
-            m.d.comb += [
-                winner_step.eq(step),
-                winner.eq(Mux(best_fired.valid, best_fired, best_silent)),
-            ]
-            kept, kept_step = Signal(candidate), Signal.like(step)
-            with m.If(spiked):
-                m.d.comb += [winner.eq(kept), winner_step.eq(kept_step)]
-            with m.If(first_spike):
-                m.d.sync += [kept.eq(best_fired), kept_step.eq(step), spiked.eq(1)]
-            m.d.sync += [
-                best_fired.valid.eq(0),
-                step.eq(step + 1),
-                self.o.valid.eq(Mux(self.early_exit & (first_spike | spiked), first_spike, verdict.last)),
-                self.o.p.decision.eq(1),
-                self.o.p.fired.eq(best_fired.valid | spiked),
-                self.o.p.step.eq(winner_step),
-                self.o.p.neuron.eq(winner.address),
-                self.o.p.value.eq((self.now + self.latency - self.start_time)[:TIME_BITS]),
-            ]
-            with m.If(verdict.last):
-                m.d.sync += [step.eq(0), spiked.eq(0), best_silent.valid.eq(0), self.judged.eq(self.judged + 1)]
+            with m.If(verdict.end):
+                m.d.sync += [
+                    self.o.p.fired.eq(fires | spiked),
+                    self.o.p.step.eq(Mux(spiked, kept_step, step)),
+                    self.o.p.neuron.eq(Mux(spiked, kept_address, best_address)),
+                    self.o.p.value.eq(elapsed),
+                ]
         return m

@@ -1,102 +1,161 @@
-"""The front of a lane: from the sources that spike to the connections that they have in this lane."""
+"""The front of a lane: from the rows that wait to one operation a cycle."""
 
-from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.hdl import Array, Cat, Module, Mux, Signal
+from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.compiler import LaneImage
-from firstspike_spec.engine import LayerShape
-from firstspike_spec.words import LOAD_WORD, Memory
+from firstspike_spec.engine import LayerShape, index_bits
 
-from .layouts import word_layout
-from .loadable_memory import LoadableMemory
+
+def row_layout(shape: LayerShape) -> data.StructLayout:
+    """Return a row of the entry memory, if it ``exists``: its first address, and how many ``more`` entries follow that one."""
+    pointer = {field.name: field.bits for field in shape.pointer.fields}
+    return data.StructLayout({"start": pointer["start"], "more": index_bits(shape.row_entries), "exists": 1})
+
+
+def rows_layout(shape: LayerShape, width: int) -> data.StructLayout:
+    """Return what a token means for one lane: a row for each of its spikes, then perhaps the end of the step."""
+    return data.StructLayout({"rows": data.ArrayLayout(row_layout(shape), width), "end": 1, "last": 1})
+
+
+def operation_layout() -> data.StructLayout:
+    """Return an operation: an entry to add, or the ``end`` of a step.
+
+    A ``sweep`` is an end that nobody is told of; lanes do some after a reset.
+    """
+    return data.StructLayout({"end": 1, "last": 1, "sweep": 1})
 
 
 class RowReader(wiring.Component):
-    """Reads the row of each source that spikes, out of the sparse weight memory.
+    """Keeps the rows that wait, and goes through them entry by entry.
+
+    Tokens without a row in this lane are not kept: they cost nothing.
 
     Parameters
     ----------
     shape : LayerShape
-    image : LaneImage, optional
-        What the memories hold at power-up; nothing by default.
+    width : int
+        Spikes a token.
+    queue_depth : int
+        Tokens that wait.
+    slack : int
+        Tokens that may still come after ``room`` has gone.
 
     Members
     -------
-    i : ``In(stream.Signature(shape.source_bits))``
-        Addresses of sources.
-    o : ``Out(stream.Signature(word_layout(shape.entry), always_ready=True))``
-        The entries of their rows, in order.
-    busy : ``Out(1)``
-        Entries of sources already taken are still to come.
-    load : ``In(stream.Signature(word_layout(LOAD_WORD), always_ready=True))``
-    peek, peeked : ``In(1)``, ``Out(32)``
-        As in `LoadableMemory`.
+    i : ``In(rows_layout(shape, width))``
+        What a token means here; of one that means nothing, no row exists, and it is no end.
+    room : ``Out(1)``
+        There is room for a token.
+    sweep, sweep_last : ``In(1)``
+        Do a sweep, the last one; only while nothing waits.
+    hold : ``In(1)``
+        Begin no operation in the next cycle.
+    address : ``Out(...)``
+        Where the operation's entry lies.
+    o : ``Out(operation_layout())``, ``valid`` : ``Out(1)``
+        An operation begins.
 
     Notes
     -----
-    Latency: 2 cycles from a source's transfer to its row's first entry. Throughput: one entry a cycle with no gap between
-    rows, and one cycle for a source without a row.
+    Throughput: one operation a cycle without gaps, but for one cycle of rest after an inference's last end, so that no two
+    inferences' operations are neighbours.
     """
 
-    #: Cycles from a source's transfer to its first entry.
-    latency = 2
+    #: Cycles from a row's coming to its first operation.
+    latency = 4
 
-    def __init__(self, shape: LayerShape, image: LaneImage | None = None):
-        self._shape, self._image = shape, image
+    def __init__(self, shape: LayerShape, *, width: int, queue_depth: int, slack: int):
+        self._width, self._queue_depth, self._slack = width, queue_depth, slack
+        rows = rows_layout(shape, width)
         super().__init__(
             {
-                "i": In(stream.Signature(shape.source_bits)),
-                "o": Out(stream.Signature(word_layout(shape.entry), always_ready=True)),
-                "busy": Out(1),
-                "load": In(stream.Signature(word_layout(LOAD_WORD), always_ready=True)),
-                "peek": In(1),
-                "peeked": Out(32),
+                "i": In(rows),
+                "room": Out(1),
+                "sweep": In(1),
+                "sweep_last": In(1),
+                "hold": In(1),
+                "address": Out(row_layout(shape).members["start"]),
+                "o": Out(operation_layout()),
+                "valid": Out(1),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        shape, image = self._shape, self._image
+        layout = self.i.shape()
 
-        m.submodules.pointers = pointers = LoadableMemory(
-            Memory.POINTERS, bits=shape.pointer.bits, depth=shape.sources, init=image.pointers if image else ()
-        )
-        m.submodules.entries = entries = LoadableMemory(
-            Memory.ENTRIES, bits=shape.entry.bits, depth=shape.lane_entries, init=image.entries if image else ()
-        )
-        for part in (pointers, entries):
-            wiring.connect(m, wiring.flipped(self.load), part.load)
-            m.d.comb += part.peek.eq(self.peek)
-        m.d.comb += self.peeked.eq(pointers.peeked | entries.peeked)
-
-        # First stage: the row pointer of a source, kept until its row begins.
-        row = data.View(word_layout(shape.pointer), pointers.data)
-        row_waits = Signal()
-        row_begins = Signal()
+        # The queue. What came, and what went in the cycle before, is counted with a delay that `slack` reckons with.
+        places = range(self._queue_depth)
+        m.submodules.queue = queue = memory.Memory(shape=layout, depth=len(places), init=[])
+        write, read = queue.write_port(), queue.read_port(domain="comb")
+        put = Signal(range(2 * len(places)))
+        got, got_next = Signal.like(put), Signal.like(put, init=1)
+        has = Signal()  # told one cycle after a token has come
+        comes, goes, came, went = Signal(), Signal(), Signal(), Signal()
+        waiting = Signal(range(self._queue_depth + 1))
         m.d.comb += [
-            self.i.ready.eq(~row_waits | row_begins),
-            pointers.enable.eq(self.i.valid & self.i.ready),
-            pointers.address.eq(self.i.payload),
+            comes.eq(self.i.end | Cat(row.exists for row in self.i.rows).any()),
+            write.en.eq(comes),
+            write.addr.eq(put),
+            write.data.eq(self.i),
+            read.addr.eq(got),
         ]
-        m.d.sync += row_waits.eq(pointers.enable | (row_waits & ~row_begins))
-
-        # Second stage: the next entry of the row under way, or else the first one of the row that waits.
-        address, left = Signal.like(row.start), Signal.like(row.length)
-        next_address, next_left = Signal.like(row.start), Signal.like(row.length)
-        with m.If(next_left != 0):
-            m.d.comb += [address.eq(next_address), left.eq(next_left)]
-        with m.Else():
-            m.d.comb += [address.eq(row.start), left.eq(Mux(row_waits, row.length, 0)), row_begins.eq(row_waits)]
-        m.d.comb += [entries.enable.eq(left != 0), entries.address.eq(address)]
         m.d.sync += [
-            next_address.eq(address + 1),
-            next_left.eq(Mux(left != 0, left - 1, 0)),
-            self.o.valid.eq(left != 0),
+            put.eq(put + comes),
+            has.eq(Mux(goes, put != got_next, put != got)),
+            came.eq(comes),
+            went.eq(goes),
+            waiting.eq(waiting + came - went),
+            self.room.eq(waiting <= self._queue_depth - self._slack),
         ]
 
+        with m.If(goes):
+            m.d.sync += [got.eq(got_next), got_next.eq(got_next + 1)]
+
+        # The token at the head, and what of it is still to be done: by row; then the end.
+        head = Signal(layout)
+        waits = Signal(self._width + 1)
+        begins, may_follow = Signal(), Signal()  # something of the head begins; the head may be followed by the next token
         m.d.comb += [
-            self.o.payload.eq(entries.data),
-            self.busy.eq(row_waits | (next_left != 0) | self.o.valid),
+            may_follow.eq(~waits.any() | (begins & ~Cat(waits[:at].any() & waits[at] for at in range(1, len(waits))).any())),
+            goes.eq(may_follow & has),
         ]
+        chosen = [waits[at] & ~waits[:at].any() for at in range(len(waits))]
+        with m.If(may_follow):
+            m.d.sync += [head.eq(read.data), waits.eq(0)]
+            with m.If(has):
+                m.d.sync += waits.eq(Cat(*(row.exists for row in read.data.rows), read.data.end))
+        with m.Elif(begins):
+            m.d.sync += waits.eq(Cat(wait & ~choice for wait, choice in zip(waits, chosen, strict=True)))
+
+        # The operation that begins, and how many more the row has.
+        under_way, left, is_last_of_row = Signal(), Signal.like(head.rows[0].more), Signal()
+        held, rests = Signal(), Signal()
+        m.d.sync += held.eq(self.hold)
+        m.d.comb += [
+            self.valid.eq(under_way & ~held),
+            begins.eq(~under_way | (~held & is_last_of_row & ~rests)),
+        ]
+        row = Array(head.rows)[chosen[1]] if self._width == 2 else head.rows[0]
+        is_end = chosen[-1] | ~waits.any()  # or a sweep, or nothing
+        with m.If(begins):
+            m.d.sync += [
+                under_way.eq(waits.any() | self.sweep),
+                self.address.eq(row.start),
+                left.eq(row.more),
+                is_last_of_row.eq(is_end | ~row.more.any()),
+                rests.eq(Mux(self.sweep, self.sweep_last, chosen[-1] & head.last)),
+                self.o.end.eq(chosen[-1] | self.sweep),
+                self.o.last.eq(Mux(self.sweep, self.sweep_last, head.last)),
+                self.o.sweep.eq(self.sweep),
+            ]
+        with m.Elif(~held):
+            m.d.sync += [
+                self.address.eq(self.address + 1),
+                left.eq(left - 1),
+                is_last_of_row.eq(left == 1),
+            ]
+            with m.If(rests):
+                m.d.sync += under_way.eq(0)
         return m

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from firstspike_spec.artefact import load_network
-from firstspike_spec.compiler import DEFAULT_LANES, plan
 from firstspike_spec.errors import needing
+from firstspike_spec.lanes import parse_lanes
 
 
 def simulate(
@@ -18,20 +18,28 @@ def simulate(
         Path, typer.Argument(help="The network's file (.safetensors): its engine is made.", show_default=False)
     ],
     board: Annotated[str, typer.Option(help="Name of the board (firstspike boards).")] = "ulx3s-85f",
-    lanes: Annotated[int, typer.Option(help="Lanes of each layer, 1 .. 256.")] = DEFAULT_LANES,
+    lanes: Annotated[
+        str | None,
+        typer.Option(
+            help="Lanes of each hidden layer: one number, or one for each, as in 16,8. By default the board's.",
+            show_default=False,
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False,
 ) -> None:
     """Run a board's whole design, bit by bit on its serial line, behind a pseudo-terminal, until Ctrl-C.
 
     What opens a serial port can open it: firstspike run NETWORK --device serial:PATH.
     """
-    shape = plan(load_network(network), lanes)
+    loaded, numbers = load_network(network), parse_lanes(lanes)
     with needing("boards", "Amaranth and amaranth-boards", "amaranth", "amaranth_boards", what="a simulated board"):
         from .boards.registry import board_named
         from .simulation.native_serial import NativeSerialPort
 
+    chosen = board_named(board)
+    shape = chosen.plan(loaded, numbers)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it like Ctrl-C
-    with NativeSerialPort(board_named(board), shape, note=lambda text: typer.echo(text, err=True)) as port:
+    with NativeSerialPort(chosen, shape, note=lambda text: typer.echo(text, err=True)) as port:
         report = {"port": port.path, "board": board, "baud": port.board.baud, "clock_hz": port.board.clock_hz}
         if json:
             print(json_format.dumps(report), flush=True)

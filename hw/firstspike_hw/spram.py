@@ -2,7 +2,8 @@
 
 from amaranth.hdl import Cat, ClockSignal, Instance, Module, Signal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+
+from .ram import ram_members
 
 WORDS, BITS = 1 << 14, 16
 
@@ -17,38 +18,36 @@ class Spram(wiring.Component):
 
     Lattice, iCE40 SPRAM Usage Guide (TN 02022): one port, which reads or writes in a cycle.
 
+    Parameters
+    ----------
+    bits, depth : int
+        At most `BITS`, and at most `WORDS`.
+
     Members
     -------
-    address : ``In(14)``
-    read, write : ``In(1)``
-        Never both.
-    data : ``In(16)``
-        To write.
-    word : ``Out(16)``
-        The word last read, from the next cycle on, until the next read or write.
+    address, write, data, word
+        As of `InferredRam`, with one port.
     """
 
-    address: In(14)
-    read: In(1)
-    write: In(1)
-    data: In(BITS)
-    word: Out(BITS)
+    def __init__(self, *, bits: int, depth: int):
+        super().__init__(ram_members(bits=bits, depth=depth, ports=1))
 
     def elaborate(self, platform):
         m = Module()
-        chosen = Signal()
-        m.d.comb += chosen.eq(self.read | self.write)
+        address, data, shown = Signal(range(WORDS)), Signal(BITS), Signal(BITS)
+        m.d.comb += [address.eq(self.address[0]), data.eq(self.data)]
         m.submodules.spram = Instance(
             "SB_SPRAM256KA",
             i_CLOCK=ClockSignal(),
-            i_ADDRESS=self.address,
-            i_DATAIN=self.data,
+            i_ADDRESS=address,
+            i_DATAIN=data,
             i_MASKWREN=Cat(self.write, self.write, self.write, self.write),
             i_WREN=self.write,
-            i_CHIPSELECT=chosen,
+            i_CHIPSELECT=1,
             i_STANDBY=0,
             i_SLEEP=0,
             i_POWEROFF=1,  # low is off
-            o_DATAOUT=self.word,
+            o_DATAOUT=shown,
         )
+        m.d.sync += self.word[0].eq(shown)
         return m

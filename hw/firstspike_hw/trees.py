@@ -9,11 +9,16 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
 def count_ones(bits: Value) -> Value:
     """Return how many bits are set, just wide enough for all of them."""
-    terms = list(bits)
+    return sum_of(list(bits))[: len(bits).bit_length()]
+
+
+def sum_of(terms: Sequence[Value]) -> Value:
+    """Return the sum of numbers."""
+    terms = list(terms)
     while len(terms) > 1:
         pairs = [terms[at : at + 2] for at in range(0, len(terms), 2)]
         terms = [pair[0] + pair[1] if len(pair) == 2 else pair[0] for pair in pairs]
-    return terms[0][: len(bits).bit_length()]
+    return terms[0]
 
 
 def any_of(words: Sequence[Value]) -> Value:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from firstspike_spec import InputError, infer, load_dataset, load_network, save_network
+from firstspike_spec import InputError, infer, load_dataset, load_network, profile, save_network
 from firstspike_spec.files import check_writable
 
 from .command_parts import check_network_name, importing_torch
@@ -78,6 +78,7 @@ def calibrate(
         "validation_decision_step": calibration.mean_decision_step,
         **test_facts(after, test),
     }
+    changed = profile(changed, held_back.images)  # other decision steps, so other spikes before them
     save_network(replace(changed, provenance=loaded.provenance | facts), out)
     earlier = {
         f"{name}_before": value

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from firstspike_spec import Dataset, InputError, LatencyEncoder, Network, infer, remove_dead_neurons
+from firstspike_spec import Dataset, InputError, LatencyEncoder, Network, infer, profile, remove_dead_neurons
 from firstspike_spec.checks import whole_number
 
 from .calibration import Target
@@ -44,7 +44,7 @@ def import_weights(
     class_names : sequence of str, optional
     training : Dataset, optional
         If given, the start potentials of the outputs are moved so that its last images (a sixth of it, at most 5,000) are
-        classified well and early (`firstspike_model.calibration`).
+        classified well and early (`firstspike_model.calibration`), and the activity that they cause is measured.
     test : Dataset, optional
         If given, the accuracy of the float and of the integer network is measured on it.
 
@@ -77,6 +77,8 @@ def import_weights(
     if training is not None:
         full, facts["calibration"] = calibrated(full, training)
     network = remove_dead_neurons(full)
+    if training is not None:
+        network = profile(network, held_back_images(network, training).images)
     if test is not None:
         facts |= _measured(source.layers, thresholds, network, test)
     changes = [changes for _, changes in parts]

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from firstspike_spec import Dataset, InputError, LatencyEncoder, Layer, Network
+from firstspike_spec import Dataset, InputError, LatencyEncoder, Network
 
 from .calibration import Calibration, Target, calibrate
 from .golden import infer
@@ -107,8 +107,7 @@ def with_lower_outputs(network: Network, lowering: int) -> Network:
     """Return the network with ``lowering`` taken from every output's start potential."""
     last = network.layers[-1]
     starts = last.start_potentials.astype(np.int64) - lowering
-    moved = Layer.from_dense(last.dense(), starts, last.threshold, last.weight_bits)
-    return replace(network, layers=(*network.layers[:-1], moved))
+    return replace(network, layers=(*network.layers[:-1], replace(last, start_potentials=starts, potential_bits=None)))
 
 
 def _neighbours(encoder: LatencyEncoder, move: int) -> list[LatencyEncoder]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from firstspike_spec import Dataset, InputError, Network, load_dataset, remove_dead_neurons, save_network
+from firstspike_spec import Dataset, InputError, Network, load_dataset, profile, remove_dead_neurons, save_network
 from firstspike_spec.files import write_file
 
 from .calibration import decide
@@ -29,7 +29,8 @@ class Outcome:
     Attributes
     ----------
     network : Network or None
-        Without dead neurons, with ``facts`` as its provenance; none where the recipe asks for float weights.
+        Without dead neurons, with the activity that the validation images cause, and with ``facts`` as its provenance;
+        none where the recipe asks for float weights.
     facts : dict
         ``recipe``, ``settings``, ``seed``, ``dataset``, ``validation_accuracy`` and ``test_accuracy`` (shares of the
         images, by first spike with early exit), ``test_accuracy_after_all_steps`` (by the largest potential after the
@@ -176,7 +177,7 @@ def measure(training: Training, trained: Trained, test: Dataset, seed: int) -> O
         facts["mean_decision_step"] = float(steps.float().mean())
         return Outcome(None, facts)
     network = to_network(classifier, trained.encoder, test.images.shape[1:], trained.calibration.lowering)
-    network = remove_dead_neurons(network)
+    network = profile(remove_dead_neurons(network), training.validation.images)
     validation, inference = infer(network, training.validation.images), infer(network, test.images)
     facts |= {
         "validation_accuracy": _share(validation.classes == training.validation.labels),

@@ -12,6 +12,7 @@ from .errors import DeviceError, InputError, InputTypeError, UserError
 from .golden import infer, infer_spikes
 from .inference import Inference
 from .network import Layer, Network
+from .profiling import profile
 
 __all__ = [
     "Comparison",
@@ -29,6 +30,7 @@ __all__ = [
     "infer_spikes",
     "load_dataset",
     "load_network",
+    "profile",
     "remove_dead_neurons",
     "save_network",
 ]

@@ -1,7 +1,8 @@
 """A network as one file: safetensors, with a format version and a digest of the content.
 
 The tensors are those of `Layer` and `LatencyEncoder`; everything else stands in the metadata, as JSON. Nothing in the
-file is trusted: what is loaded has passed the same checks as a network built in memory, and its digest.
+file is trusted: what is loaded has passed the same checks as a network built in memory, and its digest. The activity of
+the layers' sources may be there or not; as it is no part of the content's digest, it has one of its own.
 """
 
 import hashlib
@@ -27,14 +28,22 @@ MAX_FILE_BYTES = 256 << 20
 
 #: Names of the tensors of one layer and their types in the file.
 LAYER_TENSORS = {"row_starts": np.int64, "row_targets": np.int32, "row_weights": np.int16, "start_potentials": np.int32}
+ACTIVITY_TENSOR, ACTIVITY_TYPE = "activity", np.uint16
 ENCODER_TENSOR = "encoder.thresholds"
 LAYER_NUMBERS = ("threshold", "weight_bits", "potential_bits")
 
 
 def content_digest(network: Network) -> str:
-    """Return the SHA-256 of a network's content, in hexadecimal: description first, then each tensor with its name."""
-    digest = hashlib.sha256(_description(network).encode())
-    for name, tensor in _tensors(network).items():
+    """Return the SHA-256 of a network's content, in hexadecimal: description first, then each tensor with its name.
+
+    The layers' activity changes no result and does not count.
+    """
+    return _digest(_description(network), _tensors(network))
+
+
+def _digest(description: str, tensors: dict[str, np.ndarray]) -> str:
+    digest = hashlib.sha256(description.encode())
+    for name, tensor in tensors.items():
         digest.update(f"{name} {tensor.dtype.str} {tensor.shape}".encode())
         digest.update(tensor.tobytes())
     return digest.hexdigest()
@@ -53,8 +62,9 @@ def save_network(network: Network, path: str | os.PathLike) -> None:
         "format_version": str(FORMAT_VERSION),
         "digest": network.digest,
         "network": _description(network),
+        **_activity_metadata(network),
     }
-    write_file(path, _in_order(save(_tensors(network), metadata)))
+    write_file(path, _in_order(save(_tensors(network) | _activities(network), metadata)))
 
 
 def _in_order(content: bytes) -> bytes:
@@ -113,6 +123,8 @@ def _load(path: Path) -> Network:
             f"the content is damaged: its digest is {network.digest[:16]}..., the file says "
             f"{str(metadata.get('digest'))[:16]}...; export or download the network again"
         )
+    if metadata.get("activity_digest") != _activity_metadata(network).get("activity_digest"):
+        raise InputError("the activity is damaged: its digest is another; profile, export or download the network again")
     # JSON can say the same thing in several ways; only one of them was written.
     if metadata["network"] != _description(network) or not content.startswith(_header(header), 8):
         raise InputError("the header is damaged (not as it was written); export or download the network again")
@@ -174,6 +186,19 @@ def _tensors(network: Network) -> dict[str, np.ndarray]:
     return tensors
 
 
+def _activities(network: Network) -> dict[str, np.ndarray]:
+    return {
+        f"layers.{index}.{ACTIVITY_TENSOR}": layer.activity
+        for index, layer in enumerate(network.layers)
+        if layer.activity is not None
+    }
+
+
+def _activity_metadata(network: Network) -> dict[str, str]:
+    activities = _activities(network)
+    return {"activity_digest": _digest("", activities)} if activities else {}
+
+
 def _network(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> Network:
     fields = {"input_shape", "class_names", "layers", "provenance"}
     if set(description) != fields:
@@ -184,8 +209,9 @@ def _network(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> Net
         raise InputError(f"in the description, {', '.join(lists)} must be lists, and provenance an object")
 
     wanted = {ENCODER_TENSOR} | {f"layers.{index}.{name}" for index in range(len(numbers)) for name in LAYER_TENSORS}
-    if set(tensors) != wanted:
-        different = sorted(set(tensors) ^ wanted)
+    optional = {f"layers.{index}.{ACTIVITY_TENSOR}" for index in range(len(numbers))}
+    different = sorted((set(tensors) - optional) ^ wanted)
+    if different:
         raise InputError(f"tensors are missing or unknown: {', '.join(different)}")
 
     _check_type(ENCODER_TENSOR, tensors[ENCODER_TENSOR], np.int16)
@@ -197,6 +223,10 @@ def _network(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> Net
         for name, dtype in LAYER_TENSORS.items():
             arrays[name] = tensor = tensors[f"layers.{index}.{name}"]
             _check_type(f"layers.{index}.{name}", tensor, dtype)
+        name = f"layers.{index}.{ACTIVITY_TENSOR}"
+        if name in tensors:
+            arrays[ACTIVITY_TENSOR] = tensors[name]
+            _check_type(name, tensors[name], ACTIVITY_TYPE)
         try:
             layers.append(Layer(**arrays, **layer))
         except UserError as error:
@@ -210,6 +240,6 @@ def _network(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> Net
     )
 
 
-def _check_type(name: str, tensor: np.ndarray, dtype: type[np.signedinteger]) -> None:
+def _check_type(name: str, tensor: np.ndarray, dtype: type[np.integer]) -> None:
     if tensor.dtype != dtype:
         raise InputError(f"{name} must be of type {np.dtype(dtype)}, not {tensor.dtype}")

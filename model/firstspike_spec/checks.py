@@ -25,7 +25,7 @@ def whole_number(value: object, name: str, low: int, high: int) -> int:
 
 
 def whole_array(
-    values: object, name: str, low: int, high: int, dtype: type[np.signedinteger], length: int | None = None
+    values: object, name: str, low: int, high: int, dtype: type[np.integer], length: int | None = None
 ) -> np.ndarray:
     """Return a read-only one-dimensional array of integers in ``low .. high``.
 

@@ -34,9 +34,10 @@ def remove_dead_neurons(network: Network) -> Network:
 
 def _select(layer: Layer, *, sources: np.ndarray | None = None, targets: np.ndarray | None = None) -> Layer:
     """Return the layer with the chosen sources and targets only; potentials get the width they need."""
-    weights, start_potentials = layer.dense(), layer.start_potentials
+    weights, start_potentials, activity = layer.dense(), layer.start_potentials, layer.activity
     if sources is not None:
         weights = weights[:, sources]
+        activity = None if activity is None else activity[sources]
     if targets is not None:
         weights, start_potentials = weights[targets], start_potentials[targets]
-    return Layer.from_dense(weights, start_potentials, layer.threshold, layer.weight_bits)
+    return Layer.from_dense(weights, start_potentials, layer.threshold, layer.weight_bits, activity=activity)

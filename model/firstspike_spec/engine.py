@@ -6,6 +6,7 @@ A network fits an engine when none of its sizes is larger; what it contains is l
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 from .checks import whole_number
@@ -16,8 +17,13 @@ from .words import LOAD_WORD, Field, Word
 _LOAD_BITS = {field.name: field.bits for field in LOAD_WORD.fields}
 
 MAX_LANES = 1 << _LOAD_BITS["lane"]
+
+#: Hidden layers and the output layer together.
 MAX_LAYERS = 1 << _LOAD_BITS["layer"]
 MAX_ADDRESS_BITS = 16
+MAX_BANK_LANES = 2
+MAX_SPIKES_PER_TOKEN = 2
+QUEUE_DEPTHS = (8, 16, 32, 64)
 
 
 def index_bits(count: int) -> int:
@@ -27,34 +33,51 @@ def index_bits(count: int) -> int:
 
 @dataclass(frozen=True)
 class LayerShape:
-    """Sizes of one layer of an engine.
+    """Sizes of one hidden layer of an engine: sparse, its neurons spread over lanes.
 
     Parameters
     ----------
     source_bits : int
-        Width of a source's address; every address of that width has a row pointer. 1 .. 16.
+        Width of a source's address, 1 .. 16. Every address of that width has a row pointer; the one of all ones is no
+        source's but has the *start row*, the neurons that can fire before any spike has come.
     lanes : int
-        Number of lanes, 1 .. 256.
+        Number of lanes, 1 .. 256, a multiple of ``bank_lanes``.
+    bank_lanes : int
+        Lanes that share one memory of pointers and one of entries, 1 or 2: lane ``l`` is lane ``l % bank_lanes`` of bank
+        ``l // bank_lanes``.
     lane_neurons : int
         Neurons that each lane has room for.
-    lane_entries : int
-        Connections that each lane has room for.
+    bank_entries : int
+        Entries that each bank has room for.
+    row_entries : int
+        Entries of the longest row that a lane has room for.
     weight_bits, potential_bits : int
         As in `firstspike_spec.network.Layer`.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        If a size is out of range, or a word of a memory would be wider than what can be loaded.
     """
 
     source_bits: int
     lanes: int
+    bank_lanes: int
     lane_neurons: int
-    lane_entries: int
+    bank_entries: int
+    row_entries: int
     weight_bits: int
     potential_bits: int
 
     def __post_init__(self):
         whole_number(self.source_bits, "source_bits", 1, MAX_ADDRESS_BITS)
         whole_number(self.lanes, "lanes", 1, MAX_LANES)
+        whole_number(self.bank_lanes, "bank_lanes", 1, MAX_BANK_LANES)
+        if self.lanes % self.bank_lanes:
+            raise InputError(f"lanes must be a multiple of bank_lanes = {self.bank_lanes}, not {self.lanes}")
         whole_number(self.lane_neurons, "lane_neurons", 1, 1 << MAX_ADDRESS_BITS)
-        whole_number(self.lane_entries, "lane_entries", 1, 1 << _LOAD_BITS["address"])
+        whole_number(self.bank_entries, "bank_entries", 1, 1 << _LOAD_BITS["address"])
+        whole_number(self.row_entries, "row_entries", 1, 1 << MAX_ADDRESS_BITS)
         whole_number(self.weight_bits, "weight_bits", 1, MAX_WEIGHT_BITS)
         whole_number(self.potential_bits, "potential_bits", 1, MAX_POTENTIAL_BITS)
         whole_number(self.address_bits, "width of a neuron's address", 1, MAX_ADDRESS_BITS)
@@ -67,13 +90,18 @@ class LayerShape:
 
     @property
     def sources(self) -> int:
-        """Number of source addresses."""
+        """Number of source addresses, the start row's among them."""
         return 1 << self.source_bits
 
     @property
-    def input_word(self) -> Word:
-        """A token of an engine's input: a spike of the input at ``address``, or the end of a step."""
-        return Word((Field("address", self.source_bits), Field("end", 1)))
+    def start_row(self) -> int:
+        """The address that has the start row: all ones."""
+        return self.sources - 1
+
+    @property
+    def banks(self) -> int:
+        """Number of banks of lanes."""
+        return self.lanes // self.bank_lanes
 
     @property
     def neuron_bits(self) -> int:
@@ -87,18 +115,82 @@ class LayerShape:
 
     @property
     def address_bits(self) -> int:
-        """Width of a neuron's address: its lane in the low bits, its number within the lane above."""
-        return self.lane_bits + self.neuron_bits
+        """Width of a neuron's address: its lane in the low `lane_bits`, its number within the lane above.
+
+        Wide enough that no neuron has the address of all ones.
+        """
+        highest = (self.lane_neurons - 1) << self.lane_bits | (self.lanes - 1)
+        return (highest + 1).bit_length()
 
     @property
     def pointer(self) -> Word:
-        """A row pointer: address of the row's first entry, and number of entries."""
-        return Word((Field("start", index_bits(self.lane_entries)), Field("length", self.lane_neurons.bit_length())))
+        """A row pointer: address of the row's first entry, and number of entries of each lane of the bank.
+
+        The entries of lane 1 stand right behind those of lane 0.
+        """
+        lengths = (Field(f"length_{lane}", self.row_entries.bit_length()) for lane in range(self.bank_lanes))
+        return Word((Field("start", index_bits(self.bank_entries)), *lengths))
 
     @property
     def entry(self) -> Word:
-        """A connection: the target's number within the lane, and the weight."""
+        """A connection: the target's number within the lane, and the weight (0 only in the start row)."""
         return Word((Field("neuron", self.neuron_bits), Field("weight", self.weight_bits, signed=True)))
+
+
+@dataclass(frozen=True)
+class OutputShape:
+    """Sizes of the output layer of an engine: dense, its weights in slices that are read side by side.
+
+    Parameters
+    ----------
+    source_bits : int
+        Width of a source's address, 1 .. 16; the one of all ones is no source's.
+    neurons : int
+        Neurons that it has room for; a neuron's address is its number, the class. At most 256 slices of them.
+    weight_bits, potential_bits : int
+        As in `firstspike_spec.network.Layer`.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        If a size is out of range.
+    """
+
+    source_bits: int
+    neurons: int
+    weight_bits: int
+    potential_bits: int
+
+    def __post_init__(self):
+        whole_number(self.source_bits, "source_bits", 1, MAX_ADDRESS_BITS)
+        whole_number(self.weight_bits, "weight_bits", 1, MAX_WEIGHT_BITS)
+        whole_number(self.potential_bits, "potential_bits", 1, MAX_POTENTIAL_BITS)
+        whole_number(self.neurons, "neurons of the output layer", 1, MAX_LANES * self.slice_neurons)
+
+    @property
+    def sources(self) -> int:
+        """Number of source addresses; each has a word in every slice."""
+        return 1 << self.source_bits
+
+    @property
+    def slice_neurons(self) -> int:
+        """Neurons of a slice: as many as have their weights in 16 bits."""
+        return max(1, 16 // self.weight_bits)
+
+    @property
+    def slices(self) -> int:
+        """Number of slices; the last one may have fewer neurons."""
+        return -(-self.neurons // self.slice_neurons)
+
+    @property
+    def address_bits(self) -> int:
+        """Width of a neuron's address."""
+        return index_bits(self.neurons)
+
+    @property
+    def weights(self) -> Word:
+        """A word of a slice: the weights from one source to its neurons, 0 where there is no connection."""
+        return Word(tuple(Field(f"weight_{number}", self.weight_bits, signed=True) for number in range(self.slice_neurons)))
 
 
 @dataclass(frozen=True)
@@ -108,9 +200,15 @@ class EngineShape:
     Parameters
     ----------
     layers : tuple of LayerShape
-        1 .. 16; each one's source addresses are the neuron addresses of the one before.
+        The hidden layers, 0 .. 15; each one's source addresses are the neuron addresses of the one before.
+    output : OutputShape
+        Its source addresses are the neuron addresses of the last hidden layer.
+    spikes_per_token : int
+        Spikes that a token has room for, 1 or 2.
+    time_steps : int
+        ``T`` at most, 2 .. 256.
     queue_depth : int
-        Tokens that wait before each lane, 2 .. 1024.
+        Rows that wait before each lane: 8, 16, 32 or 64.
 
     Raises
     ------
@@ -119,18 +217,38 @@ class EngineShape:
     """
 
     layers: tuple[LayerShape, ...]
-    queue_depth: int = 8
+    output: OutputShape
+    spikes_per_token: int
+    time_steps: int
+    queue_depth: int = 16
 
     def __post_init__(self):
         object.__setattr__(self, "layers", tuple(self.layers))
-        whole_number(len(self.layers), "number of layers", 1, MAX_LAYERS)
-        whole_number(self.queue_depth, "queue_depth", 2, 1024)
-        for index, (layer, following) in enumerate(zip(self.layers, self.layers[1:], strict=False)):
+        whole_number(len(self.layers) + 1, "number of layers", 1, MAX_LAYERS)
+        whole_number(self.spikes_per_token, "spikes_per_token", 1, MAX_SPIKES_PER_TOKEN)
+        whole_number(self.time_steps, "time_steps", 2, 256)
+        whole_number(self.queue_depth, "queue_depth", QUEUE_DEPTHS[0], QUEUE_DEPTHS[-1])
+        if self.queue_depth not in QUEUE_DEPTHS:
+            raise InputError(f"queue_depth must be a power of two, not {self.queue_depth}")
+        for index, (layer, following) in enumerate(pairwise((*self.layers, self.output))):
             if following.source_bits != layer.address_bits:
                 raise InputError(
                     f"layer {index + 1} must have source_bits = {layer.address_bits}, the width of layer {index}'s "
                     f"addresses, not {following.source_bits}"
                 )
+
+    @property
+    def source_bits(self) -> int:
+        """Width of an input's address."""
+        return (*self.layers, self.output)[0].source_bits
+
+    @property
+    def input_word(self) -> Word:
+        """A token of the engine's input: up to `spikes_per_token` spikes of inputs, then perhaps the end of a step."""
+        ports = (
+            (Field(f"address_{port}", self.source_bits), Field(f"valid_{port}", 1)) for port in range(self.spikes_per_token)
+        )
+        return Word((*(field for port in ports for field in port), Field("end", 1)))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the sizes, ready for JSON."""
@@ -140,7 +258,13 @@ class EngineShape:
     def from_dict(cls, values: dict[str, Any]) -> "EngineShape":
         """Return the shape that `as_dict` described."""
         try:
-            return cls(tuple(LayerShape(**layer) for layer in values["layers"]), values["queue_depth"])
+            return cls(
+                tuple(LayerShape(**layer) for layer in values["layers"]),
+                OutputShape(**values["output"]),
+                values["spikes_per_token"],
+                values["time_steps"],
+                values["queue_depth"],
+            )
         except (KeyError, TypeError) as error:
             raise InputTypeError(f"not the description of an engine: {error}") from error
 

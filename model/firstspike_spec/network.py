@@ -15,6 +15,9 @@ MAX_NEURONS = 1 << 16
 MAX_WEIGHT_BITS = 16
 MAX_POTENTIAL_BITS = 32
 
+#: The activity of a source that spikes in every inference.
+FULL_ACTIVITY = (1 << 16) - 1
+
 #: Possible connections of a layer, kept or not; the golden model holds them as a matrix.
 MAX_CONNECTIONS = 1 << 28
 
@@ -70,6 +73,10 @@ class Layer:
     potential_bits : int, optional
         Width of the potential minus the threshold, the number that the hardware keeps. By default the narrowest one that
         can neither wrap nor saturate (`required_potential_bits`); at most 32.
+    activity : array_like of int, shape (sources,), optional
+        Share of inferences in which each source spikes no later than the decision step, in units of 1/65535: 0 .. 65535.
+        `firstspike_spec.profile` measures it. It changes no result, and is no part of a network's digest; the compiler
+        shares out the work by it.
 
     Raises
     ------
@@ -84,6 +91,7 @@ class Layer:
     threshold: int
     weight_bits: int
     potential_bits: int | None = None
+    activity: np.ndarray | None = None
 
     def __post_init__(self):
         def put(name, value):
@@ -102,6 +110,8 @@ class Layer:
         whole_number(self.sources, "number of sources", 1, MAX_NEURONS)
         whole_number(self.sources * self.targets, "number of possible connections", 1, MAX_CONNECTIONS)
         self._check_rows()
+        if self.activity is not None:
+            put("activity", whole_array(self.activity, "activity", 0, FULL_ACTIVITY, np.uint16, self.sources))
 
         low, high = (int(end) + self.threshold for end in (self.potential_range[0].min(), self.potential_range[1].max()))
         whole_number(low, "the lowest potential", -limit, limit - 1)
@@ -143,6 +153,7 @@ class Layer:
         threshold: int,
         weight_bits: int,
         potential_bits: int | None = None,
+        activity: np.ndarray | None = None,
     ) -> "Layer":
         """Return the layer with the non-zero entries of a matrix of weights.
 
@@ -150,7 +161,7 @@ class Layer:
         ----------
         weights : array_like of int, shape (targets, sources)
             ``w[j, i]``: from source ``i`` to target ``j``; 0 where there is no connection.
-        start_potentials, threshold, weight_bits, potential_bits
+        start_potentials, threshold, weight_bits, potential_bits, activity
             As for `Layer`.
         """
         weights = np.asarray(weights)
@@ -160,7 +171,8 @@ class Layer:
             raise InputError(f"weights must have the shape (targets, sources), not {weights.shape}")
         sources, targets = np.nonzero(weights.T)
         row_starts = np.concatenate([[0], np.cumsum(np.bincount(sources, minlength=weights.shape[1]))])
-        return cls(row_starts, targets, weights[targets, sources], start_potentials, threshold, weight_bits, potential_bits)
+        row_weights = weights[targets, sources]
+        return cls(row_starts, targets, row_weights, start_potentials, threshold, weight_bits, potential_bits, activity)
 
     def dense(self) -> np.ndarray:
         """Return the matrix of weights ``w[j, i]``, int32, shape (targets, sources)."""
@@ -197,6 +209,11 @@ class Layer:
     def sources_of_synapses(self) -> np.ndarray:
         """The source of each entry, shape (synapses,)."""
         return np.repeat(np.arange(self.sources), self.row_lengths)
+
+    @property
+    def expected_operations(self) -> float | None:
+        """Weights that an inference with early exit adds on average, or ``None`` without `activity`."""
+        return None if self.activity is None else float(self.row_lengths @ (self.activity / FULL_ACTIVITY))
 
     @cached_property
     def potential_range(self) -> tuple[np.ndarray, np.ndarray]:
@@ -309,7 +326,10 @@ class Network:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of everything that the artefact holds, in hexadecimal."""
+        """SHA-256 of everything that the artefact holds but the layers' activity, in hexadecimal.
+
+        The activity changes no result: two networks with the same digest give the same inferences.
+        """
         from .artefact import content_digest
 
         return content_digest(self)
@@ -362,6 +382,7 @@ class Network:
                     "weight_bits": layer.weight_bits,
                     "potential_bits": layer.potential_bits,
                     "threshold": layer.threshold,
+                    "expected_operations": layer.expected_operations,
                 }
                 for layer in self.layers
             ],

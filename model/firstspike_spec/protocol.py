@@ -15,7 +15,7 @@ from .words import RESULT_WORD
 
 #: What a board's identity begins with, and the version of all that stands here.
 MAGIC = b"1spk"
-VERSION = 1
+VERSION = 2
 
 NUMBER_BYTES = 4
 

@@ -1,12 +1,16 @@
 """Bench of the engine: networks are loaded, images run, and everything that can be seen from outside is compared."""
 
+from random import Random
+
 import cocotb
+import numpy as np
 from cocotb.triggers import RisingEdge
 
 from firstspike_sim.engine_run import EngineRun, compare_batch, counter_values
 from firstspike_sim.handover import Vectors, load_vectors
 from firstspike_sim.scoreboard import Scoreboard
-from firstspike_sim.streams import STALLS, StreamSource
+from firstspike_sim.streams import STALLS, StreamSink, StreamSource, wait
+from firstspike_spec.words import LOAD_WORD, Field, Word
 
 
 def _networks() -> list[Vectors]:
@@ -22,6 +26,7 @@ async def batches_match(dut, stall_in, stall_out, early_exit):
     run = await EngineRun.start(dut, networks[0], stall_in, stall_out)
     dut.early_exit.value = early_exit
     for number, vectors in enumerate(networks + networks[:1] * (len(networks) > 1)):
+        scoreboard.begin(network=number)
         await StreamSource(dut, "load", stall=0.1).send(vectors["load_words"])
         before = counter_values(dut)
         first = run.mark()
@@ -85,4 +90,66 @@ async def loading_waits_for_images_and_images_for_loading(dut, early_exit):
     begun = run.source.cycles[second_tokens]
     scoreboard.compare("an image began before the end of loading", 0, int(begun <= loads[-1]), cycle=begun)
     scoreboard.compare("load words taken while busy", 0, run.loads_while_busy)
+    scoreboard.finish()
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+@cocotb.parametrize(early_exit=[0, 1])
+async def a_reset_ends_what_is_under_way_and_keeps_the_network(dut, early_exit):
+    """Resets in the middle of an image, of its results, or between images; then a whole batch."""
+    vectors, scoreboard = _networks()[0], Scoreboard()
+    run = await EngineRun.start(dut, vectors, 0.0, 0.0)
+    random = Random(f"{cocotb.RANDOM_SEED} resets {early_exit}")
+    await StreamSource(dut, "load").send(vectors["load_words"])
+    tokens = vectors["tokens"]
+    for _ in range(12):
+        dut.early_exit.value = early_exit
+        await run.source.send(tokens[: random.randrange(1, len(tokens) // 2)])
+        await wait(dut, random.randrange(1, 40))
+        dut.rst.value = 1
+        await wait(dut, 2)
+        scoreboard.compare("busy after a reset", 0, int(dut.busy.value))
+        scoreboard.compare("a result on offer after a reset", 0, int(dut.o__valid.value))
+        for name, value in counter_values(dut).items():
+            scoreboard.compare(f"{name} after a reset", 0, value)
+        dut.rst.value = 0
+        if random.random() < 0.5:
+            await wait(dut, random.randrange(1, 40))
+    first = run.mark()
+    await run.send(vectors)
+    await run.finish(first, vectors.settings["batch"])
+    compare_batch(scoreboard, vectors, run.since(first), early_exit=bool(early_exit))
+    scoreboard.finish()
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+@cocotb.parametrize(stall=[0.0, 0.3])
+async def all_memories_can_be_read_back(dut, stall):
+    """In any order, each as many cycles after it was asked for; and nothing is changed by it."""
+    vectors, scoreboard = _networks()[0], Scoreboard()
+    run = await EngineRun.start(dut, vectors, 0.0, 0.0)
+    loader = StreamSource(dut, "load", stall=stall)
+    await loader.send(vectors["load_words"])
+    await wait(dut, 1)  # a word that is read right behind the last one written is not yet the new one
+    peeked = StreamSink(dut, "peeked", word=Word((Field("data", 32),)), marker="data", always_ready=True)
+
+    fields = LOAD_WORD.unpack(vectors["peek_words"])
+    order = np.random.default_rng(cocotb.RANDOM_SEED).permutation(len(vectors["peek_words"]))
+    fields = {name: values[order] for name, values in fields.items()}
+    dut.peek.value = 1
+    before = len(loader.cycles)
+    await loader.send(LOAD_WORD.pack(**fields | {"data": 0xFFFF_FFFF}))
+    dut.peek.value = 0
+    await wait(dut, 20)
+    scoreboard.compare("words read", len(order), len(peeked.transfers))
+    latency = peeked.transfers[0].cycle - loader.cycles[before]
+    for at, (asked, got) in enumerate(zip(loader.cycles[before:], peeked.transfers, strict=True)):
+        where = {name: int(fields[name][at]) for name in ("layer", "lane", "memory", "address")}
+        scoreboard.compare("word", int(fields["data"][at]), got.word, **where, cycle=got.cycle)
+        scoreboard.compare("cycles to the word", latency, got.cycle - asked, cycle=got.cycle)
+
+    first = run.mark()
+    await run.send(vectors)
+    await run.finish(first, vectors.settings["batch"])
+    compare_batch(scoreboard, vectors, run.since(first), early_exit=False)
     scoreboard.finish()

@@ -12,7 +12,7 @@ from firstspike_sim.steps import Expected, compare_tokens
 from firstspike_sim.streams import StreamSink, StreamSource, Transfer, start_clock, until, wait
 from firstspike_spec.words import RESULT_WORD
 
-_INPUTS = ("i__payload", "i__valid", "o__ready", "load__payload", "load__valid", "early_exit")
+_INPUTS = ("i__payload", "i__valid", "o__ready", "load__payload", "load__valid", "peek", "early_exit")
 
 #: Cycles in which nothing more must come.
 _QUIET = 20

@@ -1,52 +1,72 @@
-"""What the benches of the lane and the layer share; the two have the same streams."""
+"""A layer under test, or a part of one: tokens in, spikes or verdicts out, and the comparison with the golden model."""
 
 from firstspike_sim.handover import Vectors, load_vectors
 from firstspike_sim.scoreboard import Scoreboard
 from firstspike_sim.steps import Expected, compare_tokens
 from firstspike_sim.streams import Sampler, StreamSink, StreamSource, start_clock, until, wait
 
-_INPUTS = ("i__payload", "i__valid", "o__ready", "load__payload", "load__valid")
+_INPUTS = ("i__payload", "i__valid", "load__payload", "load__valid", "peek")
 
 #: Cycles in which nothing more must come.
 _QUIET = 30
 
 
-async def start_layer(dut) -> tuple[Vectors, Scoreboard]:
-    """Start the clock and load the network, if the vectors hold one to load."""
-    vectors = load_vectors()
-    await start_clock(dut, *_INPUTS)
-    await StreamSource(dut, "load", stall=0.1, always_ready=True).send(vectors["load_words"])
-    return vectors, Scoreboard()
+class LayerRun:
+    """The drivers of a lane group, a layer or an output layer; `start` makes one.
 
-
-async def compare_layer(dut, operations, stall_in: float, stall_out: float) -> None:
-    """Run all inferences back to back, and compare all that comes out.
-
-    Parameters
+    Attributes
     ----------
-    dut
-    operations
-        The port that tells the synaptic operations of a cycle.
-    stall_in, stall_out : float
+    networks : list of Vectors
+        Of each network, out of the one file.
+    scoreboard : Scoreboard
+    source : StreamSource
+    sinks : list of StreamSink
+        One for each output of the vectors.
+    operations : Sampler
     """
-    vectors, scoreboard = await start_layer(dut)
-    word = vectors.word("output")
-    source = StreamSource(dut, "i", stall=stall_in)
-    sink = StreamSink(dut, "o", word=word, marker="end", stall=stall_out)
-    counted = Sampler(dut, lambda: int(operations.value))
 
-    await source.send(vectors["tokens"])
-    ends = int(vectors["steps"].sum())
-    await until(dut, lambda: sink.marked >= ends, lambda: len(sink.transfers))
-    await wait(dut, _QUIET)
+    def __init__(self, dut, networks: list[Vectors], stall_in: float, stall_out: float):
+        self._dut, self.networks, self.scoreboard = dut, networks, Scoreboard()
+        self._loader = StreamSource(dut, "load", stall=0.1, always_ready=True)
+        self.source = StreamSource(dut, "i", stall=stall_in)
+        word, outputs = networks[0].word("output"), networks[0].settings["outputs"]
+        self.sinks = [StreamSink(dut, name, word=word, marker="end", stall=stall_out) for name, _lane in outputs]
+        self.operations = Sampler(dut, lambda: int(dut.operations.value))
 
-    expected = Expected(
-        layer=0,
-        addresses=vectors["addresses"],
-        steps=vectors["steps"],
-        times=vectors["times"],
-        potentials=vectors.arrays.get("potentials"),
-    )
-    compare_tokens(scoreboard, expected, word, sink.transfers)
-    scoreboard.compare("synaptic operations", vectors.settings["synaptic_operations"], counted.total)
-    scoreboard.finish()
+    @classmethod
+    async def start(cls, dut, *, stall_in: float = 0.0, stall_out: float = 0.0) -> "LayerRun":
+        """Start the clock, and return the drivers."""
+        networks = load_vectors().parts()
+        await start_clock(dut, *_INPUTS, *(f"{name}__ready" for name, _lane in networks[0].settings["outputs"]))
+        return cls(dut, networks, stall_in, stall_out)
+
+    async def load(self, number: int) -> Vectors:
+        """Load a network, if its vectors hold one to load, and return them."""
+        vectors = self.networks[number]
+        self.scoreboard.begin(network=number)
+        await self._loader.send(vectors["load_words"])
+        await wait(self._dut, 1)  # not even an engine is faster
+        return vectors
+
+    async def finish(self, vectors: Vectors) -> None:
+        """Wait for the ends of all steps, and for some cycles more; compare all that came since the last time."""
+        dut, ends = self._dut, int(vectors["steps"].sum())
+        await until(
+            dut, lambda: all(s.marked >= ends for s in self.sinks), lambda: [len(sink.transfers) for sink in self.sinks]
+        )
+        await wait(dut, _QUIET)
+        for at, (sink, (_name, lane)) in enumerate(zip(self.sinks, vectors.settings["outputs"], strict=True)):
+            neurons = vectors[f"neurons_{at}"]
+            potentials = vectors.arrays.get("potentials")
+            expected = Expected(
+                layer=0,
+                addresses=vectors[f"addresses_{at}"],
+                steps=vectors["steps"],
+                times=vectors["times"][:, neurons],
+                potentials=None if potentials is None else potentials[:, neurons],
+                lane=lane,
+                neurons=neurons,
+            )
+            compare_tokens(self.scoreboard, expected, vectors.word("output"), sink.drain())
+        done = self.operations.drain()
+        self.scoreboard.compare("synaptic operations", vectors.settings["synaptic_operations"], done)

@@ -1,10 +1,55 @@
-"""Random networks and input spikes, small and full of corner cases."""
+"""Random networks and input spikes, small and full of corner cases, and the shapes of engines that hold them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from firstspike_spec import LatencyEncoder, Layer, Network
+from firstspike_spec.engine import EngineShape, LayerShape, OutputShape, index_bits
+
+
+def roomy_shape(
+    inputs: int,
+    neurons: Sequence[int],
+    lanes: Sequence[int] = (),
+    *,
+    bank_lanes: int = 1,
+    spikes_per_token: int = 1,
+    queue_depth: int = 8,
+    weight_bits: int = 4,
+) -> EngineShape:
+    """Return an engine with room for every random network of at most these sizes and 16 steps.
+
+    Parameters
+    ----------
+    inputs : int
+    neurons : sequence of int
+        Of each layer, the output layer being the last one.
+    lanes : sequence of int
+        Of each hidden layer.
+    bank_lanes, spikes_per_token, queue_depth, weight_bits : int
+    """
+    layers, sources, source_bits = [], inputs, index_bits(inputs + 1)
+    for targets, count in zip(neurons[:-1], lanes, strict=True):
+        room = -(-targets // count)
+        entries, bits = (sources + 1) * room * bank_lanes, _potential_bits(sources, weight_bits)
+        layers.append(LayerShape(source_bits, count, bank_lanes, room, entries, room, weight_bits, bits))
+        sources, source_bits = targets, layers[-1].address_bits
+    output = OutputShape(source_bits, neurons[-1], weight_bits, _potential_bits(sources, weight_bits))
+    return EngineShape(tuple(layers), output, spikes_per_token, 16, queue_depth)
+
+
+def _potential_bits(sources: int, weight_bits: int) -> int:
+    """Return the width of the potentials of a random network: start potentials are at most 3 halves from the threshold."""
+    return 1 + ((sources + 3) << (weight_bits - 1)).bit_length()
+
+
+def as_hidden(network: Network) -> Network:
+    """Return a network of one layer with an output layer of one neuron behind it, so that its own is a hidden one."""
+    (layer,) = network.layers
+    output = Layer.from_dense(np.ones((1, layer.targets), int), np.zeros(1, int), 1, 2)
+    return Network(network.encoder, (layer, output), network.input_shape)
 
 
 def random_network(
@@ -37,15 +82,39 @@ def random_network(
     return Network(LatencyEncoder.linear(time_steps), tuple(layers), (inputs,))
 
 
-def dense_network(inputs: int, neurons: Sequence[int], *, weight_bits: int = 4) -> Network:
-    """Return a network with every connection, into whose engine all random networks of these sizes fit."""
-    layers, sources = [], inputs
-    half = 1 << (weight_bits - 1)
-    for targets in neurons:
-        weights = np.full((targets, sources), -half)
-        layers.append(Layer.from_dense(weights, np.full(targets, -half), 2 * half, weight_bits))
-        sources = targets
-    return Network(LatencyEncoder.linear(2), tuple(layers), (inputs,))
+def ladder_network(rng: np.random.Generator, inputs: int, targets: int, *, time_steps: int = 4) -> Network:
+    """Return a network of one layer, all of whose neurons have the same weights, and start potentials one apart.
+
+    Which of them spike in a step tells their potential exactly.
+    """
+    weights = np.tile(rng.integers(-2, 4, inputs), (targets, 1))
+    layer = Layer.from_dense(weights, -np.arange(targets), 1, 4)
+    return Network(LatencyEncoder.linear(time_steps), (layer,), (inputs,))
+
+
+def tied_network(network: Network) -> Network:
+    """Return the network with pairs of output neurons that do the very same."""
+    last = network.layers[-1]
+    same = np.arange(last.targets) // 2 * 2
+    return _with_layer(network, -1, last.dense()[same], last.start_potentials[same])
+
+
+def silent_network(network: Network, layer: int) -> Network:
+    """Return the network with a layer that never spikes."""
+    old = network.layers[layer]
+    return _with_layer(network, layer, -np.abs(old.dense()), np.minimum(old.start_potentials, old.threshold - 1))
+
+
+def unconnected_network(network: Network) -> Network:
+    """Return the network with an output layer without connections, whose neurons all stay at the same potential."""
+    last = network.layers[-1]
+    return _with_layer(network, -1, np.zeros((last.targets, last.sources), int), np.zeros(last.targets, int))
+
+
+def _with_layer(network: Network, at: int, weights: np.ndarray, starts: np.ndarray) -> Network:
+    layers = list(network.layers)
+    layers[at] = Layer.from_dense(weights, starts, layers[at].threshold, layers[at].weight_bits)
+    return replace(network, layers=tuple(layers))
 
 
 def extreme_network(rng: np.random.Generator, inputs: int, targets: int, *, weight_bits: int, potential_bits: int) -> Network:
@@ -79,6 +148,14 @@ def random_spike_times(rng: np.random.Generator, batch: int, network: Network) -
         spikes = rng.random(network.inputs) < rng.uniform(0.1, 1)
         times[image, spikes] = rng.choice(used, int(spikes.sum()))
     times[1:2], times[2:3] = 0, steps - 1
+    return times
+
+
+def rare_spike_times(rng: np.random.Generator, batch: int, network: Network) -> np.ndarray:
+    """Return input spike times, int16: no spike, one or two in an image. A neuron is left alone for many inferences."""
+    times = np.full((batch, network.inputs), network.time_steps, np.int16)
+    for image in range(batch):
+        times[image, rng.permutation(network.inputs)[: rng.integers(3)]] = rng.integers(network.time_steps)
     return times
 
 

@@ -3,12 +3,12 @@
 import numpy as np
 
 from firstspike_hw.layouts import verdict_layout
-from firstspike_spec.engine import LayerShape
+from firstspike_spec.engine import OutputShape
 from firstspike_spec.golden import decide
 from firstspike_spec.words import RESULT_WORD
 
 from .handover import Vectors
-from .vectors import word_of
+from .vectors import fields_of, word_of
 
 
 def random_verdicts(
@@ -34,15 +34,15 @@ def random_verdicts(
 
 
 def readout_vectors(
-    rng: np.random.Generator, shape: LayerShape, times: np.ndarray, potentials: np.ndarray, *, steps: int, latency: int
+    rng: np.random.Generator, shape: OutputShape, times: np.ndarray, potentials: np.ndarray, *, steps: int, latency: int
 ) -> Vectors:
     """Return the vectors for a batch of inferences.
 
     Parameters
     ----------
     rng : Generator
-    shape : LayerShape
-        Of the output layer; its addresses are dealt out to the outputs in rising order.
+    shape : OutputShape
+        The outputs are some of its neurons, and no verdicts come of the others.
     times, potentials : ndarray of int, shape (batch, outputs)
     steps : int
         ``T``.
@@ -50,7 +50,7 @@ def readout_vectors(
         The documented one.
     """
     verdict = word_of(verdict_layout(shape.address_bits, shape.potential_bits))
-    addresses = np.sort(rng.permutation(1 << shape.address_bits)[: times.shape[1]])
+    addresses = np.sort(rng.permutation(shape.neurons)[: times.shape[1]])
     classes = decide(times, potentials)
     tokens: list[int] = []
     words = {"early": [], "full": []}  # of (image, token that it comes from, result)
@@ -66,7 +66,7 @@ def readout_vectors(
         for step in range(steps):
             last = step == steps - 1
             told = image_times >= steps - 1 if last else image_times == step
-            for output in rng.permutation(np.flatnonzero(told)):
+            for output in np.flatnonzero(told):
                 fired = int(image_times[output] < steps)
                 fields = {"potential": image_potentials[output], "fired": fired, "end": 0, "last": 0}
                 report = {
@@ -90,5 +90,6 @@ def readout_vectors(
         images, sources, results = zip(*entries, strict=True)
         arrays |= {f"{key}_images": np.array(images), f"{key}_tokens": np.array(sources)}
         arrays[f"{key}_words"] = np.array(results, np.uint64)
-    settings = {"latency": latency, "batch": len(times), "spikes": int((times < steps).sum())}
+    spikes = int((times < steps).sum())
+    settings = {"verdict": fields_of(verdict), "latency": latency, "batch": len(times), "spikes": spikes}
     return Vectors(settings, arrays)

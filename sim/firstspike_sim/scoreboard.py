@@ -18,6 +18,11 @@ class Scoreboard:
         self.compared_values = 0
         self._mismatches = 0
         self._named: list[str] = []
+        self._begun: dict[str, int] = {}
+
+    def begin(self, **where: int) -> None:
+        """Name the place of all that is compared from now on, such as the network."""
+        self._begun = where
 
     def compare(self, what: str, expected: int, got: int, **where: int | None) -> None:
         """Compare two numbers.
@@ -34,7 +39,7 @@ class Scoreboard:
             return
         self._mismatches += 1
         if len(self._named) < _MAX_NAMED:
-            place = ", ".join(f"{name} {value}" for name, value in where.items() if value is not None)
+            place = ", ".join(f"{name} {value}" for name, value in {**self._begun, **where}.items() if value is not None)
             self._named.append(f"{what}: {place or 'whole run'}: expected {expected}, got {got}")
 
     def finish(self) -> None:

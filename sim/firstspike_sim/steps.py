@@ -1,10 +1,11 @@
 """The comparison of a stream of tokens with expected spike times, step by step."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from firstspike_spec.streams import token_ports
 from firstspike_spec.words import Word
 
 from .scoreboard import Scoreboard
@@ -13,7 +14,7 @@ from .streams import Transfer
 
 @dataclass(frozen=True)
 class Expected:
-    """What a layer's neurons do in a row of inferences.
+    """What some neurons do in a row of inferences.
 
     A place without a neuron counts as one that never spikes; it has a column behind those of the neurons.
 
@@ -30,6 +31,10 @@ class Expected:
         Potentials minus the threshold, at the spike or after the last step, of a layer that reports them.
     until : ndarray of int, shape (batch,), or None
         Compare nothing that happens after this step.
+    lane : int, optional
+        For the report, if all of them are of one lane.
+    neurons : ndarray of int, shape (places,), optional
+        Their numbers for the report; 0, 1 and so on by default.
     """
 
     layer: int
@@ -38,6 +43,8 @@ class Expected:
     times: np.ndarray
     potentials: np.ndarray | None = None
     until: np.ndarray | None = None
+    lane: int | None = None
+    neurons: np.ndarray | None = None
 
 
 def compare_tokens(scoreboard: Scoreboard, expected: Expected, word: Word, transfers: Sequence[Transfer]) -> None:
@@ -48,38 +55,53 @@ def compare_tokens(scoreboard: Scoreboard, expected: Expected, word: Word, trans
     scoreboard : Scoreboard
     expected : Expected
     word : Word
-        The tokens' fields: ``address``, ``end``, perhaps ``last``, and, of a layer that reports, ``potential`` and ``fired``.
+        The tokens' fields: those of `firstspike_hw.layouts.token_layout`, ``lane_layout`` or ``verdict_layout``. Verdicts
+        must come by rising address within a step.
     transfers : sequence of Transfer
     """
     fields = word.unpack(np.array([transfer.word for transfer in transfers], np.uint64))
-    ends = np.flatnonzero(fields["end"])
-    scoreboard.compare("ends of steps", int(expected.steps.sum()), len(ends), layer=expected.layer)
-    scoreboard.compare("tokens behind the last end", 0, len(transfers) - (ends[-1] + 1 if len(ends) else 0))
+    fields["address"], fields["valid"] = _spikes(fields)
+    ends, where = np.flatnonzero(fields["end"]), {"layer": expected.layer, "lane": expected.lane}
+    scoreboard.compare("ends of steps", int(expected.steps.sum()), len(ends), **where)
+    scoreboard.compare("tokens behind the last end", 0, len(transfers) - (ends[-1] + 1 if len(ends) else 0), **where)
+    means_something = fields["valid"].any(axis=1) | (fields["end"] == 1)
+    scoreboard.compare("tokens without spike or end", 0, len(transfers) - np.count_nonzero(means_something), **where)
     first, step_ends = 0, iter(ends)
     for image, steps in enumerate(expected.steps):
         for step in range(steps):
             end = next(step_ends, None)
             if end is None:
                 return
-            where = {"image": image, "layer": expected.layer, "step": step}
-            if "last" in fields:
-                last = int(fields["last"][end])
-                scoreboard.compare("last", int(step == steps - 1), last, cycle=transfers[end].cycle, **where)
+            here = {"image": image, **where, "step": step}
+            last = int(fields["last"][end])
+            scoreboard.compare("last", int(step == steps - 1), last, cycle=transfers[end].cycle, **here)
             if expected.until is None or step <= expected.until[image]:
-                _compare_step(scoreboard, expected, fields, transfers, range(first, end), where)
+                _compare_step(scoreboard, expected, fields, transfers, range(first, end + 1), here)
             first = end + 1
+
+
+def _spikes(fields: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the addresses of each token's spikes, and which of them there are: two arrays of shape (tokens, ports)."""
+    if "address" in fields:
+        return fields["address"][:, None], 1 - fields["end"][:, None]
+    return token_ports(fields)
 
 
 def _compare_step(scoreboard: Scoreboard, expected: Expected, fields: dict, transfers, tokens: range, where: dict) -> None:
     image, step = where["image"], where["step"]
     by_address: dict[int, list[int]] = {}
-    for token in tokens:
-        by_address.setdefault(int(fields["address"][token]), []).append(token)
+    for token, port in np.argwhere(fields["valid"][tokens.start : tokens.stop]).tolist():
+        token += tokens.start
+        by_address.setdefault(int(fields["address"][token, port]), []).append(token)
+    if expected.potentials is not None:
+        in_order = int(list(by_address) == sorted(by_address))
+        scoreboard.compare("verdicts by rising address", 1, in_order, cycle=transfers[tokens[-1]].cycle, **where)
     is_last = step == expected.steps[image] - 1
-    for neuron, address in enumerate(expected.addresses):
+    for place, address in enumerate(expected.addresses):
         mine = by_address.pop(int(address), [])
-        at = {**where, "neuron": neuron, "cycle": transfers[mine[0]].cycle if mine else transfers[tokens.stop].cycle}
-        time = int(expected.times[image, neuron])
+        neuron = place if expected.neurons is None else expected.neurons[place]
+        at = {**where, "neuron": neuron, "cycle": transfers[mine[0] if mine else tokens[-1]].cycle}
+        time = int(expected.times[image, place])
         if expected.potentials is None:
             scoreboard.compare("spikes", int(time == step), len(mine), **at)
             continue
@@ -87,7 +109,7 @@ def _compare_step(scoreboard: Scoreboard, expected: Expected, fields: dict, tran
         scoreboard.compare("reports", int(time == step or silent), len(mine), **at)
         scoreboard.compare("spikes", int(time == step), sum(int(fields["fired"][token]) for token in mine), **at)
         if mine and (time == step or silent):
-            potential = int(expected.potentials[image, neuron])
+            potential = int(expected.potentials[image, place])
             scoreboard.compare("potential minus threshold", potential, int(fields["potential"][mine[0]]), **at)
     for address, mine in by_address.items():
-        scoreboard.compare(f"tokens of address {address}, where no neuron is", 0, len(mine), **where)
+        scoreboard.compare(f"spikes of address {address}, where no neuron is", 0, len(mine), **where)

@@ -16,8 +16,13 @@ _PERIOD = 10  # ns
 #: A sink with this stall is ready only once it has seen ``valid``: a source that waits for ``ready`` never gets anywhere.
 PATIENT = 1.0
 
+#: A sink with this stall is ready for some cycles, and then for many not: whatever can fill up does.
+BURSTS = 2.0
+
+_LONGEST_BURST, _LONGEST_PAUSE = 50, 150  # cycles
+
 #: The stalls of source and sink that every stream is tested with.
-STALLS = [(0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.5, 0.5), (0.0, PATIENT)]
+STALLS = [(0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.5, 0.5), (0.0, PATIENT), (0.0, BURSTS)]
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,7 @@ class StreamSink:
     marker : str
         A field of one bit; words in which it is set are counted.
     stall : float
-        Probability of not being ready in a cycle, or `PATIENT`.
+        Probability of not being ready in a cycle, or `PATIENT`, or `BURSTS`.
     always_ready : bool
         The port has no ``ready``: only watch.
     """
@@ -130,6 +135,8 @@ class StreamSink:
         self._ready = None if always_ready else dut[f"{name}__ready"]
         self.transfers: list[Transfer] = []
         self.marked = 0  #: how many words had the marker
+        self.held = False  #: set it, and nothing is taken
+        self._burst = (True, 0)
         cocotb.start_soon(self._take())
 
     async def _take(self) -> None:
@@ -152,27 +159,54 @@ class StreamSink:
     def _choose(self, waiting: bool) -> bool:
         if self._ready is None:
             return True
-        ready = waiting if self._stall == PATIENT else self._random.random() >= self._stall
+        if self.held:
+            ready = False
+        elif self._stall == PATIENT:
+            ready = waiting
+        elif self._stall == BURSTS:
+            ready = self._in_burst()
+        else:
+            ready = self._random.random() >= self._stall
         self._ready.value = int(ready)
         return ready
 
+    def _in_burst(self) -> bool:
+        ready, left = self._burst
+        if not left:
+            ready = not ready
+            left = self._random.randint(1, _LONGEST_BURST if ready else _LONGEST_PAUSE)
+        self._burst = ready, left - 1
+        return ready
+
+    def drain(self) -> list[Transfer]:
+        """Return the transfers, and forget them."""
+        transfers, self.transfers, self.marked = self.transfers, [], 0
+        return transfers
+
 
 class Sampler:
-    """Sums up a signal over all cycles for the rest of the test.
+    """Notes a number in each cycle for the rest of the test.
 
     Parameters
     ----------
     dut
     value : callable
-        Gives the number to add, read at each rising edge.
+        Gives the number, read at each rising edge.
     """
 
     def __init__(self, dut, value: Callable[[], int]):
         self._clock, self._value = dut.clk, value
-        self.total = 0
+        self.values: dict[int, int] = {}  #: by cycle; those that are not 0
         cocotb.start_soon(self._sample())
 
     async def _sample(self) -> None:
         while True:
             await RisingEdge(self._clock)
-            self.total += self._value()
+            if value := self._value():
+                self.values[cycle()] = value
+
+    def drain(self) -> int:
+        """Return the sum, and forget it."""
+        total = sum(self.values.values())
+        self.values = {}
+        return total

@@ -3,13 +3,12 @@
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from firstspike_spec.artefact import load_network
-from firstspike_spec.compiler import DEFAULT_LANES
 from firstspike_spec.errors import DeviceError, InputError
 from firstspike_spec.golden import check_spike_times
 from firstspike_spec.network import Network
@@ -38,7 +37,7 @@ class Accelerator:
         device: str = "golden",
         *,
         network: Network | str | os.PathLike,
-        lanes: int = DEFAULT_LANES,
+        lanes: int | Sequence[int] | None = None,
         note: Callable[[str], None] = lambda text: None,
     ) -> "Accelerator":
         """Open a device and load a network into it.
@@ -53,8 +52,9 @@ class Accelerator:
             - ``"sim:ulx3s-85f"``: all of a board, bit by bit on its serial line (slow).
             - ``"engine"``: the RTL of the bare engine, which no link slows down.
         network : Network or path of an artefact
-        lanes : int
-            Lanes of each layer of a simulated engine, 1 .. 256; a board has those that it was built with.
+        lanes : int or sequence of int, optional
+            Lanes of each hidden layer of a simulated engine, one number for all or one for each, 1 .. 256; by default as many
+            as the board would be built with, and 16 where there is none. A real board has those that it was built with.
         note : callable
             Told when opening takes a while.
 

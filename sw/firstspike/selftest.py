@@ -59,7 +59,7 @@ def selftest(device: Device, network: Network, progress: Callable[[int], None] =
 def _identity(device: LinkedDevice) -> Check:
     identity, again = device.identity, device.link.connect()
     same = (again.shape, again.board) == (identity.shape, identity.board)
-    lanes = " and ".join(str(layer.lanes) for layer in again.shape.layers)
+    lanes = " and ".join(str(layer.lanes) for layer in again.shape.layers) or "no"
     clock = f", {again.clock_hz / 1e6:g} MHz" if again.clock_hz else ""
     return Check("identity", same, f"{again.board}, {lanes} lanes{clock}, engine {again.shape.digest[:12]}")
 

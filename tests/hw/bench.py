@@ -1,9 +1,18 @@
-"""What the benches of the gateware share: a simulator that cannot hang, and ends of streams that stall at random."""
+"""What the benches of the gateware share.
 
+A simulator that cannot hang, memories that show what is not to be relied on, and ends of streams that stall at random.
+"""
+
+import contextlib
+import itertools
 import random
+from unittest import mock
 
-from amaranth.hdl import ValueCastable
+import amaranth.lib.fifo
+import amaranth.lib.memory
+from amaranth.hdl import ClockDomain, Module, Mux, ShapeCastable, Signal, Value, ValueCastable
 from amaranth.lib import data
+from amaranth.lib.memory import Memory, ReadPort
 from amaranth.sim import Simulator
 
 from firstspike_spec.words import LOAD_WORD
@@ -12,15 +21,85 @@ from firstspike_spec.words import LOAD_WORD
 STALLS = [(0, 0), (0.5, 0), (0, 0.5), (0.5, 0.5)]
 
 
-def simulate(component, *testbenches, background=(), limit=20_000):
-    """Run testbenches until all of them end; fail if that takes more than ``limit`` cycles."""
+class HostileMemory(Memory):
+    """A memory that does to its reader what some device may do.
+
+    At power-up its words are random where nobody says what they are. Its registered read ports give the inverse of a word
+    that is written in the same cycle.
+    """
+
+    #: The signals that tell of such a cycle, of all memories made.
+    collisions: list[Signal] = []  # noqa: RUF012
+    _numbers = itertools.count()
+
+    def __init__(self, data=None, *, shape=None, depth=None, init=None, **options):
+        if data is None:
+            init, rng = list(init), random.Random(f"garbage {next(self._numbers)}")
+            garbage = [rng.getrandbits(Value.cast(Signal(shape)).shape().width) for _ in range(depth - len(init))]
+            init += [shape.from_bits(word) for word in garbage] if isinstance(shape, ShapeCastable) else garbage
+        super().__init__(data, shape=shape, depth=depth, init=init, **options)
+        self._hostile_reads = []
+
+    def read_port(self, *, domain="sync", **options):
+        inner = super().read_port(domain=domain, **options)
+        if domain == "comb":
+            return inner
+        outer = ReadPort.Signature(addr_width=len(inner.addr), shape=inner.signature.shape).create()
+        self._hostile_reads.append((inner, outer))
+        return outer
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.memory = super().elaborate(platform)
+        for inner, outer in self._hostile_reads:
+            collides, collided = Signal(), Signal()
+            self.collisions.append(collides)
+            same = [port.en & (port.addr == outer.addr) for port in self.write_ports]
+            word = Value.cast(inner.data)
+            m.d.comb += [
+                inner.addr.eq(outer.addr),
+                inner.en.eq(outer.en),
+                collides.eq(outer.en & sum(same[1:], same[0])),
+                Value.cast(outer.data).eq(Mux(collided, ~word, word)),
+            ]
+            with m.If(outer.en):
+                m.d.sync += collided.eq(collides)
+        return m
+
+
+@contextlib.contextmanager
+def hostile_memories():
+    """Make all memories that are elaborated meanwhile hostile; give the list of their collisions."""
+    with (
+        mock.patch.object(HostileMemory, "collisions", []),
+        mock.patch.object(HostileMemory, "_numbers", itertools.count()),
+        mock.patch.object(amaranth.lib.memory, "Memory", HostileMemory),
+        mock.patch.object(amaranth.lib.fifo, "Memory", HostileMemory),
+    ):
+        yield HostileMemory.collisions
+
+
+def with_reset(component):
+    """Return a design of one component, and the signal that resets it."""
+    top, domain = Module(), ClockDomain("sync")
+    top.domains.sync = domain
+    top.submodules.dut = component
+    return top, domain.rst
+
+
+def simulate(component, *testbenches, background=(), limit=20_000, hostile=False):
+    """Run testbenches until all of them end; fail if that takes more than ``limit`` cycles.
+
+    If ``hostile``, the component's memories are `HostileMemory`.
+    """
 
     async def watchdog(ctx):
         for _ in range(limit):
             await ctx.tick()
         raise AssertionError(f"the bench still runs after {limit} cycles")
 
-    simulator = Simulator(component)
+    with hostile_memories() if hostile else contextlib.nullcontext():
+        simulator = Simulator(component)
     simulator.add_clock(1e-6)
     for testbench in testbenches:
         simulator.add_testbench(testbench)
@@ -99,10 +178,10 @@ def marked(content: bytes) -> list[tuple[int, int]]:
     return [(byte, int(at == len(content) - 1)) for at, byte in enumerate(content)]
 
 
-def watch(stream, into):
+def watch(stream, into, *, rule=True):
     """Return a background testbench that notes each transfer as (cycle, item).
 
-    It also holds the stream to its rule: what is offered stays the same until it is taken.
+    It also holds the stream to its rule, which does not hold across a reset: what is offered stays the same until it is taken.
     """
 
     async def testbench(ctx):
@@ -110,7 +189,7 @@ def watch(stream, into):
         while True:
             *_, valid, ready, payload = await ctx.tick().sample(stream.valid, stream.ready, stream.payload)
             item = plain(payload) if valid else None
-            assert waiting is None or item == waiting, f"cycle {cycle}: {waiting} was offered, then {item}"
+            assert waiting is None or item == waiting or not rule, f"cycle {cycle}: {waiting} was offered, then {item}"
             waiting = item if valid and not ready else None
             if valid and ready:
                 into.append((cycle, item))

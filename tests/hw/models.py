@@ -2,17 +2,31 @@
 
 import random
 
-from firstspike_spec.compiler import compile_network, plan
+import numpy as np
+
+from firstspike_spec.compiler import BankImage, compile_network, plan
+from firstspike_spec.engine import EngineShape, LayerShape, OutputShape, index_bits
 from firstspike_spec.loading import readable
 
 from ..spec.random_networks import random_network
 from .bench import load_word
 
 
-def random_image(seed, sizes, lanes=1, **options):
-    """Return the engine image of a random network."""
+def random_image(seed, sizes, lanes=1, *, width=2, bank_lanes=None, queue_depth=8, **options):
+    """Return the engine image of a random network; ``width`` is the spikes that a token has room for."""
     network = random_network(seed, sizes, **options)
-    return compile_network(network, plan(network, lanes, queue_depth=2))
+    shape = plan(network, lanes, spikes_per_token=width, bank_lanes=bank_lanes, queue_depth=queue_depth)
+    return compile_network(network, shape)
+
+
+def roomy(sizes, lanes, *, width=2, bank_lanes=1, time_steps=256, queue_depth=8):
+    """Return a shape with room for any network whose layers have at most the given sizes; ``lanes`` are of hidden layers."""
+    layers, source_bits = [], index_bits(sizes[0] + 1)
+    for sources, targets, count in zip(sizes, sizes[1:-1], lanes, strict=False):
+        neurons = -(-targets // count)
+        layers.append(LayerShape(source_bits, count, bank_lanes, neurons, (sources + 1) * targets, neurons, 8, 16))
+        source_bits = layers[-1].address_bits
+    return EngineShape(tuple(layers), OutputShape(source_bits, sizes[-1], 8, 16), width, time_steps, queue_depth)
 
 
 def words_in(image):
@@ -26,73 +40,162 @@ def words_in(image):
     return words
 
 
-def rows_of(shape, image):
-    """Return the connections that a lane's memories hold: a list of (neuron, weight) for each source address."""
-    pointers, entries = shape.pointer.unpack(image.pointers), shape.entry.unpack(image.entries)
+def make_bank(shape, rows, starts):
+    """Return the memories of a bank.
+
+    Parameters
+    ----------
+    shape : LayerShape
+    rows : dict of int to sequence
+        By source address: for each lane of the bank a list of (neuron, weight). Sources that are not there have no row.
+    starts : sequence of sequence of int
+        Start potentials minus the threshold, by lane and neuron.
+    """
+    entries, pointers = [], np.zeros(shape.sources, np.uint64)
+    for source in sorted(rows):
+        lengths = {f"length_{lane}": len(row) for lane, row in enumerate(rows[source])}
+        pointers[source] = shape.pointer.pack(start=len(entries), **lengths)
+        entries += [entry for row in rows[source] for entry in row]
+    assert len(entries) <= shape.bank_entries
+    neurons, weights = ([entry[at] for entry in entries] for at in range(2))
+    return BankImage(pointers, shape.entry.pack(neuron=neurons, weight=weights), np.array(starts).T.reshape(-1))
+
+
+def rows_of(shape, bank):
+    """Return the connections that a bank's memories hold: by source and lane of the bank, a list of (neuron, weight)."""
+    pointers, entries = shape.pointer.unpack(bank.pointers), shape.entry.unpack(bank.entries)
     pairs = list(zip(entries["neuron"].tolist(), entries["weight"].tolist(), strict=True))
-    ranges = zip(pointers["start"].tolist(), pointers["length"].tolist(), strict=True)
-    return [pairs[start : start + length] for start, length in ranges]
+    rows = []
+    for source in range(shape.sources):
+        at, lanes = int(pointers["start"][source]), []
+        for lane in range(shape.bank_lanes):
+            length = int(pointers[f"length_{lane}"][source])
+            lanes.append(pairs[at : at + length])
+            at += length
+        rows.append(lanes)
+    return rows
 
 
-def random_tokens(seed, addresses, time_steps, inferences, *, silent=0.3):
-    """Return (address, end, last) tokens: each address spikes at most once an inference, in any order within a step."""
+def rows_word(rows, end, last):
+    """Return the fields of `firstspike_hw.row_reader.rows_layout`; ``rows`` are (start, length), of length 0 if there is none.
+
+    What else such rows would say is nothing to go by.
+    """
+    rows = [{"start": start, "more": length - 1 if length else 1, "exists": length > 0} for start, length in rows]
+    return {"rows": rows, "end": end, "last": last}
+
+
+def random_tokens(seed, addresses, time_steps, inferences, *, address_bits, width, silent=0.3, empty=0.05):
+    """Return tokens (`firstspike_hw.layouts.token_layout`) as tuples.
+
+    Each address spikes at most once an inference, in any order within a step, at any port. What stands at ports without a
+    spike is random. Some tokens are without anything.
+    """
     rng = random.Random(f"tokens {seed}")
+
+    def token(spikes, end=0, last=0):
+        ports = [*((address, 1) for address in spikes), *((rng.getrandbits(address_bits), 0) for _ in range(width))][:width]
+        rng.shuffle(ports)
+        return (*(value for port in ports for value in port), end, last)
+
     tokens = []
     for _ in range(inferences):
         steps = [[] for _ in range(time_steps)]
         for address in rng.sample(list(addresses), len(addresses)):
             if rng.random() >= silent:
-                rng.choice(steps).append((address, 0, 0))
+                rng.choice(steps).append(address)
         for number, spikes in enumerate(steps):
-            tokens += [*spikes, (0, 1, int(number == time_steps - 1))]
+            groups = []
+            while spikes:
+                count = rng.randint(1, width)
+                groups.append(spikes[:count])
+                spikes = spikes[count:]
+            with_end = groups.pop() if groups and rng.random() < 0.5 else []
+            for group in groups:
+                tokens += [token([])] * (rng.random() < empty)
+                tokens.append(token(group))
+            tokens.append(token(with_end, 1, int(number == time_steps - 1)))
     return tokens
 
 
-def lane_outputs(shape, image, tokens, *, reports):
-    """Return what a lane gives for (address, end, last) tokens, and how many synaptic operations it does."""
-    rows, starts = rows_of(shape, image), image.start_potentials.tolist()
-    potentials, spiked, given, operations = list(starts), set(), [], 0
-    for address, end, last in tokens:
-        if not end:
-            for neuron, weight in rows[address]:
-                potentials[neuron] += weight
-                operations += 1
-            continue
-        for neuron, potential in enumerate(potentials):
-            fires = potential >= 0
-            if neuron not in spiked and (fires or (reports and last)):
-                given.append((neuron, potential, int(fires), 0, 0) if reports else (neuron, 0, 0))
-            if fires:
-                spiked.add(neuron)
-        given.append((0, 0, 0, 1, last) if reports else (0, 1, last))
+def spikes_in(token):
+    """Return the addresses of a token's spikes."""
+    return [address for address, valid in zip(token[:-2:2], token[1:-2:2], strict=True) if valid]
+
+
+class Neurons:
+    """A lane's neurons as the contract has them: weights are added one by one, and judged at the end of a step.
+
+    Parameters
+    ----------
+    starts : sequence of int
+        Start potentials minus the threshold.
+    """
+
+    def __init__(self, starts):
+        self._starts = list(starts)
+        self._restart()
+
+    def _restart(self):
+        self.potentials, self.spiked = list(self._starts), set()
+
+    def add(self, neuron, weight):
+        """Add a weight."""
+        self.potentials[neuron] += weight
+
+    def end(self, last):
+        """End a step; return the neurons that fire."""
+        fire = [at for at, potential in enumerate(self.potentials) if potential >= 0 and at not in self.spiked]
+        self.spiked.update(fire)
         if last:
-            potentials, spiked = list(starts), set()
+            self._restart()
+        return fire
+
+
+def layer_outputs(shape, banks, tokens):
+    """Return what a layer gives, as `in_steps` does, and how many weights other than 0 it adds.
+
+    Parameters
+    ----------
+    shape : LayerShape
+    banks : sequence of BankImage
+    tokens : sequence of tuple
+    """
+    rows, neurons, operations = [], [], 0
+    for bank in banks:
+        by_source = rows_of(shape, bank)
+        for lane in range(shape.bank_lanes):
+            rows.append([row[lane] for row in by_source])
+            neurons.append(Neurons(bank.start_potentials[lane :: shape.bank_lanes].tolist()))
+    given, first = [], True
+    for token in tokens:
+        for source in [shape.start_row] * first + spikes_in(token):
+            for lane, by_source in enumerate(rows):
+                for neuron, weight in by_source[source]:
+                    neurons[lane].add(neuron, weight)
+                    operations += weight != 0
+        *_, end, last = token
+        first = last
+        if end:
+            fire = [neuron << shape.lane_bits | lane for lane, part in enumerate(neurons) for neuron in part.end(last)]
+            given.append((sorted(fire), last))
     return given, operations
 
 
-def layer_outputs(shape, images, tokens, *, reports):
-    """Return what a layer gives, as `in_steps` does, and how many synaptic operations its lanes do."""
-    given, operations = [], 0
-    for lane, image in enumerate(images):
-        items, count = lane_outputs(shape, image, tokens, reports=reports)
-        operations += count
-        for number, step in enumerate(in_steps(items)):
-            if lane == 0:
-                given.append([])
-            given[number] += [(item[0] << shape.lane_bits | lane, *item[1:]) for item in step[:-1]]
-            if lane == shape.lanes - 1:
-                given[number] = [*sorted(given[number]), step[-1]]
-    return given, operations
-
-
-def in_steps(items):
-    """Return items as a list for each step: its spikes in rising order, then its end."""
+def in_steps(tokens):
+    """Return tokens as steps: the addresses of the spikes in rising order, and whether it is the last step."""
     steps, spikes = [], []
-    for item in items:
-        if item[-2]:
-            steps.append([*sorted(spikes), item])
+    for token in tokens:
+        *_, end, last = token
+        assert end or not last, f"not an end but the last one: {token}"
+        spikes += spikes_in(token)
+        if end:
+            steps.append((sorted(spikes), last))
             spikes = []
-        else:
-            spikes.append(item)
-    assert not spikes, "spikes behind the last end"
+    assert not spikes, f"spikes behind the last end: {spikes}"
     return steps
+
+
+def in_lane_steps(items):
+    """Return what a lane gives (`firstspike_hw.layouts.lane_layout`) as `in_steps` does; ``last`` matters with an end only."""
+    return in_steps([(address, 1 - end, end, last & end) for address, end, last in items])

@@ -4,87 +4,161 @@ import random
 
 import pytest
 
-from firstspike_hw.collector import Collector
+from firstspike_hw.collector import Collector, Merge
+from firstspike_hw.relay import Relay
 from firstspike_spec.engine import LayerShape
 
 from .bench import STALLS, receiver, sender, simulate, watch
-from .models import in_steps
+from .models import in_lane_steps, in_steps, spikes_in
 
 
 def make(lanes, neurons=4):
-    return LayerShape(3, lanes, neurons, 8, 4, 8)
+    return LayerShape(3, lanes, 1, neurons, 8, 8, 4, 8)
 
 
-def lane_items(rng, neurons, steps, *, reports):
+def lane_items(rng, neurons, steps):
+    """Return what a lane gives in some steps, its spikes in any order; with a spike, ``last`` means nothing."""
     items = []
     for step in range(steps):
-        for neuron in sorted(rng.sample(range(neurons), rng.choice([0, 0, 1, neurons]))):
-            items.append((neuron, rng.randrange(-128, 128), rng.randrange(2), 0, 0) if reports else (neuron, 0, 0))
-        last = int(step % 3 == 2)
-        items.append((0, 0, 0, 1, last) if reports else (0, 1, last))
+        spikes = rng.sample(range(neurons), rng.choice([0, 0, 1, neurons]))
+        items += [(neuron, 0, rng.randrange(2)) for neuron in spikes]
+        items.append((rng.randrange(neurons), 1, int(step % 3 == 2)))
     return items
 
 
-@pytest.mark.parametrize("reports", [False, True])
+def together(items, address):
+    """Return the steps of several lanes as one list of steps; ``address`` makes one of a lane and its neuron."""
+    steps = []
+    for parts in zip(*map(in_lane_steps, items), strict=True):
+        spikes = [address(lane, neuron) for lane, part in enumerate(parts) for neuron in part[0]]
+        steps.append((sorted(spikes), parts[0][1]))
+    return steps
+
+
 @pytest.mark.parametrize("stalls", STALLS)
-@pytest.mark.parametrize("lanes", [1, 2, 3, 4, 5])
-def test_lanes_in_different_steps(lanes, stalls, reports):
+@pytest.mark.parametrize("inputs", [1, 2, 3, 4])
+def test_merge(inputs, stalls):
+    """Spikes of all inputs once, with the input's number at its place in the address; one end for all."""
+    for low_bits in (0, 1, 2):
+        rng = random.Random(f"{inputs} {stalls} {low_bits}")
+        items = [lane_items(rng, 8, 9) for _ in range(inputs)]
+        dut = Merge(3, inputs=inputs, low_bits=low_bits, number_bits=2)
+
+        def address(number, spike, low_bits=low_bits):
+            return spike >> low_bits << low_bits + 2 | number << low_bits | spike & (1 << low_bits) - 1
+
+        expected, got = together(items, address), []
+        simulate(
+            dut,
+            *(sender(dut.inputs[at], items[at], stalls=stalls[0] * at / inputs, seed=at) for at in range(inputs)),
+            receiver(dut.o, sum(len(spikes) + 1 for spikes, _ in expected), got, stalls=stalls[1]),
+            background=[watch(dut.o, []), *(watch(part, []) for part in dut.inputs)],
+        )
+        assert in_lane_steps(got) == expected
+
+
+@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize("stalls", STALLS)
+@pytest.mark.parametrize("lanes", [1, 2, 3, 4, 5, 6, 9, 17])
+def test_lanes_in_different_steps(lanes, stalls, width):
     """Each step holds the spikes of all lanes and then one end; a lane's own spikes keep their order."""
-    rng = random.Random(f"{lanes} {stalls}")
+    rng = random.Random(f"{lanes} {stalls} {width}")
     shape = make(lanes)
-    items = [lane_items(rng, shape.lane_neurons, 6, reports=reports) for _ in range(lanes)]
-    expected = []
-    for step in zip(*map(in_steps, items), strict=True):
-        spikes = [(item[0] << shape.lane_bits | lane, *item[1:]) for lane, part in enumerate(step) for item in part[:-1]]
-        expected.append([*sorted(spikes), step[0][-1]])
-    dut = Collector(shape, reports=reports)
-    got = []
-    # The lanes' speeds differ, so that one is often a step ahead.
-    sends = [sender(dut.lanes[lane], items[lane], stalls=stalls[0] * lane / lanes, seed=lane) for lane in range(lanes)]
+    items = [lane_items(rng, shape.lane_neurons, 6) for _ in range(lanes)]
+    expected = together(items, lambda lane, neuron: neuron << shape.lane_bits | lane)
+    dut, tokens = Collector(shape, width=width), []
+    # The lanes' speeds differ, so that one is often ahead.
+    speeds = [stalls[0] * rng.choice([0, 0.5, 1, 1.6]) for _ in range(lanes)]
+
+    async def finish(ctx):
+        rng = random.Random(f"finish {lanes}")
+        ends = 0
+        while ends < len(expected):
+            ctx.set(dut.o.ready, rng.random() >= stalls[1])
+            await ctx.tick()
+            ends = sum(token[-2] for _, token in tokens)
+
     simulate(
         dut,
-        *sends,
-        receiver(dut.o, sum(map(len, expected)), got, stalls=stalls[1]),
-        background=[watch(dut.o, []), *(watch(lane, []) for lane in dut.lanes)],
+        *(sender(dut.lanes[lane], items[lane], stalls=speeds[lane], seed=lane) for lane in range(lanes)),
+        finish,
+        background=[watch(dut.o, tokens), *(watch(lane, []) for lane in dut.lanes)],
     )
-    assert in_steps(got) == expected
+    tokens = [token for _, token in tokens]
+    assert in_steps(tokens) == expected
+    assert all(token[-2] or spikes_in(token) for token in tokens), "an empty token"
+    spikes = [address for token in tokens for address in spikes_in(token)]
     for lane in range(lanes):
-        mine = [item[0] >> shape.lane_bits for item in got if not item[-2] and item[0] & (1 << shape.lane_bits) - 1 == lane]
-        assert mine == [item[0] for item in items[lane] if not item[-2]]
+        mine = [address >> shape.lane_bits for address in spikes if address & (1 << shape.lane_bits) - 1 == lane]
+        assert mine == [neuron for neuron, end, _ in items[lane] if not end]
 
 
-def test_an_end_waits_for_the_slowest_lane():
-    dut = Collector(make(3), reports=False)
-    given = []
+@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize("lanes", [2, 3, 6])
+def test_an_end_waits_for_the_slowest_lane(lanes, width):
+    """Whichever it is; and nothing of the next step comes before, although the other lanes are there already."""
+    for slow in range(lanes):
+        dut, tokens = Collector(make(lanes), width=width), []
 
-    async def slow(ctx):
-        await ctx.tick().repeat(20)
-        assert given == []
-        await sender(dut.lanes[1], [(2, 0, 0), (0, 1, 1)])(ctx)
+        async def late(ctx, dut=dut, tokens=tokens, slow=slow):
+            await ctx.tick().repeat(40)
+            assert tokens == []
+            await sender(dut.lanes[slow], [(2, 0, 0), (0, 1, 0), (0, 1, 1)])(ctx)
 
-    simulate(
-        dut,
-        sender(dut.lanes[0], [(0, 1, 1)]),
-        slow,
-        sender(dut.lanes[2], [(0, 1, 1)]),
-        receiver(dut.o, 2, []),
-        background=[watch(dut.o, given)],
-    )
-    assert [item for _cycle, item in given] == [(2 << 2 | 1, 0, 0), (0, 1, 1)]
+        async def take(ctx, dut=dut, tokens=tokens):
+            ctx.set(dut.o.ready, 1)
+            while sum(token[-2] for _, token in tokens) < 2:
+                await ctx.tick()
+
+        others = [lane for lane in range(lanes) if lane != slow]
+        simulate(
+            dut,
+            *(sender(dut.lanes[lane], [(0, 1, 0), (1, 0, 0), (0, 1, 1)]) for lane in others),
+            late,
+            take,
+            background=[watch(dut.o, tokens)],
+        )
+        bits = (lanes - 1).bit_length()
+        second = sorted(1 << bits | lane for lane in others)
+        assert in_steps([token for _, token in tokens]) == [([2 << bits | slow], 0), (second, 1)]
 
 
-@pytest.mark.parametrize("lanes", [1, 3])
-def test_latency_and_throughput(lanes):
-    """1 cycle from a lane to the output, and one token a cycle."""
-    dut = Collector(make(lanes), reports=False)
-    taken, given = [], []
-    items = [(neuron, 0, 0) for neuron in range(4)] + [(0, 1, 0)]
+@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize("lanes", [1, 2, 3, 4, 5, 8, 9, 17])
+def test_latency_and_throughput(lanes, width):
+    """A cycle for each level and one; ``width`` spikes a cycle or an end, if all roots have spikes."""
+    dut, taken, tokens = Collector(make(lanes), width=width), [], []
+    items = [(neuron, 0, 0) for neuron in range(4)] + [(0, 1, 0), (0, 1, 1)]
+
+    async def take(ctx):
+        ctx.set(dut.o.ready, 1)
+        while sum(token[-2] for _, token in tokens) < 2:
+            await ctx.tick()
+
     simulate(
         dut,
         *(sender(lane, items) for lane in dut.lanes),
-        receiver(dut.o, 4 * lanes + 1, []),
-        background=[watch(dut.lanes[0], taken), watch(dut.o, given)],
+        take,
+        background=[watch(dut.lanes[0], taken), watch(dut.o, tokens)],
     )
-    cycles = [cycle for cycle, _item in given]
-    assert cycles == list(range(cycles[0], cycles[0] + 4 * lanes + 1))
-    assert given[0][0] - taken[0][0] == Collector.latency == 1
+    levels = Collector.levels(lanes, width)
+    assert tokens[0][0] - taken[0][0] == len(levels) + Relay.latency
+    # The first root has the most lanes: full subtrees come first.
+    first_root = min(lanes, 1 << sum(levels))
+    assert [cycle - tokens[0][0] for cycle, _ in tokens] == list(range(4 * first_root + 2))
+    if lanes == 2 * first_root:
+        assert all(len(spikes_in(token)) == 2 for _, token in tokens[:-2])
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_levels(width):
+    """As few as four lanes a node allow, down to so many roots, and the lane's number is made up of all of them."""
+    for lanes in range(1, 257):
+        bits = Collector.levels(lanes, width)
+        roots = lanes
+        for level in bits:
+            assert level in (1, 2)
+            roots = -(-roots // (1 << level))
+        assert roots <= width
+        assert 0 <= (lanes - 1).bit_length() - sum(bits) <= width - 1
+        assert 4 ** (len(bits) - 1) * width < lanes or not bits

@@ -3,7 +3,11 @@
 import re
 
 import pytest
+from amaranth.hdl import Module
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
 
+from firstspike_hw.bank import Bank
 from firstspike_hw.convert import to_cxxrtl, to_verilog
 from firstspike_hw.engine import COUNTERS, Engine
 from firstspike_hw.lane import Lane
@@ -16,7 +20,7 @@ from ..spec.random_networks import random_network
 @pytest.fixture(scope="module")
 def image():
     network = random_network(1, (6, 5, 3), connectivity=0.5)
-    return compile_network(network, plan(network, 2))
+    return compile_network(network, plan(network, 2, spikes_per_token=2))
 
 
 def ports(verilog, module):
@@ -27,11 +31,12 @@ def ports(verilog, module):
 
 
 def test_the_ports_of_the_engine(image):
-    layers = image.shape.layers
+    shape = image.shape
+    spikes = [2 * (part.source_bits + 1) for part in (*shape.layers, shape.output)]
     assert ports(to_verilog(Engine(image.shape), "engine"), "engine") == {
         "clk": ("input", 1),
         "rst": ("input", 1),
-        "i__payload": ("input", layers[0].source_bits + 1),
+        "i__payload": ("input", spikes[0] + 1),
         "i__valid": ("input", 1),
         "i__ready": ("output", 1),
         "o__payload": ("output", RESULT_WORD.bits),
@@ -46,17 +51,25 @@ def test_the_ports_of_the_engine(image):
         "early_exit": ("input", 1),
         "busy": ("output", 1),
         "counters": ("output", COUNTERS.size),
-        "tap_0__payload": ("output", layers[0].source_bits + 2),
+        "tap_0__payload": ("output", spikes[0] + 2),
         "tap_0__valid": ("output", 1),
-        "tap_1__payload": ("output", layers[1].source_bits + 2),
+        "tap_1__payload": ("output", spikes[1] + 2),
         "tap_1__valid": ("output", 1),
     }
 
 
 def test_the_ports_of_a_part(image):
-    found = ports(to_verilog(Lane(image.shape.layers[1], reports=True), "lane"), "lane")
-    assert {"i__payload", "o__payload", "load__payload", "operation"} <= set(found)
+    lane = Lane(image.shape.layers[0], width=2, time_steps=4, queue_depth=8, slack=5)
+    found = ports(to_verilog(lane, "lane"), "lane")
+    assert {"rows", "o__payload", "o__valid", "o__ready", "load__payload", "entry", "operation"} <= set(found)
     assert "load__ready" not in found  # constant
+
+
+def test_the_ports_of_arrays(image):
+    """Each element is a port of its own."""
+    bank = Bank(image.shape.layers[0], width=2, time_steps=4, queue_depth=8)
+    found = ports(to_verilog(bank, "bank"), "bank")
+    assert {"addresses__0", "addresses__1", "lanes__0__payload", "lanes__1__valid", "lanes__1__ready"} <= set(found)
 
 
 def test_twice_the_same_text(image):
@@ -77,3 +90,22 @@ def test_contents_stand_in_the_verilog_but_not_in_the_cxx(image):
     """A real engine may hold its network at power-up; the simulated one is always loaded."""
     assert to_verilog(Engine(image.shape, image), "engine") != to_verilog(Engine(image.shape), "engine")
     assert "struct p_engine" in to_cxxrtl(Engine(image.shape), "engine")
+
+
+class Loop(wiring.Component):
+    """A structure, one field of which follows from another one: two wires, but one that seems to depend on itself."""
+
+    o: Out(data.StructLayout({"low": 1, "high": 1}))
+    i: In(1)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.comb += [self.o.low.eq(self.i), self.o.high.eq(~self.o.low)]
+        return m
+
+
+def test_what_would_need_several_evaluations_a_cycle_is_refused(image):
+    """The harnesses evaluate once; the gateware itself has no such signals."""
+    with pytest.raises(RuntimeError, match="a signal depends on itself"):
+        to_cxxrtl(Loop(), "loop")
+    assert "bool converged = true" in to_cxxrtl(Engine(image.shape), "engine")

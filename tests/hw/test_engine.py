@@ -2,22 +2,23 @@
 
 import gc
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from amaranth.hdl import ClockDomain, Module
 
+from firstspike_hw import layer as layer_module
 from firstspike_hw.engine import COUNTERS, Engine
-from firstspike_spec import infer_spikes
+from firstspike_spec import Layer, infer_spikes
 from firstspike_spec.compiler import compile_network, plan
-from firstspike_spec.engine import EngineShape, LayerShape
+from firstspike_spec.engine import EngineShape, LayerShape, OutputShape
 from firstspike_spec.results import Results, compare_results, with_hidden_spikes
-from firstspike_spec.streams import input_tokens, input_word, read_results, spike_times_of_tokens
+from firstspike_spec.streams import input_tokens, read_results, spike_times_of_tokens, token_ports
 from firstspike_spec.words import LOAD_WORD, RESULT_WORD, Memory
 
 from ..spec.random_networks import random_network, random_times
-from .bench import STALLS, get, load_word, put, sender, simulate, stall, watch
-from .models import words_in
+from .bench import get, load_word, put, sender, simulate, stall, watch, with_reset
+from .models import roomy, words_in
 
 
 def fields_of(word, words):
@@ -25,26 +26,45 @@ def fields_of(word, words):
     return list(zip(*(values[field.name].tolist() for field in word.fields), strict=True))
 
 
+def named(word, fields):
+    return dict(zip((field.name for field in word.fields), fields, strict=True))
+
+
+def load_fields(image):
+    """Return the words that load a network, ready for a `sender`."""
+    return fields_of(LOAD_WORD, image.load_words())
+
+
+def quiet(shape, *, end=0):
+    """Return a token without spikes, ready for `put`."""
+    return named(shape.input_word, [0] * (len(shape.input_word.fields) - 1) + [end])
+
+
+def one_spike(shape, address):
+    """Return a token with one spike, ready for `put`."""
+    return {**quiet(shape), "address_0": address, "valid_0": 1}
+
+
 class Bench:
     """An engine with everything that it takes and gives; ``infer`` is a part of a testbench."""
 
-    def __init__(self, shape, image=None):
+    def __init__(self, shape, image=None, *, rule=True):
         self.dut, self.shape = Engine(shape, image), shape
         self.taken, self.given = [], []
-        self.taps = [[] for _ in shape.layers]
+        self.taps = [[] for _ in (*shape.layers, shape.output)]
         self.background = [
-            watch(self.dut.i, self.taken),
-            watch(self.dut.o, self.given),
+            watch(self.dut.i, self.taken, rule=rule),
+            watch(self.dut.o, self.given, rule=rule),
             *(watch(getattr(self.dut, f"tap_{index}"), tap) for index, tap in enumerate(self.taps)),
         ]
 
-    def simulate(self, *testbenches):
-        simulate(self.dut, *testbenches, background=self.background, limit=100_000)
+    def simulate(self, *testbenches, top=None):
+        simulate(top or self.dut, *testbenches, background=self.background, hostile=True, limit=100_000)
 
     async def infer(self, ctx, image, times, *, early_exit, stalls=(0, 0)):
-        """Run a batch and compare all of it with the golden model; return its reports' words and the golden inference."""
-        dut, network = self.dut, image.network
-        tokens = fields_of(input_word(self.shape), input_tokens(self.shape, times, network.time_steps))
+        """Run a batch and compare all of it with the golden model; return its results and the golden inference."""
+        dut, network, word = self.dut, image.network, self.shape.input_word
+        tokens = fields_of(word, input_tokens(self.shape, times, network.time_steps))
         marks = [len(tap) for tap in self.taps]
         ctx.set(dut.early_exit, early_exit)
         rng = random.Random(f"engine {stalls}")
@@ -52,39 +72,32 @@ class Bench:
         # Both ends in one loop: the engine cannot say how many words come.
         while decisions < len(times):
             if not offered and at < len(tokens) and rng.random() >= stalls[0]:
-                ctx.set(dut.i.payload, dict(zip(("address", "end"), tokens[at], strict=True)))
+                ctx.set(dut.i.payload, named(word, tokens[at]))
                 offered = True
             ctx.set(dut.i.valid, offered)
             ready = rng.random() >= stalls[1]
             ctx.set(dut.o.ready, ready)
-            *_, taken, valid, word = await ctx.tick().sample(dut.i.ready, dut.o.valid, dut.o.payload)
+            *_, taken, valid, result = await ctx.tick().sample(dut.i.ready, dut.o.valid, dut.o.payload)
             if offered and taken:
                 at, offered = at + 1, False
             if ready and valid:
-                values = {field.name: int(getattr(word, field.name)) for field in RESULT_WORD.fields}
+                values = {field.name: int(getattr(result, field.name)) for field in RESULT_WORD.fields}
                 words.append(int(RESULT_WORD.pack(**values)))
                 decisions += values["decision"]
         ctx.set(dut.o.ready, 1)
         # With early exit the last inference is decided before all of its tokens have come.
         for token in tokens[at:]:
-            await put(ctx, dut.i, dict(zip(("address", "end"), token, strict=True)))
+            await put(ctx, dut.i, named(word, token))
         ctx.set(dut.i.valid, 0)
         while ctx.get(dut.busy):
             await ctx.tick()
         ctx.set(dut.o.ready, 0)
-        await ctx.tick().repeat(2)
+        await ctx.tick().repeat(12)  # the counters are some cycles late
 
         inference = infer_spikes(network, times, early_exit=early_exit)
-        spikes = []
-        for index, (tap, mark) in enumerate(zip(self.taps, marks, strict=True)):
-            addresses = image.addresses[index - 1] if index else np.arange(network.inputs)
-            address, end, last = np.array([item for _cycle, item in tap[mark:]]).T
-            assert last.sum() == len(times)
-            steps = {"batch": len(times), "time_steps": network.time_steps}
-            spikes.append(spike_times_of_tokens(address, end, addresses=addresses, **steps))
         got = with_hidden_spikes(
             read_results(image, np.array(words, np.uint64), batch=len(times)),
-            tuple(spikes),
+            tuple(self._spike_times(image, marks, len(times))),
             early_exit=early_exit,
             time_steps=network.time_steps,
         )
@@ -93,25 +106,51 @@ class Bench:
         assert comparison.compared_values >= len(times) * (2 * network.outputs + 2 + network.inputs)
         return got, inference
 
+    def _spike_times(self, image, marks, batch):
+        """Yield the spike times that each tap has told of since it had so many tokens."""
+        network = image.network
+        for index, (tap, mark) in enumerate(zip(self.taps, marks, strict=True)):
+            names = getattr(self.dut, f"tap_{index}").payload.shape().members
+            fields = dict(zip(names, np.array([item for _cycle, item in tap[mark:]]).T, strict=True))
+            assert fields["last"].sum() == batch
+            yield spike_times_of_tokens(
+                *token_ports(fields),
+                fields["end"],
+                addresses=image.addresses[index - 1] if index else np.arange(network.inputs),
+                batch=batch,
+                time_steps=network.time_steps,
+            )
+
     def counters(self, ctx):
         value = ctx.get(self.dut.counters)
         return {name: int(getattr(value, name)) for name in COUNTERS.members}
 
 
-CASES = [((5, 3), 1, 3), ((6, 4), 2, 2), ((7, 6, 4), 1, 4), ((9, 7, 3), 2, 3), ((6, 8, 5), 3, 5), ((5, 6, 5, 3), [3, 2, 1], 3)]
+#: Sizes, lanes, lanes of a bank, spikes of a token, T, banks of a lane group.
+CASES = [
+    ((5, 3), [], None, 1, 3, 4),
+    ((6, 4), [], None, 2, 2, 4),
+    ((7, 6, 4), 1, 1, 1, 4, 4),
+    ((7, 9, 4), 2, 2, 2, 4, 4),
+    ((6, 11, 5), 5, 1, 2, 5, 2),
+    ((9, 7, 6, 3), [2, 3], None, 2, 3, 1),
+    ((5, 6, 5, 4, 3), [3, 2, 1], None, 1, 3, 4),
+]
 
 
-@pytest.mark.parametrize("stalls", STALLS)
-@pytest.mark.parametrize(("sizes", "lanes", "time_steps"), CASES)
-def test_equals_the_golden_model(sizes, lanes, time_steps, stalls):
+@pytest.mark.parametrize("stalls", [(0, 0), (0.5, 0.5)])
+@pytest.mark.parametrize(("sizes", "lanes", "bank_lanes", "width", "time_steps", "group_banks"), CASES)
+def test_equals_the_golden_model(sizes, lanes, bank_lanes, width, time_steps, group_banks, stalls, monkeypatch):
     """Classes, latencies, potentials, decision steps and hidden spikes; early exit off, on, and off again."""
+    monkeypatch.setattr(layer_module, "GROUP_BANKS", group_banks)
     network = random_network(len(sizes), sizes, time_steps=time_steps, connectivity=0.6)
-    image = compile_network(network, plan(network, lanes, queue_depth=2))
-    bench = Bench(image.shape, image)
+    shape = plan(network, lanes, spikes_per_token=width, bank_lanes=bank_lanes, queue_depth=8)
+    image = compile_network(network, shape)
+    bench = Bench(shape, image)
 
     async def drive(ctx):
         for seed, early_exit in enumerate((False, True, False)):
-            times = random_times(seed, network, 5, silent=[0.2, 0.5, 0.9][seed])
+            times = random_times(seed, network, 4, silent=[0.2, 0.5, 0.9][seed])
             await bench.infer(ctx, image, times, early_exit=early_exit, stalls=stalls)
 
     bench.simulate(drive)
@@ -121,7 +160,7 @@ def test_equals_the_golden_model(sizes, lanes, time_steps, stalls):
 def test_networks_of_all_kinds(seed):
     """Silent and busy ones, extreme weights, ties, and neurons that fire by themselves."""
     rng = random.Random(seed)
-    sizes = [rng.randrange(1, 8) for _ in range(rng.choice([2, 3]))]
+    sizes = [rng.randrange(1, 8) for _ in range(rng.choice([2, 3, 3, 4]))]
     network = random_network(
         seed,
         sizes,
@@ -131,8 +170,9 @@ def test_networks_of_all_kinds(seed):
         spread=rng.randrange(2),
         extreme=rng.random() < 0.5,
     )
-    image = compile_network(network, plan(network, rng.randrange(1, 4)))
-    bench = Bench(image.shape, image)
+    shape = plan(network, rng.randrange(1, 4), spikes_per_token=rng.choice([1, 2]), queue_depth=rng.choice([8, 16]))
+    image = compile_network(network, shape)
+    bench = Bench(shape, image)
 
     async def drive(ctx):
         for early_exit in (True, False):
@@ -141,10 +181,43 @@ def test_networks_of_all_kinds(seed):
     bench.simulate(drive)
 
 
-def test_counters_and_cycles():
-    """Early exit off: all spikes and operations are counted. A decision's cycles run from the image's first token."""
-    network = random_network(1, (8, 6, 4), time_steps=4, connectivity=0.5)
+@pytest.mark.parametrize("share", [1, 0])
+def test_outputs_that_never_spike(share):
+    """The largest potential decides, then the lower index; without any weights they are all alike."""
+    network = random_network(5, (6, 5, 4), connectivity=0.7, spread=0, threshold=2)
+    *hidden, last = network.layers
+    last = Layer.from_dense(last.dense() * share, [0] * 4, 1000, last.weight_bits)
+    network = replace(network, layers=[*hidden, last])
     image = compile_network(network, plan(network, 2))
+    bench = Bench(image.shape, image)
+
+    async def drive(ctx):
+        for early_exit in (False, True):
+            got, _ = await bench.infer(ctx, image, random_times(1, network, 6, silent=0.6), early_exit=early_exit)
+            assert (got.latencies == network.time_steps).all()
+            assert (len(set(got.classes.tolist())) > 1) == share
+
+    bench.simulate(drive)
+
+
+def test_many_images_back_to_back():
+    """Far more than the numbers of inferences that lanes and feeder know, without a pause."""
+    network = random_network(3, (5, 9, 3), time_steps=2, connectivity=0.6)
+    image = compile_network(network, plan(network, 2, queue_depth=8))
+    bench = Bench(image.shape, image)
+
+    async def drive(ctx):
+        for early_exit in (False, True):
+            await bench.infer(ctx, image, random_times(3, network, 40, silent=0.5), early_exit=early_exit)
+
+    bench.simulate(drive)
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_counters_and_cycles(width):
+    """Early exit off: all spikes and operations are counted. A decision's cycles run from the image's first token."""
+    network = random_network(1, (8, 6, 5, 4), time_steps=4, connectivity=0.5)
+    image = compile_network(network, plan(network, 2, spikes_per_token=width))
     bench = Bench(image.shape, image)
 
     async def drive(ctx):
@@ -159,7 +232,7 @@ def test_counters_and_cycles():
         assert bench.counters(ctx) == counters
 
         firsts, ends = [], 0
-        for cycle, (_address, end) in bench.taken:
+        for cycle, (*_, end) in bench.taken:
             if len(firsts) == ends // network.time_steps:
                 firsts.append(cycle)
             ends += end
@@ -172,21 +245,18 @@ def test_counters_and_cycles():
 
 
 @pytest.mark.parametrize("stalls", [0, 0.5])
-def test_networks_from_the_load_port(stalls):
+@pytest.mark.parametrize(("width", "bank_lanes"), [(1, 1), (2, 2)])
+def test_networks_from_the_load_port(width, bank_lanes, stalls):
     """An engine without contents is loaded; then a smaller network with another T; then the first one again."""
-    large = random_network(2, (9, 7, 5), time_steps=4, connectivity=0.7)
-    small = random_network(3, (6, 5, 3), time_steps=2, connectivity=0.5)
-    layers, source_bits = [], 4
-    for _ in range(2):
-        layers.append(LayerShape(source_bits, 2, 4, 64, 5, 16))
-        source_bits = layers[-1].address_bits
-    shape = EngineShape(tuple(layers), 2)
+    large = random_network(2, (9, 7, 6, 5), time_steps=4, connectivity=0.7)
+    small = random_network(3, (6, 5, 3, 2), time_steps=2, connectivity=0.5)
+    shape = roomy((9, 7, 6, 5), (2, 2), width=width, bank_lanes=bank_lanes)
     bench = Bench(shape)
 
     async def drive(ctx):
         for number, network in enumerate((large, small, large)):
             image = compile_network(network, shape)
-            await sender(bench.dut.load, fields_of(LOAD_WORD, image.load_words()), stalls=stalls)(ctx)
+            await sender(bench.dut.load, load_fields(image), stalls=stalls)(ctx)
             for early_exit in (True, False):
                 times = random_times(number, network, 3)
                 await bench.infer(ctx, image, times, early_exit=early_exit, stalls=(stalls, stalls))
@@ -197,29 +267,30 @@ def test_networks_from_the_load_port(stalls):
 @pytest.mark.parametrize("stalls", [0, 0.5])
 def test_all_memories_can_be_read_back(stalls):
     """In order, `peek_latency` cycles after each word's transfer, which waits for the inference under way."""
-    network = random_network(3, (9, 7, 5), time_steps=3, connectivity=0.7)
-    image = compile_network(network, plan(network, [3, 2], queue_depth=2))
+    network = random_network(3, (9, 7, 6, 5), time_steps=3, connectivity=0.7)
+    image = compile_network(network, plan(network, [4, 3], queue_depth=8))
     bench, words, asked, got = Bench(image.shape), words_in(image), [], []
-    dut, nowhere = bench.dut, [load_word(0, 0, 0, layer=2), load_word(1, 0, 0, lane=3), load_word(Memory.TIME_STEPS, 0, 0)]
+    dut = bench.dut
+    nowhere = [load_word(0, 0, 0, layer=3), load_word(1, 0, 0, lane=7), load_word(Memory.TIME_STEPS, 0, 0)]
+    nowhere.append(load_word(Memory.POINTERS, 0, 0, layer=2))
 
     async def drive(ctx):
-        await sender(dut.load, fields_of(LOAD_WORD, image.load_words()), stalls=stalls)(ctx)
+        await sender(dut.load, load_fields(image), stalls=stalls)(ctx)
         await ctx.tick()  # a word that is read right behind the last one written is not yet the new one
         for seed in range(2):
-            await put(ctx, dut.i, {"address": 0, "end": 0})
+            await put(ctx, dut.i, one_spike(image.shape, 0))
             asked.clear()
             got.clear()
             first, *others = [place for place, _ in words] + nowhere
-            first = dict(zip((field.name for field in LOAD_WORD.fields), first, strict=True))
             ctx.set(dut.peek, 1)
-            ctx.set(dut.load.payload, first)
+            ctx.set(dut.load.payload, named(LOAD_WORD, first))
             ctx.set(dut.load.valid, 1)
             await ctx.tick().repeat(20)
             assert asked == []
             for _ in range(network.time_steps):
-                await put(ctx, dut.i, {"address": 0, "end": 1})
+                await put(ctx, dut.i, quiet(image.shape, end=1))
             ctx.set(dut.o.ready, 1)
-            await put(ctx, dut.load, first)
+            await put(ctx, dut.load, named(LOAD_WORD, first))
             await sender(dut.load, others, stalls=stalls, seed=seed)(ctx)
             ctx.set(dut.peek, 0)
             ctx.set(dut.o.ready, 0)
@@ -231,46 +302,47 @@ def test_all_memories_can_be_read_back(stalls):
 
     bench.background += [watch(dut.load, asked), watch(dut.peeked, got)]
     bench.simulate(drive)
-    assert Engine.peek_latency == 4
+    assert {place[4] for place, _ in words} == {0, 1, 2}
 
 
 @pytest.mark.parametrize("spikes", [1, 4, 9])
 def test_a_reset_ends_the_inference_and_keeps_the_network(spikes):
-    """Also what is a register and not a memory: T, and which neurons start above their threshold."""
-    network = random_network(4, (9, 7, 5), time_steps=4, connectivity=0.7, threshold=2)
+    """Also what is a register and not a memory, such as T; and what begins above its threshold does so again."""
+    network = random_network(4, (9, 7, 6, 5), time_steps=4, connectivity=0.7, threshold=2)
     shape = plan(network, 2)
     image = compile_network(network, shape)
-    starts = [lane.start_potentials for lanes in image.lanes for lane in lanes]
-    assert any((start >= 0).any() for start in starts)
-    bench, domain, top = Bench(shape), ClockDomain("sync"), Module()
-    top.domains.sync = domain
-    top.submodules.engine = bench.dut
+    assert all(any((bank.start_potentials >= 0).any() for bank in banks) for banks in image.banks)
+    bench = Bench(shape, rule=False)
+    top, reset = with_reset(bench.dut)
 
     async def drive(ctx):
-        await sender(bench.dut.load, fields_of(LOAD_WORD, image.load_words()))(ctx)
+        await sender(bench.dut.load, load_fields(image))(ctx)
         await bench.infer(ctx, image, random_times(0, network, 2), early_exit=False)
         for cut in range(4):
-            await sender(bench.dut.i, [(address, 0) for address in range(spikes)] + [(0, 1)] * (cut % 2))(ctx)
+            for address in range(spikes):
+                await put(ctx, bench.dut.i, one_spike(shape, address))
+            if cut % 2:
+                await put(ctx, bench.dut.i, quiet(shape, end=1))
             await ctx.tick().repeat(5 * cut + 1)
-            ctx.set(domain.rst, 1)
+            ctx.set(reset, 1)
             await ctx.tick()
-            ctx.set(domain.rst, 0)
+            ctx.set(reset, 0)
             assert not ctx.get(bench.dut.busy)
+            await ctx.tick()
             await bench.infer(ctx, image, random_times(cut, network, 3), early_exit=False)
 
-    simulate(top, drive, background=bench.background, limit=100_000)
+    bench.simulate(drive, top=top)
 
 
 def test_a_load_waits_for_the_inference_and_the_next_inference_for_the_load():
-    network = random_network(4, (4, 3), time_steps=3, connectivity=1.0)
-    other = random_network(5, (4, 3), time_steps=3, connectivity=1.0)
-    layer = LayerShape(2, 2, 2, 8, 4, 12)
-    shape = EngineShape((layer,))
+    network = random_network(4, (4, 5, 3), time_steps=3, connectivity=1.0)
+    other = random_network(5, (4, 5, 3), time_steps=3, connectivity=1.0)
+    shape = roomy((4, 5, 3), (2,))
     first, second = compile_network(network, shape), compile_network(other, shape)
     bench = Bench(shape, first)
     dut = bench.dut
     times = random_times(4, network, 2, silent=0.0)
-    tokens = fields_of(input_word(shape), input_tokens(shape, times, 3))
+    tokens = fields_of(shape.input_word, input_tokens(shape, times, 3))
     loaded, busy_loads, words = [], [], []
 
     async def watch_load(ctx):
@@ -281,12 +353,11 @@ def test_a_load_waits_for_the_inference_and_the_next_inference_for_the_load():
                 busy_loads.append(busy)
 
     async def feed(ctx):
-        for token in tokens:
-            await put(ctx, dut.i, dict(zip(("address", "end"), token, strict=True)))
+        await sender(dut.i, tokens)(ctx)
 
     async def load(ctx):
         await ctx.tick().until(dut.i.valid & dut.i.ready)
-        await sender(dut.load, fields_of(LOAD_WORD, second.load_words()))(ctx)
+        await sender(dut.load, load_fields(second))(ctx)
 
     async def take(ctx):
         rng = random.Random(0)
@@ -299,12 +370,10 @@ def test_a_load_waits_for_the_inference_and_the_next_inference_for_the_load():
     assert len(loaded) == len(second.load_words())
     assert not any(busy_loads)
     # Every word came between the last token of the first inference and the first token of the second.
-    ends = np.cumsum([end for _address, end in tokens])
+    ends = np.cumsum([token[-1] for token in tokens])
     assert set(loaded) == {int(np.argmax(ends == 3)) + 1}
-    packed = np.array(
-        [int(RESULT_WORD.pack(**dict(zip((f.name for f in RESULT_WORD.fields), word, strict=True)))) for word in words]
-    )
-    split = int(np.argmax(packed >> 57)) + 1
+    packed = np.array([int(RESULT_WORD.pack(**named(RESULT_WORD, word))) for word in words])
+    split = int(np.argmax([word[-1] for word in words])) + 1
     for image, part, row in ((first, packed[:split], times[:1]), (second, packed[split:], times[1:])):
         got = read_results(image, part.astype(np.uint64), batch=1)
         compare_results(
@@ -313,7 +382,7 @@ def test_a_load_waits_for_the_inference_and_the_next_inference_for_the_load():
 
 
 def test_early_exit_takes_fewer_cycles_and_drops_spikes():
-    network = random_network(6, (30, 4), time_steps=8, connectivity=1.0, threshold=6, spread=0)
+    network = random_network(6, (60, 12, 4), time_steps=8, connectivity=1.0, threshold=6, spread=0)
     image = compile_network(network, plan(network, 1))
     bench = Bench(image.shape, image)
 
@@ -335,7 +404,7 @@ def test_early_exit_takes_fewer_cycles_and_drops_spikes():
 
 @pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
 def test_an_image_of_another_shape():
-    network = random_network(0, (4, 3))
+    network = random_network(0, (4, 6, 3))
     image = compile_network(network, plan(network, 1))
     with pytest.raises(ValueError, match="The image is made for an engine of another shape"):
         Engine(plan(network, 2), image)
@@ -343,10 +412,10 @@ def test_an_image_of_another_shape():
 
 
 def test_one_layer_shape_object_may_stand_for_several_layers():
-    """Only the last layer reports potentials, also where all layers have the very same shape."""
-    layer = LayerShape(source_bits=2, lanes=2, lane_neurons=2, lane_entries=16, weight_bits=4, potential_bits=12)
-    shape = EngineShape((layer, layer))
-    image = compile_network(random_network(0, (4, 4, 3)), shape)
+    layer = LayerShape(3, 2, 2, 3, 40, 3, 4, 12)
+    assert layer.address_bits == layer.source_bits
+    shape = EngineShape((layer, layer), OutputShape(3, 3, 4, 12), spikes_per_token=2, time_steps=4)
+    image = compile_network(random_network(0, (6, 5, 6, 3)), shape)
     bench = Bench(shape, image)
 
     async def drive(ctx):

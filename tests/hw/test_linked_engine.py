@@ -27,9 +27,9 @@ from firstspike_spec.words import RESULT_WORD, Memory
 from ..spec.naive_link import Frames, NaiveBoard, request, split
 from ..spec.random_networks import random_network, random_times
 from .bench import put, simulate, stall
-from .test_simulation import roomy
+from .models import roomy
 
-SHAPE = roomy((12, 9, 5), (3, 2))
+SHAPE = roomy((12, 9, 5), (3,), time_steps=7)
 IDENTITY = Identity(SHAPE, board="tiny", clock_hz=1_000_000, baud=0, buffer_bytes=2048)
 
 #: Two that differ in all sizes, also in ``T``, and a third.

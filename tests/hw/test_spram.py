@@ -9,12 +9,10 @@ from amaranth.lib.memory import Memory
 import firstspike_hw.loadable_memory
 import firstspike_hw.spram
 from firstspike_hw.loadable_memory import LoadableMemory
-from firstspike_spec.words import LOAD_WORD
 from firstspike_spec.words import Memory as MemoryKind
 
-from .bench import load_word, simulate
-
-NAMES = [field.name for field in LOAD_WORD.fields]
+from .bench import simulate
+from .test_loadable_memory import check
 
 
 class Primitive(Elaboratable):
@@ -65,37 +63,17 @@ def modelled(monkeypatch):
 def test_loads_reads_and_peeks_in_random_order(modelled, bits, depth):
     rng = random.Random(bits)
     dut = LoadableMemory(MemoryKind.ENTRIES, bits=bits, depth=depth)
-    words, compared = {}, 0
-
-    async def testbench(ctx):
-        nonlocal compared
-        places = [0, depth - 1, *(rng.randrange(depth) for _ in range(20))]
-        for _ in range(1000):
-            what, kind, place = rng.choice(["load", "read", "peek", "rest"]), rng.choice(list(MemoryKind)), rng.choice(places)
-            fields = load_word(kind, place, rng.getrandbits(bits), lane=3, layer=2)
-            ctx.set(dut.load.payload, dict(zip(NAMES, fields, strict=True)))
-            ctx.set(dut.load.valid, what == "load")
-            ctx.set(dut.peek, what == "peek")
-            ctx.set(dut.enable, what == "read")
-            ctx.set(dut.address, place)
-            await ctx.tick()
-            mine = kind == MemoryKind.ENTRIES
-            if what == "load" and mine:
-                words[place] = fields[0]
-            if what == "read" and place in words:
-                assert ctx.get(dut.data) == words[place]
-                compared += 1
-            if place in words or what != "peek":
-                assert ctx.get(dut.peeked) == (words[place] if what == "peek" and mine else 0)
-
-    simulate(dut, testbench)
-    assert compared > 50
+    places = [0, depth - 1, *(rng.randrange(depth) for _ in range(20))]
+    check(dut, rng, bits=bits, depth=depth, init=[None] * depth, ports=1, places=places, cycles=1000)
     assert len(Primitive.made) == 1
 
 
-@pytest.mark.parametrize(("bits", "depth", "init"), [(17, 4000, []), (16, 2000, []), (16, (1 << 14) + 1, []), (16, 4000, [1])])
-def test_what_does_not_fit_goes_elsewhere(modelled, bits, depth, init):
-    dut = LoadableMemory(MemoryKind.ENTRIES, bits=bits, depth=depth, init=init)
+@pytest.mark.parametrize(
+    ("bits", "depth", "init", "ports"),
+    [(17, 4000, [], 1), (16, 2000, [], 1), (16, (1 << 14) + 1, [], 1), (16, 4000, [1], 1), (16, 4000, [], 2)],
+)
+def test_what_does_not_fit_goes_elsewhere(modelled, bits, depth, init, ports):
+    dut = LoadableMemory(MemoryKind.ENTRIES, bits=bits, depth=depth, init=init, ports=ports)
 
     async def testbench(ctx):
         await ctx.tick()

@@ -21,7 +21,7 @@ from firstspike_model.dense_quantisation import grid_scale, quantise_layer
 from firstspike_model.float_network import infer_float
 from firstspike_model.importing import import_weights
 from firstspike_model.weight_files import DenseLayer, WeightFile, read_weights
-from firstspike_spec import InputError, InputTypeError, LatencyEncoder, infer, load_dataset, load_network
+from firstspike_spec import InputError, InputTypeError, LatencyEncoder, infer, load_dataset, load_network, profile
 
 runner = CliRunner()
 ENCODER = LatencyEncoder.linear(4)
@@ -387,6 +387,10 @@ def test_imports_a_relu_network(app, trained, digits_folder, tmp_path):
     train = load_dataset("digits", "train", digits_folder)
     validation = infer(load_network(out), train.images[-166:])
     assert chosen["validation_accuracy"] == pytest.approx((validation.classes == train.labels[-166:]).mean())
+    assert all(layer.activity is None for layer in network.layers)
+    measured = profile(load_network(out), train.images[-166:])
+    for layer, other in zip(load_network(out).layers, measured.layers, strict=True):
+        np.testing.assert_array_equal(layer.activity, other.activity)
     starts = network.layers[-1].start_potentials - load_network(out).layers[-1].start_potentials
     assert set(starts.tolist()) == {chosen["lowering"]}
 

@@ -13,7 +13,7 @@ from firstspike_model.calibration import Target
 from firstspike_model.recalibration import held_back_images, output_margins, recalibrate, with_lower_outputs
 from firstspike_model.training import Training
 from firstspike_model.workflow import train_recipe
-from firstspike_spec import InputError, load_dataset, load_network, save_network
+from firstspike_spec import InputError, load_dataset, load_network, profile, save_network
 
 runner = CliRunner()
 
@@ -101,6 +101,9 @@ def test_the_command_writes_the_network_it_measured(network, digits_folder, tmp_
     assert before == figures(network, test.images, test.labels)
     assert changed.provenance["calibrated_from"] == network.digest
     assert changed.provenance["seed"] == 4
+    measured = profile(changed, held_back_images(network, load_dataset("digits", "train", digits_folder)).images)
+    for layer, other in zip(changed.layers, measured.layers, strict=True):
+        np.testing.assert_array_equal(layer.activity, other.activity)
     assert f"wrote {out}: encoder " in runner.invoke(app, [*arguments, "--keep-encoder"], catch_exceptions=False).stdout
 
 

@@ -10,10 +10,11 @@ import torch
 
 import firstspike_spec
 from firstspike_model.calibration import Calibration
+from firstspike_model.recalibration import held_back_images
 from firstspike_model.recipe import Recipe
 from firstspike_model.training import Training
 from firstspike_model.workflow import Files, train_recipe
-from firstspike_spec import Dataset, InputError, InputTypeError, load_dataset, load_network, save_network
+from firstspike_spec import Dataset, InputError, InputTypeError, load_dataset, load_network, profile, save_network
 
 
 def test_improves_over_chance_within_the_budget(tiny_recipe, digits_folder):
@@ -145,6 +146,14 @@ def test_same_seed_same_network(tiny_recipe, digits_folder, tmp_path):
     save_network(first, tmp_path / "net.safetensors")
     loaded = load_network(tmp_path / "net.safetensors")
     assert (loaded.digest, loaded.provenance) == (first.digest, first.provenance)
+
+
+def test_the_network_knows_the_activity_of_the_validation_images(tiny_recipe, digits_folder):
+    training = load_dataset("digits", "train", digits_folder)
+    network = train_recipe(tiny_recipe, data=digits_folder, seed=5).network
+    expected = profile(network, held_back_images(network, training).images)
+    for layer, other in zip(network.layers, expected.layers, strict=True):
+        np.testing.assert_array_equal(layer.activity, other.activity)
 
 
 def test_a_late_decision_uses_the_time_that_there_is(tiny_recipe, digits_folder):

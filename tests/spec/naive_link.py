@@ -134,18 +134,26 @@ class NaiveBoard:
         address = (head["address"] + at) % (1 << widths["address"])
         if memory == Memory.TIME_STEPS:
             return (0, 0, memory, 0), 16
-        layers = self.identity.shape.layers
-        if layer >= len(layers) or lane >= layers[layer].lanes:
-            return (layer, lane, memory, address), 0
-        has = layers[layer]
-        bits, depth = {
-            Memory.POINTERS: (has.pointer.bits, has.sources),
-            Memory.ENTRIES: (has.entry.bits, has.lane_entries),
-            Memory.START_POTENTIALS: (has.potential_bits, has.lane_neurons),
-        }[memory]
-        depth = max(2, depth)
-        address %= 1 << (depth - 1).bit_length()
+        bits, depth, address_bits = self._memory(layer, lane, memory)
+        address %= 1 << address_bits
         return (layer, lane, memory, address), bits if address < depth else 0
+
+    def _memory(self, layer: int, lane: int, memory: int) -> tuple[int, int, int]:
+        """Width and number of the words of a memory, and how many bits of an address count; no words if there is none."""
+        shape = self.identity.shape
+        sizes, all_bits = {}, LOAD_WORD.fields[1].bits
+        if layer < len(shape.layers) and lane < shape.layers[layer].banks:
+            has = shape.layers[layer]
+            sizes[Memory.POINTERS] = has.pointer.bits, has.sources
+            sizes[Memory.ENTRIES] = has.entry.bits, max(2, has.bank_entries)
+            sizes[Memory.START_POTENTIALS] = has.potential_bits, max(2, has.lane_neurons) * has.bank_lanes
+        if layer == len(shape.layers) and lane < shape.output.slices:
+            has = shape.output
+            sizes[Memory.ENTRIES] = has.weights.bits, has.sources
+            if memory == Memory.START_POTENTIALS:  # registers, each with an address of its own
+                return has.potential_bits, min(has.slice_neurons, has.neurons - lane * has.slice_neurons), all_bits
+        bits, depth = sizes.get(memory, (0, 0))
+        return bits, depth, (depth - 1).bit_length() if depth else all_bits
 
     def _end(self, body: bytes) -> bytes | Reason:
         self.loading = False

@@ -1,5 +1,6 @@
 """Random networks and inputs for tests: silent, busy, tied or in between, with small and odd sizes."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -28,6 +29,16 @@ def random_network(seed, sizes, time_steps=4, **options):
     generator = np.random.default_rng(seed)
     layers = [random_layer(generator, sources, targets, **options) for sources, targets in pairwise(sizes)]
     return Network(LatencyEncoder.linear(time_steps), layers, (sizes[0],))
+
+
+def with_activity(network, seed):
+    """Return the network with a random activity of every source; sources that never and that always spike are likely."""
+    generator = np.random.default_rng(seed)
+    layers = [
+        replace(layer, activity=np.clip(generator.integers(-(1 << 15), 3 << 15, layer.sources), 0, (1 << 16) - 1))
+        for layer in network.layers
+    ]
+    return replace(network, layers=layers)
 
 
 def random_times(seed, network, batch, silent=0.3):

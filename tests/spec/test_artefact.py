@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import stat
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from safetensors.numpy import load, save
 
 from firstspike_spec import InputError, LatencyEncoder, Layer, Network, artefact, files, load_network, save_network
 
-from .random_networks import networks
+from .random_networks import networks, with_activity
 
 
 @pytest.fixture
@@ -20,6 +21,17 @@ def small():
     """A network whose file is as short as it gets, with provenance whose JSON has several spellings."""
     layers = [Layer.from_dense(np.array([[1, -2], [3, 4]]), [5, -6], 7, 4)] * 2
     return Network(LatencyEncoder([200, 9]), layers, (2,), ("é", "b"), {"seed": 0, "rate": 1e-05})
+
+
+@pytest.fixture
+def profiled(small):
+    """The same with the activity of its sources."""
+    return with_activity(small, 0)
+
+
+@pytest.fixture(params=["small", "profiled"])
+def either(request):
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture
@@ -34,7 +46,7 @@ def assert_same(one, other):
     assert one.provenance == other.provenance
     np.testing.assert_array_equal(one.encoder.thresholds, other.encoder.thresholds)
     for left, right in zip(one.layers, other.layers, strict=True):
-        for name in (*artefact.LAYER_TENSORS, *artefact.LAYER_NUMBERS):
+        for name in (*artefact.LAYER_TENSORS, *artefact.LAYER_NUMBERS, "activity"):
             np.testing.assert_array_equal(getattr(left, name), getattr(right, name))
 
 
@@ -45,8 +57,32 @@ def test_round_trip(network, path):
     assert_same(load_network(path), network)
 
 
-def test_saving_twice_gives_the_same_bytes(small, path, tmp_path):
+@given(network=networks())
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_round_trip_with_activity(network, path):
+    network = with_activity(network, 3)
+    save_network(network, path)
+    assert_same(load_network(path), network)
+
+
+def test_the_activity_of_some_layers_only(small, path):
+    layers = (small.layers[0], replace(small.layers[1], activity=[0, 65535]))
+    save_network(replace(small, layers=layers), path)
+    assert [layer.activity is None for layer in load_network(path).layers] == [True, False]
+    assert_same(load_network(path), replace(small, layers=layers))
+
+
+def test_a_file_without_activity_says_nothing_about_it(small, profiled, path):
+    """It is byte for byte the file of programs that knew no activity."""
     save_network(small, path)
+    assert b"activity" not in path.read_bytes()
+    assert load_network(path).layers[0].activity is None
+    save_network(profiled, path)
+    assert b"activity_digest" in path.read_bytes()
+
+
+def test_saving_twice_gives_the_same_bytes(either, path, tmp_path):
+    save_network(either, path)
     save_network(load_network(path), tmp_path / "again.safetensors")
     assert path.read_bytes() == (tmp_path / "again.safetensors").read_bytes()
 
@@ -61,8 +97,8 @@ def refused(path, content):
     return None
 
 
-def test_every_bit_flip_is_refused(small, path):
-    save_network(small, path)
+def test_every_bit_flip_is_refused(either, path):
+    save_network(either, path)
     content = path.read_bytes()
     accepted = []
     for place in range(len(content)):
@@ -74,9 +110,9 @@ def test_every_bit_flip_is_refused(small, path):
     assert not accepted
 
 
-def test_every_other_byte_in_the_header_is_refused(small, path):
+def test_every_other_byte_in_the_header_is_refused(either, path):
     """Other spellings of the same JSON are refused too: one network has one file."""
-    save_network(small, path)
+    save_network(either, path)
     content = path.read_bytes()
     length = int.from_bytes(content[:8], "little")
     accepted = []
@@ -89,8 +125,8 @@ def test_every_other_byte_in_the_header_is_refused(small, path):
     assert not accepted
 
 
-def test_every_truncation_is_refused(small, path):
-    save_network(small, path)
+def test_every_truncation_is_refused(either, path):
+    save_network(either, path)
     content = path.read_bytes()
     assert all(refused(path, content[:length]) for length in range(len(content)))
     assert refused(path, content + b"\0")
@@ -98,15 +134,18 @@ def test_every_truncation_is_refused(small, path):
 
 def rebuilt(subject, /, *, tensors=None, drop=(), description=None, **metadata):
     """Return the bytes of a network's file with some of its parts replaced."""
-    parts = {**artefact._tensors(subject), **(tensors or {})}
+    parts = {**artefact._tensors(subject), **artefact._activities(subject), **(tensors or {})}
     text = json.dumps({**json.loads(artefact._description(subject)), **(description or {})}, sort_keys=True)
-    header = {"format": "firstspike-network", "format_version": "1", "digest": subject.digest, "network": text, **metadata}
+    header = {"format": "firstspike-network", "format_version": "1", "digest": subject.digest, "network": text}
+    header |= artefact._activity_metadata(subject) | metadata
     return artefact._in_order(save({name: tensor for name, tensor in parts.items() if name not in drop}, header))
 
 
-def test_the_helper_rebuilds_the_very_file(small, path):
-    save_network(small, path)
-    assert refused(path, rebuilt(small)) is None
+def test_the_helper_rebuilds_the_very_file(either, path):
+    save_network(either, path)
+    content = path.read_bytes()
+    assert refused(path, rebuilt(either)) is None
+    assert path.read_bytes() == content
 
 
 LAYER_0 = {"threshold": 3, "weight_bits": 4, "potential_bits": 12}
@@ -180,6 +219,31 @@ def test_content_that_breaks_a_rule(changes, message, small, path):
         load_network(path)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"activity_digest": "0" * 64}, "the activity is damaged: its digest is another; profile, export or download"),
+        ({"tensors": {"layers.0.activity": np.array([1, 2], np.uint16)}}, "the activity is damaged"),
+        ({"drop": ("layers.0.activity",)}, "the activity is damaged"),
+        ({"drop": ("layers.0.activity", "layers.1.activity")}, "the activity is damaged"),
+        ({"tensors": {"layers.0.activity": np.array([1, 2])}}, "layers.0.activity must be of type uint16, not int64"),
+        ({"tensors": {"layers.1.activity": np.zeros(3, np.uint16)}}, r"layer 1: activity must have the shape \(2,\)"),
+        ({"tensors": {"layers.2.activity": np.zeros(2, np.uint16)}}, "tensors are missing or unknown: layers.2.activity"),
+        ({"drop": ("layers.1.row_targets",)}, "tensors are missing or unknown: layers.1.row_targets"),
+    ],
+)
+def test_activity_that_breaks_a_rule(changes, message, profiled, path):
+    path.write_bytes(rebuilt(profiled, **changes))
+    with pytest.raises(InputError, match=message):
+        load_network(path)
+
+
+def test_activity_without_its_digest(small, profiled, path):
+    path.write_bytes(rebuilt(small, tensors=artefact._activities(profiled)))
+    with pytest.raises(InputError, match="the activity is damaged"):
+        load_network(path)
+
+
 @pytest.mark.parametrize("depth", [33, 100, 900, 950, 980, 990, 100_000])
 def test_deeply_nested_provenance(depth, small, path):
     nested = "[" * depth + "]" * depth
@@ -225,10 +289,11 @@ def test_no_file_and_a_folder(tmp_path):
         load_network(tmp_path)
 
 
-def test_the_saved_tensors_have_the_documented_types(small, path):
-    save_network(small, path)
+def test_the_saved_tensors_have_the_documented_types(profiled, path):
+    save_network(profiled, path)
     types = {name: tensor.dtype for name, tensor in load(path.read_bytes()).items()}
-    assert types == {name: tensor.dtype for name, tensor in artefact._tensors(small).items()}
+    activities = {f"layers.{index}.activity": np.uint16 for index in range(2)}
+    assert types == {name: tensor.dtype for name, tensor in artefact._tensors(profiled).items()} | activities
     assert types["layers.0.row_weights"] == np.int16
 
 

@@ -54,26 +54,40 @@ def test_blocks_are_exactly_the_memories(network, lanes, most_bytes):
 
 
 def test_a_larger_engine_is_loaded_in_all_places_that_count():
-    small, large = random_network(1, (5, 4, 3), bits=3), random_network(2, (16, 12, 8), bits=6)
-    shape = plan(large, [3, 2])
-    shape = replace(shape, layers=tuple(replace(layer, potential_bits=24) for layer in shape.layers))
+    small, large = random_network(1, (5, 4, 3), bits=3), random_network(2, (16, 12, 9), bits=6)
+    shape = plan(large, 4)
+    shape = replace(
+        shape,
+        layers=tuple(replace(layer, potential_bits=24) for layer in shape.layers),
+        output=replace(shape.output, potential_bits=24),
+    )
     image = compile_network(small, shape)
     board = board_of(shape)
     board.answer(message(Kind.LOAD_BEGIN, 0))
     for body in blocks(image, 64):
         board.answer(message(Kind.LOAD_BLOCK, 0, body))
-    for layer, has in enumerate(shape.layers):
-        for lane in range(has.lanes):
-            for memory, depth in ((Memory.POINTERS, has.sources), (Memory.START_POTENTIALS, has.lane_neurons)):
-                assert sum(place[:3] == (layer, lane, memory) for place in board.memories) == depth
+
+    def loaded(*wanted):
+        return sum(place[:3] == wanted for place in board.memories)
+
+    (layer,) = shape.layers
+    assert (layer.banks, layer.lane_neurons, shape.output.slices) == (2, 3, 5)
+    for bank in range(layer.banks):
+        assert loaded(0, bank, Memory.POINTERS) == layer.sources
+        assert loaded(0, bank, Memory.START_POTENTIALS) == 6
+    for number, neurons in enumerate((2, 2, 2, 2, 1)):
+        assert loaded(1, number, Memory.ENTRIES) == shape.output.sources
+        assert loaded(1, number, Memory.START_POTENTIALS) == neurons
 
 
 def test_the_bytes_of_a_range():
     """Low byte first, each word in as few bytes as its width needs."""
-    image = compile_network(random_network(3, (9, 7, 4)), plan(random_network(3, (9, 7, 4)), [2, 3]))
+    network = random_network(3, (9, 7, 4))
+    image = compile_network(network, plan(network, 2))
     for part in readable(image):
         width = (part.bits + 7) // 8
         count = min(3, len(part.words) - 1)
+        assert count > 0
         body, answer = check_range(part, 1, count)
         assert list(body) == [part.layer, part.lane, part.memory, width, 1, 0, 0, count, 0, 0]
         words = b"".join(int(word).to_bytes(width, "little") for word in part.words[1 : 1 + count])
@@ -83,23 +97,26 @@ def test_the_bytes_of_a_range():
 def test_what_can_be_read_back():
     """Everything but ``T``, and memories without a word."""
     network = random_network(4, (6, 4, 3), connectivity=0.0)
-    image = compile_network(network, plan(network, 2))
-    parts = readable(image)
-    assert {part.memory for part in parts} == {Memory.POINTERS, Memory.START_POTENTIALS}
-    assert len(parts) == 2 * 2 * 2
-    full = compile_network(
-        random_network(4, (6, 4, 3), connectivity=1.0), plan(random_network(4, (6, 4, 3), connectivity=1.0))
-    )
-    assert len(readable(full)) == len(list(full.memories())) - 1
+    hidden = replace(network.layers[0], start_potentials=np.zeros(4, np.int32), potential_bits=None)
+    network = replace(network, layers=(hidden, network.layers[1]))
+    parts = readable(compile_network(network, plan(network, 2, bank_lanes=1)))
+    hidden = [(0, bank, memory) for bank in range(2) for memory in (Memory.POINTERS, Memory.START_POTENTIALS)]
+    output = [(1, 0, memory) for memory in (Memory.ENTRIES, Memory.START_POTENTIALS)]
+    assert [(part.layer, part.lane, part.memory) for part in parts] == hidden + output
+    network = random_network(4, (6, 4, 3), connectivity=1.0)
+    image = compile_network(network, plan(network))
+    assert len(readable(image)) == len(list(image.memories())) - 1
 
 
 def test_the_end_of_a_load():
-    image = compile_network(random_network(5, (4, 3)), plan(random_network(5, (4, 3)), 1))
+    network = random_network(5, (4, 3))
+    image = compile_network(network, plan(network))
     assert load_end(image, 0x01020304) == bytes([4, 3, 2, 1]) + bytes.fromhex(image.digest)
 
 
 def test_one_word_that_changes_changes_its_check():
-    image = compile_network(random_network(6, (9, 5)), plan(random_network(6, (9, 5)), 1))
+    network = random_network(6, (9, 5, 3))
+    image = compile_network(network, plan(network, 2))
     for part in readable(image):
         _, right = check_range(part, 0, len(part.words))
         for address in range(len(part.words)):
@@ -111,7 +128,7 @@ def test_one_word_that_changes_changes_its_check():
 
 @pytest.mark.parametrize("memory", [Memory.POINTERS, Memory.ENTRIES])
 def test_the_plain_board_takes_no_block_without_a_begin(memory):
-    network = random_network(7, (4, 3), connectivity=1.0)
+    network = random_network(7, (4, 3, 2), connectivity=1.0)
     image = compile_network(network, plan(network, 1))
     board = board_of(image.shape)
     body = next(body for body in blocks(image, 40) if body[2] == memory)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from firstspike_spec import InputError, InputTypeError, LatencyEncoder, Layer, Network
 
-from .random_networks import networks, random_layer, random_network
+from .random_networks import networks, random_layer, random_network, with_activity
 
 #: Two sources, three neurons: 0 -> 0, 2 and 1 -> 1.
 GOOD = {
@@ -67,6 +67,10 @@ def test_a_good_layer():
         ({"potential_bits": 4}, InputError, "potential_bits = 4 is too narrow: with these weights the worst case needs 5"),
         ({"potential_bits": 33}, InputError, "potential_bits must be in 1 .. 32, not 33"),
         ({"potential_bits": 5.0}, InputTypeError, "potential_bits must be a whole number, not 5.0"),
+        ({"activity": [0, 65536]}, InputError, r"activity\[1\] must be in 0 .. 65535, not 65536"),
+        ({"activity": [-1, 0]}, InputError, r"activity\[0\] must be in 0 .. 65535, not -1"),
+        ({"activity": [0, 1, 2]}, InputError, r"activity must have the shape \(2,\), not the shape \(3,\)"),
+        ({"activity": [0.5, 1.0]}, InputTypeError, "activity must be integers, not an array of type float64"),
     ],
 )
 def test_bad_layers(changes, error, message):
@@ -89,10 +93,10 @@ def test_a_potential_that_only_fits_without_its_threshold_is_refused():
 
 def test_arrays_are_read_only_copies():
     targets = np.array(GOOD["row_targets"])
-    layer = make_layer(row_targets=targets)
+    layer = make_layer(row_targets=targets, activity=[1, 2])
     targets[0] = 1
     assert layer.row_targets.tolist() == GOOD["row_targets"]
-    for name in ("row_starts", "row_targets", "row_weights", "start_potentials"):
+    for name in ("row_starts", "row_targets", "row_weights", "start_potentials", "activity"):
         with pytest.raises(ValueError, match="read-only"):
             getattr(layer, name)[0] = 1
 
@@ -213,3 +217,19 @@ def test_every_part_changes_the_digest():
     seen.add(Network(network.encoder, network.layers, (2, 2)).digest)
     seen.add(Network(network.encoder, network.layers, (4,), ("a", "b")).digest)
     assert len(seen) == 7
+
+
+def test_activity_is_optional_and_changes_no_digest():
+    network = random_network(0, (4, 3, 2), connectivity=1.0)
+    assert all(layer.activity is None and layer.expected_operations is None for layer in network.layers)
+    measured = with_activity(network, 1)
+    assert measured.digest == network.digest
+    assert [layer.activity.shape for layer in measured.layers] == [(4,), (3,)]
+    assert all(layer.activity.dtype == np.uint16 for layer in measured.layers)
+
+
+def test_expected_operations():
+    layer = Layer.from_dense(np.array([[0, 2, 0], [0, 0, 0], [3, 4, -1]]), [0, 0, 0], 5, 4, activity=[65535, 13107, 0])
+    assert layer.expected_operations == pytest.approx(1 * 1 + 2 * 0.2 + 1 * 0)
+    network = Network(LatencyEncoder.linear(4), [layer], (3,))
+    assert network.summary()["layers"][0]["expected_operations"] == layer.expected_operations

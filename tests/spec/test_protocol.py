@@ -89,8 +89,12 @@ def test_an_identity_cut_anywhere_is_refused():
         lambda facts: {name: value for name, value in facts.items() if name != "engine"},
         lambda facts: {**facts, "engine": {}},
         lambda facts: {**facts, "engine": 7},
+        lambda facts: {**facts, "engine": {**facts["engine"], "queue_depth": 7}},
+        lambda facts: {**facts, "engine": {**facts["engine"], "layers": [{"lanes": 1}]}},
+        lambda facts: {**facts, "engine": {**facts["engine"], "output": None}},
+        lambda facts: {**facts, "engine": {name: size for name, size in facts["engine"].items() if name != "time_steps"}},
+        # The engine as version 1 of the protocol described it.
         lambda facts: {**facts, "engine": {"layers": [], "queue_depth": 8}},
-        lambda facts: {**facts, "engine": {"layers": [{"lanes": 1}], "queue_depth": 8}},
     ],
 )
 def test_damaged_facts_are_refused(change):

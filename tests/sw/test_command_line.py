@@ -17,7 +17,7 @@ from ..spec.random_networks import random_network
 def test_help_lists_every_command(firstspike):
     shown = firstspike("--help")
     assert shown.code == 0
-    for command in ("calibrate", "demo", "emit", "import", "info", "run", "sweep", "train", "validate"):
+    for command in ("calibrate", "demo", "emit", "import", "info", "profile", "run", "sweep", "train", "validate"):
         assert command in shown.out
         assert "--json" in firstspike(command, "--help").out
 
@@ -41,7 +41,7 @@ def test_info(firstspike, network_file, network):
     assert shown["connectivity"] == pytest.approx(network.connectivity)
     assert shown["digest"] == network.digest
     assert set(shown["layers"][0]) == {
-        "neurons", "synapses", "connectivity", "weight_bits", "potential_bits", "threshold",
+        "neurons", "synapses", "connectivity", "weight_bits", "potential_bits", "threshold", "expected_operations",
     }  # fmt: skip
     assert network.digest in firstspike("info", network_file).out.replace("\n", "")
 

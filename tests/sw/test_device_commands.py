@@ -10,8 +10,10 @@ from PIL import Image
 from firstspike import Accelerator
 from firstspike.devices.golden import GoldenDevice
 from firstspike.devices.linked import LinkedDevice
-from firstspike_spec import DeviceError, InputError, infer
+from firstspike_spec import DeviceError, InputError, infer, save_network
 from firstspike_spec.spike_code import encode_spikes
+
+from ..spec.random_networks import random_network
 
 DEVICES = ("golden", "sim", "engine")
 
@@ -22,6 +24,20 @@ def test_load(firstspike, network_file, network, device):
     assert shown["digest"] == network.digest
     assert shown["seconds"] >= 0
     assert "and read it back" in firstspike("load", network_file, "--device", device, "--lanes", 3).out
+
+
+def test_lanes_of_each_hidden_layer(firstspike, tmp_path):
+    deep = tmp_path / "deep.safetensors"
+    save_network(random_network(3, (16, 9, 8, 4)), deep)
+    common = ("load", deep, "--device", "engine", "--json", "--lanes")
+    engine = firstspike(*common, "4,3").json["engine"]
+    assert [layer["lanes"] for layer in engine["layers"]] == [4, 3]
+    assert (engine["spikes_per_token"], [layer["bank_lanes"] for layer in engine["layers"]]) == (2, [2, 1])
+    for lanes, said in (("1,2,3", "one for each of the 2 hidden layers"), ("few", "not 'few'"), ("4,0", "in 1 .. 256, not 0")):
+        finished = firstspike(*common, lanes)
+        assert (finished.code, finished.out) == (2, "")
+        assert finished.err.startswith("firstspike: lanes must be ")
+        assert said in finished.err
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -50,7 +66,7 @@ def test_a_selftest_that_fails_ends_with_exit_code_1(firstspike, network_file, m
     assert finished.code == 1
     checks = {check["name"]: check for check in finished.json["checks"]}
     assert not checks["memories"]["passed"]
-    assert re.search(r"\d+ words are wrong: layer 0, lane 0, pointers: word \d+ is not", checks["memories"]["told"])
+    assert re.search(r"\d+ words are wrong: layer 0, bank 0, row pointers: word \d+ is not", checks["memories"]["told"])
     assert not checks["images"]["passed"]
     assert "no network is loaded" in checks["images"]["told"]
 

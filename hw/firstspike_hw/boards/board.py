@@ -1,9 +1,12 @@
 """What a build has to know of a board."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from amaranth.build import Platform
+
+from firstspike_spec.engine import EngineShape
+from firstspike_spec.network import Network
 
 from .family import Family
 
@@ -33,7 +36,7 @@ class Board:
     baud : int
         Rate of the serial line.
     lanes : int
-        Lanes of each layer where nobody says otherwise.
+        Lanes of each hidden layer where nobody says otherwise.
     buffer_bits : int
         ``2 ** buffer_bits`` bytes of frames can wait in front of the engine.
     initial_contents : bool
@@ -80,3 +83,7 @@ class Board:
                 f"{self.name}: {self.baud} baud cannot be made from {self.clock_hz} Hz: it takes {LEAST_DIVISOR} cycles a bit "
                 f"or more, and a rate within {BAUD_TOLERANCE:.0%}, not {error:.1%} off"
             )
+
+    def plan(self, network: Network, lanes: int | Sequence[int] | None = None) -> EngineShape:
+        """Return the engine for a network that suits the board: as `Family.plan`, by default with the board's lanes."""
+        return self.family.plan(network, self.lanes if lanes is None else lanes)

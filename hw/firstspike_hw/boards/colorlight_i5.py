@@ -43,7 +43,7 @@ BOARDS = (
         clock_hz=45_000_000,
         # The extension board's DAPLink has a microcontroller for a USB adapter. Its usual rate; more was not tried.
         baud=115_200,
-        lanes=8,
+        lanes=16,
         buffer_bits=12,
         initial_contents=True,
         logic=24_288,

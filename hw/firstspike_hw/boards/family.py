@@ -1,6 +1,11 @@
 """The families of devices that boards have, each with an open toolchain of its own."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from firstspike_spec.compiler import DEFAULT_LANES, plan
+from firstspike_spec.engine import EngineShape
+from firstspike_spec.network import Network
 
 from .pll import Pll
 from .pll_ecp5 import Ecp5Pll
@@ -10,7 +15,7 @@ from .pll_ice40 import Ice40Pll
 
 @dataclass(frozen=True)
 class Family:
-    """A family of devices.
+    """A family of devices, and what of an engine suits them.
 
     Parameters
     ----------
@@ -25,6 +30,8 @@ class Family:
         Of the bitstream's file.
     logic, flip_flops, block_rams : str
         What the report of place-and-route calls them; empty where it does not count them.
+    spikes_per_token, bank_lanes, queue_depth : int or None
+        As `firstspike_spec.compiler.plan` takes them.
     """
 
     name: str
@@ -36,11 +43,76 @@ class Family:
     logic: str
     flip_flops: str
     block_rams: str
+    spikes_per_token: int
+    bank_lanes: int | None
+    queue_depth: int
+
+    def plan(self, network: Network, lanes: int | Sequence[int] | None = None) -> EngineShape:
+        """Return the engine for a network that suits these devices.
+
+        Parameters
+        ----------
+        network : Network
+        lanes : int or sequence of int, optional
+            Lanes of each hidden layer, one number for all or one for each.
+
+        Raises
+        ------
+        InputError, InputTypeError
+            As of `firstspike_spec.compiler.plan`.
+        """
+        return plan(
+            network,
+            DEFAULT_LANES if lanes is None else lanes,
+            spikes_per_token=self.spikes_per_token,
+            bank_lanes=self.bank_lanes,
+            queue_depth=self.queue_depth,
+        )
 
 
-ECP5 = Family("ECP5", Ecp5Pll, "nextpnr-ecp5", "ecppack", "", ".bit", "TRELLIS_COMB", "TRELLIS_FF", "DP16KD")
-#: Its flip-flops are parts of the logic cells.
-ICE40 = Family("iCE40", Ice40Pll, "nextpnr-ice40", "icepack", "", ".bin", "ICESTORM_LC", "", "ICESTORM_RAM")
+#: Its block RAMs have two ports, so two lanes share one without waiting for each other.
+ECP5 = Family(
+    name="ECP5",
+    pll=Ecp5Pll,
+    router="nextpnr-ecp5",
+    packer="ecppack",
+    synthesis="",
+    suffix=".bit",
+    logic="TRELLIS_COMB",
+    flip_flops="TRELLIS_FF",
+    block_rams="DP16KD",
+    spikes_per_token=2,
+    bank_lanes=None,  # 2, but for an odd number of lanes
+    queue_depth=16,
+)
+#: Its flip-flops are parts of the logic cells. Its memories have one port to read from.
+ICE40 = Family(
+    name="iCE40",
+    pll=Ice40Pll,
+    router="nextpnr-ice40",
+    packer="icepack",
+    synthesis="",
+    suffix=".bin",
+    logic="ICESTORM_LC",
+    flip_flops="",
+    block_rams="ICESTORM_RAM",
+    spikes_per_token=1,
+    bank_lanes=1,
+    queue_depth=8,
+)
 #: Wide multiplexers take more LUTs than they save, and nextpnr finds it hard to place them.
-GOWIN = Family("Gowin", GowinPll, "nextpnr-himbaechel", "gowin_pack", "-nowidelut", ".fs", "LUT4", "DFF", "BSRAM")
+GOWIN = Family(
+    name="Gowin",
+    pll=GowinPll,
+    router="nextpnr-himbaechel",
+    packer="gowin_pack",
+    synthesis="-nowidelut",
+    suffix=".fs",
+    logic="LUT4",
+    flip_flops="DFF",
+    block_rams="BSRAM",
+    spikes_per_token=1,
+    bank_lanes=1,
+    queue_depth=8,
+)
 FAMILIES = (ECP5, ICE40, GOWIN)

@@ -29,7 +29,7 @@ BOARDS = (
         # Its BL702 looks like an FTDI chip of 3 Mbaud at most, and was seen to do them
         # (github.com/sipeed/TangNano-9K-example/issues/7); one step less, to be safe.
         baud=2_000_000,
-        lanes=1,
+        lanes=2,
         buffer_bits=11,
         initial_contents=True,
         logic=8_640,

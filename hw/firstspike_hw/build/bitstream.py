@@ -1,21 +1,32 @@
 """Builds a bitstream: a network and a board in, the bitstream and a report out."""
 
 import hashlib
+import json
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from firstspike_spec.compiler import compile_network, plan
+from firstspike_spec.compiler import compile_network
 from firstspike_spec.errors import InputError
 from firstspike_spec.files import check_writable_folder
 from firstspike_spec.network import Network
 
 from ..boards.board import Board
-from ..boards.family import FAMILIES
+from ..boards.family import ECP5, FAMILIES
 from ..boards.top import BoardTop
 from .figures import achieved_mhz, crowded, utilisation
-from .flow import DESIGN, OWN_LOGS, PACKING, PLACE_AND_ROUTE, SYNTHESIS, build_options, commands
+from .flow import (
+    DESIGN,
+    NETLIST,
+    OWN_LOGS,
+    PACKING,
+    PLACE_AND_ROUTE,
+    SYNTHESIS,
+    build_options,
+    commands,
+    unregistered_block_rams,
+)
 from .key import build_key, versions
 from .report import REPORT, read_report, write_report
 from .runner import Steps, run_tool
@@ -48,7 +59,7 @@ def build_bitstream(
     name : str
         What the report calls the network.
     lanes : int or sequence of int, optional
-        Lanes of each layer, one number for all or one for each; by default the board's.
+        Lanes of each hidden layer, one number for all or one for each; by default the board's.
     seed : int
         Of place-and-route.
     toolchain : str
@@ -66,7 +77,7 @@ def build_bitstream(
     InputError
         If a program is missing or fails, or the design does not fit or misses its clock; the message says what to do.
     """
-    shape = plan(network, board.lanes if lanes is None else lanes)
+    shape = board.plan(network, lanes)
     tools = [find_tool(name, toolchain) for name in ("yosys", board.family.router, board.family.packer)]
     report = {
         "board": board.name,
@@ -103,6 +114,7 @@ def build_bitstream(
         lines = commands(design)
         synthesizer, router, packer = tools
         _run(SYNTHESIS, synthesizer, lines, steps, work, out)
+        _check_output_registers(work, board, synthesizer)
         _place_and_route(router, lines, steps, work, out, board)
         report["clock_mhz"] = {"wanted": board.clock_hz / 1e6, "achieved": achieved_mhz(work)}
         report["utilisation"] = utilisation(work, board.family)
@@ -118,6 +130,19 @@ def build_bitstream(
 def _run(step: str, tool: Tool, lines: dict[str, list[str]], steps: Steps, work: Path, out: Path) -> None:
     with steps.step(step):
         run_tool(tool, lines[step][1:], work=work, log=out / f"{step}.log", own_log=OWN_LOGS.get(step))
+
+
+def _check_output_registers(work: Path, board: Board, synthesizer: Tool) -> None:
+    """Refuse a netlist in which a memory of the engine is read a cycle earlier than the engine expects."""
+    if board.family is not ECP5:
+        return
+    wrong = unregistered_block_rams(json.loads((work / NETLIST).read_text()))
+    if wrong:
+        raise InputError(
+            f"synthesis made {len(wrong)} block RAMs without their output registers ({wrong[0]} is one): the engine would "
+            f"compute nonsense, so there is no bitstream; {synthesizer.version} may be to blame, use another --toolchain, "
+            "and report this"
+        )
 
 
 def _place_and_route(tool: Tool, lines: dict[str, list[str]], steps: Steps, work: Path, out: Path, board: Board) -> None:

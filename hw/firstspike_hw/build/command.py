@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from firstspike_spec.artefact import load_network
-from firstspike_spec.errors import InputError, needing
+from firstspike_spec.errors import needing
+from firstspike_spec.lanes import parse_lanes
 
 from .tools import YOWASP
 
@@ -18,7 +19,10 @@ def build(
     board: Annotated[str, typer.Option(help="The board; `firstspike boards` lists them.", show_default=False)],
     lanes: Annotated[
         str | None,
-        typer.Option(help="Lanes of all layers, or of each, as in 8,2; by default the board's.", show_default=False),
+        typer.Option(
+            help="Lanes of each hidden layer: one number, or one for each, as in 16,8. By default the board's.",
+            show_default=False,
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of place-and-route.", min=0)] = 1,
     out: Annotated[
@@ -44,7 +48,7 @@ def build(
         chosen,
         folder,
         name=network.stem,
-        lanes=_numbers(lanes),
+        lanes=parse_lanes(lanes),
         seed=seed,
         toolchain=toolchain,
         note=lambda text: print(text, file=sys.stderr, flush=True),
@@ -53,16 +57,6 @@ def build(
         print(json_format.dumps({"folder": str(folder), **report}))
     else:
         _show(folder, report)
-
-
-def _numbers(lanes: str | None) -> int | list[int] | None:
-    if lanes is None:
-        return None
-    try:
-        numbers = [int(word) for word in lanes.split(",")]
-    except ValueError as error:
-        raise InputError(f"lanes must be a number, or one for each layer as in 8,2, not {lanes!r}") from error
-    return numbers if len(numbers) > 1 else numbers[0]
 
 
 def _show(folder: Path, report: dict[str, Any]) -> None:

@@ -32,6 +32,7 @@ class MemoryAccess(wiring.Component):
     begin : ``In(1)``
         Start the check over blocks anew. Only between two bodies.
     load : ``Out(stream.Signature(word_layout(LOAD_WORD)))``
+        Never a ``T`` of 1, which the engine cannot do.
     peek : ``Out(1)``
         The word on offer is to be read.
     peeked : ``In(stream.Signature(32, always_ready=True))``
@@ -49,7 +50,7 @@ class MemoryAccess(wiring.Component):
     Notes
     -----
     Throughput: a block's byte a cycle, and one cycle more with each word. A word that is read takes a cycle for each
-    of its bytes, and with the `Engine` 6 more.
+    of its bytes, and 2 more than the `Engine` needs to read it.
     """
 
     def __init__(self, last_step: int = 0):
@@ -82,13 +83,18 @@ class MemoryAccess(wiring.Component):
 
         taken = self.i.valid & self.i.ready
         word_ends = place == fields["word_bytes"] - 1
+        loaded, single = Signal(32), Signal()
+        is_time_steps = fields["memory"][: len(self.load.p.memory)] == Memory.TIME_STEPS
         digests = Signal()  # a byte of a word that was read goes into the check
         m.d.comb += [
             crc.start.eq(self.begin),
             crc.data.eq(Mux(digests, word[:8], self.i.p.data)),
             crc.valid.eq(digests | (taken & ~self.reads)),
             self.check.eq(crc.crc),
-            self.load.p.data.eq(word),
+            # The engine cannot do a single step: a `T` of 1 becomes 2.
+            single.eq(is_time_steps & (word[:8] == 1)),
+            loaded.eq(Cat(word[0] & ~single, word[1] | single, word[2:])),
+            self.load.p.data.eq(loaded),
             self.load.p.address.eq(address),
             self.load.p.memory.eq(fields["memory"]),
             self.load.p.lane.eq(fields["lane"]),
@@ -134,8 +140,8 @@ class MemoryAccess(wiring.Component):
                 m.d.comb += self.load.valid.eq(1)
                 with m.If(self.load.ready):
                     m.d.sync += address.eq(address + 1)
-                    with m.If(self.load.p.memory == Memory.TIME_STEPS):
-                        m.d.sync += self.last_step.eq(word - 1)
+                    with m.If(is_time_steps):
+                        m.d.sync += self.last_step.eq(loaded - 1)
                     m.next = "Word"
                     with m.If(last):
                         m.next = "Done"

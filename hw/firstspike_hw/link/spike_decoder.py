@@ -1,48 +1,54 @@
 """The spike decoder: from an image's code to the tokens that the engine takes."""
 
-from amaranth.hdl import Module, Signal
-from amaranth.lib import stream, wiring
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.engine import LayerShape
+from firstspike_spec.engine import EngineShape
 from firstspike_spec.spike_code import END_OF_STEP, LONG_GAP, SKIP
 
 from ..layouts import input_layout
 from .layouts import FRAME_BYTE
+
+#: What nibbles mean. A spike and a skip go on by some neurons.
+_SYMBOL = data.StructLayout({"spike": 1, "skip": 1, "end": 1})
 
 
 class SpikeDecoder(wiring.Component):
     """Reads the code of `firstspike_spec.spike_code`, a nibble a cycle.
 
     Whatever the bytes are, each code gives exactly ``T`` ends: what is missing is made up, what is too much is dropped, and
-    so are spikes of neurons that have no address. The engine behind it can therefore never wait for an image's rest.
+    so are spikes of neurons that have no address (that of all ones is nobody's). The engine behind it can therefore never
+    wait for an image's rest.
+
+    A pipeline: nibble, its meaning, neuron, token.
 
     Parameters
     ----------
-    shape : LayerShape
-        Of the engine's first layer.
+    shape : EngineShape
 
     Members
     -------
     i : ``In(stream.Signature(FRAME_BYTE))``
         One code after another, the last byte of each marked.
     o : ``Out(stream.Signature(input_layout(shape)))``
+        Each spike and each end is a token of its own.
     last_step : ``In(8)``
         ``T - 1``. Change it only between two codes.
     done : ``Out(1)``
-        For one cycle, after a code's last byte has been taken and its last end given on.
+        For one cycle, after a code's last byte has been taken and its last end is on offer or given on.
     wrong : ``Out(1)``
         With ``done``: the code did not have exactly ``T`` ends, or had a spike of a neuron without address.
 
     Notes
     -----
-    Latency: 1 cycle from a nibble to its token. Throughput: one nibble a cycle.
+    Latency: 4 cycles from a byte's first nibble to its token. Throughput: one nibble a cycle, and 3 cycles more for each code.
     """
 
-    #: Cycles from a nibble to its token.
-    latency = 1
+    #: Cycles from the first one that a byte is on offer to the token of its first nibble.
+    latency = 4
 
-    def __init__(self, shape: LayerShape):
+    def __init__(self, shape: EngineShape):
         self._shape = shape
         super().__init__(
             {
@@ -56,48 +62,49 @@ class SpikeDecoder(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        bits = self._shape.source_bits
-        neuron = Signal(bits + 10)  # the next one; it stays where it is once it is beyond all addresses
-        spike_at = Signal(bits + 10)
-        step, low, high_nibble = Signal(8), Signal(4), Signal()
+        fits = ~self.o.valid | self.o.ready
         wrong = Signal()
 
-        nibble = Signal(4)
-        last_nibble = self.i.p.last & high_nibble
-        fits = ~self.o.valid | self.o.ready
-        take, spike, end = Signal(), Signal(), Signal()
-        m.d.comb += [
-            nibble.eq(self.i.p.data.word_select(high_nibble, 4)),
-            self.i.ready.eq(take & high_nibble),
-        ]
+        # The nibbles, one by one.
+        high, full, fetch, take = Signal(), Signal(), Signal(), Signal()
+        nibble, last_nibble = Signal(4), Signal()
+        m.d.comb += [fetch.eq(self.i.valid & (~full | take)), self.i.ready.eq(high & (~full | take))]
         with m.If(take):
-            m.d.sync += high_nibble.eq(~high_nibble)
-
-        beyond = spike_at >= self._shape.sources
-        with m.If(fits):
+            m.d.sync += full.eq(0)
+        with m.If(fetch):
             m.d.sync += [
-                self.o.valid.eq(end | (spike & ~beyond)),
-                self.o.p.address.eq(spike_at),
-                self.o.p.end.eq(end),
+                full.eq(1),
+                nibble.eq(self.i.p.data.word_select(high, 4)),
+                last_nibble.eq(self.i.p.last & high),
+                high.eq(~high),
             ]
-        with m.If(spike):
-            m.d.sync += [neuron.eq(spike_at + 1), wrong.eq(wrong | beyond)]
-            with m.If(beyond):
-                m.d.sync += neuron.eq(self._shape.sources)
-        with m.If(end):
-            m.d.sync += [neuron.eq(0), step.eq(step + 1)]
+
+        # Their meaning.
+        low, meant = Signal(range(15 + LONG_GAP + 1)), Signal(_SYMBOL)
+        symbol, gap = Signal(_SYMBOL), Signal(range(SKIP + 1))
+        placed = Signal(_SYMBOL)
+        step, before_last, is_last = Signal(8), Signal(8), Signal()
+        m.d.sync += [
+            before_last.eq(self.last_step - 1),
+            is_last.eq(Mux(meant.end, step == before_last, step == self.last_step)),
+        ]
+        with m.If(fits):
+            m.d.sync += symbol.eq(meant)
+        with m.If(meant.end):
+            m.d.sync += step.eq(step + 1)
 
         with m.FSM():
             with m.State("Gap"):
-                m.d.comb += [take.eq(self.i.valid & fits), spike_at.eq(neuron + nibble)]
+                m.d.comb += take.eq(full & fits)
                 with m.If(take):
+                    m.d.sync += gap.eq(nibble)
                     with m.If(nibble == END_OF_STEP):
-                        m.d.comb += end.eq(1)
+                        m.d.comb += meant.end.eq(1)
                     with m.Elif(nibble == LONG_GAP):
                         m.next = "Low"
                     with m.Else():
-                        m.d.comb += spike.eq(1)
-                    with m.If(end & (step == self.last_step)):
+                        m.d.comb += meant.spike.eq(1)
+                    with m.If(meant.end & is_last):
                         m.next = "Rest"
                         with m.If(last_nibble):
                             m.next = "Done"
@@ -105,41 +112,62 @@ class SpikeDecoder(wiring.Component):
                         m.d.sync += wrong.eq(1)
                         m.next = "Make up"
             with m.State("Low"):
-                m.d.comb += take.eq(self.i.valid)
+                m.d.comb += take.eq(full & fits)
                 with m.If(take):
-                    m.d.sync += low.eq(nibble)
+                    m.d.sync += low.eq(nibble + LONG_GAP)
                     m.next = "High"
                     with m.If(last_nibble):
                         m.d.sync += wrong.eq(1)
                         m.next = "Make up"
             with m.State("High"):
-                gap = (nibble << 4) | low
-                skip = gap == SKIP - LONG_GAP
-                m.d.comb += [take.eq(self.i.valid & fits), spike_at.eq(neuron + gap + LONG_GAP)]
+                skip = (nibble == 15) & (low == 15 + LONG_GAP)
+                m.d.comb += take.eq(full & fits)
                 with m.If(take):
-                    m.d.comb += spike.eq(~skip)
-                    with m.If(skip & beyond):
-                        m.d.sync += neuron.eq(self._shape.sources)
-                    with m.Elif(skip):
-                        m.d.sync += neuron.eq(spike_at)
+                    m.d.sync += gap.eq(Cat(low[:4], nibble + low[4]))
+                    m.d.comb += [meant.skip.eq(skip), meant.spike.eq(~skip)]
                     m.next = "Gap"
                     with m.If(last_nibble):
                         m.d.sync += wrong.eq(1)
                         m.next = "Make up"
             with m.State("Make up"), m.If(fits):
-                m.d.comb += end.eq(1)
-                with m.If(step == self.last_step):
+                m.d.comb += meant.end.eq(1)
+                with m.If(is_last):
                     m.next = "Done"
             with m.State("Rest"):
                 # One nibble of 0 may be left over in the last byte.
-                m.d.comb += take.eq(self.i.valid)
+                m.d.comb += take.eq(full & fits)
                 with m.If(take):
                     with m.If(~last_nibble | (nibble != 0)):
                         m.d.sync += wrong.eq(1)
                     with m.If(last_nibble):
                         m.next = "Done"
-            with m.State("Done"):
+            with m.State("Done"), m.If(~Cat(symbol, placed).any()):
                 m.d.comb += [self.done.eq(1), self.wrong.eq(wrong)]
-                m.d.sync += [wrong.eq(0), step.eq(0)]
+                m.d.sync += [wrong.eq(0), step.eq(0), is_last.eq(self.last_step == 0)]
                 m.next = "Gap"
+
+        # The neuron that spikes, or the last one that is passed over; it begins at the one before the first. A spike is one
+        # neuron more than its gap, as a carry into the sum. It means nothing any more once one was beyond the last.
+        bits = self._shape.source_bits
+        neuron = Signal(max(bits, (SKIP - 1).bit_length()) + 1, init=-1)
+        beyond, was_beyond = Signal(), Signal()
+        m.d.comb += beyond.eq(was_beyond | neuron[bits:].any() | neuron[:bits].all())
+        with m.If(fits):
+            m.d.sync += placed.eq(symbol)
+            with m.If(symbol.end):
+                m.d.sync += neuron.eq(-1)
+            with m.Elif(symbol.spike | symbol.skip):
+                m.d.sync += neuron.eq((Cat(1, neuron) + Cat(symbol.spike, gap))[1:])
+
+        # The token.
+        with m.If(fits):
+            m.d.sync += [
+                self.o.valid.eq(placed.end | (placed.spike & ~beyond)),
+                self.o.p.address_0.eq(neuron),
+                self.o.p.valid_0.eq(placed.spike),
+                self.o.p.end.eq(placed.end),
+                was_beyond.eq(Mux(placed.spike | placed.skip, beyond, was_beyond & ~placed.end)),
+            ]
+            with m.If(placed.spike & beyond):
+                m.d.sync += wrong.eq(1)
         return m

@@ -46,11 +46,11 @@ int64_t engine_load(Simulator *simulator, const uint64_t *words, size_t count) {
 
 // Runs inferences until all are decided and the engine is idle. Returns the number of result words.
 int64_t engine_run(Simulator *simulator, const uint64_t *tokens, size_t token_count, size_t images, int early_exit,
-                   uint64_t *result_words, size_t result_capacity, uint32_t *tap_words, size_t tap_capacity,
+                   uint64_t *result_words, size_t result_capacity, uint64_t *tap_words, size_t tap_capacity,
                    size_t *tap_count) {
 	Top &top = simulator->top;
 	Buffer<uint64_t> results{result_words, result_capacity};
-	Buffer<uint32_t> taps{tap_words, tap_capacity};
+	Buffer<uint64_t> taps{tap_words, tap_capacity};
 	constexpr int DECISION_BIT = RESULT_BITS - 1;
 
 	top.p_early__exit.set<bool>(early_exit != 0);
@@ -60,7 +60,7 @@ int64_t engine_run(Simulator *simulator, const uint64_t *tokens, size_t token_co
 		bool offer = at < token_count;
 		top.p_i____valid.set<bool>(offer);
 		if (offer)
-			top.p_i____payload.set<uint32_t>(uint32_t(tokens[at]));
+			top.p_i____payload.set<uint64_t>(tokens[at]);
 		simulator->evaluate();
 		bool done = !offer && decisions == images && !read(top.p_busy).get<bool>();
 		bool taken = offer && read(top.p_i____ready).get<bool>();

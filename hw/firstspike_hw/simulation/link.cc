@@ -28,10 +28,10 @@ uint64_t link_cycles(Simulator *simulator) { return simulator->cycles; }
 // Sends bytes, one a cycle, and runs until a message has come back or, with `rest`, until nothing more will come. Returns
 // the number of bytes that came.
 int64_t link_run(Simulator *simulator, const uint8_t *bytes, size_t count, int rest, uint8_t *given_bytes,
-                 size_t given_capacity, uint32_t *tap_words, size_t tap_capacity, size_t *tap_count) {
+                 size_t given_capacity, uint64_t *tap_words, size_t tap_capacity, size_t *tap_count) {
 	Top &top = simulator->top;
 	Buffer<uint8_t> given{given_bytes, given_capacity};
-	Buffer<uint32_t> taps{tap_words, tap_capacity};
+	Buffer<uint64_t> taps{tap_words, tap_capacity};
 	uint64_t quiet = 0, idle = 0;
 	bool whole = false;
 	for (size_t at = 0; at < count || (quiet < QUIET && (rest || !whole));) {

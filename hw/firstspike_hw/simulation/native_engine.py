@@ -26,9 +26,7 @@ def engine_design(shape: EngineShape) -> Design:
         counters.append(f"X({name}, {low}, {low + width - 1})")
         low += width
     definitions = (
-        definition(len(shape.layers))
-        + f"#define FOR_EACH_COUNTER(X) {' '.join(counters)}\n"
-        + f"#define RESULT_BITS {RESULT_WORD.bits}\n"
+        definition(shape) + f"#define FOR_EACH_COUNTER(X) {' '.join(counters)}\n" + f"#define RESULT_BITS {RESULT_WORD.bits}\n"
     )
     return Design("engine", lambda: Engine(shape), shape.digest, definitions)
 
@@ -85,9 +83,8 @@ class NativeEngine:
         """
         network, batch = self._image.network, len(spike_times)
         tokens = input_tokens(self.shape, spike_times, network.time_steps)
-        last = self.shape.layers[-1]
-        results = np.empty(batch * (last.lanes * last.lane_neurons + 1), np.uint64)
-        taps = np.empty(most_tokens(self._image, batch), np.uint32)
+        results = np.empty(batch * (self.shape.output.neurons + 1), np.uint64)
+        taps = np.empty(most_tokens(self._image, batch), np.uint64)
         tap_count = ctypes.c_size_t()
         count = self._check(
             self._library.engine_run(
@@ -121,7 +118,6 @@ class NativeEngine:
 
 def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
     words = np.ctypeslib.ndpointer(np.uint64, flags="C_CONTIGUOUS")
-    taps = np.ctypeslib.ndpointer(np.uint32, flags="C_CONTIGUOUS")
     simulator, size = ctypes.c_void_p, ctypes.c_size_t
     signatures = {
         "engine_new": (simulator, []),
@@ -130,7 +126,7 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
         "engine_load": (ctypes.c_int64, [simulator, words, size]),
         "engine_run": (
             ctypes.c_int64,
-            [simulator, words, size, size, ctypes.c_int, words, size, taps, size, ctypes.POINTER(size)],
+            [simulator, words, size, size, ctypes.c_int, words, size, words, size, ctypes.POINTER(size)],
         ),
         "engine_counters": (None, [simulator, words]),
     }

@@ -49,7 +49,7 @@ class NativeLink:
         self._simulator = ctypes.c_void_p(self._library.link_new())
         self._waiting = bytearray()
         self._given = np.empty(self._GIVEN, np.uint8)
-        self._taps, self._tap_parts = np.empty(0, np.uint32), []
+        self._taps, self._tap_parts = np.empty(0, np.uint64), []
 
     def close(self) -> None:
         """Free the simulator. The object is of no use afterwards."""
@@ -72,7 +72,7 @@ class NativeLink:
     def watch(self, image: EngineImage, batch: int) -> None:
         """From now on, keep the spikes of up to ``batch`` inferences of the network that is loaded."""
         self._tap_parts = []
-        self._taps = np.empty(most_tokens(image, batch), np.uint32)
+        self._taps = np.empty(most_tokens(image, batch), np.uint64)
 
     def spike_times(self, image: EngineImage, batch: int) -> tuple[np.ndarray, ...]:
         """Return the spike times of the inferences since `watch`, of inputs and hidden layers, and stop watching.
@@ -83,8 +83,8 @@ class NativeLink:
             If it was not exactly ``batch`` inferences.
         """
         self._run(rest=True)
-        parts, self._tap_parts, self._taps = self._tap_parts, [], np.empty(0, np.uint32)
-        return spike_times_of_taps(image, np.concatenate([*parts, np.empty(0, np.uint32)]), batch)
+        parts, self._tap_parts, self._taps = self._tap_parts, [], np.empty(0, np.uint64)
+        return spike_times_of_taps(image, np.concatenate([*parts, np.empty(0, np.uint64)]), batch)
 
     @property
     def cycles(self) -> int:
@@ -113,9 +113,7 @@ class NativeLink:
 
 def link_design(identity: Identity) -> Design:
     """Return the design of an engine behind its link."""
-    return Design(
-        "link", lambda: LinkedEngine(identity), identity.constants().decode(), definition(len(identity.shape.layers))
-    )
+    return Design("link", lambda: LinkedEngine(identity), identity.constants().decode(), definition(identity.shape))
 
 
 def _declare(library: ctypes.CDLL) -> ctypes.CDLL:

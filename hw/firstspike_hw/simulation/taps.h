@@ -7,11 +7,11 @@
 namespace {
 
 // Keeps the tokens of this cycle: a tap word is a token, with the layer's number in the top 4 bits.
-bool keep_taps(Top &top, Buffer<uint32_t> &taps) {
+bool keep_taps(Top &top, Buffer<uint64_t> &taps) {
 	bool fits = true;
 #define TAP(n) \
 	if (read(top.p_tap__##n##____valid).get<bool>()) \
-		fits &= taps.put(uint32_t(n) << 28 | read(top.p_tap__##n##____payload).get<uint32_t>());
+		fits &= taps.put(uint64_t(n) << 60 | read(top.p_tap__##n##____payload).get<uint64_t>());
 	FOR_EACH_LAYER(TAP)
 #undef TAP
 	return fits;

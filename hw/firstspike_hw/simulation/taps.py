@@ -3,21 +3,23 @@
 import numpy as np
 
 from firstspike_spec.compiler import EngineImage
-from firstspike_spec.streams import spike_times_of_tokens
+from firstspike_spec.engine import EngineShape
+from firstspike_spec.streams import spike_times_of_tokens, token_ports
+from firstspike_spec.words import Field, Word
 
-_TAP_LAYER_BIT = 28
+_TAP_LAYER_BIT = 60
 
 
-def definition(layers: int) -> str:
+def definition(shape: EngineShape) -> str:
     """Return the macro that ``taps.h`` needs."""
-    return f"#define FOR_EACH_LAYER(X) {' '.join(f'X({index})' for index in range(layers))}\n"
+    return f"#define FOR_EACH_LAYER(X) {' '.join(f'X({index})' for index in range(len(shape.layers) + 1))}\n"
 
 
 def most_tokens(image: EngineImage, batch: int) -> int:
     """Return how many tokens a batch of inferences can have, in all layers."""
     ends = batch * image.network.time_steps
-    neurons = image.network.inputs + sum(shape.lanes * shape.lane_neurons for shape in image.shape.layers[:-1])
-    return ends * len(image.shape.layers) + batch * neurons
+    neurons = image.network.inputs + sum(shape.lanes * shape.lane_neurons for shape in image.shape.layers)
+    return ends * (len(image.shape.layers) + 1) + batch * neurons
 
 
 def spike_times_of_taps(image: EngineImage, taps: np.ndarray, batch: int) -> tuple[np.ndarray, ...]:
@@ -27,20 +29,26 @@ def spike_times_of_taps(image: EngineImage, taps: np.ndarray, batch: int) -> tup
     ----------
     image : EngineImage
         What the engine holds.
-    taps : ndarray of uint32
+    taps : ndarray of uint64
         Tap words, of exactly ``batch`` inferences.
     batch : int
     """
-    times = []
-    for index, shape in enumerate(image.shape.layers):
-        tokens = taps[taps >> _TAP_LAYER_BIT == index].astype(np.int64)
+    times, shape = [], image.shape
+    layer, places = taps >> np.uint64(_TAP_LAYER_BIT), [np.arange(image.network.inputs), *image.addresses]
+    for index, part in enumerate((*shape.layers, shape.output)):
+        fields = _token_word(part.source_bits, shape.spikes_per_token).unpack(taps[layer == index])
+        address, valid = token_ports(fields)
         times.append(
             spike_times_of_tokens(
-                address=tokens & (shape.sources - 1),
-                end=tokens >> shape.source_bits & 1,
-                batch=batch,
-                time_steps=image.network.time_steps,
-                addresses=np.arange(image.network.inputs) if index == 0 else image.addresses[index - 1],
+                address, valid, fields["end"], batch=batch, time_steps=image.network.time_steps, addresses=places[index]
             )
         )
     return tuple(times)
+
+
+def _token_word(address_bits: int, width: int) -> Word:
+    """Return the word that a token is (`firstspike_hw.layouts.token_layout`)."""
+    spikes = (
+        Field(f"{name}_{port}", bits) for port in range(width) for name, bits in (("address", address_bits), ("valid", 1))
+    )
+    return Word((*spikes, Field("end", 1), Field("last", 1)))

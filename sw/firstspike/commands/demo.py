@@ -11,9 +11,9 @@ from rich.console import Console
 
 from firstspike_spec.artefact import load_network
 from firstspike_spec.checks import whole_number
-from firstspike_spec.compiler import DEFAULT_LANES
 from firstspike_spec.datasets import Dataset, read_idx
 from firstspike_spec.files import check_writable_folder
+from firstspike_spec.lanes import parse_lanes
 from firstspike_spec.results import Results
 
 from ..accelerator import Accelerator
@@ -33,7 +33,7 @@ def demo(
     ),
     out: Annotated[Path, typer.Option(help="Folder for the picture and the table.")] = Path("build/demo"),
     device: DeviceOption = "sim",
-    lanes: LanesOption = DEFAULT_LANES,
+    lanes: LanesOption = None,
     rows: Annotated[int, typer.Option(help="Images shown in the table.")] = 20,
     json: JsonOption = False,
 ) -> None:
@@ -44,7 +44,7 @@ def demo(
     digits = load_digits()
     loaded.spike_times(digits.images[:0])
 
-    with Accelerator.open(device, network=loaded, lanes=lanes, note=tell) as accelerator:
+    with Accelerator.open(device, network=loaded, lanes=parse_lanes(lanes), note=tell) as accelerator:
         with progress_of(f"running on {device}", len(digits.images)) as progress:
             validation = accelerator.validate(digits.images, digits.labels, progress=progress)
         full = accelerator.run(digits.images, early_exit=False)

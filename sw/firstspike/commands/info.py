@@ -35,7 +35,15 @@ def info(network: NetworkArgument, json: JsonOption = False) -> None:
     table.add_section()
     table.add_row("all", "", f"{summary['synapses']:,}", f"{summary['connectivity']:.2%}", "", "", "")
     console.print(table)
+    console.print(_activity(summary))
     console.print(f"classes: {', '.join(summary['class_names'])}", markup=False)
     console.print(f"digest: {summary['digest']}")
     for name, value in summary["provenance"].items():
         console.print(f"{name}: {value}", markup=False)
+
+
+def _activity(summary: dict) -> str:
+    operations = [layer["expected_operations"] for layer in summary["layers"]]
+    if None in operations:
+        return "activity: not measured; firstspike profile NETWORK does, and lanes then share the work better"
+    return f"activity: {sum(operations):,.0f} synaptic operations an image, on training images with early exit"

@@ -19,7 +19,14 @@ DeviceOption = Annotated[
         "a board, bit by bit; engine: the bare engine's RTL; serial:PORT: a board."
     ),
 ]
-LanesOption = Annotated[int, typer.Option(help="Lanes of each layer of the simulated engine, 1 .. 256.")]
+LanesOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Lanes of each hidden layer of a simulated engine: one number, or one for each, as in 16,8. By default the "
+        "board's; 16 if there is none.",
+        show_default=False,
+    ),
+]
 EarlyExitOption = Annotated[
     bool, typer.Option("--early-exit/--all-steps", help="End each inference after the first step with an output spike.")
 ]

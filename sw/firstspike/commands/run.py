@@ -12,9 +12,9 @@ import typer
 from rich.console import Console
 
 from firstspike_spec.artefact import load_network
-from firstspike_spec.compiler import DEFAULT_LANES
 from firstspike_spec.errors import DeviceError, InputError
 from firstspike_spec.files import check_writable, whole_file, write_file
+from firstspike_spec.lanes import parse_lanes
 from firstspike_spec.network import Network
 from firstspike_spec.results import Results
 
@@ -38,7 +38,7 @@ def run(
         Path | None, typer.Option(help="Write the results to this .csv or .npz file.", show_default=False)
     ] = None,
     device: DeviceOption = "golden",
-    lanes: LanesOption = DEFAULT_LANES,
+    lanes: LanesOption = None,
     early_exit: EarlyExitOption = True,
     json: JsonOption = False,
 ) -> None:
@@ -53,7 +53,7 @@ def run(
         check_writable(output)
     images, names = load_images(input, loaded)
     with (
-        Accelerator.open(device, network=loaded, lanes=lanes, note=tell) as accelerator,
+        Accelerator.open(device, network=loaded, lanes=parse_lanes(lanes), note=tell) as accelerator,
         progress_of(f"running on {device}", len(images)) as progress,
     ):
         try:

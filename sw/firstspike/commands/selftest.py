@@ -9,22 +9,20 @@ from rich.table import Table
 from rich.text import Text
 
 from firstspike_spec.artefact import load_network
-from firstspike_spec.compiler import DEFAULT_LANES
+from firstspike_spec.lanes import parse_lanes
 
 from ..accelerator import Accelerator
 from ..command_line import WRONG_RESULTS
 from .options import DeviceOption, JsonOption, LanesOption, NetworkArgument, tell
 
 
-def selftest(
-    network: NetworkArgument, device: DeviceOption, lanes: LanesOption = DEFAULT_LANES, json: JsonOption = False
-) -> None:
+def selftest(network: NetworkArgument, device: DeviceOption, lanes: LanesOption = None, json: JsonOption = False) -> None:
     """Check a device: who it is, its link, its memories word by word, and ten known images.
 
     Ends with exit code 1 if a check fails.
     """
     loaded = load_network(network)
-    with Accelerator.open(device, network=loaded, lanes=lanes, note=tell) as accelerator:
+    with Accelerator.open(device, network=loaded, lanes=parse_lanes(lanes), note=tell) as accelerator:
         checks = accelerator.selftest()
     passed = all(check.passed for check in checks)
     if json:

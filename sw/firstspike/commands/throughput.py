@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from firstspike_spec.artefact import load_network
-from firstspike_spec.compiler import DEFAULT_LANES
+from firstspike_spec.lanes import parse_lanes
 
 from ..accelerator import Accelerator
 from ..progress import progress_of
@@ -30,7 +30,7 @@ def throughput(
     data: DataOption = None,
     dataset: DatasetOption = None,
     limit: LimitOption = None,
-    lanes: LanesOption = DEFAULT_LANES,
+    lanes: LanesOption = None,
     early_exit: EarlyExitOption = True,
     json: JsonOption = False,
 ) -> None:
@@ -38,7 +38,7 @@ def throughput(
     loaded = load_network(network)
     images = load_images_for(loaded, dataset, data, limit=limit).images
     with (
-        Accelerator.open(device, network=loaded, lanes=lanes, note=tell) as accelerator,
+        Accelerator.open(device, network=loaded, lanes=parse_lanes(lanes), note=tell) as accelerator,
         progress_of(f"running on {device}", len(images)) as progress,
     ):
         measured = accelerator.throughput_test(images, early_exit=early_exit, progress=progress)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from firstspike_spec.artefact import load_network
-from firstspike_spec.compiler import DEFAULT_LANES
+from firstspike_spec.lanes import parse_lanes
 
 from ..accelerator import Accelerator
 from ..command_line import WRONG_RESULTS
@@ -33,7 +33,7 @@ def validate(
     data: DataOption = None,
     dataset: DatasetOption = None,
     limit: LimitOption = None,
-    lanes: LanesOption = DEFAULT_LANES,
+    lanes: LanesOption = None,
     early_exit: EarlyExitOption = True,
     json: JsonOption = False,
 ) -> None:
@@ -44,7 +44,7 @@ def validate(
     loaded = load_network(network)
     test = load_images_for(loaded, dataset, data, limit=limit)
 
-    with Accelerator.open(device, network=loaded, lanes=lanes, note=tell) as accelerator:
+    with Accelerator.open(device, network=loaded, lanes=parse_lanes(lanes), note=tell) as accelerator:
         with progress_of(f"validating on {device}", len(test.images)) as progress:
             validation = accelerator.validate(test.images, test.labels, early_exit=early_exit, progress=progress)
         report = {

@@ -1,6 +1,6 @@
 """Everything that can run a network, behind one interface."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from firstspike_spec.errors import InputError, InputTypeError
 from firstspike_spec.network import Network
@@ -18,7 +18,7 @@ _PLACED: dict[str, Callable[..., Device]] = {"serial": SerialBoard, "sim": Simul
 DEVICES = ("golden", "sim", "engine", "sim:BOARD", "serial:PORT")
 
 
-def open_device(name: str, network: Network, *, lanes: int, note: Callable[[str], None]) -> Device:
+def open_device(name: str, network: Network, *, lanes: int | Sequence[int] | None, note: Callable[[str], None]) -> Device:
     """Return a device that holds a network.
 
     Raises

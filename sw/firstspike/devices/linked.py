@@ -16,7 +16,7 @@ from firstspike_spec.protocol import COUNTER_BYTES, COUNTERS, RESULT_BYTES, Iden
 from firstspike_spec.results import Results
 from firstspike_spec.spike_code import encode_spikes
 from firstspike_spec.streams import read_results
-from firstspike_spec.words import RESULT_WORD
+from firstspike_spec.words import RESULT_WORD, Memory
 
 from ..link.link import Link, Lost, Refused
 
@@ -27,6 +27,9 @@ _LOAD_TRIES = 3
 _AGAIN = (Reason.NOT_LOADING, Reason.WRONG_CHECK)
 
 _DECISION_BIT = RESULT_WORD.bits - 1
+
+#: What a memory that holds something else than it should is called.
+_MEMORIES = {Memory.POINTERS: "row pointers", Memory.ENTRIES: "entries", Memory.START_POTENTIALS: "start potentials"}
 
 
 class LinkedDevice:
@@ -127,7 +130,7 @@ class LinkedDevice:
         self._link.close()
 
     def differences(self, progress: Callable[[int], None] = lambda done: None) -> Iterator[str]:
-        """Read all memories back, and yield a line for each row that is not as it was loaded.
+        """Read all memories back, and yield a line for each word that is not as it was loaded.
 
         Parameters
         ----------
@@ -137,17 +140,15 @@ class LinkedDevice:
         parts = readable(self._loaded)
         ranges = [check_range(part, 0, len(part.words)) for part in parts]
         checks = self._link.exchange((Kind.CHECK, body) for body, _ in ranges)
-        wrong = []
+        hidden, wrong = len(self._shape.layers), []
         for done, (part, check, (_, expected)) in enumerate(zip(parts, checks, ranges, strict=True), 1):
             if check != expected:
                 wrong.append(part)
             progress(done)
         for part in wrong:
-            for row in self._wrong_words(part, 0, len(part.words)):
-                yield (
-                    f"layer {part.layer}, lane {part.lane}, {part.memory.name.lower().replace('_', ' ')}: word {row} is not "
-                    f"the {int(part.words[row]):#x} that was loaded"
-                )
+            name = f"layer {part.layer}, {'bank' if part.layer < hidden else 'slice'} {part.lane}, {_MEMORIES[part.memory]}"
+            for word in self._wrong_words(part, 0, len(part.words)):
+                yield f"{name}: word {word} is not the {int(part.words[word]):#x} that was loaded"
 
     def _wrong_words(self, part: MemoryImage, first: int, count: int) -> Iterator[int]:
         """Yield the addresses of words that differ, by halving."""

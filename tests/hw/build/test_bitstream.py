@@ -8,7 +8,6 @@ import pytest
 
 from firstspike_hw.boards.registry import board_named
 from firstspike_hw.build.bitstream import build_bitstream
-from firstspike_spec.compiler import plan
 from firstspike_spec.engine import EngineShape
 from firstspike_spec.errors import InputError
 
@@ -48,12 +47,12 @@ def test_what_a_build_leaves(build, out, network, toolchain):
     assert (out / "bitstream.bit").read_text() == "bits"
     assert report == {**json.loads((out / "report.json").read_text()), "cached": False}
 
-    shape = plan(network, 2)
+    shape = BOARD.plan(network, 2)
     assert {name: report[name] for name in ("board", "network_digest", "engine_digest", "lanes", "seed", "toolchain")} == {
         "board": "ulx3s-25f",
         "network_digest": network.digest,
         "engine_digest": shape.digest,
-        "lanes": [2, 2],
+        "lanes": [2],
         "seed": 1,
         "toolchain": "native",
     }
@@ -100,7 +99,7 @@ def test_whatever_the_bitstream_depends_on_makes_it_anew(build, out, toolchain, 
         other = random_network(2, (6, 5, 3))
         build_bitstream(other, BOARD, out, lanes=2, toolchain="native", name="small")
     elif change == "program":
-        toolchain.write("yosys", "echo synthesised > top.rpt", version="1.1")
+        toolchain.synthesize({}, version="1.1")
         build()
     elif change == "damaged":
         (out / "bitstream.bit").write_text("bat")
@@ -130,6 +129,18 @@ def test_a_failing_program_shows_the_end_of_its_log(build, out, toolchain):
     assert (out / "synthesis.log").read_text().startswith("1\n2\n")
     # Nothing of the earlier build is left that could be taken for this one.
     assert names(out) == ["synthesis.log"]
+
+
+def test_a_memory_without_its_output_register_leaves_no_bitstream(build, out, toolchain):
+    ram = {"type": "DP16KD", "parameters": {"REGMODE_A": "OUTREG", "REGMODE_B": "NOREG"}}
+    toolchain.synthesize({"bank_0.entries.memory.block_0_0": ram, "link.buffer.0.0": ram})
+    with pytest.raises(
+        InputError,
+        match=r"synthesis made 1 block RAMs without their output registers \(bank_0\.entries\.memory\.block_0_0 is one\)",
+    ):
+        build()
+    assert names(out) == ["synthesis.log"]
+    assert not toolchain.calls("nextpnr-ecp5")
 
 
 @pytest.mark.parametrize("achieved", [math.floor(BOARD.clock_hz / 1e4) / 100 - 0.01, 12.0])

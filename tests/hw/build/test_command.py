@@ -1,5 +1,9 @@
 """``firstspike build``."""
 
+from firstspike_spec import save_network
+
+from ...spec.random_networks import random_network
+
 
 def test_build_writes_beside_the_call(firstspike, network_file, toolchain, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -34,11 +38,19 @@ def test_bad_input(firstspike, network_file, tmp_path):
     unknown = firstspike("build", network_file, "--board", "basys3", "--out", tmp_path)
     assert (unknown.code, unknown.out) == (2, "")
     assert "unknown board 'basys3': name one of ulx3s-12f" in unknown.err
-    for lanes, said in (("0", "lanes must be in 1 .. 256"), ("few", "not 'few'"), ("1,2,3", "one for each of the 2 layers")):
+    for lanes, said in (
+        ("0", "lanes must be in 1 .. 256"),
+        ("few", "lanes must be a number, or one for each hidden layer as in 16,8, not 'few'"),
+        ("1,2", "one for each of the 1 hidden layers"),
+    ):
         shown = firstspike("build", network_file, "--board", "icebreaker", "--lanes", lanes, "--out", tmp_path)
         assert (shown.code, said in shown.err) == (2, True), shown.err
 
 
-def test_lanes_of_each_layer(firstspike, network_file, toolchain, tmp_path):
-    call = ("build", network_file, "--board", "ulx3s-25f", "--toolchain", "native", "--out", tmp_path / "out", "--json")
+def test_lanes_of_each_hidden_layer(firstspike, toolchain, tmp_path):
+    deep = tmp_path / "deep.safetensors"
+    save_network(random_network(1, (6, 5, 9, 3)), deep)
+    call = ("build", deep, "--board", "ulx3s-25f", "--toolchain", "native", "--out", tmp_path / "out", "--json")
     assert firstspike(*call, "--lanes", "3,2").json["lanes"] == [3, 2]
+    assert firstspike(*call, "--lanes", "4").json["lanes"] == [4, 4]
+    assert firstspike(*call).json["lanes"] == [5, 9]  # no more than there are neurons

@@ -4,7 +4,7 @@ import json
 
 from amaranth.build.run import BuildPlan
 
-from firstspike_hw.build.flow import commands
+from firstspike_hw.build.flow import commands, unregistered_block_rams
 
 
 def lines(*command_lines):
@@ -28,3 +28,24 @@ def test_the_retired_program_for_gowin_is_replaced():
         "nextpnr-himbaechel --seed 1 --device GW1NR --vopt family=GW1N-9C --json top.json --vopt cst=top.cst --write out.json"
     )
     assert lines("yosys top.ys", old, "gowin_pack -d GW1N-9C")["place-and-route"] == new
+
+
+def block_ram(first="OUTREG", second="OUTREG"):
+    return {"type": "DP16KD", "parameters": {"REGMODE_A": first, "REGMODE_B": second}}
+
+
+def test_block_rams_of_loadable_memories_without_output_registers_are_found():
+    cells = {
+        "core.banks_1.entries.memory.block_0_0": block_ram(),
+        "core.banks_1.entries.memory.block_10_1": block_ram(second="NOREG"),
+        "core.banks_0.entries.memory.inferred.0.1": block_ram("NOREG", "NOREG"),
+        "block_0_0": block_ram(first="NOREG"),
+        # Others may do without.
+        "link.buffer.storage.0.0": block_ram("NOREG", "NOREG"),
+        "core.block_0_0": {"type": "LUT4", "parameters": {}},
+    }
+    assert unregistered_block_rams({"modules": {"LUT4": {"cells": {}}, "top": {"cells": cells}}}) == [
+        "block_0_0",
+        "core.banks_0.entries.memory.inferred.0.1",
+        "core.banks_1.entries.memory.block_10_1",
+    ]

@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from firstspike_hw.link.commander import ALL_COUNTERS, Commander
-from firstspike_spec.engine import EngineShape, LayerShape
+from firstspike_spec.engine import EngineShape, OutputShape
 from firstspike_spec.protocol import COUNTERS, REPLY, Identity, Kind, Loss, Reason, message
 
 from ...spec.naive_link import NaiveBoard, split
 from ..bench import STALLS, drain, marked, plain, sender, simulate, watch
 
 IDENTITY = Identity(
-    EngineShape((LayerShape(2, 1, 2, 4, 3, 8),)), board="one", clock_hz=12_000_000, baud=115_200, buffer_bytes=256
+    EngineShape((), OutputShape(2, 2, 3, 8), 1, 4), board="one", clock_hz=12_000_000, baud=115_200, buffer_bytes=256
 )
 LOADED = replace(IDENTITY, digest=bytes(range(32)).hex())
 VALUES = {name: 0x0123456789 * (number + 1) % (1 << 40) for number, name in enumerate(COUNTERS)}

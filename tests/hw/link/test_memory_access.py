@@ -151,8 +151,8 @@ def test_a_block_after_a_range_and_the_other_way_round():
 
 
 def last_step_after(words: list[tuple[int, int]], init: int) -> int:
-    """Load words of (memory, word), and return the last step."""
-    dut, steps = MemoryAccess(init), []
+    """Load words of (memory, word), and return the last step; the engine gets the same ``T``."""
+    dut, steps, loaded = MemoryAccess(init), [], []
     body = b"".join(block(0, 0, memory, 2, 0, [word]) for memory, word in words)
 
     async def drive(ctx):
@@ -161,7 +161,9 @@ def last_step_after(words: list[tuple[int, int]], init: int) -> int:
         await ctx.tick().repeat(5)
         steps.append(ctx.get(dut.last_step))
 
-    simulate(dut, drive, background=(drain(dut.load),))
+    simulate(dut, drive, background=(drain(dut.load), watch(dut.load, loaded)))
+    for _, (word, _, memory, _, _) in loaded:
+        assert memory != Memory.TIME_STEPS or (word - 1) % 256 == steps[0]
     return steps[0]
 
 
@@ -170,6 +172,9 @@ def test_the_last_step_is_that_of_the_network():
     assert last_step_after([(Memory.POINTERS, 9), (Memory.ENTRIES, 9), (Memory.START_POTENTIALS, 9)], 6) == 6
     for time_steps in (2, 16, 256):
         assert last_step_after([(Memory.TIME_STEPS, time_steps)], 6) == time_steps - 1
+    assert last_step_after([(Memory.TIME_STEPS, 0)], 6) == 255
+    # The engine needs two steps.
+    assert last_step_after([(Memory.TIME_STEPS, 1)], 6) == last_step_after([(Memory.TIME_STEPS, 257)], 6) == 1
     # A memory's number is as short for the engine: both must take the same for T, or the engine waits for steps forever.
     assert last_step_after([(Memory.TIME_STEPS + 4, 9)], 6) == 8
 
@@ -179,8 +184,8 @@ def test_the_last_step_is_that_of_the_network():
     [
         (0, block(0, 0, 0, 4, 0, [7] * 50), 7 + (4 + 1) * 50),
         (0, block(0, 0, 0, 1, 0, [7] * 50), 7 + (1 + 1) * 50),
-        (1, check(0, 0, 0, 4, 0, 50), 10 + (4 + 6) * 50),
-        (1, check(0, 0, 0, 1, 0, 50), 10 + (1 + 6) * 50),
+        (1, check(0, 0, 0, 4, 0, 50), 10 + (4 + 2 + Engine.peek_latency) * 50),
+        (1, check(0, 0, 0, 1, 0, 50), 10 + (1 + 2 + Engine.peek_latency) * 50),
     ],
 )
 def test_throughput(reads, body, cycles):

@@ -1,0 +1,146 @@
+"""The bank: lanes that share a memory of row pointers and one of entries."""
+
+from amaranth.hdl import Cat, Module
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from firstspike_spec.compiler import BankImage
+from firstspike_spec.engine import LayerShape
+from firstspike_spec.words import LOAD_WORD, Memory
+
+from .lane import Lane
+from .layouts import lane_layout, token_layout, word_layout
+from .loadable_memory import LoadableMemory
+from .trees import any_of, count_ones
+
+
+class Bank(wiring.Component):
+    """Finds the rows of the sources that spike, and hands each lane its own.
+
+    The memory of pointers has a port for each spike of a token; that of entries one for each lane.
+
+    Parameters
+    ----------
+    shape : LayerShape
+    width : int
+        Spikes a token.
+    time_steps : int
+        ``T`` at most.
+    queue_depth : int
+        Tokens that wait before each lane.
+    image : BankImage, optional
+        What the memories hold at power-up; nothing by default.
+
+    Members
+    -------
+    addresses : ``In(shape.source_bits).array(width)``
+        Of a token's spikes.
+    token : ``In(token_layout(0, width))``
+        The same token without its addresses, `LoadableMemory.latency` cycles later; all zero if there is none.
+    room : ``Out(1)``
+        All lanes have room for a token.
+    sweep, sweep_last : ``In(1)``
+        As in `RowReader`.
+    lanes : ``Out(stream.Signature(lane_layout(shape.neuron_bits))).array(shape.bank_lanes)``
+    operations : ``Out(range(shape.bank_lanes + 1))``
+        Weights added.
+    load : ``In(stream.Signature(word_layout(LOAD_WORD), always_ready=True))``
+        Words for this bank (their ``layer`` and ``lane`` are not looked at).
+    peek, peeked : ``In(1)``, ``Out(32)``
+        As in `LoadableMemory`, `peek_latency` cycles later.
+    """
+
+    #: Cycles from ``peek`` to ``peeked``.
+    peek_latency = LoadableMemory.latency + 1
+
+    #: Tokens that may still come after a lane's ``room`` has gone: those on their way to its queue.
+    slack = 7
+
+    def __init__(self, shape: LayerShape, *, width: int, time_steps: int, queue_depth: int, image: BankImage | None = None):
+        self._shape, self._image = shape, image
+        self._width, self._time_steps, self._queue_depth = width, time_steps, queue_depth
+        super().__init__(
+            {
+                "addresses": In(shape.source_bits).array(width),
+                "token": In(token_layout(0, width)),
+                "room": Out(1),
+                "sweep": In(1),
+                "sweep_last": In(1),
+                "lanes": Out(stream.Signature(lane_layout(shape.neuron_bits))).array(shape.bank_lanes),
+                "operations": Out(range(shape.bank_lanes + 1)),
+                "load": In(stream.Signature(word_layout(LOAD_WORD), always_ready=True)),
+                "peek": In(1),
+                "peeked": Out(32),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        shape, image = self._shape, self._image
+        m.submodules.pointers = pointers = LoadableMemory(
+            Memory.POINTERS,
+            bits=shape.pointer.bits,
+            depth=shape.sources,
+            init=image.pointers if image else (),
+            ports=self._width,
+        )
+        m.submodules.entries = entries = LoadableMemory(
+            Memory.ENTRIES,
+            bits=shape.entry.bits,
+            depth=shape.bank_entries,
+            init=image.entries if image else (),
+            ports=shape.bank_lanes,
+        )
+        lanes = []
+        for number in range(shape.bank_lanes):
+            m.submodules[f"lane_{number}"] = lane = Lane(
+                shape,
+                width=self._width,
+                time_steps=self._time_steps,
+                queue_depth=self._queue_depth,
+                slack=self.slack,
+                starts=image.start_potentials[number :: shape.bank_lanes] if image else (),
+            )
+            wiring.connect(m, lane.o, wiring.flipped(self.lanes[number]))
+            lanes.append(lane)
+
+        # From a source to each lane's row: a lane's entries lie behind those of the lanes before it.
+        for port in range(self._width):
+            row = data.View(word_layout(shape.pointer), pointers.data[port])
+            m.d.comb += pointers.address[port].eq(self.addresses[port])
+            start = row.start
+            for number, lane in enumerate(lanes):
+                length = row[f"length_{number}"]
+                m.d.sync += [
+                    lane.rows.rows[port].start.eq(start),
+                    lane.rows.rows[port].exists.eq(self.token[f"valid_{port}"] & length.any()),
+                    lane.rows.rows[port].more.eq(length - 1),
+                ]
+                start = start + length
+        for number, lane in enumerate(lanes):
+            m.d.sync += [lane.rows.end.eq(self.token.end), lane.rows.last.eq(self.token.last)]
+            m.d.comb += [
+                lane.sweep.eq(self.sweep),
+                lane.sweep_last.eq(self.sweep_last),
+                entries.address[number].eq(lane.address),
+                lane.entry.eq(entries.data[number]),
+            ]
+        m.d.comb += self.room.eq(Cat(lane.room for lane in lanes).all())
+        m.d.sync += self.operations.eq(count_ones(Cat(lane.operation for lane in lanes)))
+
+        # Loading. Start potentials lie interleaved: lane 0's first, lane 1's first, lane 0's second ...
+        lane_bits = shape.bank_lanes - 1
+        for part in (pointers, entries):
+            wiring.connect(m, wiring.flipped(self.load), part.load)
+            m.d.comb += part.peek.eq(self.peek)
+        for number, lane in enumerate(lanes):
+            mine = self.load.p.address[:lane_bits] == number
+            is_start = self.load.p.memory == Memory.START_POTENTIALS
+            m.d.sync += [
+                lane.load.payload.eq(self.load.payload),
+                lane.load.p.address.eq(self.load.p.address[lane_bits:]),
+                lane.load.valid.eq(self.load.valid & mine & is_start),
+                lane.peek.eq(self.peek & mine & is_start),
+            ]
+        m.d.sync += self.peeked.eq(any_of([pointers.peeked, entries.peeked, *(lane.peeked for lane in lanes)]))
+        return m

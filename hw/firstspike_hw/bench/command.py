@@ -1,0 +1,59 @@
+"""The sub-command ``firstspike bench``. Amaranth is imported only when it runs."""
+
+import json as json_format
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from firstspike_spec.artefact import load_network
+from firstspike_spec.datasets import load_dataset
+from firstspike_spec.errors import InputError, needing
+from firstspike_spec.files import whole_file
+
+from ..build.tools import TOOLCHAINS, YOWASP
+from .points import POINTS
+from .table import table
+
+
+def bench(
+    points: Annotated[list[str] | None, typer.Argument(help=f"What to measure: {', '.join(POINTS)}; default: all.")] = None,
+    seeds: Annotated[int, typer.Option(help="Seeds of place-and-route.", min=1, max=100)] = 8,
+    images: Annotated[int, typer.Option(help="Test images whose cycles are counted.", min=1)] = 10_000,
+    networks: Annotated[Path, typer.Option(help="Folder of the networks.")] = Path("networks"),
+    out: Annotated[Path, typer.Option(help="Folder for the results, one JSON file a point.")] = Path("bench/results"),
+    work: Annotated[Path, typer.Option(help="Folder for what is being made.")] = Path("build/bench"),
+    data: Annotated[Path | None, typer.Option(help="Folder that contains mnist/ (docs/data.md).")] = None,
+    toolchain: Annotated[str, typer.Option(help=f"One of {', '.join(TOOLCHAINS)}.")] = YOWASP,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False,
+) -> None:
+    """Measure bare engines: cycles on the MNIST test images, clock and size by place-and-route.
+
+    Each point takes minutes a seed. A run that was stopped goes on where it was; what is up to date is not done again.
+    Clock and size are those that place-and-route reports, with a register at each port of the engine; no device is needed.
+    """
+    unknown = [name for name in points or () if name not in POINTS]
+    if unknown:
+        raise InputError(f"unknown point {unknown[0]!r}: name some of {', '.join(POINTS)}")
+    with needing("boards", "amaranth-boards", "amaranth", "amaranth_boards", what="bench"):
+        from .measure import measure
+    console = Console(stderr=True, quiet=json)
+    pictures = load_dataset("mnist", "test", data).first(images).images
+    results = []
+    for name in points or POINTS:
+        point = POINTS[name]
+
+        def note(text: str, name: str = name) -> None:
+            console.print(f"{name}: {text}", highlight=False)
+
+        network = load_network(networks / f"{point.network}.safetensors")
+        result = measure(point, network, pictures, seeds=seeds, folder=work / name, toolchain=toolchain, note=note)
+        with whole_file(out / f"{name}.json") as temporary:
+            temporary.write_text(json_format.dumps(result, indent=1) + "\n")
+        results.append(result)
+    if json:
+        print(json_format.dumps({"points": results}))
+        return
+    for line in table(results):
+        print(line)

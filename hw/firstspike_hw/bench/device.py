@@ -1,0 +1,72 @@
+"""The devices that bare engines are placed and routed for."""
+
+from dataclasses import dataclass
+
+from firstspike_spec.errors import InputError
+
+from ..boards.family import ECP5, GOWIN, ICE40, Family
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device, without a board.
+
+    Parameters
+    ----------
+    name : str
+    part : str
+        As Amaranth's platforms call it; components choose their memories by it.
+    family : Family
+    synthesis : str
+        Yosys's command.
+    routing : tuple of str
+        nextpnr's arguments: the device, its package and speed grade; pins are chosen freely.
+    """
+
+    name: str
+    part: str
+    family: Family
+    synthesis: str
+    routing: tuple[str, ...]
+
+
+DEVICES = {
+    device.name: device
+    for device in (
+        Device(
+            "ecp5-85k",
+            "LFE5U-85F",
+            ECP5,
+            "synth_ecp5",
+            ("--85k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained"),
+        ),
+        Device(
+            "ecp5-25k",
+            "LFE5U-25F",
+            ECP5,
+            "synth_ecp5",
+            ("--25k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained"),
+        ),
+        Device("ice40up5k", "iCE40UP5K", ICE40, "synth_ice40", ("--up5k", "--package", "sg48")),
+        Device(
+            "gw1nr-9",
+            "GW1NR-LV9QN88PC6/I5",
+            GOWIN,
+            "synth_gowin",
+            ("--device", "GW1NR-LV9QN88PC6/I5", "--vopt", "family=GW1N-9C"),
+        ),
+    )
+}
+
+
+def find_device(name: str) -> Device:
+    """Return a device by its name.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name.
+    """
+    if name not in DEVICES:
+        raise InputError(f"unknown device {name!r}: name one of {', '.join(DEVICES)}")
+    return DEVICES[name]

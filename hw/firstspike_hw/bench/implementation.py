@@ -1,0 +1,160 @@
+"""Synthesis, placement and routing of bare engines: clock and size."""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from amaranth.back import rtlil
+
+from firstspike_spec.compiler import EngineImage
+from firstspike_spec.errors import InputError
+
+from ..build.figures import achieved_mhz
+from ..build.flow import DESIGN, NETLIST, ROUTED, SCRIPT_AFTER_READ, STATISTICS, unregistered_block_rams
+from ..build.runner import run_tool
+from ..build.tools import Tool, find_tool
+from .bare_engines import BareEngines
+from .device import Device
+
+_SOURCE, _SCRIPT, _STAGE = f"{DESIGN}.il", f"{DESIGN}.ys", "implementation.json"
+
+
+class _Platform:
+    """What components ask a platform for."""
+
+    def __init__(self, device: Device):
+        self.device = device.part
+
+
+class Implementation:
+    """Bare engines in a device; each step is done once, and what has been done is kept.
+
+    Parameters
+    ----------
+    image : EngineImage
+    engines : int
+    device : Device
+    goal_mhz : float
+        The clock that place-and-route works towards.
+    folder : Path
+        Where everything is kept. What another design left there is thrown away.
+    toolchain : str
+        ``"yowasp"`` or ``"native"``.
+    note : callable
+        Is told what is being done.
+    """
+
+    def __init__(
+        self,
+        image: EngineImage,
+        engines: int,
+        device: Device,
+        *,
+        goal_mhz: float,
+        folder: Path,
+        toolchain: str,
+        note: Callable[[str], None],
+    ):
+        self._device, self._goal_mhz, self._folder, self._note = device, goal_mhz, folder, note
+        self._yosys, self._nextpnr = find_tool("yosys", toolchain), find_tool(device.family.router, toolchain)
+        component = BareEngines(image, engines)
+        design = rtlil.convert(
+            component, name=DESIGN, platform=_Platform(device), ports=[component.i, component.o], emit_src=False
+        )
+        script = "\n".join(
+            [
+                f"read_rtlil {_SOURCE}",
+                SCRIPT_AFTER_READ.replace("; ", "\n"),
+                f"{device.synthesis} {device.family.synthesis} -top {DESIGN} -json {NETLIST}",
+                f"tee -q -o {STATISTICS} stat -json",
+            ]
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        key = _digest(design, script, *device.routing, str(goal_mhz), self._yosys.version, self._nextpnr.version)
+        self._done = self._known(key)
+        (folder / _SOURCE).write_text(design)
+        (folder / _SCRIPT).write_text(script)
+
+    def run(self, seeds: int) -> dict[str, Any]:
+        """Synthesise, then place and route with the seeds 1, 2, ... that have not been tried yet.
+
+        Returns
+        -------
+        dict
+            ``fmax_mhz`` (min, median, max, and by seed), ``logic``, ``flip_flops``, ``block_rams`` (of the median seed),
+            ``versions``.
+
+        Raises
+        ------
+        InputError
+            If a program fails, or the engines do not fit; the message says what to do.
+        """
+        if not self._done["synthesised"]:
+            self._note("synthesis ...")
+            self._tool(self._yosys, ["-q", _SCRIPT], "synthesis")
+            wrong = unregistered_block_rams(json.loads((self._folder / NETLIST).read_text()))
+            if wrong:
+                raise InputError(f"{len(wrong)} block RAMs lost their output registers in synthesis ({wrong[0]} is one)")
+            self._done["synthesised"] = True
+            self._save()
+        for seed in range(1, seeds + 1):
+            if str(seed) not in self._done["seeds"]:
+                self._note(f"place-and-route, seed {seed} of {seeds} ...")
+                self._done["seeds"][str(seed)] = self._route(seed)
+                self._save()
+        by_seed = {seed: self._done["seeds"][str(seed)] for seed in range(1, seeds + 1)}
+        clocks = [figures["fmax_mhz"] for figures in by_seed.values()]
+        middle = sorted(by_seed.values(), key=lambda figures: figures["fmax_mhz"])[len(by_seed) // 2]
+        return {
+            "fmax_mhz": {
+                "min": min(clocks),
+                "median": math.floor(median(clocks) * 100) / 100,
+                "max": max(clocks),
+                "seeds": {str(seed): figures["fmax_mhz"] for seed, figures in by_seed.items()},
+            },
+            **{name: middle[name] for name in ("logic", "flip_flops", "block_rams")},
+            "versions": {tool.name: tool.version for tool in (self._yosys, self._nextpnr)},
+        }
+
+    def _route(self, seed: int) -> dict[str, Any]:
+        arguments = [
+            *self._device.routing,
+            *("--json", NETLIST, "--report", ROUTED, "--seed", str(seed), "--freq", str(self._goal_mhz)),
+            *("--timing-allow-fail", "-q"),
+        ]
+        self._tool(self._nextpnr, arguments, f"place-and-route-{seed}")
+        used = json.loads((self._folder / ROUTED).read_text())["utilization"]
+        family = self._device.family
+        names = {"logic": family.logic, "flip_flops": family.flip_flops, "block_rams": family.block_rams}
+        return {
+            "fmax_mhz": achieved_mhz(self._folder),
+            **{name: used[key]["used"] if key else None for name, key in names.items()},
+        }
+
+    def _tool(self, tool: Tool, arguments: list[str], step: str) -> None:
+        run_tool(tool, arguments, work=self._folder, log=self._folder / f"{step}.log")
+
+    def _known(self, key: str) -> dict[str, Any]:
+        try:
+            known = json.loads((self._folder / _STAGE).read_text())
+        except (OSError, ValueError):
+            known = {}
+        if known.get("key") == key and (self._folder / NETLIST).is_file():
+            return known
+        return {"key": key, "synthesised": False, "seeds": {}}
+
+    def _save(self) -> None:
+        temporary = self._folder / f".{_STAGE}"
+        temporary.write_text(json.dumps(self._done, indent=1))
+        temporary.replace(self._folder / _STAGE)
+
+
+def _digest(*parts: str) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(f"{len(part)} ".encode() + part.encode())
+    return digest.hexdigest()

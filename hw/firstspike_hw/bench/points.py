@@ -1,0 +1,41 @@
+"""What is measured: the named points of ``firstspike bench``."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Point:
+    """A network on engines in a device.
+
+    Parameters
+    ----------
+    name : str
+        Of the point, and of its result's file.
+    network : str
+        One of those in ``networks/``.
+    device : str
+    lanes : int
+        Of each hidden layer.
+    engines : int
+        Side by side; images are dealt out in turn.
+    goal_mhz : float
+        The clock that place-and-route works towards.
+    """
+
+    name: str
+    network: str
+    device: str
+    lanes: int
+    engines: int
+    goal_mhz: float
+
+
+POINTS = {
+    point.name: point
+    for point in (
+        Point("fast", "mnist-mlp-2", "ecp5-85k", lanes=32, engines=1, goal_mhz=150),
+        Point("balanced", "mnist-mlp-2", "ecp5-85k", lanes=16, engines=1, goal_mhz=150),
+        Point("accurate", "mnist-mlp", "ecp5-85k", lanes=32, engines=1, goal_mhz=150),
+        Point("small", "mnist-mlp-2", "ecp5-25k", lanes=2, engines=1, goal_mhz=130),
+    )
+}

@@ -1,0 +1,49 @@
+"""What goes through the model's streams: one whole number each, in arrays with the independent streams of images last."""
+
+import numpy as np
+
+#: There is nothing on offer.
+NOTHING = 0
+
+#: The end of a step; `LAST` is set beside it in an inference's last one.
+END, LAST = 1, 2
+ENDS = END | LAST
+
+#: A spike's address, plus 1, stands above the ends; a token has so many bits for each of its spikes.
+SPIKE_SHIFT, PORT_BITS = 2, 17
+_PORT_MASK = (1 << PORT_BITS) - 1
+
+
+def spike(address: np.ndarray, port: int = 0) -> np.ndarray:
+    """Return the item of a spike of the neuron at ``address``, in a token's ``port``."""
+    return (np.asarray(address, np.int64) + 1) << (SPIKE_SHIFT + PORT_BITS * port)
+
+
+def sources(tokens: np.ndarray, port: int) -> np.ndarray:
+    """Return the address plus 1 of the spike in ``port`` of each token; 0 where it has none."""
+    return (tokens >> (SPIKE_SHIFT + PORT_BITS * port)) & _PORT_MASK
+
+
+class Relay:
+    """Relays side by side (`firstspike_hw.relay.Relay`).
+
+    Attributes
+    ----------
+    out : ndarray of int
+        On offer.
+    """
+
+    def __init__(self, shape: tuple[int, ...], kind: type):
+        self.out = np.zeros(shape, kind)
+        self._kept = np.zeros(shape, kind)
+
+    @property
+    def ready(self) -> np.ndarray:
+        """Whether what is on offer to each relay is taken in this cycle."""
+        return self._kept == NOTHING
+
+    def step(self, offered: np.ndarray, taken: np.ndarray) -> None:
+        """Go through a clock edge; ``taken`` is the ready of what follows."""
+        came = np.where(self.ready, offered, self._kept)
+        free = taken | (self.out == NOTHING)
+        self.out, self._kept = np.where(free, came, self.out), np.where(free, 0, came)

@@ -1,0 +1,40 @@
+"""The cycles that the model takes from the gateware: what is not here follows from how the parts are put together."""
+
+from ..accumulator import Accumulator
+from ..bank import Bank
+from ..feeder import INFERENCE_BITS
+from ..judge import Judge
+from ..loadable_memory import LoadableMemory
+from ..output_layer import OutputLayer
+from ..readout import ReadOut
+from ..row_reader import RowReader
+
+#: Inferences under way at most: their numbers must not come round to that of the one being judged.
+MOST_UNDER_WAY = (1 << INFERENCE_BITS) - 1
+
+#: From a token's transfer in a lane group to its rows at the lanes: the memory of pointers, and a register.
+POINTERS = LoadableMemory.latency + 1
+
+#: From a change in the number of tokens that wait in a lane to the lane group's seeing it. It is what `Bank.slack` allows
+#: for, beside the tokens on their way and the one that makes the difference.
+ROOM = Bank.slack - POINTERS - 1
+
+#: From a token's being in the queue to the row reader's knowing of it. Before that it comes into the queue, and behind it to
+#: the head and to an operation, in one cycle each.
+QUEUE = RowReader.latency - 3
+
+#: From an operation's beginning to what it tells the judge.
+ACCUMULATOR = Accumulator.latency
+
+#: From the judge's being crowded to the first operation that is held. It is what `Judge.slack` allows for, beside the
+#: operations on their way, and the two cycles in which a push is counted and compared.
+HOLD = Judge.slack - ACCUMULATOR - 2
+
+#: From an end's transfer into the output layer to its transfer out of it, if the step has no verdicts; each is one more.
+VERDICTS = OutputLayer.latency
+
+#: From one end's transfer into the output layer to that of the next, likewise.
+END_INTERVAL = OutputLayer.end_interval
+
+#: From the transfer of the end that decides to the decision's being on offer.
+READOUT = ReadOut.latency

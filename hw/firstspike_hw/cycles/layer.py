@@ -1,0 +1,84 @@
+"""A hidden layer: lane groups, lanes and collector."""
+
+from collections import deque
+
+import numpy as np
+
+from firstspike_spec.compiler import BankImage
+from firstspike_spec.engine import LayerShape
+
+from ..layer import GROUP_BANKS
+from .collector import Collector
+from .items import ENDS, NOTHING, Relay, spike
+from .lanes import Lanes
+from .latencies import POINTERS
+from .memories import Rows
+
+
+class Layer:
+    """As `firstspike_hw.layer.Layer`.
+
+    Parameters
+    ----------
+    shape : LayerShape
+    banks : tuple of BankImage
+    width, queue_depth, streams : int
+    after_reset : bool
+        A reset has just ended.
+
+    Attributes
+    ----------
+    operations : ndarray of int64, shape (streams,)
+        Synaptic operations.
+    work_cycles : ndarray of int64, shape (streams,)
+        Cycles in which some lane has a row waiting or under way.
+    """
+
+    def __init__(
+        self, shape: LayerShape, banks: tuple[BankImage, ...], *, width: int, queue_depth: int, streams: int, after_reset: bool
+    ):
+        group_of_lane = np.arange(shape.lanes) // (GROUP_BANKS * shape.bank_lanes)
+        self._first_lanes = np.flatnonzero(np.diff(group_of_lane, prepend=-1))
+        groups = len(self._first_lanes)
+        self._start_token = spike(shape.start_row)
+        # The lanes sweep, one neuron a cycle and one more, and the groups see a cycle later that it is over.
+        self._room_from = shape.lane_neurons + 2 if after_reset else 0
+        self._relays = Relay((groups, streams), np.int64)
+        self._begun = np.zeros((groups, streams), bool)
+        self._coming = deque(np.zeros((groups, streams), np.int64) for _ in range(POINTERS))
+        self._lanes = Lanes(shape, Rows.of(shape, banks), group_of_lane, width=width, queue_depth=queue_depth, streams=streams)
+        self._collector = Collector(shape.lanes, width, streams)
+        self.work_cycles = np.zeros(streams, np.int64)
+
+    @property
+    def ready(self) -> np.ndarray:
+        """Whether the token on offer is taken in this cycle, shape (streams,)."""
+        return self._relays.ready[0]
+
+    @property
+    def out(self) -> np.ndarray:
+        """Tokens on offer, shape (streams,)."""
+        return self._collector.out
+
+    @property
+    def operations(self) -> np.ndarray:
+        """Synaptic operations, shape (streams,)."""
+        return self._lanes.accumulators.operations
+
+    def step(self, cycle: int, tokens: np.ndarray, taken: np.ndarray) -> None:
+        """Go through a clock edge: ``tokens`` are on offer; the layer's own are ``taken``."""
+        self.work_cycles += self._lanes.readers.entries > 0
+        judged = self._collector.step(self._lanes.judges.out, taken)
+
+        token = self._relays.out
+        room = np.logical_and.reduceat(self._lanes.readers.room, self._first_lanes, axis=0)
+        may_go = (token != NOTHING) & room & (cycle >= self._room_from)
+        starts = may_go & ~self._begun
+        offered = may_go & self._begun
+        goes = offered.copy()
+        goes[:-1] &= self._relays.ready[1:]
+        self._begun = (self._begun | starts) & ~(goes & (token & ENDS == ENDS))
+        self._relays.step(np.concatenate([tokens[None], np.where(offered, token, NOTHING)[:-1]]), goes)
+
+        self._coming.append(np.where(goes, token, starts * self._start_token))
+        self._lanes.step(self._coming.popleft(), judged)

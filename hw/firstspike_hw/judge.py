@@ -1,0 +1,137 @@
+"""The judge: says at the end of a step which of a lane's neurons fire."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from firstspike_spec.engine import LayerShape
+
+from .layouts import lane_layout
+from .relay import Relay
+
+
+def marks_layout(neuron_bits: int, slot_bits: int) -> data.StructLayout:
+    """Return what an accumulator tells its judge.
+
+    ``push``: ``neuron``, or an ``end`` (the inference's ``last`` one or not), is put into the queue. ``mark``: the neuron at
+    ``place``, which is perhaps pushed just now, ``fires`` if the step ends now, or does not. ``ending``: an end is on its way.
+    """
+    return data.StructLayout(
+        {
+            "push": 1,
+            "mark": 1,
+            "place": slot_bits,
+            "fires": 1,
+            "neuron": neuron_bits,
+            "end": 1,
+            "last": 1,
+            "ending": 1,
+        }
+    )
+
+
+def slot_bits(lane_neurons: int) -> int:
+    """Return the width of a place in the queue.
+
+    There are places for all neurons, their step's end, and what of the next step begins before the judge is `crowded`.
+    """
+    return max(4, (lane_neurons + 3).bit_length())
+
+
+class Judge(wiring.Component):
+    """Keeps the neurons that have reached the threshold in a queue, each with a mark, until their step ends.
+
+    A neuron may fall below the threshold again within the step, and rise again; only its mark changes then. Once the step
+    has ended, the neurons whose marks are set fire, and the lane's next steps do not concern them.
+
+    Parameters
+    ----------
+    shape : LayerShape
+
+    Members
+    -------
+    marks : ``In(marks_layout(shape.neuron_bits, slot_bits(shape.lane_neurons)))``
+    next_slot : ``Out(...)``
+        The place that the next push will take, after the one of this cycle.
+    crowded : ``Out(1)``
+        There may soon be no room: begin no operation in the next cycle.
+    o : ``Out(stream.Signature(lane_layout(shape.neuron_bits)))``
+        Spikes of the lane's neurons, and ends of steps.
+
+    Notes
+    -----
+    Latency: `latency` cycles from an end's push to its output if nothing fires. Throughput: one neuron a cycle, firing or not.
+    """
+
+    #: Cycles from an end's push to ``o.valid``.
+    latency = 3 + Relay.latency
+
+    #: Operations that may still take a place once the judge is crowded.
+    slack = 10
+
+    def __init__(self, shape: LayerShape):
+        self._shape = shape
+        self._slot_bits = slot_bits(shape.lane_neurons)
+        super().__init__(
+            {
+                "marks": In(marks_layout(shape.neuron_bits, self._slot_bits)),
+                "next_slot": Out(self._slot_bits),
+                "crowded": Out(1),
+                "o": Out(stream.Signature(lane_layout(shape.neuron_bits))),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        places = 1 << self._slot_bits
+        layout = self.o.payload.shape()
+        m.submodules.queue = queue = memory.Memory(shape=layout, depth=places, init=[])
+        m.submodules.fires = fires = memory.Memory(shape=1, depth=places, init=[])
+        queue_read, queue_write = queue.read_port(), queue.write_port()
+        fires_read, fires_write = fires.read_port(), fires.write_port()
+
+        marks = self.marks
+        slot = Signal(self._slot_bits)
+        m.d.comb += self.next_slot.eq(slot + marks.push)
+        m.d.sync += slot.eq(self.next_slot)
+        m.d.comb += [
+            queue_write.en.eq(marks.push),
+            queue_write.addr.eq(slot),
+            queue_write.data.address.eq(marks.neuron),
+            queue_write.data.end.eq(marks.end),
+            queue_write.data.last.eq(marks.last),
+            fires_write.en.eq(marks.mark),
+            fires_write.addr.eq(marks.place),
+            fires_write.data.eq(marks.fires),
+        ]
+
+        # Only what lies before an end is read: no mark of it can change any more.
+        ended = Signal(self._slot_bits + 1)  # steps in the queue that have ended
+        next_place = Signal(self._slot_bits)
+        has, taken, fetch = Signal(), Signal(), Signal()
+        m.submodules.relay = relay = Relay(layout)
+        wiring.connect(m, relay.o, wiring.flipped(self.o))
+        m.d.comb += [
+            relay.i.payload.eq(queue_read.data),
+            relay.i.valid.eq(has & (queue_read.data.end | fires_read.data)),
+            taken.eq(has & (relay.i.ready | ~(queue_read.data.end | fires_read.data))),
+            fetch.eq(Mux(has, taken & Mux(queue_read.data.end, ended > 1, ended.any()), ended.any())),
+            queue_read.addr.eq(next_place),
+            queue_read.en.eq(fetch),
+            fires_read.addr.eq(next_place),
+            fires_read.en.eq(fetch),
+        ]
+        m.d.sync += [
+            has.eq(fetch | (has & ~taken)),
+            next_place.eq(next_place + fetch),
+            ended.eq(ended + (marks.push & marks.end) - (taken & queue_read.data.end)),
+        ]
+
+        # As long as no end waits or comes, no more than the lane's neurons and one end can come.
+        waiting, fetched = Signal(self._slot_bits + 1), Signal()
+        m.d.sync += [
+            fetched.eq(fetch),
+            waiting.eq(waiting + marks.push - fetched),
+            self.crowded.eq((waiting > places - self.slack) & (ended.any() | marks.ending)),
+        ]
+        return m

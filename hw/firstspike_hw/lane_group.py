@@ -1,0 +1,158 @@
+"""The lane group: some banks of a layer, and the stage of the token stream that lies beside them."""
+
+from collections.abc import Sequence
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from firstspike_spec.compiler import BankImage
+from firstspike_spec.engine import LayerShape
+from firstspike_spec.words import LOAD_WORD
+
+from .bank import Bank
+from .layouts import lane_layout, token_layout, word_layout
+from .loadable_memory import LoadableMemory
+from .relay import Relay
+from .trees import any_of, sum_of
+
+
+class LaneGroup(wiring.Component):
+    """Gives each token to its banks, and on to the next group.
+
+    So no signal of the token stream goes to more than a few lanes. Groups need not be at the same token.
+
+    Before an inference's first token it reads the start row, that of the neurons that are at their threshold before anything
+    has happened.
+
+    Parameters
+    ----------
+    shape : LayerShape
+    width : int
+        Spikes a token.
+    time_steps : int
+        ``T`` at most.
+    queue_depth : int
+        Tokens that wait before each lane.
+    banks : int
+        Number of banks in this group.
+    last : bool
+        No group follows.
+    images : sequence of BankImage, optional
+        What the memories hold at power-up; nothing by default.
+
+    Members
+    -------
+    i : ``In(stream.Signature(token_layout(shape.source_bits, width)))``
+    o : ``Out(stream.Signature(token_layout(shape.source_bits, width)))``
+        For the next group; there is none in the last group.
+    lanes : ``Out(stream.Signature(lane_layout(shape.neuron_bits))).array(banks * shape.bank_lanes)``
+    operations : ``Out(range(banks * shape.bank_lanes + 1))``
+        Weights added in the cycle before.
+    load : ``In(stream.Signature(word_layout(LOAD_WORD), always_ready=True))``
+        Words for this group: ``lane`` is the number of the bank within it.
+    peek, peeked : ``In(1)``, ``Out(32)``
+        As in `LoadableMemory`, `peek_latency` cycles later.
+
+    Notes
+    -----
+    Throughput: one token a cycle, and one cycle for the start row.
+    """
+
+    #: Cycles from ``peek`` to ``peeked``.
+    peek_latency = Bank.peek_latency + 2
+
+    def __init__(
+        self,
+        shape: LayerShape,
+        *,
+        width: int,
+        time_steps: int,
+        queue_depth: int,
+        banks: int,
+        last: bool,
+        images: Sequence[BankImage] | None = None,
+    ):
+        self._shape, self._width, self._time_steps, self._queue_depth = shape, width, time_steps, queue_depth
+        self._last, self._images = last, images or [None] * banks
+        lanes = banks * shape.bank_lanes
+        tokens = stream.Signature(token_layout(shape.source_bits, width))
+        super().__init__(
+            {
+                "i": In(tokens),
+                "lanes": Out(stream.Signature(lane_layout(shape.neuron_bits))).array(lanes),
+                "operations": Out(range(lanes + 1)),
+                "load": In(stream.Signature(word_layout(LOAD_WORD), always_ready=True)),
+                "peek": In(1),
+                "peeked": Out(32),
+                **({} if last else {"o": Out(tokens)}),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        shape, width = self._shape, self._width
+        m.submodules.relay = relay = Relay(token_layout(shape.source_bits, width))
+        wiring.connect(m, wiring.flipped(self.i), relay.i)
+        banks = []
+        for number, image in enumerate(self._images):
+            m.submodules[f"bank_{number}"] = bank = Bank(
+                shape, width=width, time_steps=self._time_steps, queue_depth=self._queue_depth, image=image
+            )
+            for lane in range(shape.bank_lanes):
+                wiring.connect(m, bank.lanes[lane], wiring.flipped(self.lanes[number * shape.bank_lanes + lane]))
+            banks.append(bank)
+
+        # After a reset, all lanes renew what they know of their neurons.
+        sweeps, last_sweep, left = Signal(init=1), Signal(), Signal(range(shape.lane_neurons + 1), init=shape.lane_neurons)
+        with m.If(sweeps):
+            m.d.sync += [left.eq(left - 1), last_sweep.eq(left == 1), sweeps.eq(~last_sweep)]
+
+        # A token goes to all banks and to the next group at once; before an inference's first one, the start row is read.
+        token = relay.o.payload
+        begun = Signal()
+        room, goes, starts = Signal(), Signal(), Signal()
+        m.d.comb += [
+            starts.eq(relay.o.valid & room & ~begun),
+        ]
+        if self._last:
+            m.d.comb += goes.eq(relay.o.valid & room & begun)
+        else:
+            m.d.comb += [
+                self.o.payload.eq(token),
+                self.o.valid.eq(relay.o.valid & room & begun),
+                goes.eq(self.o.valid & self.o.ready),
+            ]
+        m.d.comb += relay.o.ready.eq(goes)
+        m.d.sync += room.eq(Cat(bank.room for bank in banks).all() & ~sweeps)
+        with m.If(starts):
+            m.d.sync += begun.eq(1)
+        with m.If(goes & token.last):
+            m.d.sync += begun.eq(0)
+
+        # The token without its addresses, until the pointers are there.
+        arriving = [Signal(token_layout(0, width), name=f"token_{stage}") for stage in range(LoadableMemory.latency + 1)]
+        m.d.comb += [arriving[0].end.eq(goes & token.end), arriving[0].last.eq(goes & token.last)]
+        for port in range(width):
+            m.d.comb += arriving[0][f"valid_{port}"].eq((goes & token[f"valid_{port}"]) | (starts if port == 0 else 0))
+        for before, after in zip(arriving, arriving[1:], strict=False):
+            m.d.sync += after.eq(before)
+        no_start = begun.replicate(shape.source_bits)
+        for bank in banks:
+            m.d.comb += [
+                bank.token.eq(arriving[-1]),
+                bank.sweep.eq(sweeps),
+                bank.sweep_last.eq(last_sweep),
+                *(bank.addresses[port].eq(token[f"address_{port}"] | (~no_start if port == 0 else 0)) for port in range(width)),
+            ]
+        m.d.sync += self.operations.eq(sum_of([bank.operations for bank in banks]))
+
+        # Loading. Each bank has its own `valid`.
+        word = Signal.like(self.load.payload)
+        m.d.sync += word.eq(self.load.payload)
+        for number, bank in enumerate(banks):
+            mine = self.load.p.lane == number
+            m.d.comb += bank.load.payload.eq(word)
+            m.d.sync += [bank.load.valid.eq(self.load.valid & mine), bank.peek.eq(self.peek & mine)]
+        m.d.sync += self.peeked.eq(any_of([bank.peeked for bank in banks]))
+        return m

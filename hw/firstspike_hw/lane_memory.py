@@ -1,0 +1,69 @@
+"""The memory of a few words that lies within a lane."""
+
+from collections.abc import Iterable
+
+from amaranth.hdl import Module, Mux, Signal, unsigned
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from .dp16kd import MOST_LUT_RAM_WORDS
+from .spram import has_spram
+
+
+class LaneMemory(wiring.Component):
+    """A memory that always reads what has been written, also in the cycle before.
+
+    Where LUTs can be memories, a few words lie in them and are read behind the address's register; many lie in block RAM,
+    with a register for what is just being written.
+
+    Parameters
+    ----------
+    bits, depth : int
+        Width of a word, and number of words.
+    init : iterable of int
+        Contents at power-up.
+
+    Members
+    -------
+    address : ``In(range(depth))``
+    word : ``Out(bits)``
+        The word at the address of one cycle ago, with all that was written until then.
+    write : ``In(1)``, write_address : ``In(range(depth))``, write_word : ``In(bits)``
+    """
+
+    def __init__(self, *, bits: int, depth: int, init: Iterable[int] = ()):
+        self._bits, self._depth, self._init = bits, max(2, depth), init
+        super().__init__(
+            {
+                "address": In(range(self._depth)),
+                "word": Out(bits),
+                "write": In(1),
+                "write_address": In(range(self._depth)),
+                "write_word": In(bits),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        in_luts = self._depth <= MOST_LUT_RAM_WORDS and not has_spram(platform)
+        m.submodules.cells = cells = memory.Memory(
+            shape=unsigned(self._bits),
+            depth=self._depth,
+            init=self._init,
+            attrs={"ram_style": "distributed"} if in_luts else {},
+        )
+        write = cells.write_port()
+        m.d.comb += [write.en.eq(self.write), write.addr.eq(self.write_address), write.data.eq(self.write_word)]
+        if in_luts:
+            read = cells.read_port(domain="comb")
+            m.d.sync += read.addr.eq(self.address)
+            m.d.comb += self.word.eq(read.data)
+        else:
+            read = cells.read_port()
+            just_written, kept = Signal(), Signal(self._bits)
+            m.d.sync += [
+                just_written.eq(self.write & (self.write_address == self.address)),
+                kept.eq(self.write_word),
+            ]
+            m.d.comb += [read.addr.eq(self.address), self.word.eq(Mux(just_written, kept, read.data))]
+        return m

@@ -1,0 +1,66 @@
+"""What the memories of all devices have in common, and the one that synthesis infers."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from amaranth.hdl import Module, unsigned
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+#: Cycles from an address to its word.
+LATENCY = 2
+
+
+def ram_members(*, bits: int, depth: int, ports: int) -> dict[str, Any]:
+    """Return the members of a memory that is read at every port in every cycle, and written at its first one."""
+    return {
+        "address": In(range(depth)).array(ports),
+        "write": In(1),
+        "data": In(bits),
+        "word": Out(bits).array(ports),
+    }
+
+
+class InferredRam(wiring.Component):
+    """A memory that synthesis makes of what a device has, with a register behind each port.
+
+    Parameters
+    ----------
+    bits, depth : int
+        Width of a word, and number of words, at least 2.
+    init : iterable of int
+        Contents at power-up; 0 beyond its end.
+    ports : int
+        1 or 2.
+    in_luts : bool
+        Leave synthesis no choice; for a few words, in a device whose LUTs can be memories.
+
+    Members
+    -------
+    address : ``In(range(depth)).array(ports)``
+    write : ``In(1)``
+        Write to the first port's address.
+    data : ``In(bits)``
+        To write.
+    word : ``Out(bits).array(ports)``
+        The words at the addresses of two cycles ago. Unknown: that of the first port if it wrote in that cycle; that of the
+        second, if its address was written in that cycle.
+    """
+
+    def __init__(self, *, bits: int, depth: int, init: Iterable[int] = (), ports: int = 1, in_luts: bool = False):
+        self._bits, self._depth, self._init = bits, depth, init
+        self._attributes = {"ram_style": "distributed"} if in_luts else {}
+        super().__init__(ram_members(bits=bits, depth=depth, ports=ports))
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.inferred = cells = memory.Memory(
+            shape=unsigned(self._bits), depth=self._depth, init=self._init, attrs=self._attributes
+        )
+        write = cells.write_port()
+        m.d.comb += [write.addr.eq(self.address[0]), write.en.eq(self.write), write.data.eq(self.data)]
+        for port, (address, word) in enumerate(zip(self.address, self.word, strict=True)):
+            read = cells.read_port()
+            m.d.comb += [read.addr.eq(address), read.en.eq(1 if port else ~self.write)]
+            m.d.sync += word.eq(read.data)
+        return m

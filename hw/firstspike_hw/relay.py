@@ -1,0 +1,47 @@
+"""The relay: a stage of a stream that hands on everything from registers, in both directions."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+
+class Relay(wiring.Component):
+    """Cuts a stream's long ways: neither payload and ``valid`` nor ``ready`` go through it in one cycle.
+
+    Parameters
+    ----------
+    layout : ShapeLike
+        Of the payload.
+
+    Members
+    -------
+    i : ``In(stream.Signature(layout))``
+    o : ``Out(stream.Signature(layout))``
+
+    Notes
+    -----
+    Latency: 1 cycle. Throughput: one payload a cycle. It holds up to two.
+    """
+
+    #: Cycles from a payload's transfer to ``o.valid``.
+    latency = 1
+
+    def __init__(self, layout):
+        super().__init__({"i": In(stream.Signature(layout)), "o": Out(stream.Signature(layout))})
+
+    def elaborate(self, platform):
+        m = Module()
+        kept = Signal.like(self.o.payload)  # came while the receiver was not ready
+        keeps = Signal()
+        m.d.comb += self.i.ready.eq(~keeps)
+        with m.If(~self.o.valid | self.o.ready):
+            m.d.sync += [
+                self.o.valid.eq(keeps | self.i.valid),
+                self.o.payload.eq(Mux(keeps, kept, self.i.payload)),
+                keeps.eq(0),
+            ]
+        with m.Elif(self.i.valid):
+            m.d.sync += keeps.eq(1)
+        with m.If(~keeps):
+            m.d.sync += kept.eq(self.i.payload)
+        return m

@@ -1,0 +1,74 @@
+"""The sub-command ``firstspike profile``."""
+
+import json as json_format
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from firstspike_spec import profile as profiled
+from firstspike_spec.artefact import load_network, save_network
+from firstspike_spec.checks import whole_number
+from firstspike_spec.errors import InputError
+from firstspike_spec.files import check_writable
+from firstspike_spec.profiling import PROFILE_IMAGES
+
+from ..progress import progress_of
+from .options import DataOption, DatasetOption, JsonOption, NetworkArgument, load_images_for
+
+
+def profile(
+    network: NetworkArgument,
+    data: DataOption = None,
+    dataset: DatasetOption = None,
+    images: Annotated[int, typer.Option(help="Measure on so many of the training images, from the first.")] = PROFILE_IMAGES,
+    output: Annotated[
+        Path | None, typer.Option(help="The profiled network's file; by default the same file.", show_default=False)
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Measure how often each neuron spikes on training images, and write that into the network's file.
+
+    Lanes then share the work that is expected, not only the connections. No result changes, and neither does the digest.
+    """
+    output = network if output is None else output
+    if output.suffix != ".safetensors":
+        raise InputError(f"cannot write {output}: a network's file name ends with .safetensors")
+    count = whole_number(images, "images", 1, 1 << 31)
+    loaded = load_network(network)
+    check_writable(output)
+    training = load_images_for(loaded, dataset, data, split="train", limit=count)
+    with progress_of(f"profiling {network}", len(training.images)) as progress:
+        measured = profiled(loaded, training.images, progress=progress)
+    save_network(measured, output)
+    report = {
+        "network": str(network),
+        "file": str(output),
+        "digest": measured.digest,
+        "dataset": training.name,
+        "images": len(training.images),
+        "layers": [
+            {
+                "sources": layer.sources,
+                "silent_sources": int((layer.activity == 0).sum()),
+                "expected_operations": layer.expected_operations,
+            }
+            for layer in measured.layers
+        ],
+    }
+    if json:
+        print(json_format.dumps(report))
+        return
+    table = Table()
+    for title in ("layer", "sources", "that never spiked", "operations an image"):
+        table.add_column(title, justify="right")
+    for index, layer in enumerate(report["layers"]):
+        silent, operations = layer["silent_sources"], layer["expected_operations"]
+        table.add_row(str(index), f"{layer['sources']:,}", f"{silent:,}", f"{operations:,.1f}")
+    console = Console()
+    head = f"{network}: {report['images']:,} training images of {training.name} (golden model, early exit)"
+    console.print(head, markup=False, style="bold")
+    console.print(table)
+    console.print(f"wrote {output}", markup=False)

@@ -1,0 +1,40 @@
+"""The memory within a lane, against a list."""
+
+import random
+from unittest import mock
+
+import pytest
+
+from firstspike_hw.lane_memory import LaneMemory
+
+from .bench import simulate
+
+
+@pytest.mark.parametrize("in_luts", [False, True])
+@pytest.mark.parametrize(("bits", "depth"), [(1, 1), (5, 2), (12, 3), (7, 8), (9, 40), (4, 65), (3, 100)])
+def test_reads_what_was_written_until_then(bits, depth, in_luts):
+    """Also in the cycle before; with gaps and without, often at one address."""
+    for seed in range(2):
+        rng = random.Random(f"{bits} {depth} {seed}")
+        words = [rng.getrandbits(bits) for _ in range(depth)]
+        dut, collided = LaneMemory(bits=bits, depth=depth, init=list(words)), 0
+
+        async def drive(ctx, dut=dut, rng=rng, words=words):
+            nonlocal collided
+            favourite = rng.randrange(depth)
+            for cycle in range(400):
+                place, to = (rng.choice([favourite, rng.randrange(depth)]) for _ in range(2))
+                writes, word = rng.random() < 0.6, rng.getrandbits(bits)
+                ctx.set(dut.address, place)
+                ctx.set(dut.write, writes)
+                ctx.set(dut.write_address, to)
+                ctx.set(dut.write_word, word)
+                await ctx.tick()
+                if writes:
+                    words[to] = word
+                    collided += to == place
+                assert ctx.get(dut.word) == words[place], f"cycle {cycle}"
+
+        with mock.patch("firstspike_hw.lane_memory.MOST_LUT_RAM_WORDS", 64 if in_luts else 0):
+            simulate(dut, drive, hostile=True)
+        assert collided > 20
