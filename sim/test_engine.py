@@ -33,14 +33,14 @@ SIZES = {
     "8 lanes": (20, [37, 10], [8], 2, 1),
 }
 
-#: Lanes, lanes of a bank, spikes a token; and a network of those that are shipped.
+#: Lanes, lanes of a bank, spikes a token; a network of those that are shipped, and whether it is loaded or built in.
 SHIPPED = [
-    (1, 1, 2, "mnist-mlp-88"),
-    (2, 1, 1, "mnist-mlp-88"),
-    (3, 1, 2, "mnist-mlp-88"),
-    (8, 2, 1, "mnist-mlp-88"),
-    (16, 2, 2, "mnist-mlp"),
-    (32, 2, 2, "mnist-mlp-2"),
+    (1, 1, 2, "mnist-mlp-88", True),
+    (2, 1, 1, "mnist-mlp-88", False),
+    (3, 1, 2, "mnist-mlp-88", True),
+    (8, 2, 1, "mnist-mlp-88", False),
+    (16, 2, 2, "mnist-mlp", False),
+    (32, 2, 2, "mnist-mlp-2", False),
 ]
 
 
@@ -98,19 +98,17 @@ def test_network_loaded_over_initial_contents(request, tmp_path, initial):
     simulate(simulator, BENCH, vectors.save(tmp_path / "vectors.npz"), run=f"engine {request.node.name}", seed=1)
 
 
-@pytest.mark.parametrize(
-    ("lanes", "bank_lanes", "width", "name"), SHIPPED, ids=lambda value: str(value) if isinstance(value, str) else None
-)
-def test_shipped_network(request, tmp_path, lanes, bank_lanes, width, name):
+@pytest.mark.parametrize(("lanes", "bank_lanes", "width", "name", "load"), SHIPPED)
+def test_shipped_network(request, tmp_path, lanes, bank_lanes, width, name, load):
     network = load_network(ROOT / "networks" / f"{name}.safetensors")
     digits = ROOT / "sw" / "firstspike" / "demo" / "digits-images-idx3-ubyte.gz"
     times = network.spike_times(read_idx(digits.read_bytes(), str(digits))[:16])
     shape = plan(network, lanes, bank_lanes=bank_lanes, spikes_per_token=width)
     assert shape.layers[0].lanes == lanes
     image = compile_network(network, shape)
-    # Built in, as loading its tens of thousands of words would take more time than all the images.
-    simulator = build(Engine(shape, image), "engine")
-    path = Vectors.join([engine_vectors(image, times, load=False)]).save(tmp_path / "vectors.npz")
+    # To load tens of thousands of words takes more time than all the images.
+    simulator = build(Engine(shape, None if load else image), "engine")
+    path = Vectors.join([engine_vectors(image, times, load=load)]).save(tmp_path / "vectors.npz")
     stalls = "batches_match/stall_in=0.5/stall_out=0.5"
     run = simulate(simulator, BENCH, path, run=f"engine {request.node.name}", seed=1, test_filter=stalls)
     for early_exit in (False, True):

@@ -271,6 +271,9 @@ def _compile(verilog: str, ports: str, name: str, folder: Path, args: list[str])
         except RuntimeError as error:
             raise RuntimeError(f"the simulator of {name} does not build:\n{_tail(log)}") from error
     _keep_runtime(partial, runtime)
+    for file in partial.iterdir():
+        if file.name not in (name, source.name, log.name):
+            file.unlink()  # what the compilers leave is many times larger
     partial.rename(folder)
 
 

@@ -14,7 +14,6 @@ from firstspike.devices.serial_port import find_board
 from firstspike_hw.boards.registry import board_named
 from firstspike_hw.simulation import NativeSerialPort
 from firstspike_spec import InputError, infer, save_network
-from firstspike_spec.compiler import plan
 
 from ..spec.random_networks import random_network
 
@@ -41,7 +40,7 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def port(network):
-    with NativeSerialPort(BOARD, plan(network, 3)) as opened:
+    with NativeSerialPort(BOARD, BOARD.plan(network, 3)) as opened:
         yield opened
 
 
@@ -96,7 +95,7 @@ def test_a_network_that_does_not_fit_leaves_the_old(port, network, images):
 
 
 def test_a_pulled_cable_and_the_board_again(network, images):
-    port = NativeSerialPort(BOARD, plan(network, 3))
+    port = NativeSerialPort(BOARD, BOARD.plan(network, 3))
     accelerator = Accelerator.open(f"serial:{port.path}@{BOARD.baud}", network=network)
     accelerator.predict(images)
     port.close()
@@ -104,7 +103,7 @@ def test_a_pulled_cable_and_the_board_again(network, images):
         accelerator.predict(images)
     accelerator.close()
     with (
-        NativeSerialPort(BOARD, plan(network, 3)) as again,
+        NativeSerialPort(BOARD, BOARD.plan(network, 3)) as again,
         Accelerator.open(f"serial:{again.path}@{BOARD.baud}", network=network) as accelerator,
     ):
         np.testing.assert_array_equal(accelerator.predict(images), infer(network, images).classes)
@@ -142,6 +141,8 @@ def test_the_command(network, images, tmp_path):
     assert "of the board's time" in told
 
 
-def test_the_device_that_brings_its_board(network, images):
-    with Accelerator.open("sim:ulx3s-85f", network=network, lanes=3) as accelerator:
+@pytest.mark.parametrize(("board", "spikes_per_token"), [("ulx3s-85f", 2), ("icebreaker", 1)])
+def test_the_device_that_brings_its_board(network, images, board, spikes_per_token):
+    with Accelerator.open(f"sim:{board}", network=network, lanes=3) as accelerator:
+        assert accelerator.info()["engine"]["spikes_per_token"] == spikes_per_token
         np.testing.assert_array_equal(accelerator.predict(images), infer(network, images).classes)

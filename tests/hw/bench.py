@@ -87,10 +87,11 @@ def with_reset(component):
     return top, domain.rst
 
 
-def simulate(component, *testbenches, background=(), limit=20_000, hostile=False):
+def simulate(component, *testbenches, background=(), limit=20_000, hostile=False, collisions=None):
     """Run testbenches until all of them end; fail if that takes more than ``limit`` cycles.
 
-    If ``hostile``, the component's memories are `HostileMemory`.
+    If ``hostile``, the component's memories are `HostileMemory`, and the signals that tell of their collisions are appended to
+    ``collisions`` before the first cycle.
     """
 
     async def watchdog(ctx):
@@ -98,8 +99,10 @@ def simulate(component, *testbenches, background=(), limit=20_000, hostile=False
             await ctx.tick()
         raise AssertionError(f"the bench still runs after {limit} cycles")
 
-    with hostile_memories() if hostile else contextlib.nullcontext():
+    with hostile_memories() if hostile else contextlib.nullcontext([]) as signals:
         simulator = Simulator(component)
+    if collisions is not None:
+        collisions += signals
     simulator.add_clock(1e-6)
     for testbench in testbenches:
         simulator.add_testbench(testbench)

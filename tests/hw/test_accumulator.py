@@ -73,13 +73,16 @@ class Run:
         self._cycle, self._offered, self._rests = 0, None, False
         self._entries, self._holds = deque([None] * Accumulator.entry_latency), deque([0] * cycles_until_held())
 
-    def simulate(self, drive, top=None, *, in_luts=True):
-        """Run a testbench; the lane may lie in a larger design, and have its memories in LUTs or not."""
+    def simulate(self, drive, top=None, *, in_luts=True, collisions=None):
+        """Run a testbench; the lane may lie in a larger design, and have its memories in LUTs or not.
+
+        ``collisions`` are those of `bench.simulate`.
+        """
         with (
             mock.patch("firstspike_hw.lane.RowReader", return_value=self._reader),
             mock.patch("firstspike_hw.lane_memory.MOST_LUT_RAM_WORDS", 64 if in_luts else 0),
         ):
-            simulate(top or self.lane, drive, hostile=True, limit=100_000)
+            simulate(top or self.lane, drive, hostile=True, limit=100_000, collisions=collisions)
 
     async def cycle(self, ctx, operation=None, *, ready=True, sweep=False):
         """Let a cycle pass; return whether the operation began, which it does not if the judge holds it."""

@@ -4,77 +4,32 @@ The whole design runs with memories that give such words inverted, and must not 
 """
 
 import random
+from unittest import mock
 
-import amaranth.lib.fifo
-import amaranth.lib.memory
-import pytest
-from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib.memory import Memory, ReadPort
+from amaranth.hdl import Elaboratable, Module
+from amaranth.lib import memory
 
 from firstspike.devices.linked import LinkedDevice
 from firstspike.link.link import Link
-from firstspike_hw.accumulator import Accumulator
 from firstspike_hw.simulation import NativeLink
-from firstspike_spec.compiler import plan
 from firstspike_spec.engine import LayerShape
 from firstspike_spec.golden import infer_spikes
 from firstspike_spec.protocol import Identity
 from firstspike_spec.results import Results, compare_results
-from firstspike_spec.words import Memory as MemoryKind
 
 from ..spec.random_networks import random_network, random_times
-from .bench import load_word, simulate
+from .bench import hostile_memories, simulate
+from .models import roomy
+from .test_accumulator import END, LAST, Run, expected_steps
 
 
-class InvertingMemory(Memory):
-    """A memory whose registered read ports give the inverse of a word that is written in the same cycle."""
-
-    #: The signals that tell of such a cycle, of all memories made.
-    collisions: list[Signal] = []  # noqa: RUF012
-
-    def read_port(self, *, domain="sync", **options):
-        inner = super().read_port(domain=domain, **options)
-        if domain == "comb":
-            return inner
-        outer = ReadPort.Signature(addr_width=len(inner.addr), shape=inner.signature.shape).create()
-        self.__dict__.setdefault("reads", []).append((inner, outer))
-        return outer
-
-    def elaborate(self, platform):
-        m = Module()
-        m.submodules.memory = super().elaborate(platform)
-        for inner, outer in self.__dict__.get("reads", ()):
-            collides, collided = Signal(), Signal()
-            self.collisions.append(collides)
-            same = [port.en & (port.addr == outer.addr) for port in self.write_ports]
-            m.d.comb += [
-                inner.addr.eq(outer.addr),
-                inner.en.eq(outer.en),
-                collides.eq(outer.en & sum(same[1:], same[0])),
-                outer.data.eq(Mux(collided, ~inner.data, inner.data)),
-            ]
-            with m.If(outer.en):
-                m.d.sync += collided.eq(collides)
-        return m
-
-
-@pytest.fixture
-def inverting(monkeypatch):
-    monkeypatch.setattr(InvertingMemory, "collisions", [])
-    monkeypatch.setattr(amaranth.lib.memory, "Memory", InvertingMemory)
-    monkeypatch.setattr(amaranth.lib.fifo, "Memory", InvertingMemory)
-
-
-def test_the_whole_design_does_not_notice(inverting, tmp_path):
-    sizes, lanes = (12, 9, 5), (3, 2)
-    layers, source_bits = [], 4
-    for sources, targets, count in zip(sizes, sizes[1:], lanes, strict=False):
-        layers.append(LayerShape(source_bits, count, -(-targets // count), sources * targets, 8, 16))
-        source_bits = layers[-1].address_bits
-    shape = plan(random_network(0, sizes), 1)
-    shape = type(shape)(tuple(layers), 4)
-    far_end = NativeLink(Identity(shape, "inverting", clock_hz=0, baud=0, buffer_bytes=256), cache=tmp_path)
-    assert len(InvertingMemory.collisions) > 20
+def test_the_whole_design_does_not_notice(tmp_path):
+    """No memory lies in LUTs: all have registered read ports."""
+    sizes = (12, 9, 5)
+    shape = roomy(sizes, (4,), bank_lanes=2, time_steps=8)
+    with hostile_memories() as collisions, mock.patch("firstspike_hw.lane_memory.MOST_LUT_RAM_WORDS", 0):
+        far_end = NativeLink(Identity(shape, "inverting", clock_hz=0, baud=0, buffer_bytes=256), cache=tmp_path)
+    assert len(collisions) > 30
     link = Link(far_end)
     link.connect()
     device, compared = None, 0
@@ -103,37 +58,86 @@ def test_the_whole_design_does_not_notice(inverting, tmp_path):
     device.close()
 
 
-@pytest.mark.parametrize("used", [False, True])
-def test_collisions_happen_and_would_be_noticed(inverting, used):
-    """The accumulator reads what it writes whenever two hits on a neuron follow each other; its forwarding hides that."""
-    dut = Accumulator(LayerShape(2, 1, 3, 8, 4, 8))
-    seen = 0
+class Port(Elaboratable):
+    """A memory of four words with one port to read and one to write."""
 
-    async def testbench(ctx):
-        nonlocal seen
-        for address in range(3):
-            fields = load_word(MemoryKind.START_POTENTIALS, address, 0xF0)
-            ctx.set(dut.load.payload, dict(zip(dut.load.payload.shape().members, fields, strict=True)))
-            ctx.set(dut.load.valid, 1)
-            await ctx.tick()
-        ctx.set(dut.load.valid, 0)
-        while ctx.get(dut.busy):
-            await ctx.tick()
-        ctx.set(dut.i.payload, {"neuron": 1, "weight": 3})
-        ctx.set(dut.i.valid, 1)
-        for _ in range(5):
-            await ctx.tick()
-            seen += sum(ctx.get(signal) for signal in InvertingMemory.collisions)
-        ctx.set(dut.i.valid, 0)
-        # A query in the cycle of the last write is against the accumulator's rules, and shows what they are for.
-        for _ in range(0 if used else 3):
-            await ctx.tick()
-        ctx.set(dut.query.payload, 1)
-        ctx.set(dut.query.valid, 1)
-        await ctx.tick()
-        ctx.set(dut.query.valid, 0)
-        potential = ctx.get(dut.potential)
-        assert (potential == 0xF0 + 5 * 3) != used
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.cells = self.cells = memory.Memory(shape=8, depth=4, init=[5, 6])
+        self.read, self.write = self.cells.read_port(), self.cells.write_port()
+        return m
 
-    simulate(dut, testbench)
-    assert seen >= 3
+
+def test_what_hostile_memories_do():
+    """They invert what is read and written in one cycle, and nothing else; what nobody sets is something."""
+    dut, collisions, collided = Port(), [], 0
+
+    async def drive(ctx):
+        nonlocal collided
+        rng, words, expected = random.Random(0), [5, 6, None, None], None
+        read, write = dut.read, dut.write
+        for _ in range(300):
+            reads, writes, place, to, word = (rng.randrange(count) for count in (4, 2, 4, 4, 256))
+            for signal, value in (
+                (read.en, reads > 0),
+                (read.addr, place),
+                (write.en, writes),
+                (write.addr, to),
+                (write.data, word),
+            ):
+                ctx.set(signal, value)
+            collides = reads > 0 and writes and place == to
+            assert ctx.get(collisions[0]) == collides
+            collided += collides
+            await ctx.tick()
+            if reads:
+                expected = words[place] if words[place] is None or not collides else words[place] ^ 0xFF
+            if writes:
+                words[to] = word
+            assert expected is None or ctx.get(read.data) == expected
+
+    simulate(dut, drive, hostile=True, collisions=collisions)
+    assert collided > 20
+    assert len(collisions) == 1
+    assert any(dut.cells.init[2:])
+
+
+SHAPE = LayerShape(2, 1, 1, 3, 8, 8, 4, 8)
+STARTS = [-3, -4, -5]
+ADDS = [(neuron, weight) for weight in (1, 2, -1, 3, 1, -2) for neuron in (1, 0, 2, 1, 1, 0, 2, 2)]
+OPERATIONS = [*ADDS[:20], END, *ADDS[20:30], END, *ADDS[30:], LAST] * 4
+
+
+def run_lane(*, in_luts):
+    """Return the steps that a lane's accumulator and judge give, and how many words were read and written in one cycle."""
+    run, collisions, happened = Run(SHAPE, time_steps=4, starts=STARTS), [], 0
+
+    async def drive(ctx):
+        nonlocal happened
+        await run.sweep(ctx)
+        waiting = list(OPERATIONS)
+        while waiting:
+            if await run.cycle(ctx, waiting[0], ready=run.rng.random() < 0.7):
+                waiting.pop(0)
+            happened += sum(ctx.get(signal) for signal in collisions)
+        await run.settle(ctx)
+
+    run.simulate(drive, in_luts=in_luts, collisions=collisions)
+    assert len(collisions) == (2 if in_luts else 5)
+    return run.steps(), happened
+
+
+def test_they_happen_in_a_lane_and_would_be_noticed():
+    """A lane's memories hide them; a lane whose memories do not is wrong."""
+    steps, happened = run_lane(in_luts=False)
+    assert happened > 20
+    assert steps == expected_steps(STARTS, OPERATIONS)
+    with mock.patch("firstspike_hw.lane_memory.Mux", lambda choice, kept, read: read):
+        assert run_lane(in_luts=False)[0] != steps
+
+
+def test_the_judge_never_reads_what_it_writes():
+    """It has all of a lane's registered read ports, if the other memories lie in LUTs."""
+    steps, happened = run_lane(in_luts=True)
+    assert happened == 0
+    assert steps == expected_steps(STARTS, OPERATIONS)

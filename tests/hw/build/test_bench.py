@@ -1,0 +1,123 @@
+"""The bench: what it measures, that it goes on where it stopped, and what it stores."""
+
+import json
+
+import numpy as np
+import pytest
+
+from firstspike_hw.bench.bare_engines import BareEngines
+from firstspike_hw.bench.device import DEVICES
+from firstspike_hw.bench.implementation import Implementation
+from firstspike_hw.bench.measure import combine, cycle_figures, measure
+from firstspike_hw.bench.points import POINTS, Point
+from firstspike_hw.bench.table import table
+from firstspike_hw.convert import to_verilog
+from firstspike_spec.compiler import compile_network
+from firstspike_spec.errors import InputError
+
+from ...spec.random_networks import random_times
+from .fakes import ROUTED
+
+POINT = Point("tiny", "tiny", "ecp5-25k", lanes=2, engines=2, goal_mhz=100)
+
+
+@pytest.fixture(scope="module")
+def image(network):
+    return compile_network(network, DEVICES["ecp5-25k"].family.plan(network, 2))
+
+
+def route(clocks):
+    """Return a script that gives the clock of the seed that it is called with."""
+    reports = {
+        seed: json.dumps({**ROUTED, "fmax": {"clk": {"achieved": clock, "constraint": 100}}}) for seed, clock in clocks.items()
+    }
+    cases = "".join(f"*'--seed {seed} '*) echo '{report}' > routed.json;; " for seed, report in reports.items())
+    return f'case "$* " in {cases} *) exit 3;; esac'
+
+
+def implement(image, folder, notes, goal_mhz=100):
+    return Implementation(
+        image, 2, DEVICES["ecp5-25k"], goal_mhz=goal_mhz, folder=folder, toolchain="native", note=notes.append
+    )
+
+
+def test_each_seed_is_routed_once_and_the_median_one_counts(image, toolchain, tmp_path):
+    toolchain.write("nextpnr-ecp5", route({1: 120.0, 2: 90.5, 3: 100.25}))
+    notes = []
+    figures = implement(image, tmp_path / "work", notes).run(2)
+    assert figures["fmax_mhz"] == {"min": 90.5, "median": 105.25, "max": 120.0, "seeds": {"1": 120.0, "2": 90.5}}
+    assert (figures["logic"], figures["flip_flops"], figures["block_rams"]) == (1200, 800, 7)
+    assert len(notes) == 3
+    notes.clear()
+    figures = implement(image, tmp_path / "work", notes).run(3)
+    assert figures["fmax_mhz"]["median"] == 100.25
+    assert notes == ["place-and-route, seed 3 of 3 ..."]
+
+
+def test_another_design_goal_or_program_begins_anew(image, network, toolchain, tmp_path):
+    toolchain.write("nextpnr-ecp5", route({1: 120.0}))
+    notes = []
+    implement(image, tmp_path, notes).run(1)
+    for changed in ({"goal_mhz": 110}, {"image": compile_network(network, DEVICES["ecp5-25k"].family.plan(network, 4))}):
+        notes.clear()
+        implement(**{"image": image, **changed}, folder=tmp_path, notes=notes).run(1)
+        assert len(notes) == 2
+    notes.clear()
+    toolchain.write("nextpnr-ecp5", route({1: 120.0}), version="2.0")
+    implement(image, tmp_path, notes).run(1)
+    assert len(notes) == 2
+
+
+def test_a_seed_that_failed_is_tried_again(image, toolchain, tmp_path):
+    toolchain.write("nextpnr-ecp5", route({1: 120.0}))
+    notes = []
+    with pytest.raises(InputError, match="exit code 3"):
+        implement(image, tmp_path, notes).run(2)
+    toolchain.write("nextpnr-ecp5", route({1: 120.0, 2: 130.0}))
+    notes.clear()
+    assert implement(image, tmp_path, notes).run(2)["fmax_mhz"]["max"] == 130.0
+    assert notes == ["place-and-route, seed 2 of 2 ..."]
+
+
+def test_a_memory_without_its_output_register_is_refused(image, toolchain, tmp_path):
+    toolchain.synthesize({"engine_0.block_0_0": {"type": "DP16KD", "parameters": {"REGMODE_A": "NOREG"}}})
+    with pytest.raises(InputError, match="output registers"):
+        implement(image, tmp_path, []).run(1)
+
+
+def test_a_point_is_measured_as_a_whole(network, toolchain, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (60, network.inputs)).astype(np.uint8)
+    toolchain.write("nextpnr-ecp5", route({1: 120.0, 2: 90.0, 3: 100.0}))
+    result = measure(POINT, network, pixels, seeds=3, folder=tmp_path, toolchain="native", note=lambda text: None)
+    assert result["images_per_second"] == pytest.approx(2 * 100e6 / result["cycles_mean"])
+    assert result["latency_us_median"] == pytest.approx(result["latency_cycles_median"] / 100)
+    assert result["latency_us_p99"] >= result["latency_us_median"] > 0
+    assert 0 < result["lane_utilisation"] <= 1
+    assert (result["luts"], result["block_rams"], result["images"]) == (1200, 7, 60)
+    assert json.loads(json.dumps(result)) == result
+    assert "| tiny |" in table([result])[2]
+
+
+def test_engines_share_nothing_and_nothing_of_them_is_optimised_away(image):
+    verilog = to_verilog(BareEngines(image, 3), "bare")
+    assert [f"engine_{number} (" in verilog for number in range(4)] == [True, True, True, False]
+
+
+def test_the_points_have_networks_and_devices():
+    assert all(point.device in DEVICES and name == point.name for name, point in POINTS.items())
+
+
+def test_an_unknown_point_is_refused_before_anything_is_done(firstspike, tmp_path):
+    shown = firstspike("bench", "quick", "--out", tmp_path / "out")
+    assert shown.code == 2
+    assert "unknown point 'quick'" in shown.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_figures_are_those_of_images_alone_and_back_to_back(image, network):
+    figures = cycle_figures(image, random_times(3, network, 50))
+    assert figures["latency_cycles_p99"] >= figures["latency_cycles_median"] > 0
+    assert figures["cycles_p99"] >= figures["cycles_mean"] > 0
+    clock = {"fmax_mhz": {"median": 50.0}, "logic": 1, "flip_flops": 1, "block_rams": 0, "versions": {}}
+    result = combine(POINT, figures, clock)
+    assert result["latency_us_median"] == figures["latency_cycles_median"] / 50
