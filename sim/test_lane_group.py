@@ -10,6 +10,7 @@ from firstspike_sim.networks import (
     extreme_network,
     ladder_network,
     one_sided_spike_times,
+    pair_network,
     random_network,
     random_spike_times,
     rare_spike_times,
@@ -51,16 +52,16 @@ def test_networks_of_all_kinds(request, tmp_path, banks, bank_lanes, width, neur
     first = group_network(rng, neurons, connectivity=0.35)
     simulator = build(make_group(shape, first), "lane_group")
 
-    # Dense rows fill the queues. Which neurons of the ladder spike tells their potential. Neurons that are rarely hit have
-    # been left alone for so many inferences that their number comes again.
+    # Dense rows fill the queues. Which neurons of the ladder spike tells their potential. Those of the pairs are left alone
+    # for any number of inferences.
     dense, ladder = group_network(rng, neurons, connectivity=1.0), ladder_network(rng, INPUTS, neurons)
-    rare = group_network(rng, neurons, connectivity=0.1, time_steps=2)
+    pairs = pair_network(INPUTS, neurons)
     smaller = random_network(rng, INPUTS - 5, [max(1, neurons - 4)], time_steps=7, weight_bits=3)
     batches = [
         (first, random_spike_times(rng, 12, first)),
         (dense, random_spike_times(rng, 8, dense)),
         (ladder, random_spike_times(rng, 16, ladder)),
-        (rare, rare_spike_times(rng, 100, rare)),
+        (pairs, rare_spike_times(rng, 150, pairs)),
         (smaller, random_spike_times(rng, 5, smaller)),
         (first, random_spike_times(rng, 6, first)),
     ]

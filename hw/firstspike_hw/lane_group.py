@@ -1,6 +1,7 @@
 """The lane group: some banks of a layer, and the stage of the token stream that lies beside them."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream, wiring
@@ -135,7 +136,7 @@ class LaneGroup(wiring.Component):
         m.d.comb += [arriving[0].end.eq(goes & token.end), arriving[0].last.eq(goes & token.last)]
         for port in range(width):
             m.d.comb += arriving[0][f"valid_{port}"].eq((goes & token[f"valid_{port}"]) | (starts if port == 0 else 0))
-        for before, after in zip(arriving, arriving[1:], strict=False):
+        for before, after in pairwise(arriving):
             m.d.sync += after.eq(before)
         no_start = begun.replicate(shape.source_bits)
         for bank in banks:
@@ -143,7 +144,10 @@ class LaneGroup(wiring.Component):
                 bank.token.eq(arriving[-1]),
                 bank.sweep.eq(sweeps),
                 bank.sweep_last.eq(last_sweep),
-                *(bank.addresses[port].eq(token[f"address_{port}"] | (~no_start if port == 0 else 0)) for port in range(width)),
+                *(
+                    bank.addresses[port].eq(token[f"address_{port}"] | (~no_start if port == 0 else 0))
+                    for port in range(width)
+                ),
             ]
         m.d.sync += self.operations.eq(sum_of([bank.operations for bank in banks]))
 

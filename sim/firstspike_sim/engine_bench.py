@@ -9,7 +9,7 @@ from cocotb.triggers import RisingEdge
 from firstspike_sim.engine_run import EngineRun, compare_batch, counter_values
 from firstspike_sim.handover import Vectors, load_vectors
 from firstspike_sim.scoreboard import Scoreboard
-from firstspike_sim.streams import STALLS, StreamSink, StreamSource, wait
+from firstspike_sim.streams import SLOW, STALLS, StreamSink, StreamSource, wait
 from firstspike_spec.words import LOAD_WORD, Field, Word
 
 
@@ -19,7 +19,7 @@ def _networks() -> list[Vectors]:
 
 
 @cocotb.test(timeout_time=100, timeout_unit="ms")
-@cocotb.parametrize((("stall_in", "stall_out"), STALLS), early_exit=[0, 1])
+@cocotb.parametrize((("stall_in", "stall_out"), [*STALLS, (SLOW, 0.0)]), early_exit=[0, 1])
 async def batches_match(dut, stall_in, stall_out, early_exit):
     """Each network in turn, and the first one once more, over what the last one has left."""
     networks, scoreboard = _networks(), Scoreboard()

@@ -10,7 +10,8 @@ from firstspike_sim.handover import Vectors
 from firstspike_sim.scoreboard import Scoreboard
 from firstspike_sim.steps import Expected, compare_tokens
 from firstspike_sim.streams import StreamSink, StreamSource, Transfer, start_clock, until, wait
-from firstspike_spec.words import RESULT_WORD
+from firstspike_spec.streams import token_ports
+from firstspike_spec.words import RESULT_WORD, Word
 
 _INPUTS = ("i__payload", "i__valid", "o__ready", "load__payload", "load__valid", "peek", "early_exit")
 
@@ -40,8 +41,7 @@ class Seen:
 
     def save(self, name: str) -> None:
         """Write the words into the run's folder, for the decoders of the host to be tested on."""
-        words = {f"tap_{index}": [transfer.word for transfer in tap] for index, tap in enumerate(self.taps)}
-        np.savez(name, results=np.array([t.word for t in self.results], np.uint64), **words)
+        np.savez(name, results=_words(self.results), **{f"tap_{at}": _words(tap) for at, tap in enumerate(self.taps)})
 
     def split(self, first: Vectors) -> tuple["Seen", "Seen"]:
         """Return what was seen of the batch ``first``, and of what came behind it."""
@@ -133,13 +133,39 @@ def compare_batch(scoreboard: Scoreboard, vectors: Vectors, seen: Seen, *, early
         )
         compare_tokens(scoreboard, expected, vectors.word(f"tap_{index}"), transfers)
     _compare_results(scoreboard, vectors, key, seen, early_exit)
+    if early_exit:
+        _compare_dropped(scoreboard, vectors, seen)
+
+
+def _compare_dropped(scoreboard: Scoreboard, vectors: Vectors, seen: Seen) -> None:
+    """Compare how many input spikes go in with early exit: those that come before the decision."""
+    ends = np.cumsum([0, *vectors.word("tap_0").unpack(_words(seen.taps[0]))["end"]])
+    went_in = _spikes(vectors.word("tap_0"), _words(seen.taps[0]))
+    came, cycles = _spikes(vectors.word("input"), vectors["tokens"]), np.array(seen.token_cycles)
+    bounds = [*vectors.settings["first_tokens"], len(came)]
+    decisions = [transfer for transfer in seen.results if RESULT_WORD.unpack(transfer.word)["decision"]]
+    for image, decision in enumerate(decisions[: vectors.settings["batch"]]):
+        mine, inference = slice(bounds[image], bounds[image + 1]), ends[:-1] // vectors.settings["time_steps"]
+        expected = int(came[mine][cycles[mine] < decision.offered].sum())
+        got = int(went_in[inference == image].sum())
+        scoreboard.compare("input spikes before the decision", expected, got, image=image, cycle=decision.offered)
+
+
+def _words(transfers: list[Transfer]) -> np.ndarray:
+    return np.array([transfer.word for transfer in transfers], np.uint64)
+
+
+def _spikes(word: Word, tokens: np.ndarray) -> np.ndarray:
+    """Return the number of spikes of each token."""
+    _addresses, valid = token_ports(word.unpack(tokens))
+    return valid.sum(axis=1)
 
 
 def _compare_results(scoreboard: Scoreboard, vectors: Vectors, key: str, seen: Seen, early_exit: bool) -> None:
     layer, time_steps = vectors.settings["layers"] - 1, vectors.settings["time_steps"]
     times, potentials = vectors[f"{key}_times_{layer + 1}"], vectors[f"{key}_potentials"]
     addresses = vectors[f"places_{layer + 1}"].tolist()
-    fields = RESULT_WORD.unpack(np.array([transfer.word for transfer in seen.results], np.uint64))
+    fields = RESULT_WORD.unpack(_words(seen.results))
     decisions = np.flatnonzero(fields["decision"])
     scoreboard.compare("decisions", vectors.settings["batch"], len(decisions))
     scoreboard.compare("result words behind the last decision", 0, len(seen.results) - (decisions[-1] + 1))
@@ -177,7 +203,7 @@ def _compare_results(scoreboard: Scoreboard, vectors: Vectors, key: str, seen: S
         first = decision + 1
 
 
-def _after(transfers: list[Transfer], word, marker: str, count: int) -> int:
+def _after(transfers: list[Transfer], word: Word, marker: str, count: int) -> int:
     """Return how many transfers there are up to the ``count``-th with the marker."""
-    marked = word.unpack(np.array([transfer.word for transfer in transfers], np.uint64))[marker]
+    marked = word.unpack(_words(transfers))[marker]
     return int(np.flatnonzero(marked)[count - 1]) + 1

@@ -92,6 +92,16 @@ def ladder_network(rng: np.random.Generator, inputs: int, targets: int, *, time_
     return Network(LatencyEncoder.linear(time_steps), (layer,), (inputs,))
 
 
+def pair_network(inputs: int, targets: int) -> Network:
+    """Return a network of one layer and two steps, whose neurons have one source or more, two of which must spike.
+
+    A weight that is left over from another inference makes a neuron spike that should not.
+    """
+    weights = np.where(np.arange(inputs) % targets == np.arange(targets)[:, None], 5, 0)
+    layer = Layer.from_dense(weights, np.zeros(targets, int), 8, 4)
+    return Network(LatencyEncoder.linear(2), (layer,), (inputs,))
+
+
 def tied_network(network: Network) -> Network:
     """Return the network with pairs of output neurons that do the very same."""
     last = network.layers[-1]
@@ -152,7 +162,7 @@ def random_spike_times(rng: np.random.Generator, batch: int, network: Network) -
 
 
 def rare_spike_times(rng: np.random.Generator, batch: int, network: Network) -> np.ndarray:
-    """Return input spike times, int16: no spike, one or two in an image. A neuron is left alone for many inferences."""
+    """Return input spike times, int16: no spike, one or two in an image. Most neurons are left alone for many inferences."""
     times = np.full((batch, network.inputs), network.time_steps, np.int16)
     for image in range(batch):
         times[image, rng.permutation(network.inputs)[: rng.integers(3)]] = rng.integers(network.time_steps)

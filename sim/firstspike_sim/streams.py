@@ -21,6 +21,9 @@ BURSTS = 2.0
 
 _LONGEST_BURST, _LONGEST_PAUSE = 50, 150  # cycles
 
+#: A source with this stall is slower than the pipelines of small engines are long.
+SLOW = 0.9
+
 #: The stalls of source and sink that every stream is tested with.
 STALLS = [(0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.5, 0.5), (0.0, PATIENT), (0.0, BURSTS)]
 

@@ -181,6 +181,7 @@ def engine_vectors(
         "layers": len(network.layers),
         "batch": len(spike_times),
         "first_tokens": (np.cumsum(lengths) - lengths).tolist(),
+        "input": fields_of(shape.input_word),
         **{f"tap_{at}": fields_of(word_of(token_layout(bits, shape.spikes_per_token))) for at, bits in enumerate(sources)},
     }
     arrays = {

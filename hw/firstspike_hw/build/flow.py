@@ -17,8 +17,8 @@ NETLIST = f"{DESIGN}.json"
 #: For each memory with a register behind its read port, synthesis would add logic that makes a word that is read and written
 #: in one cycle read as it was before. No such word is ever used (`tests/hw/test_collisions.py`).
 _NO_COLLISION_LOGIC = "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:CLK_ENABLE=1 %i r:TRANSPARENCY_MASK=1'0 %i"
-#: A small adder or comparison takes fewer LUTs than its carry chain would: it becomes plain logic. What comes before that is the
-#: beginning of every synthesis: it makes adders as narrow as they can be.
+#: A small adder or comparison takes fewer LUTs than its carry chain would: it becomes plain logic. What comes before that is
+#: the beginning of every synthesis: it makes adders as narrow as they can be.
 _SMALL_ADDERS_WITHOUT_CARRY = (
     "hierarchy -top top; proc; flatten; opt_expr; opt_clean; opt; wreduce; peepopt; opt_clean; "
     "techmap t:$add r:Y_WIDTH<=6 %i; techmap t:$sub r:Y_WIDTH<=6 %i; "
