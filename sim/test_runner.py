@@ -59,7 +59,7 @@ def test_right_vectors_pass(request, tmp_path, group, vectors):
 def test_one_wrong_spike_is_named(request, tmp_path, group, vectors):
     image, neuron = 5, 2
     vectors["times"][image, neuron] = vectors["times"][image, neuron] == 0
-    message = r"spikes: network 0, image 5, layer 0, lane \d, step \d, neuron 2, cycle \d+: expected [01], got [01]"
+    message = r"spikes: network 0, image 5, layer 0, lane \d, neuron 2, step \d, cycle \d+: expected [01], got [01]"
     with pytest.raises(AssertionError, match=message):
         simulate(group, BENCH, save(vectors, tmp_path), run=f"runner {request.node.name}", seed=1, test_filter=MATCH)
 
@@ -72,7 +72,7 @@ def test_one_wrong_potential_is_named(request, tmp_path):
     vectors["potentials"][5, 2] ^= 1
     simulator = build(OutputLayer(shape.output, width=1), "output_layer")
     message = (
-        r"potential minus threshold: network 0, image 5, layer 0, step \d, neuron 2, cycle \d+: expected -?\d+, got -?\d+"
+        r"potential minus threshold: network 0, image 5, layer 0, neuron 2, step \d, cycle \d+: expected -?\d+, got -?\d+"
     )
     with pytest.raises(AssertionError, match=message):
         simulate(simulator, BENCH, save(vectors, tmp_path), run=f"runner {request.node.name}", seed=1, test_filter=MATCH)
@@ -81,15 +81,15 @@ def test_one_wrong_potential_is_named(request, tmp_path):
 @pytest.mark.parametrize(
     ("what", "named"),
     [
-        ("full_times_1", "spikes: network 0, image 3, layer 0, step"),
-        ("full_times_2", "first-spike latency: network 0, image 3, layer 1, neuron 1, cycle"),
-        ("full_potentials", "potential minus threshold: network 0, image 3, layer 1, neuron 1, cycle"),
-        ("full_classes", "address of the class: network 0, image 3, layer 1, cycle"),
-        ("full_decision_steps", "decision step: network 0, image 3, layer 1, cycle"),
+        ("full_times_1", "spikes: network 0, image 3, layer 0, neuron 1, step"),
+        ("full_times_2", "first-spike latency: network 0, image 3, layer 1, neuron 1, step"),
+        ("full_potentials", "potential minus threshold: network 0, image 3, layer 1, neuron 1, step"),
+        ("full_classes", "address of the class: network 0, image 3, layer 1, step"),
+        ("full_decision_steps", "decision step: network 0, image 3, layer 1, step"),
         ("full_spikes", "spikes: network 0: expected"),
     ],
 )
-def test_one_wrong_value_of_an_engine_is_named(request, tmp_path, what, named):
+def test_one_wrong_value_of_an_engine_is_named(tmp_path, what, named):
     rng = np.random.default_rng(71)
     network = random_network(rng, 9, [6, 4], time_steps=4)
     shape = roomy_shape(9, [6, 4], [1])  # as in test_engine.py
@@ -100,7 +100,7 @@ def test_one_wrong_value_of_an_engine_is_named(request, tmp_path, what, named):
     simulator = build(Engine(shape), "engine")
     test = "batches_match/stall_in=0.0/stall_out=0.0/early_exit=0"
     with pytest.raises(AssertionError, match=re.escape(named)):
-        simulate(simulator, "firstspike_sim.engine_bench", path, run=f"runner {request.node.name}", seed=1, test_filter=test)
+        simulate(simulator, "firstspike_sim.engine_bench", path, run=f"runner wrong {what}", seed=1, test_filter=test)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +112,7 @@ def test_one_wrong_value_of_an_engine_is_named(request, tmp_path, what, named):
         ("room", 1, "nothing_is_lost"),  # a token comes into a full queue
         ("crowded", 0, "nothing_is_lost"),  # a spike comes into a full queue
     ],
+    ids=["forwarded sum", "inference", "flags", "room for rows", "room for spikes"],
 )
 def test_a_wrong_design_is_found(request, tmp_path, vectors, monkeypatch, register, stuck, test):
     """A register that is stuck."""
@@ -124,7 +125,7 @@ def test_a_wrong_design_is_found(request, tmp_path, vectors, monkeypatch, regist
     monkeypatch.setattr(runner, "to_verilog", wrong)
     simulator = build(make_group(), "lane_group")
     path = save(vectors, tmp_path)
-    with pytest.raises(AssertionError, match=r"image \d+, layer 0, lane \d, step \d|ends of steps|nothing has moved"):
+    with pytest.raises(AssertionError, match=r"image \d+, layer 0, lane \d, neuron \d, step \d|nothing has moved"):
         simulate(simulator, BENCH, path, run=f"runner {request.node.name}", seed=1, test_filter=test)
 
 

@@ -7,6 +7,9 @@ from .handover import COMPARED_FILE
 
 _MAX_NAMED = 20
 
+#: What tells the place of a comparison, in the order of the report.
+_PLACES = ("network", "image", "layer", "lane", "memory", "address", "neuron", "step", "cycle")
+
 
 class Scoreboard:
     """Counts what was compared and names what differs. A test makes one, and calls `finish` last.
@@ -32,14 +35,15 @@ class Scoreboard:
         what : str
         expected, got : int
         **where : int or None
-            Image, layer, neuron, step, cycle, as far as they apply.
+            Network, image, layer, lane, memory, address, neuron, step, cycle, as far as they apply.
         """
         self.compared_values += 1
         if expected == got:
             return
         self._mismatches += 1
         if len(self._named) < _MAX_NAMED:
-            place = ", ".join(f"{name} {value}" for name, value in {**self._begun, **where}.items() if value is not None)
+            where = {**self._begun, **where}
+            place = ", ".join(f"{name} {where[name]}" for name in _PLACES if where.get(name) is not None)
             self._named.append(f"{what}: {place or 'whole run'}: expected {expected}, got {got}")
 
     def finish(self) -> None:
