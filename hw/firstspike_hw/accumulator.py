@@ -64,7 +64,7 @@ class Accumulator(wiring.Component):
     peek : ``In(1)``
         Read the start potential at ``load``'s address; only while no operation is under way.
     peeked : ``Out(shape.potential_bits)``
-        The word read so, in the next cycle; 0 in all other cycles.
+        The word read so, `peek_latency` cycles later; 0 in all other cycles.
 
     Notes
     -----
@@ -76,6 +76,9 @@ class Accumulator(wiring.Component):
 
     #: Cycles from an operation to its mark.
     latency = 7
+
+    #: Cycles from ``peek`` to ``peeked``.
+    peek_latency = 3
 
     def __init__(self, shape: LayerShape, *, time_steps: int, slot_bits: int, starts=()):
         self._shape, self._time_steps, self._slot_bits = shape, time_steps, slot_bits
@@ -133,40 +136,46 @@ class Accumulator(wiring.Component):
             weight[5].eq(weight[4]),
         ]
 
-        # Stage 3: read. What the two operations before write is not in the memory yet.
+        # Stage 3: read. What the two operations before write is not in the memory yet. After an inference's last end comes
+        # a cycle of rest: the inference that is now at the next stage is the operation's own.
+        now = Signal(time)
         read, start = Signal(sum_layout), Signal(signed(bits))
-        after_first, after_second = (
-            [None] * 4 + [Signal(name=f"after_{name}_{stage}") for stage in (4, 5, 6)] for name in ("first", "second")
-        )
+        same_as_first, same_as_second = Signal(), Signal()
+        of_inference, second_of_inference, second_in_step = Signal(), Signal(), Signal()
         m.d.sync += [
             read.eq(sums.word),
             start.eq(starts.word),
-            after_first[4].eq(valid[4] & (neuron[3] == neuron[4])),
-            after_second[4].eq(valid[5] & (neuron[3] == neuron[5])),
-            *(after[stage].eq(after[stage - 1]) for after in (after_first, after_second) for stage in (5, 6)),
+            of_inference.eq(data.View(sum_layout, sums.word).time.inference == now.inference),
+            same_as_first.eq(neuron[3] == neuron[4]),
+            same_as_second.eq(neuron[3] == neuron[5]),
+            second_of_inference.eq(valid[5] & ~(operation[5].end & operation[5].last) & ~operation[3].sweep),
+            second_in_step.eq(~(operation[5].end | (operation[4].end & valid[4]))),
         ]
 
         # Stage 4: what the sum means now. That of the second operation before is in `added`.
-        now = Signal(time)
         with m.If(valid[4] & operation[4].end):
             m.d.sync += [
                 now.step.eq(Mux(operation[4].last, 0, now.step + 1)),
                 now.inference.eq(now.inference + operation[4].last),
             ]
         added = Signal(signed(bits))
-        use_added, use_read, no_read, added_in_step = Signal(), Signal(), Signal(), Signal()
-        second = valid[5] & (neuron[3] == neuron[5])
-        m.d.sync += [
-            use_added.eq(second & ~(operation[5].end & operation[5].last) & ~operation[3].sweep),
-            no_read.eq(second | operation[3].sweep),
-            added_in_step.eq(~(operation[5].end | (operation[4].end & valid[4]))),
+        use_added, use_read = Signal(), Signal()
+        m.d.comb += [
+            use_added.eq(same_as_second & second_of_inference),
+            use_read.eq(of_inference & ~(same_as_second & valid[6]) & ~operation[4].sweep),
         ]
-        m.d.comb += use_read.eq((read.time.inference == now.inference) & ~no_read)
+        after_first = {stage: Signal(name=f"after_first_{stage}") for stage in (5, 6)}
+        after_second = Signal()
+        m.d.sync += [
+            after_first[5].eq(same_as_first & valid[5]),
+            after_first[6].eq(after_first[5]),
+            after_second.eq(same_as_second & valid[6]),
+        ]
         found, in_inference, in_step, time_5 = Signal(signed(bits)), Signal(), Signal(), Signal(time)
         m.d.sync += [
             found.eq(Mux(use_added, added, Mux(use_read, read.potential, start))),
             in_inference.eq(use_added | use_read),
-            in_step.eq(Mux(use_added, added_in_step, use_read & (read.time.step == now.step))),
+            in_step.eq(Mux(use_added, second_in_step, use_read & (read.time.step == now.step))),
             time_5.eq(now),
         ]
         m.d.comb += flags.address.eq(neuron[3])
@@ -199,7 +208,7 @@ class Accumulator(wiring.Component):
         flags_read, noted, flags_found = Signal(flags_layout), Signal(flags_layout), Signal(flags_layout)
         m.d.sync += [
             flags_read.eq(flags.word),
-            flags_found.eq(Mux(after_second[5], noted, flags_read)),
+            flags_found.eq(Mux(after_second, noted, flags_read)),
         ]
 
         # Stage 6: the flags. Those of the operation before are in `noted`.
@@ -226,22 +235,23 @@ class Accumulator(wiring.Component):
         ]
 
         # Stage 7: the judge is told.
+        ending = Signal()  # an end is at one of the stages
+        m.d.sync += ending.eq(Cat(valid[stage - 1] & operation[stage - 1].end for stage in stages).any())
         m.d.comb += [
             marks.place.eq(noted.place),
             marks.neuron.eq(neuron[7]),
             marks.end.eq(operation[7].end),
             marks.last.eq(operation[7].last),
-            marks.ending.eq(Cat(valid[stage] & operation[stage].end for stage in stages).any()),
+            marks.ending.eq(ending),
             self.operation.eq(adds),
         ]
 
         # Loading.
-        peeks = Signal()
+        peeks, peeked = Signal(2), Signal(bits)
         m.d.comb += [
             starts.write.eq(self.load.valid),
             starts.write_address.eq(self.load.p.address),
             starts.write_word.eq(self.load.p.data),
         ]
-        m.d.sync += peeks.eq(self.peek)
-        m.d.comb += self.peeked.eq(Mux(peeks, starts.word, 0))
+        m.d.sync += [peeks.eq(Cat(self.peek, peeks)), peeked.eq(starts.word), self.peeked.eq(Mux(peeks[-1], peeked, 0))]
         return m

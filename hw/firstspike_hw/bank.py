@@ -51,7 +51,7 @@ class Bank(wiring.Component):
     """
 
     #: Cycles from ``peek`` to ``peeked``.
-    peek_latency = LoadableMemory.latency + 1
+    peek_latency = LoadableMemory.peek_latency + 1
 
     #: Tokens that may still come after a lane's ``room`` has gone: those on their way to its queue.
     slack = 7

@@ -132,8 +132,10 @@ class Engine(wiring.Component):
         word = Signal(word_layout(LOAD_WORD))
         word_valid = Signal()
         peeks = Signal(self.peek_latency)  # one bit a word on its way
-        m.d.comb += [self.load.ready.eq(~self.busy), feeder.hold.eq(self.load.valid | word_valid | peeks[0])]
+        on_the_way = Signal()  # a word is here, or in the lane groups
+        m.d.comb += [self.load.ready.eq(~self.busy), feeder.hold.eq(self.load.valid | on_the_way)]
         taken = self.load.valid & self.load.ready
+        m.d.sync += on_the_way.eq(taken | word_valid | peeks[0])
         m.d.sync += [
             word_valid.eq(taken & ~self.peek),
             word.eq(self.load.payload),
@@ -158,17 +160,19 @@ class Engine(wiring.Component):
         busy, stalls = Signal(), Signal()
         spikes = Signal(range(len(entering) + 2))
         operations = [Signal.like(layer.operations, name=f"operations_{index}") for index, layer in enumerate(layers)]
+        all_operations = Signal.like(sum_of(operations))
         m.d.sync += [
             busy.eq(self.busy),
             stalls.eq(self.busy & self.i.valid & ~self.i.ready),
             spikes.eq(count_ones(Cat(*entering, readout.spike))),
             *(kept.eq(layer.operations) for kept, layer in zip(operations, layers, strict=True)),
+            all_operations.eq(sum_of(operations)),
         ]
         m.d.sync += [
             self.counters.busy_cycles.eq(self.counters.busy_cycles + busy),
             self.counters.stall_cycles.eq(self.counters.stall_cycles + stalls),
             self.counters.spikes.eq(self.counters.spikes + spikes),
-            self.counters.synaptic_operations.eq(self.counters.synaptic_operations + sum_of(operations)),
+            self.counters.synaptic_operations.eq(self.counters.synaptic_operations + all_operations),
         ]
         return m
 

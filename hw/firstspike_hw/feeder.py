@@ -47,11 +47,9 @@ class Feeder(wiring.Component):
 
     Notes
     -----
-    Latency: 1 cycle. Throughput: one token a cycle.
+    Latency: none, a token goes in and out in one cycle. Throughput: one token a cycle. The spikes of the cycle in which an
+    inference is decided, and of the next one, are not dropped yet.
     """
-
-    #: Cycles from a token's transfer to ``o.valid``.
-    latency = 1
 
     def __init__(self, shape: EngineShape, *, time_steps: int):
         self._shape, self._time_steps = shape, time_steps
@@ -78,21 +76,19 @@ class Feeder(wiring.Component):
         steps_left, is_last_step = Signal(8, init=self._time_steps - 1, reset_less=True), Signal()
         number = Signal(INFERENCE_BITS)  # of the inference whose tokens come
         under_way = Signal()
-        fits = ~self.o.valid | self.o.ready
         next_number = Signal(INFERENCE_BITS)
         m.d.comb += next_number.eq(self.started + 1)
         # One cycle late: an inference has two tokens at least, so it is right again when it is over.
         has_number = Signal()
         m.d.sync += has_number.eq(next_number != self.judged)
-        may_begin = ~self.hold & has_number
+        offered = Signal()  # and not taken: it stays on offer
+        goes = offered | under_way | (~self.hold & has_number)
 
         taken = self.i.valid & self.i.ready
         last = self.i.p.end & is_last_step
-        drop = Signal()
         m.d.comb += [
             number.eq(self.started - under_way),
-            drop.eq(self.decided & (number == self.judged)),
-            self.i.ready.eq(fits & (under_way | may_begin)),
+            self.i.ready.eq(self.o.ready & goes),
             lookup.addr.eq(self.judged),
             self.start_time.eq(lookup.data),
         ]
@@ -100,17 +96,23 @@ class Feeder(wiring.Component):
             start.addr.eq(self.started),
             start.data.eq(self.now),
             start.en.eq(taken & ~under_way),
+            offered.eq(self.o.valid & ~self.o.ready),
         ]
+
+        # One cycle late too, and only between two tokens. The first token of the next inference has nothing to do with it.
+        decided, drop = Signal(), Signal()
+        with m.If(~self.o.valid | self.o.ready):
+            m.d.sync += decided.eq(self.decided & (number == self.judged))
+        m.d.comb += drop.eq(decided & under_way)
         ports = range(self._shape.spikes_per_token)
         spikes = Cat(self.i.p[f"valid_{port}"] for port in ports)
-        with m.If(fits):
-            m.d.sync += [
-                self.o.valid.eq(taken & (self.i.p.end | (spikes.any() & ~drop))),
-                self.o.p.end.eq(self.i.p.end),
-                self.o.p.last.eq(last),
-                *(self.o.p[f"address_{port}"].eq(self.i.p[f"address_{port}"]) for port in ports),
-                *(self.o.p[f"valid_{port}"].eq(spikes[port] & ~drop) for port in ports),
-            ]
+        m.d.comb += [
+            self.o.valid.eq(self.i.valid & goes & (self.i.p.end | (spikes.any() & ~drop))),
+            self.o.p.end.eq(self.i.p.end),
+            self.o.p.last.eq(last),
+            *(self.o.p[f"address_{port}"].eq(self.i.p[f"address_{port}"]) for port in ports),
+            *(self.o.p[f"valid_{port}"].eq(spikes[port] & ~drop) for port in ports),
+        ]
         with m.If(taken):
             m.d.sync += under_way.eq(~last)
             with m.If(~under_way):

@@ -1,6 +1,6 @@
 """The judge: says at the end of a step which of a lane's neurons fire."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Signal
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -64,7 +64,7 @@ class Judge(wiring.Component):
     """
 
     #: Cycles from an end's push to ``o.valid``.
-    latency = 3 + Relay.latency
+    latency = 2 + Relay.latency
 
     #: Operations that may still take a place once the judge is crowded.
     slack = 10
@@ -91,9 +91,10 @@ class Judge(wiring.Component):
         fires_read, fires_write = fires.read_port(), fires.write_port()
 
         marks = self.marks
-        slot = Signal(self._slot_bits)
-        m.d.comb += self.next_slot.eq(slot + marks.push)
-        m.d.sync += slot.eq(self.next_slot)
+        # Places are counted with one bit more than they have: a full queue is not an empty one.
+        slot, after_slot = Signal(self._slot_bits + 1), Signal(self._slot_bits + 1)
+        m.d.comb += [after_slot.eq(slot + marks.push), self.next_slot.eq(after_slot)]
+        m.d.sync += slot.eq(after_slot)
         m.d.comb += [
             queue_write.en.eq(marks.push),
             queue_write.addr.eq(slot),
@@ -106,32 +107,31 @@ class Judge(wiring.Component):
         ]
 
         # Only what lies before an end is read: no mark of it can change any more.
-        ended = Signal(self._slot_bits + 1)  # steps in the queue that have ended
-        next_place = Signal(self._slot_bits)
-        has, taken, fetch = Signal(), Signal(), Signal()
+        limit = Signal.like(slot)  # the place behind the last end
+        next_place = Signal.like(slot)
+        has, taken, fetch, more = Signal(), Signal(), Signal(), Signal()
+        with m.If(marks.push & marks.end):
+            m.d.sync += limit.eq(slot + 1)
         m.submodules.relay = relay = Relay(layout)
         wiring.connect(m, relay.o, wiring.flipped(self.o))
         m.d.comb += [
             relay.i.payload.eq(queue_read.data),
             relay.i.valid.eq(has & (queue_read.data.end | fires_read.data)),
             taken.eq(has & (relay.i.ready | ~(queue_read.data.end | fires_read.data))),
-            fetch.eq(Mux(has, taken & Mux(queue_read.data.end, ended > 1, ended.any()), ended.any())),
+            more.eq(next_place != limit),
+            fetch.eq(more & (~has | taken)),
             queue_read.addr.eq(next_place),
             queue_read.en.eq(fetch),
             fires_read.addr.eq(next_place),
             fires_read.en.eq(fetch),
         ]
-        m.d.sync += [
-            has.eq(fetch | (has & ~taken)),
-            next_place.eq(next_place + fetch),
-            ended.eq(ended + (marks.push & marks.end) - (taken & queue_read.data.end)),
-        ]
+        m.d.sync += [has.eq(fetch | (has & ~taken)), next_place.eq(next_place + fetch)]
 
         # As long as no end waits or comes, no more than the lane's neurons and one end can come.
         waiting, fetched = Signal(self._slot_bits + 1), Signal()
         m.d.sync += [
             fetched.eq(fetch),
             waiting.eq(waiting + marks.push - fetched),
-            self.crowded.eq((waiting > places - self.slack) & (ended.any() | marks.ending)),
+            self.crowded.eq((waiting > places - self.slack) & (has | more | marks.ending)),
         ]
         return m

@@ -55,6 +55,9 @@ class Lane(wiring.Component):
     #: Cycles from a row's coming to its first entry's mark.
     latency = RowReader.latency + Accumulator.latency
 
+    #: Cycles from ``peek`` to ``peeked``.
+    peek_latency = Accumulator.peek_latency
+
     def __init__(self, shape: LayerShape, *, width: int, time_steps: int, queue_depth: int, slack: int, starts=()):
         self._shape, self._starts = shape, starts
         self._width, self._time_steps, self._queue_depth, self._slack = width, time_steps, queue_depth, slack

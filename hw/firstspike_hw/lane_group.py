@@ -113,19 +113,15 @@ class LaneGroup(wiring.Component):
         token = relay.o.payload
         begun = Signal()
         room, goes, starts = Signal(), Signal(), Signal()
-        m.d.comb += [
-            starts.eq(relay.o.valid & room & ~begun),
-        ]
+        m.d.comb += starts.eq(relay.o.valid & room & ~begun)
+        offered = relay.o.valid & room & begun
         if self._last:
-            m.d.comb += goes.eq(relay.o.valid & room & begun)
+            m.d.comb += goes.eq(offered)
         else:
-            m.d.comb += [
-                self.o.payload.eq(token),
-                self.o.valid.eq(relay.o.valid & room & begun),
-                goes.eq(self.o.valid & self.o.ready),
-            ]
+            m.d.comb += [self.o.payload.eq(token), self.o.valid.eq(offered), goes.eq(offered & self.o.ready)]
+        # What the next group has been offered stays on offer: its room is not taken away.
+        m.d.sync += room.eq((Cat(bank.room for bank in banks).all() & ~sweeps) | (offered & ~goes))
         m.d.comb += relay.o.ready.eq(goes)
-        m.d.sync += room.eq(Cat(bank.room for bank in banks).all() & ~sweeps)
         with m.If(starts):
             m.d.sync += begun.eq(1)
         with m.If(goes & token.last):

@@ -7,23 +7,22 @@ from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.compiler import EngineImage
 from firstspike_spec.encoder import MIN_TIME_STEPS
-from firstspike_spec.protocol import COUNTER_BYTES, Identity, Status
-from firstspike_spec.words import RESULT_WORD
+from firstspike_spec.protocol import COUNTER_BYTES, HEAD_BYTES, Identity, Status
 
 from .engine import COUNTERS, Engine, taps
 from .link.arbiter import Arbiter
 from .link.commander import Commander
 from .link.frame_receiver import FrameReceiver
 from .link.frame_sender import FrameSender
-from .link.layouts import INFERENCE
 from .link.memory_access import MemoryAccess
 from .link.result_sender import ResultSender
 from .link.spike_decoder import SpikeDecoder
+from .link.word_queue import WordQueue
 
 #: Room for the smallest blocks of a network.
 _LEAST_BUFFER = 256
 
-#: Images on their way from the commander to the last byte of their answer.
+#: Images on their way from the commander to the first byte of their answer.
 _IMAGES = 4
 
 #: Words of results that wait for the link: all those of an image in most networks.
@@ -101,17 +100,26 @@ class LinkedEngine(wiring.Component):
         m.d.comb += [decoder.last_step.eq(access.last_step), engine.early_exit.eq(commander.early_exit)]
 
         # An image's words wait here for the link, not in the engine.
-        m.submodules.words = words = SyncFIFOBuffered(width=RESULT_WORD.bits, depth=_WORDS)
-        _fill(m, words, engine.o)
-        _empty(m, words, results.words)
+        m.submodules.words = words = WordQueue(shape, depth=_WORDS)
+        wiring.connect(m, engine.o, words.i)
+        wiring.connect(m, words.o, results.words)
 
-        # What an answer has to wait for. There are never more statuses than inferences: the second queue cannot overflow.
-        m.submodules.inferences = inferences = SyncFIFOBuffered(width=INFERENCE.size, depth=_IMAGES)
-        m.submodules.statuses = statuses = SyncFIFOBuffered(width=1, depth=_IMAGES)
-        _fill(m, inferences, commander.inferences)
-        _empty(m, inferences, results.inferences)
-        m.d.comb += [statuses.w_data.eq(decoder.wrong), statuses.w_en.eq(decoder.done)]
+        # What an answer has to wait for. There are never more statuses than heads, and that of the answer which is being
+        # sent: the second queue cannot overflow.
+        m.submodules.heads = heads = SyncFIFOBuffered(width=8, depth=HEAD_BYTES * _IMAGES)
+        m.submodules.statuses = statuses = SyncFIFOBuffered(width=1, depth=_IMAGES + 1)
+        images = Signal(range(_IMAGES + 2))  # that have not been answered
+        m.d.comb += [
+            heads.w_data.eq(commander.heads.p.data),
+            heads.w_en.eq(commander.heads.valid),
+            commander.heads.ready.eq(heads.w_rdy),
+            statuses.w_data.eq(decoder.wrong),
+            statuses.w_en.eq(decoder.done),
+        ]
+        _empty(m, heads, results.heads)
         _empty(m, statuses, results.statuses)
+        begins, ends = (way.valid & way.ready & way.p.last for way in (commander.heads, results.o))
+        m.d.sync += images.eq(images + begins - ends)
         assert (Status.RIGHT, Status.WRONG_CODE) == (0, 1)
 
         # Loading and reading back.
@@ -125,7 +133,7 @@ class LinkedEngine(wiring.Component):
             commander.check.eq(access.check),
             commander.done.eq(access.done),
             commander.wrong.eq(access.wrong),
-            commander.idle.eq(~engine.busy & ~inferences.r_rdy),
+            commander.idle.eq(~engine.busy & ~images.any()),
         ]
 
         # Counters: the engine's, and the link's.
@@ -153,11 +161,6 @@ class LinkedEngine(wiring.Component):
         for name in taps(shape):
             wiring.connect(m, getattr(engine, name), wiring.flipped(getattr(self, name)))
         return m
-
-
-def _fill(m: Module, queue: SyncFIFOBuffered, source) -> None:
-    """Put what a stream gives into a queue."""
-    m.d.comb += [queue.w_data.eq(source.payload), queue.w_en.eq(source.valid), source.ready.eq(queue.w_rdy)]
 
 
 def _empty(m: Module, queue: SyncFIFOBuffered, sink) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -40,20 +40,24 @@ class LoadableMemory(wiring.Component):
     peek : ``In(1)``
         Read the word at ``load``'s address, if ``load`` is of this kind; not while ``load`` is valid.
     peeked : ``Out(bits)``
-        The word read so, two cycles later; 0 in all other cycles.
+        The word read so, `peek_latency` cycles later; 0 in all other cycles.
     address : ``In(range(depth)).array(ports)``
         Read in every cycle.
     data : ``Out(bits).array(ports)``
         The words at the addresses of two cycles ago. Not to be used: that of the first port if there was a load or a peek, of
-        whatever kind, in that cycle; that of the second, if its address was loaded in that cycle.
+        whatever kind, in the cycle before that; that of the second, if its address was loaded then.
 
     Notes
     -----
-    Latency: 2 cycles from an address to its word. Throughput: one word a cycle and port.
+    Latency: 2 cycles from an address to its word. A load or a peek takes the first port's turn one cycle after it has come.
+    Throughput: one word a cycle and port.
     """
 
     #: Cycles from an address to its word.
     latency = LATENCY
+
+    #: Cycles from ``peek`` to ``peeked``: a register before the memory, and one behind it.
+    peek_latency = 1 + LATENCY + 1
 
     def __init__(self, kind: Memory, *, bits: int, depth: int, init: Iterable[int] = (), ports: int = 1):
         # No synthesis tool likes an address of no bits.
@@ -71,20 +75,26 @@ class LoadableMemory(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        chosen, peeked = Signal(), Signal(self.latency)
         m.submodules.memory = words = self._words(platform)
-        m.d.comb += [
-            chosen.eq(self.load.p.memory == self._kind),
-            words.write.eq(self.load.valid & chosen),
-            words.data.eq(self.load.p.data),
-            self.peeked.eq(Mux(peeked[-1], self.data[0], 0)),
+        chosen = self.load.p.memory == self._kind
+        # A reset does not touch what comes through the load port.
+        turn, write = Signal(reset_less=True), Signal(reset_less=True)
+        address = Signal.like(words.address[0], reset_less=True)
+        data = Signal.like(words.data, reset_less=True)
+        peeks = Signal(self.peek_latency - 1)
+        m.d.sync += [
+            turn.eq(self.load.valid | self.peek),  # whatever the kind: one LUT before each bit of the memory's address
+            address.eq(self.load.p.address),
+            data.eq(self.load.p.data),
+            write.eq(self.load.valid & chosen),
+            peeks.eq(Cat(self.peek & chosen, peeks)),
+            self.peeked.eq(Mux(peeks[-1], self.data[0], 0)),
         ]
-        m.d.sync += peeked.eq(self.peek & chosen | peeked << 1)
+        m.d.comb += [words.data.eq(data), words.write.eq(write)]
         for port in range(self._ports):
             m.d.comb += [words.address[port].eq(self.address[port]), self.data[port].eq(words.word[port])]
-        # Whatever the load's kind: one LUT before each bit of the address.
-        with m.If(self.load.valid | self.peek):
-            m.d.comb += words.address[0].eq(self.load.p.address)
+        with m.If(turn):
+            m.d.comb += words.address[0].eq(address)
         return m
 
     def _words(self, platform: object) -> InferredRam | Dp16kd | Spram:

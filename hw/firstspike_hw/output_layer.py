@@ -63,7 +63,7 @@ class OutputLayer(wiring.Component):
     end_interval = LoadableMemory.latency + 4
 
     #: Cycles from a peek to its word.
-    peek_latency = LoadableMemory.latency + 3
+    peek_latency = LoadableMemory.peek_latency + 2
 
     def __init__(self, shape: OutputShape, *, width: int, slices: Sequence[SliceImage] | None = None):
         self._shape, self._width = shape, width
@@ -226,7 +226,9 @@ class _Slice(wiring.Component):
             init=self._image.weights if self._image else (),
             ports=width,
         )
-        starts, start_peeked = self._loaded(m, weights)
+        wiring.connect(m, wiring.flipped(self.load), weights.load)
+        m.d.comb += weights.peek.eq(self.peek)
+        starts, start_peeked = self._loaded(m)
         m.d.sync += self.peeked.eq(weights.peeked | start_peeked)
 
         for port in range(width):
@@ -249,8 +251,8 @@ class _Slice(wiring.Component):
                 ]
         return m
 
-    def _loaded(self, m: Module, weights: LoadableMemory) -> tuple[list[Signal], Signal]:
-        """Load and peek; return the start potentials, and what they show of a peek.
+    def _loaded(self, m: Module) -> tuple[list[Signal], Signal]:
+        """Load the start potentials and peek at them; return them, and what they show of a peek.
 
         All begins with a register, so that the choice of the slice is not in the way of its addresses. A reset does not touch
         any of this.
@@ -259,9 +261,8 @@ class _Slice(wiring.Component):
         load = Signal(self.load.payload.shape(), reset_less=True)
         loads, peeks = Signal(reset_less=True), Signal(reset_less=True)
         m.d.sync += [load.eq(self.load.payload), loads.eq(self.load.valid), peeks.eq(self.peek)]
-        m.d.comb += [weights.load.payload.eq(load), weights.load.valid.eq(loads), weights.peek.eq(peeks)]
 
-        word, shown = Signal(bits, reset_less=True), Signal(bits)
+        word, found, shown = Signal(bits, reset_less=True), Signal(bits), Signal(bits)
         writes, shows = Signal(neurons, reset_less=True), Signal(neurons, reset_less=True)
         address = load.address[: index_bits(self._shape.slice_neurons)]
         here = Cat((load.memory == Memory.START_POTENTIALS) & (address == number) for number in range(neurons))
@@ -273,5 +274,8 @@ class _Slice(wiring.Component):
             with m.If(writes[number]):
                 m.d.sync += start.eq(word)
             starts.append(start)
-        m.d.sync += shown.eq(any_of([Mux(shows[number], start.as_unsigned(), 0) for number, start in enumerate(starts)]))
+        m.d.sync += [
+            found.eq(any_of([Mux(shows[number], start.as_unsigned(), 0) for number, start in enumerate(starts)])),
+            shown.eq(found),  # with the weights' memory, which takes `peek_latency`
+        ]
         return starts, shown

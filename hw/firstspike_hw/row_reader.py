@@ -6,6 +6,8 @@ from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.engine import LayerShape, index_bits
 
+from .trees import several
+
 
 def row_layout(shape: LayerShape) -> data.StructLayout:
     """Return a row of the entry memory, if it ``exists``: its first address, and how many ``more`` entries follow that one."""
@@ -113,39 +115,42 @@ class RowReader(wiring.Component):
         with m.If(goes):
             m.d.sync += [got.eq(got_next), got_next.eq(got_next + 1)]
 
-        # The token at the head, and what of it is still to be done: by row; then the end.
+        # The token at the head, and what of it is still to be done: by row; then the end. The next token follows it once the
+        # last of that begins.
         head = Signal(layout)
         waits = Signal(self._width + 1)
-        begins, may_follow = Signal(), Signal()  # something of the head begins; the head may be followed by the next token
+        any_wait, several_wait = Signal(), Signal()
+        begins, may_follow = Signal(), Signal()
         m.d.comb += [
-            may_follow.eq(~waits.any() | (begins & ~Cat(waits[:at].any() & waits[at] for at in range(1, len(waits))).any())),
+            may_follow.eq(~any_wait | (begins & ~several_wait)),
             goes.eq(may_follow & has),
         ]
         chosen = [waits[at] & ~waits[:at].any() for at in range(len(waits))]
         with m.If(may_follow):
-            m.d.sync += [head.eq(read.data), waits.eq(0)]
+            next_waits = Cat(*(row.exists for row in read.data.rows), read.data.end)
+            m.d.sync += [head.eq(read.data), any_wait.eq(has), waits.eq(0), several_wait.eq(0)]
             with m.If(has):
-                m.d.sync += waits.eq(Cat(*(row.exists for row in read.data.rows), read.data.end))
+                m.d.sync += [waits.eq(next_waits), several_wait.eq(several(next_waits))]
         with m.Elif(begins):
-            m.d.sync += waits.eq(Cat(wait & ~choice for wait, choice in zip(waits, chosen, strict=True)))
+            rest = Cat(wait & ~choice for wait, choice in zip(waits, chosen, strict=True))
+            m.d.sync += [waits.eq(rest), several_wait.eq(waits.all() if self._width > 1 else 0)]
 
         # The operation that begins, and how many more the row has.
-        under_way, left, is_last_of_row = Signal(), Signal.like(head.rows[0].more), Signal()
-        held, rests = Signal(), Signal()
+        under_way, left = Signal(), Signal.like(head.rows[0].more)
+        at_last, rests = Signal(init=1), Signal()  # the operation is its row's last, or there is none; a cycle of rest is next
+        held = Signal()
         m.d.sync += held.eq(self.hold)
-        m.d.comb += [
-            self.valid.eq(under_way & ~held),
-            begins.eq(~under_way | (~held & is_last_of_row & ~rests)),
-        ]
+        m.d.comb += [self.valid.eq(under_way & ~held), begins.eq(at_last & ~(held & under_way))]
         row = Array(head.rows)[chosen[1]] if self._width == 2 else head.rows[0]
-        is_end = chosen[-1] | ~waits.any()  # or a sweep, or nothing
+        is_end = chosen[-1] | ~any_wait  # or a sweep, or nothing
+        ends_inference = Mux(self.sweep, self.sweep_last, chosen[-1] & head.last)
         with m.If(begins):
             m.d.sync += [
-                under_way.eq(waits.any() | self.sweep),
+                under_way.eq(any_wait | self.sweep),
                 self.address.eq(row.start),
                 left.eq(row.more),
-                is_last_of_row.eq(is_end | ~row.more.any()),
-                rests.eq(Mux(self.sweep, self.sweep_last, chosen[-1] & head.last)),
+                at_last.eq((is_end | ~row.more.any()) & ~ends_inference),
+                rests.eq(ends_inference),
                 self.o.end.eq(chosen[-1] | self.sweep),
                 self.o.last.eq(Mux(self.sweep, self.sweep_last, head.last)),
                 self.o.sweep.eq(self.sweep),
@@ -154,7 +159,8 @@ class RowReader(wiring.Component):
             m.d.sync += [
                 self.address.eq(self.address + 1),
                 left.eq(left - 1),
-                is_last_of_row.eq(left == 1),
+                at_last.eq((left == 1) | rests),
+                rests.eq(0),
             ]
             with m.If(rests):
                 m.d.sync += under_way.eq(0)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import reduce
+from itertools import combinations
 from operator import or_
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
@@ -27,6 +28,11 @@ def any_of(words: Sequence[Value]) -> Value:
     while len(terms) > 1:
         terms = [reduce(or_, terms[at : at + 2]) for at in range(0, len(terms), 2)]
     return terms[0]
+
+
+def several(bits: Value) -> Value:
+    """Return whether two bits are set, or more."""
+    return reduce(or_, [first & second for first, second in combinations(bits, 2)])
 
 
 def lowest_set(m: Module, bits: Value) -> tuple[Value, Value]:

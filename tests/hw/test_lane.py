@@ -213,7 +213,7 @@ def test_start_potentials_from_the_load_port_and_back():
         places = [load_word(Memory.START_POTENTIALS, address, 0) for address in range(len(starts))]
         mask = (1 << shape.potential_bits) - 1
         await sender(run.dut.load, [(start & mask, *place[1:]) for start, place in zip(starts, places, strict=True)])(ctx)
-        assert await peek(ctx, run.dut, places, 1) == [start & mask for start in starts]
+        assert await peek(ctx, run.dut, places, Lane.peek_latency) == [start & mask for start in starts]
         await run.tokens(ctx, tokens)
         await run.settle(ctx)
 
@@ -250,7 +250,6 @@ def test_a_spike_and_the_end_behind_it():
     assert Lane.latency == RowReader.latency + Accumulator.latency
 
 
-@pytest.mark.xfail(reason="the judge gives an end 2 cycles after its push", strict=True)
 def test_latency():
     """From the coming of an end to the output: `latency` to its mark, and then the judge's."""
     run = timed({}, [(0, 0, 1, 0)])

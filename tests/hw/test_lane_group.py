@@ -97,7 +97,6 @@ def test_equals_the_model_under_stalls(banks, bank_lanes, width, stalls, last):
     assert [item for _, item in run.handed_on] == ([] if last else tokens)
 
 
-@pytest.mark.xfail(reason="`o.valid` falls while the token waits, if the lanes' room goes meanwhile", strict=True)
 def test_what_the_next_group_is_offered_stays():
     """The stream's rule: what is offered stays the same until it is taken."""
     shape, images, _ = some_banks(2, 2, 2, 2, connectivity=1.0)

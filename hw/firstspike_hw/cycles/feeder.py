@@ -25,7 +25,6 @@ class Feeder:
 
     Attributes
     ----------
-    out : ndarray of int64, shape (streams,)
     started : ndarray of int, shape (streams,)
         Inferences begun.
     start_times : ndarray of int, shape (streams, most images)
@@ -46,7 +45,8 @@ class Feeder:
         self._at = np.append(0, self._stop[:-1])
         self._under_way = np.zeros(len(images), bool)
         self._has_number = np.full(len(images), not after_reset)
-        self.out = np.zeros(len(images), np.int64)
+        self._offered = np.zeros(len(images), bool)
+        self._decided = np.zeros(len(images), bool)
         self.started = np.zeros(len(images), np.int64)
         self.start_times = np.zeros((len(images), max(images, default=0)), np.int64)
         self.stall_cycles = np.zeros(len(images), np.int64)
@@ -55,6 +55,17 @@ class Feeder:
     def offers(self) -> np.ndarray:
         """Whether each stream has a token on offer."""
         return self._at < self._stop
+
+    @property
+    def out(self) -> np.ndarray:
+        """Tokens on offer to what follows, shape (streams,)."""
+        token = self._tokens[np.minimum(self._at, len(self._tokens) - 1)]
+        sent = np.where(self._decided & self._under_way, token & ENDS, token)
+        return np.where(self.offers & self._may_go, sent, NOTHING)
+
+    @property
+    def _may_go(self) -> np.ndarray:
+        return self._offered | self._under_way | self._has_number
 
     def step(self, cycle: int, taken: np.ndarray, judged: np.ndarray, decided: np.ndarray) -> None:
         """Go through a clock edge.
@@ -69,18 +80,15 @@ class Feeder:
         decided : ndarray of bool, shape (streams,)
             The one being judged is decided.
         """
-        fits = taken | (self.out == NOTHING)
-        offers = self.offers
-        ready = fits & (self._under_way | self._has_number)
+        offers, waits = self.offers, (self.out != NOTHING) & ~taken
+        ready = taken & self._may_go
         self._has_number = self.started - judged < MOST_UNDER_WAY
+        self._offered = waits
+        self._decided = np.where(waits, self._decided, decided & (self.started - self._under_way == judged))
         moves = offers & ready
         self.stall_cycles += offers & ~ready & (self.started != judged)
 
         token = self._tokens[np.minimum(self._at, len(self._tokens) - 1)]
-        drop = decided & (self.started - self._under_way == judged)
-        sent = np.where(drop, token & ENDS, token)
-        self.out = np.where(fits, np.where(moves, sent, NOTHING), self.out)
-
         begins = moves & ~self._under_way
         number = np.flatnonzero(begins)
         self.start_times[number, self.started[number]] = cycle

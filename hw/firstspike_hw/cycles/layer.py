@@ -45,6 +45,7 @@ class Layer:
         self._room_from = shape.lane_neurons + 2 if after_reset else 0
         self._relays = Relay((groups, streams), np.int64)
         self._begun = np.zeros((groups, streams), bool)
+        self._held = np.zeros((groups, streams), bool)  # a token is on offer to the next group, and stays so
         self._coming = deque(np.zeros((groups, streams), np.int64) for _ in range(POINTERS))
         self._lanes = Lanes(shape, Rows.of(shape, banks), group_of_lane, width=width, queue_depth=queue_depth, streams=streams)
         self._collector = Collector(shape.lanes, width, streams)
@@ -72,11 +73,12 @@ class Layer:
 
         token = self._relays.out
         room = np.logical_and.reduceat(self._lanes.readers.room, self._first_lanes, axis=0)
-        may_go = (token != NOTHING) & room & (cycle >= self._room_from)
+        may_go = (token != NOTHING) & (room | self._held) & (cycle >= self._room_from)
         starts = may_go & ~self._begun
         offered = may_go & self._begun
         goes = offered.copy()
         goes[:-1] &= self._relays.ready[1:]
+        self._held = offered & ~goes
         self._begun = (self._begun | starts) & ~(goes & (token & ENDS == ENDS))
         self._relays.step(np.concatenate([tokens[None], np.where(offered, token, NOTHING)[:-1]]), goes)
 

@@ -9,6 +9,7 @@ from firstspike_spec.protocol import (
     COUNTER_BYTES,
     COUNTERS,
     DIGEST_BYTES,
+    HEAD_BYTES,
     MAGIC,
     NUMBER_BYTES,
     REPLY,
@@ -18,7 +19,7 @@ from firstspike_spec.protocol import (
     Reason,
 )
 
-from .layouts import FRAME_BYTE, INFERENCE
+from .layouts import FRAME_BYTE
 
 #: Place of "is a network loaded" in the identity; the network's digest comes next.
 _LOADED_AT = len(MAGIC) + 1
@@ -50,8 +51,8 @@ class Commander(wiring.Component):
         Answers.
     codes : ``Out(stream.Signature(FRAME_BYTE))``
         The images' codes, for the spike decoder.
-    inferences : ``Out(stream.Signature(INFERENCE))``
-        What the result sender has to know of each image; before its code.
+    heads : ``Out(stream.Signature(FRAME_BYTE))``
+        The head of each image's answer, for the result sender; before its code.
     bodies : ``Out(stream.Signature(FRAME_BYTE))``
         Blocks and ranges, for the memory access, with ``reads`` and ``begin`` as it wants them.
     check, done, wrong : ``In(32)``, ``In(1)``, ``In(1)``
@@ -78,7 +79,7 @@ class Commander(wiring.Component):
                 "i": In(stream.Signature(FRAME_BYTE)),
                 "o": Out(stream.Signature(FRAME_BYTE)),
                 "codes": Out(stream.Signature(FRAME_BYTE)),
-                "inferences": Out(stream.Signature(INFERENCE)),
+                "heads": Out(stream.Signature(FRAME_BYTE)),
                 "bodies": Out(stream.Signature(FRAME_BYTE)),
                 "reads": Out(1),
                 "begin": Out(1),
@@ -125,8 +126,8 @@ class Commander(wiring.Component):
         m.d.comb += [
             self.codes.payload.eq(self.i.payload),
             self.bodies.payload.eq(self.i.payload),
-            self.inferences.p.number.eq(number),
-            self.inferences.p.all_steps.eq(kind == Kind.INFER_ALL),
+            self.heads.p.data.eq(Mux(at == 0, kind | REPLY, number[:8])),
+            self.heads.p.last.eq(at == HEAD_BYTES - 1),
             self.reads.eq(kind == Kind.CHECK),
             # One address, and never read and written at once: no logic for collisions.
             write.data.eq(self.i.p.data),
@@ -174,9 +175,7 @@ class Commander(wiring.Component):
                             refuse(Reason.WRONG_LENGTH)
                     with m.Elif((self.early_exit == early) | self.idle):
                         m.d.sync += self.early_exit.eq(early)
-                        m.d.comb += self.inferences.valid.eq(1)
-                        with m.If(self.inferences.ready):
-                            m.next = "Code"
+                        m.next = "Head"
                 with m.Elif(self.idle):
                     m.next = "Other request"
             with m.State("Other request"), m.Switch(kind):
@@ -207,6 +206,14 @@ class Commander(wiring.Component):
                 with m.Default():
                     refuse(Reason.UNKNOWN_KIND)
 
+            with m.State("Head"):
+                m.d.comb += self.heads.valid.eq(1)
+                with m.If(self.heads.ready):
+                    m.d.sync += at.eq(at + 1)
+                    with m.If(at != 0):
+                        m.d.sync += number.eq(number >> 8)
+                    with m.If(self.heads.p.last):
+                        m.next = "Code"
             with m.State("Code"):
                 m.d.comb += [self.codes.valid.eq(self.i.valid), self.i.ready.eq(self.codes.ready)]
                 with m.If(taken & self.i.p.last):

@@ -63,14 +63,14 @@ class Run:
     def __init__(self, requests: list[bytes], *, identity=IDENTITY, stalls=(0, 0), pulses=(), seed=0):
         dut = Commander(identity)
         rng = random.Random(f"commander {seed}")
-        given, inferences = [], []
+        given, heads = [], []
         self.answers, self.order, self.images, self.bodies, self.early_exits = [], [], [], [], []
         self.clears = self.begins = 0
 
         async def environment(ctx):
             """The engine, the result sender and the memory access."""
             cycle, waiting, message_begins, check = 0, [], True, 0
-            code, body, done_in, idle_before, early_before = bytearray(), bytearray(), None, 1, 1
+            head, code, body, done_in, idle_before, early_before = bytearray(), bytearray(), bytearray(), None, 1, 1
             ctx.set(dut.counters, VALUES)
             ctx.set(dut.idle, 1)
             while True:
@@ -89,17 +89,22 @@ class Run:
                 self.clears, self.begins = self.clears + clear, self.begins + begin
                 if begin:
                     check = 0
-                if moved["inferences"]:
+                if moved["heads"]:
                     assert not code
-                    inferences.append(moved["inferences"])
-                    waiting.append([None, moved["inferences"][0]])
+                    head.append(moved["heads"][0])
+                    if moved["heads"][1]:
+                        kind, number, _ = split(bytes(head))
+                        assert kind in (Kind.INFER | REPLY, Kind.INFER_ALL | REPLY)
+                        heads.append((number, int(kind == Kind.INFER_ALL | REPLY)))
+                        waiting.append([None, number])
+                        head.clear()
                 if moved["codes"]:
-                    assert len(inferences) == len(self.images) + 1
+                    assert len(heads) == len(self.images) + 1
                     if not code:
                         self.early_exits.append(early_exit)
                     code.append(moved["codes"][0])
                     if moved["codes"][1]:
-                        self.images.append((*inferences[-1], bytes(code)))
+                        self.images.append((*heads[-1], bytes(code)))
                         code.clear()
                         waiting[-1][0] = cycle + rng.choice([1, 5, 60])
                 if moved["bodies"]:
@@ -151,7 +156,7 @@ class Run:
         )
 
 
-PORTS = ["o", "codes", "inferences", "bodies"]
+PORTS = ["o", "codes", "heads", "bodies"]
 
 
 def check(requests: list[bytes], run: Run, identity=IDENTITY) -> Model:

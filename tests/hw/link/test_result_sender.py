@@ -5,6 +5,7 @@ import random
 import pytest
 
 from firstspike_hw.link.result_sender import ResultSender
+from firstspike_spec.protocol import HEAD_BYTES
 from firstspike_spec.words import RESULT_WORD
 
 from ..bench import STALLS, drain, marked, sender, simulate, watch
@@ -21,15 +22,15 @@ def result(rng: random.Random, reports: int) -> list[tuple[int, ...]]:
 
 
 @pytest.mark.parametrize("stalls", STALLS)
-@pytest.mark.parametrize("late", ["words", "inferences", "statuses"])
+@pytest.mark.parametrize("late", ["words", "heads", "statuses"])
 def test_one_message_an_inference(stalls, late):
     rng = random.Random(late)
     results = [result(rng, reports) for reports in (0, 10, 1, 3, 0, 0, 2)]
-    inferences = [(rng.getrandbits(32), rng.randrange(2)) for _ in results]
+    heads = [rng.randbytes(HEAD_BYTES) for _ in results]
     statuses = [rng.randrange(2) for _ in results]
     wanted = []
-    for words, (number, all_steps), status in zip(results, inferences, statuses, strict=True):
-        message = bytearray([0x87 if all_steps else 0x86]) + number.to_bytes(4, "little")
+    for words, head, status in zip(results, heads, statuses, strict=True):
+        message = bytearray(head)
         for word in words:
             packed = int(RESULT_WORD.pack(**dict(zip(NAMES, word, strict=True))))
             message += packed.to_bytes(8, "little")
@@ -42,11 +43,11 @@ def test_one_message_an_inference(stalls, late):
             await ctx.tick()
         await ctx.tick().repeat(20)
 
-    slow = {name: 0.97 if name == late else stalls[0] for name in ("words", "inferences", "statuses")}
+    slow = {name: 0.97 if name == late else stalls[0] for name in ("words", "heads", "statuses")}
     simulate(
         dut,
         sender(dut.words, [word for words in results for word in words], stalls=slow["words"]),
-        sender(dut.inferences, inferences, stalls=slow["inferences"]),
+        sender(dut.heads, [byte for head in heads for byte in head], stalls=slow["heads"]),
         sender(dut.statuses, statuses, stalls=slow["statuses"]),
         settle,
         background=(drain(dut.o, stalls=stalls[1]), watch(dut.o, got)),

@@ -1,0 +1,63 @@
+"""The word queue: the engine's results wait in it for the link."""
+
+from amaranth.hdl import Cat, Module
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.wiring import In, Out
+
+from firstspike_spec.engine import EngineShape, index_bits
+from firstspike_spec.words import RESULT_WORD
+
+from ..feeder import TIME_BITS
+from ..layouts import word_layout
+
+
+class WordQueue(wiring.Component):
+    """A queue of result words that keeps only the bits which an engine of the shape uses.
+
+    Parameters
+    ----------
+    shape : EngineShape
+    depth : int
+        Words that it has room for.
+
+    Members
+    -------
+    i, o : ``stream.Signature(word_layout(RESULT_WORD))``
+        The ``step`` is below ``shape.time_steps``.
+
+    Notes
+    -----
+    Throughput: one word a cycle.
+    """
+
+    def __init__(self, shape: EngineShape, *, depth: int):
+        self._shape, self._depth = shape, depth
+        words = stream.Signature(word_layout(RESULT_WORD))
+        super().__init__({"i": In(words), "o": Out(words)})
+
+    def elaborate(self, platform):
+        m = Module()
+        word = self.i.payload.shape()
+        kept = data.StructLayout(
+            {
+                # Of a report a potential, with its sign; of a decision a number of cycles, without.
+                "value": max(TIME_BITS, self._shape.output.potential_bits),
+                "neuron": self._shape.output.address_bits,
+                "step": index_bits(self._shape.time_steps),
+                "fired": 1,
+                "decision": 1,
+            }
+        )
+        m.submodules.queue = queue = SyncFIFOBuffered(width=kept.size, depth=self._depth)
+        given = data.View(kept, queue.r_data)
+        m.d.comb += [
+            queue.w_data.eq(Cat(self.i.p[name][: field.width] for name, field in kept)),
+            queue.w_en.eq(self.i.valid),
+            self.i.ready.eq(queue.w_rdy),
+            *(self.o.p[name].eq(given[name]) for name in ("neuron", "step", "fired", "decision")),
+            self.o.p.value.eq(Cat(given.value, (given.value[-1] & ~given.decision).replicate(word["value"].width))),
+            self.o.valid.eq(queue.r_rdy),
+            queue.r_en.eq(self.o.ready),
+        ]
+        return m

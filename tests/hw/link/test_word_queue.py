@@ -1,0 +1,52 @@
+"""The word queue gives every word that an engine can give as it was, in order."""
+
+import random
+
+import pytest
+
+from firstspike_hw.feeder import TIME_BITS
+from firstspike_hw.link.word_queue import WordQueue
+from firstspike_spec.engine import EngineShape, OutputShape
+
+from ..bench import STALLS, drain, sender, simulate, watch
+
+SHAPES = [
+    EngineShape((), OutputShape(4, 10, 4, 11), 1, 4),
+    EngineShape((), OutputShape(4, 2, 8, 1), 2, 2),
+    EngineShape((), OutputShape(4, 300, 4, 30), 2, 256),
+]
+
+
+def words_of(shape: EngineShape, count: int) -> list[tuple[int, ...]]:
+    """Reports of any potential and decisions after any time, the extremes among them."""
+    rng, words = random.Random(str(shape)), []
+    most, longest = 1 << shape.output.potential_bits - 1, (1 << TIME_BITS) - 1
+    for _ in range(count):
+        decision = rng.randrange(2)
+        value = rng.choice(
+            [0, 1, longest, rng.randrange(longest)] if decision else [-most, most - 1, -1, rng.randrange(-most, most)]
+        )
+        words.append((value, rng.randrange(shape.output.neurons), rng.randrange(shape.time_steps), rng.randrange(2), decision))
+    return words
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("stalls", STALLS)
+def test_words_come_out_as_they_went_in(shape, stalls):
+    dut, words, got = WordQueue(shape, depth=4), words_of(shape, 60), []
+
+    async def settle(ctx):
+        while len(got) < len(words):
+            await ctx.tick()
+
+    ends = (drain(dut.o, stalls=stalls[1]), watch(dut.o, got))
+    simulate(dut, sender(dut.i, words, stalls=stalls[0]), settle, background=ends)
+    assert [word for _, word in got] == words
+    if stalls == (0, 0):
+        cycles = [cycle for cycle, _ in got]
+        assert cycles[-1] - cycles[0] == len(words) - 1
+
+
+def test_it_holds_its_depth():
+    dut, words = WordQueue(SHAPES[0], depth=4), words_of(SHAPES[0], 4)
+    simulate(dut, sender(dut.i, words))  # nobody takes one
