@@ -66,8 +66,10 @@ class Engine(wiring.Component):
         where nobody does.
     """
 
-    #: Cycles from a peek's transfer at ``load`` to its word.
-    peek_latency = Layer.peek_latency + 2
+    @staticmethod
+    def peek_latency(shape: EngineShape) -> int:
+        """Return the cycles from a peek's transfer at ``load`` to its word: that of the slowest layer, and two registers."""
+        return 2 + max(_peek_latencies(shape))
 
     def __init__(self, shape: EngineShape, image: EngineImage | None = None):
         if image is not None and image.shape != shape:
@@ -131,7 +133,7 @@ class Engine(wiring.Component):
         # Loading: one register, then to all layers.
         word = Signal(word_layout(LOAD_WORD))
         word_valid = Signal()
-        peeks = Signal(self.peek_latency)  # one bit a word on its way
+        peeks = Signal(self.peek_latency(shape))  # one bit a word on its way
         on_the_way = Signal()  # a word is here, or in the lane groups
         m.d.comb += [self.load.ready.eq(~self.busy), feeder.hold.eq(self.load.valid | on_the_way)]
         taken = self.load.valid & self.load.ready
@@ -145,10 +147,11 @@ class Engine(wiring.Component):
         for index, part in [(None, feeder), *enumerate(layers)]:
             chosen = word_valid if index is None else word_valid & (word.layer == index)
             m.d.comb += [part.load.payload.eq(word), part.load.valid.eq(chosen)]
+        latencies = _peek_latencies(shape)
         peeked = []
-        for index, layer in enumerate(layers):
+        for index, (layer, latency) in enumerate(zip(layers, latencies, strict=True)):
             m.d.comb += layer.peek.eq(peeks[0] & (word.layer == index))
-            peeked.append(_delayed(m, layer.peeked, Layer.peek_latency - layer.peek_latency))
+            peeked.append(_delayed(m, layer.peeked, max(latencies) - latency))
         m.d.sync += self.peeked.payload.eq(any_of(peeked))
 
         # Taps and counters.
@@ -175,6 +178,10 @@ class Engine(wiring.Component):
             self.counters.synaptic_operations.eq(self.counters.synaptic_operations + all_operations),
         ]
         return m
+
+
+def _peek_latencies(shape: EngineShape) -> list[int]:
+    return [*(Layer.peek_latency(layer) for layer in shape.layers), OutputLayer.peek_latency]
 
 
 def _delayed(m: Module, value: Value, cycles: int) -> Value:

@@ -35,8 +35,8 @@ class LaneGroup(wiring.Component):
         ``T`` at most.
     queue_depth : int
         Tokens that wait before each lane.
-    banks : int
-        Number of banks in this group.
+    first_bank, banks : int
+        Number of the group's first bank within the layer, and number of its banks.
     last : bool
         No group follows.
     images : sequence of BankImage, optional
@@ -51,9 +51,12 @@ class LaneGroup(wiring.Component):
     operations : ``Out(range(banks * shape.bank_lanes + 1))``
         Weights added in the cycle before.
     load : ``In(stream.Signature(word_layout(LOAD_WORD), always_ready=True))``
-        Words for this group: ``lane`` is the number of the bank within it.
+        Words for all groups; ``lane`` is the number of the bank within the layer.
     peek, peeked : ``In(1)``, ``Out(32)``
         As in `LoadableMemory`, `peek_latency` cycles later.
+    next_load, next_peek : ``load`` and ``peek`` for the next group, a cycle later; they are not there in the last group.
+    peeked_before : ``In(32)``
+        The ``peeked`` of the group before, which is part of this one's, a cycle later.
 
     Notes
     -----
@@ -70,23 +73,26 @@ class LaneGroup(wiring.Component):
         width: int,
         time_steps: int,
         queue_depth: int,
+        first_bank: int,
         banks: int,
         last: bool,
         images: Sequence[BankImage] | None = None,
     ):
         self._shape, self._width, self._time_steps, self._queue_depth = shape, width, time_steps, queue_depth
-        self._last, self._images = last, images or [None] * banks
+        self._first_bank, self._last, self._images = first_bank, last, images or [None] * banks
         lanes = banks * shape.bank_lanes
         tokens = stream.Signature(token_layout(shape.source_bits, width))
+        load = stream.Signature(word_layout(LOAD_WORD), always_ready=True)
         super().__init__(
             {
                 "i": In(tokens),
                 "lanes": Out(stream.Signature(lane_layout(shape.neuron_bits))).array(lanes),
                 "operations": Out(range(lanes + 1)),
-                "load": In(stream.Signature(word_layout(LOAD_WORD), always_ready=True)),
+                "load": In(load),
                 "peek": In(1),
                 "peeked": Out(32),
-                **({} if last else {"o": Out(tokens)}),
+                "peeked_before": In(32),
+                **({} if last else {"o": Out(tokens), "next_load": Out(load), "next_peek": Out(1)}),
             }
         )
 
@@ -147,12 +153,15 @@ class LaneGroup(wiring.Component):
             ]
         m.d.sync += self.operations.eq(sum_of([bank.operations for bank in banks]))
 
-        # Loading. Each bank has its own `valid`.
+        # Loading: a register, for the banks and for the next group. Each bank has its own `valid`.
         word = Signal.like(self.load.payload)
         m.d.sync += word.eq(self.load.payload)
-        for number, bank in enumerate(banks):
+        for number, bank in enumerate(banks, self._first_bank):
             mine = self.load.p.lane == number
             m.d.comb += bank.load.payload.eq(word)
             m.d.sync += [bank.load.valid.eq(self.load.valid & mine), bank.peek.eq(self.peek & mine)]
-        m.d.sync += self.peeked.eq(any_of([bank.peeked for bank in banks]))
+        m.d.sync += self.peeked.eq(any_of([*(bank.peeked for bank in banks), self.peeked_before]))
+        if not self._last:
+            m.d.comb += self.next_load.payload.eq(word)
+            m.d.sync += [self.next_load.valid.eq(self.load.valid), self.next_peek.eq(self.peek)]
         return m

@@ -13,7 +13,7 @@ from firstspike_spec.words import LOAD_WORD
 from .collector import Collector
 from .lane_group import LaneGroup
 from .layouts import token_layout, word_layout
-from .trees import any_of, sum_of
+from .trees import sum_of
 
 #: Banks of a lane group: as many as one signal reaches without slowing down.
 GROUP_BANKS = 4
@@ -46,8 +46,10 @@ class Layer(wiring.Component):
         As in `LoadableMemory`, `peek_latency` cycles later.
     """
 
-    #: Cycles from ``peek`` to ``peeked``.
-    peek_latency = LaneGroup.peek_latency + 1
+    @staticmethod
+    def peek_latency(shape: LayerShape) -> int:
+        """Return the cycles from ``peek`` to ``peeked``: a load word goes from group to group, and so does what is read."""
+        return LaneGroup.peek_latency + (shape.banks - 1) // GROUP_BANKS
 
     def __init__(
         self,
@@ -76,16 +78,17 @@ class Layer(wiring.Component):
         m.submodules.collector = collector = Collector(self._shape, width=self._width)
         wiring.connect(m, collector.o, wiring.flipped(self.o))
 
-        groups, lanes = [], 0
+        groups: list[LaneGroup] = []
+        lanes = 0
         tokens = wiring.flipped(self.i)
         for first in range(0, self._shape.banks, GROUP_BANKS):
             images = self._images[first : first + GROUP_BANKS]
-            number = first // GROUP_BANKS
-            m.submodules[f"group_{number}"] = group = LaneGroup(
+            m.submodules[f"group_{len(groups)}"] = group = LaneGroup(
                 self._shape,
                 width=self._width,
                 time_steps=self._time_steps,
                 queue_depth=self._queue_depth,
+                first_bank=first,
                 banks=len(images),
                 last=first + GROUP_BANKS >= self._shape.banks,
                 images=images,
@@ -95,19 +98,18 @@ class Layer(wiring.Component):
             for lane in group.lanes:
                 wiring.connect(m, lane, collector.lanes[lanes])
                 lanes += 1
-            mine = self.load.p.lane // GROUP_BANKS == number
-            m.d.comb += [
-                group.load.payload.eq(self.load.payload),
-                group.load.p.lane.eq(self.load.p.lane % GROUP_BANKS),
-                group.load.valid.eq(self.load.valid & mine),
-                group.peek.eq(self.peek & mine),
-            ]
+            if groups:
+                wiring.connect(m, groups[-1].next_load, group.load)
+                m.d.comb += [group.peek.eq(groups[-1].next_peek), group.peeked_before.eq(groups[-1].peeked)]
+            else:
+                wiring.connect(m, wiring.flipped(self.load), group.load)
+                m.d.comb += group.peek.eq(self.peek)
             groups.append(group)
 
         partial = [Signal.like(group.operations) for group in groups]
         m.d.sync += [
             *(part.eq(group.operations) for part, group in zip(partial, groups, strict=True)),
             self.operations.eq(sum_of(partial)),
-            self.peeked.eq(any_of([group.peeked for group in groups])),
         ]
+        m.d.comb += self.peeked.eq(groups[-1].peeked)
         return m

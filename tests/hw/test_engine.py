@@ -294,9 +294,9 @@ def test_all_memories_can_be_read_back(stalls):
             await sender(dut.load, others, stalls=stalls, seed=seed)(ctx)
             ctx.set(dut.peek, 0)
             ctx.set(dut.o.ready, 0)
-            await ctx.tick().repeat(dut.peek_latency + 1)
+            await ctx.tick().repeat(Engine.peek_latency(image.shape) + 1)
             assert [word for _cycle, word in got] == [word for _, word in words] + [0] * len(nowhere)
-            assert [cycle for cycle, _ in got] == [cycle + dut.peek_latency for cycle, _ in asked]
+            assert [cycle for cycle, _ in got] == [cycle + Engine.peek_latency(image.shape) for cycle, _ in asked]
             # Nothing has been written meanwhile.
             await bench.infer(ctx, image, random_times(seed, network, 2), early_exit=False)
 

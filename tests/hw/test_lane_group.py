@@ -7,9 +7,9 @@ import pytest
 
 from firstspike_hw.lane_group import LaneGroup
 from firstspike_spec.engine import LayerShape
-from firstspike_spec.words import Memory
+from firstspike_spec.words import LOAD_WORD, Memory
 
-from .bench import drain, load_word, note, peek, sender, simulate, watch, with_reset
+from .bench import drain, load_word, note, peek, plain, sender, simulate, watch, with_reset
 from .models import in_lane_steps, in_steps, layer_outputs, make_bank, random_image, random_tokens, words_in
 
 
@@ -25,7 +25,19 @@ class Run:
     """
 
     def __init__(
-        self, shape, banks, *, width, last, time_steps=4, queue_depth=8, loaded=False, stalls=(0, 0, 0), seed=0, rule=True
+        self,
+        shape,
+        banks,
+        *,
+        width,
+        last,
+        time_steps=4,
+        queue_depth=8,
+        first_bank=0,
+        loaded=False,
+        stalls=(0, 0, 0),
+        seed=0,
+        rule=True,
     ):
         self.shape, self._stalls, self._seed = shape, stalls, seed
         self.dut = LaneGroup(
@@ -33,6 +45,7 @@ class Run:
             width=width,
             time_steps=time_steps,
             queue_depth=queue_depth,
+            first_bank=first_bank,
             banks=len(banks),
             last=last,
             images=None if loaded else banks,
@@ -45,7 +58,7 @@ class Run:
             *(drain(lane, stalls=stalls[2], seed=f"{seed} {at}") for at, lane in enumerate(self.dut.lanes)),
         ]
         if not last:
-            self.background += [watch(self.dut.o, self.handed_on, rule=False), drain(self.dut.o, stalls=stalls[1], seed=seed)]
+            self.background += [watch(self.dut.o, self.handed_on, rule=rule), drain(self.dut.o, stalls=stalls[1], seed=seed)]
 
     async def infer(self, ctx, tokens):
         """Send tokens, and wait until all lanes have given all of their ends."""
@@ -185,26 +198,53 @@ def test_no_token_is_lost_at_full_pressure(blocked, queue_depth):
     assert run.steps() == layer_outputs(shape, images, tokens)[0]
 
 
+@pytest.mark.parametrize("first", [0, 5])
 @pytest.mark.parametrize(("banks", "bank_lanes"), [(1, 1), (3, 1), (2, 2)])
-def test_all_its_memories_from_the_load_port_and_back(banks, bank_lanes):
+def test_all_its_memories_from_the_load_port_and_back(banks, bank_lanes, first):
     """Each word goes to its own bank; a word a cycle, each `peek_latency` cycles later."""
     shape, images, image = some_banks(5, banks, bank_lanes, 2, connectivity=0.6)
-    words = [(place, word) for place, word in words_in(image) if place[-1] == 0]
-    run = Run(shape, images, width=2, last=True, loaded=True)
+    words = [((*place[:3], place[3] + first, 0), word) for place, word in words_in(image) if place[4] == 0]
+    run = Run(shape, images, width=2, last=True, first_bank=first, loaded=True)
     tokens = random_tokens(5, range(8), 4, 3, address_bits=shape.source_bits, width=2)
 
     async def drive(ctx):
         await sender(run.dut.load, [(word, *place[1:]) for place, word in words])(ctx)
         await ctx.tick()  # a word on its way is not yet the new one
-        latency = LaneGroup.peek_latency
-        assert await peek(ctx, run.dut, [place for place, _ in words], latency) == [word for _, word in words]
-        nowhere = [load_word(memory, 0, 0, lane=banks) for memory in Memory] + [load_word(Memory.TIME_STEPS, 0, 0)]
-        assert await peek(ctx, run.dut, nowhere, latency) == [0] * 5
+        latency, places = LaneGroup.peek_latency, [place for place, _ in words]
+        assert await peek(ctx, run.dut, places, latency) == [word for _, word in words]
+        nowhere = [load_word(memory, 0, 0, lane=lane) for memory in Memory for lane in (first - 1, first + banks) if lane >= 0]
+        nowhere.append(load_word(Memory.TIME_STEPS, 0, 0, lane=first))
+        assert await peek(ctx, run.dut, nowhere, latency) == [0] * len(nowhere)
         await run.infer(ctx, tokens)
 
     run.simulate(drive)
     assert run.steps() == layer_outputs(shape, images, tokens)[0]
-    assert {place[3] for place, _ in words} == set(range(banks))
+    assert {place[3] for place, _ in words} == {first + bank for bank in range(banks)}
+
+
+def test_what_it_hands_on_of_loading():
+    """Each word and each peek one cycle later, whosever it is; and what the group before has read."""
+    shape, images, _ = some_banks(5, 1, 1, 1)
+    run, rng = Run(shape, images, width=1, last=False), random.Random("loading")
+    load, names = run.dut.load, [field.name for field in LOAD_WORD.fields]
+
+    async def drive(ctx):
+        expected = None
+        for _ in range(200):
+            word = load_word(rng.choice(list(Memory)), rng.randrange(8), rng.getrandbits(16), lane=rng.randrange(1, 4))
+            valid, peeks, before = rng.random() < 0.5, rng.random() < 0.5, rng.getrandbits(32)
+            ctx.set(load.payload, dict(zip(names, word, strict=True)))
+            ctx.set(load.valid, valid)
+            ctx.set(run.dut.peek, peeks)
+            ctx.set(run.dut.peeked_before, before)
+            if expected:
+                now = run.dut.next_load
+                got = plain(ctx.get(now.payload)), ctx.get(now.valid), ctx.get(run.dut.next_peek), ctx.get(run.dut.peeked)
+                assert got == expected
+            expected = word, valid, peeks, before
+            await ctx.tick()
+
+    run.simulate(drive)
 
 
 @pytest.mark.parametrize("seed", range(3))

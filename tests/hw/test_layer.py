@@ -105,10 +105,11 @@ def test_all_its_memories_from_the_load_port_and_back(lanes, bank_lanes, monkeyp
     async def drive(ctx):
         await sender(run.dut.load, [(word, *place[1:]) for place, word in words])(ctx)
         await ctx.tick()  # a word on its way is not yet the new one
-        assert await peek(ctx, run.dut, [place for place, _ in words], Layer.peek_latency) == [word for _, word in words]
+        latency = Layer.peek_latency(image.shape.layers[0])
+        assert await peek(ctx, run.dut, [place for place, _ in words], latency) == [word for _, word in words]
         nowhere = [load_word(memory, 0, 0, lane=lane) for memory in Memory for lane in (banks, 64, 255)]
         nowhere.append(load_word(Memory.TIME_STEPS, 0, 0))
-        assert await peek(ctx, run.dut, nowhere, Layer.peek_latency) == [0] * len(nowhere)
+        assert await peek(ctx, run.dut, nowhere, latency) == [0] * len(nowhere)
         await run.infer(ctx, tokens)
 
     run.simulate(drive)
