@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from firstspike_spec.engine import LayerShape
 
 from .layouts import lane_layout, token_layout
-from .relay import Relay
+from .relay import HalfRelay, Relay
 from .trees import lowest_set
 
 
@@ -24,6 +24,8 @@ class Merge(wiring.Component):
         The number of a spike's input is put into its address above so many bits.
     number_bits : int
         Width of that number.
+    stage : type
+        `Relay` or `HalfRelay`.
 
     Members
     -------
@@ -32,14 +34,13 @@ class Merge(wiring.Component):
 
     Notes
     -----
-    Latency: 1 cycle. Throughput: one spike or end a cycle.
+    Latency and throughput are those of the ``stage``.
     """
 
-    #: Cycles from a transfer to ``o.valid``.
-    latency = Relay.latency
-
-    def __init__(self, address_bits: int, *, inputs: int, low_bits: int, number_bits: int):
-        self._low_bits, self._number_bits = low_bits, number_bits
+    def __init__(
+        self, address_bits: int, *, inputs: int, low_bits: int, number_bits: int, stage: type[Relay] | type[HalfRelay]
+    ):
+        self._low_bits, self._number_bits, self._stage = low_bits, number_bits, stage
         super().__init__(
             {
                 "inputs": In(stream.Signature(lane_layout(address_bits))).array(inputs),
@@ -49,7 +50,7 @@ class Merge(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.relay = relay = Relay(self.o.payload.shape())
+        m.submodules.relay = relay = self._stage(self.o.payload.shape())
         wiring.connect(m, relay.o, wiring.flipped(self.o))
 
         any_spike, lowest = lowest_set(m, Cat(part.valid & ~part.p.end for part in self.inputs))
@@ -72,6 +73,8 @@ class Merge(wiring.Component):
 
 class Collector(wiring.Component):
     """Merges a layer's lanes, in a tree with as many roots as a token has spikes, and makes tokens of what the roots give.
+
+    Below the roots a stage takes a spike in two cycles only: four of them feed one of the next.
 
     Parameters
     ----------
@@ -112,12 +115,14 @@ class Collector(wiring.Component):
         m = Module()
         bits, done = self._shape.neuron_bits, 0
         streams = [wiring.flipped(lane) for lane in self.lanes]
-        for level, number_bits in enumerate(self.levels(len(streams), self._width)):
+        levels = self.levels(len(streams), self._width)
+        for level, number_bits in enumerate(levels):
+            stage = Relay if level == len(levels) - 1 else HalfRelay
             merged, inputs = [], 1 << number_bits
             for first in range(0, len(streams), inputs):
                 group = streams[first : first + inputs]
                 m.submodules[f"merge_{level}_{first // inputs}"] = merge = Merge(
-                    bits, inputs=len(group), low_bits=done, number_bits=number_bits
+                    bits, inputs=len(group), low_bits=done, number_bits=number_bits, stage=stage
                 )
                 for source, sink in zip(group, merge.inputs, strict=True):
                     wiring.connect(m, source, sink)

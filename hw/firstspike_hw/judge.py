@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from firstspike_spec.engine import LayerShape
 
 from .layouts import lane_layout
-from .relay import Relay
+from .relay import HalfRelay
 
 
 def marks_layout(neuron_bits: int, slot_bits: int) -> data.StructLayout:
@@ -60,11 +60,12 @@ class Judge(wiring.Component):
 
     Notes
     -----
-    Latency: `latency` cycles from an end's push to its output if nothing fires. Throughput: one neuron a cycle, firing or not.
+    Latency: `latency` cycles from an end's push to its output if nothing fires. Throughput: a neuron that does not
+    fire in a cycle, one that does or an end in two.
     """
 
     #: Cycles from an end's push to ``o.valid``.
-    latency = 2 + Relay.latency
+    latency = 2 + HalfRelay.latency
 
     #: Operations that may still take a place once the judge is crowded.
     slack = 10
@@ -112,7 +113,7 @@ class Judge(wiring.Component):
         has, taken, fetch, more = Signal(), Signal(), Signal(), Signal()
         with m.If(marks.push & marks.end):
             m.d.sync += limit.eq(slot + 1)
-        m.submodules.relay = relay = Relay(layout)
+        m.submodules.relay = relay = HalfRelay(layout)
         wiring.connect(m, relay.o, wiring.flipped(self.o))
         m.d.comb += [
             relay.i.payload.eq(queue_read.data),

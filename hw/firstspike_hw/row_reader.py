@@ -119,21 +119,18 @@ class RowReader(wiring.Component):
         # last of that begins.
         head = Signal(layout)
         waits = Signal(self._width + 1)
-        any_wait, several_wait = Signal(), Signal()
         begins, may_follow = Signal(), Signal()
         m.d.comb += [
-            may_follow.eq(~any_wait | (begins & ~several_wait)),
+            may_follow.eq(~waits.any() | (begins & ~several(waits))),
             goes.eq(may_follow & has),
         ]
         chosen = [waits[at] & ~waits[:at].any() for at in range(len(waits))]
         with m.If(may_follow):
-            next_waits = Cat(*(row.exists for row in read.data.rows), read.data.end)
-            m.d.sync += [head.eq(read.data), any_wait.eq(has), waits.eq(0), several_wait.eq(0)]
+            m.d.sync += [head.eq(read.data), waits.eq(0)]
             with m.If(has):
-                m.d.sync += [waits.eq(next_waits), several_wait.eq(several(next_waits))]
+                m.d.sync += waits.eq(Cat(*(row.exists for row in read.data.rows), read.data.end))
         with m.Elif(begins):
-            rest = Cat(wait & ~choice for wait, choice in zip(waits, chosen, strict=True))
-            m.d.sync += [waits.eq(rest), several_wait.eq(waits.all() if self._width > 1 else 0)]
+            m.d.sync += waits.eq(Cat(wait & ~choice for wait, choice in zip(waits, chosen, strict=True)))
 
         # The operation that begins, and how many more the row has.
         under_way, left = Signal(), Signal.like(head.rows[0].more)
@@ -142,11 +139,11 @@ class RowReader(wiring.Component):
         m.d.sync += held.eq(self.hold)
         m.d.comb += [self.valid.eq(under_way & ~held), begins.eq(at_last & ~(held & under_way))]
         row = Array(head.rows)[chosen[1]] if self._width == 2 else head.rows[0]
-        is_end = chosen[-1] | ~any_wait  # or a sweep, or nothing
+        is_end = chosen[-1] | ~waits.any()  # or a sweep, or nothing
         ends_inference = Mux(self.sweep, self.sweep_last, chosen[-1] & head.last)
         with m.If(begins):
             m.d.sync += [
-                under_way.eq(any_wait | self.sweep),
+                under_way.eq(waits.any() | self.sweep),
                 self.address.eq(row.start),
                 left.eq(row.more),
                 at_last.eq((is_end | ~row.more.any()) & ~ends_inference),

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from firstspike_hw.collector import Collector, Merge
-from firstspike_hw.relay import Relay
+from firstspike_hw.relay import HalfRelay, Relay
 from firstspike_spec.engine import LayerShape
 
 from .bench import STALLS, receiver, sender, simulate, watch
@@ -37,12 +37,13 @@ def together(items, address):
 
 @pytest.mark.parametrize("stalls", STALLS)
 @pytest.mark.parametrize("inputs", [1, 2, 3, 4])
-def test_merge(inputs, stalls):
+@pytest.mark.parametrize("stage", [Relay, HalfRelay])
+def test_merge(inputs, stalls, stage):
     """Spikes of all inputs once, with the input's number at its place in the address; one end for all."""
     for low_bits in (0, 1, 2):
         rng = random.Random(f"{inputs} {stalls} {low_bits}")
         items = [lane_items(rng, 8, 9) for _ in range(inputs)]
-        dut = Merge(3, inputs=inputs, low_bits=low_bits, number_bits=2)
+        dut = Merge(3, inputs=inputs, low_bits=low_bits, number_bits=2, stage=stage)
 
         def address(number, spike, low_bits=low_bits):
             return spike >> low_bits << low_bits + 2 | number << low_bits | spike & (1 << low_bits) - 1
@@ -126,7 +127,10 @@ def test_an_end_waits_for_the_slowest_lane(lanes, width):
 @pytest.mark.parametrize("width", [1, 2])
 @pytest.mark.parametrize("lanes", [1, 2, 3, 4, 5, 8, 9, 17])
 def test_latency_and_throughput(lanes, width):
-    """A cycle for each level and one; ``width`` spikes a cycle or an end, if all roots have spikes."""
+    """A cycle for each level and one; ``width`` spikes a cycle or an end, if all roots have spikes.
+
+    A merge below the roots gives one in two cycles, so that is so if each root is fed by more than one, evenly.
+    """
     dut, taken, tokens = Collector(make(lanes), width=width), [], []
     items = [(neuron, 0, 0) for neuron in range(4)] + [(0, 1, 0), (0, 1, 1)]
 
@@ -145,7 +149,11 @@ def test_latency_and_throughput(lanes, width):
     assert tokens[0][0] - taken[0][0] == len(levels) + Relay.latency
     # The first root has the most lanes: full subtrees come first.
     first_root = min(lanes, 1 << sum(levels))
-    assert [cycle - tokens[0][0] for cycle, _ in tokens] == list(range(4 * first_root + 2))
+    cycles = [cycle - tokens[0][0] for cycle, _ in tokens]
+    assert len(cycles) == 4 * first_root + 2
+    if lanes & (lanes - 1) == 0:
+        assert cycles[:-2] == list(range(len(cycles) - 2))  # the ends may be a cycle late
+    assert cycles[-1] <= 2 * len(cycles)
     if lanes == 2 * first_root:
         assert all(len(spikes_in(token)) == 2 for _, token in tokens[:-2])
 

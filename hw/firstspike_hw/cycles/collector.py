@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..collector import Collector as Gateware
-from .items import ENDS, PORT_BITS, SPIKE_SHIFT, Relay
+from .items import ENDS, PORT_BITS, SPIKE_SHIFT, HalfRelay, Relay
 
 
 class Collector:
@@ -20,10 +20,12 @@ class Collector:
     """
 
     def __init__(self, lanes: int, width: int, streams: int):
-        self._levels: list[tuple[int, Relay]] = []  # inputs of each merge, and the relays behind them
-        for bits in Gateware.levels(lanes, width):
+        self._levels: list[tuple[int, Relay | HalfRelay]] = []  # inputs of each merge, and the relays behind them
+        levels = Gateware.levels(lanes, width)
+        for level, bits in enumerate(levels):
             lanes = -(-lanes // (1 << bits))
-            self._levels.append((1 << bits, Relay((lanes, streams), np.int32)))
+            stage = Relay if level == len(levels) - 1 else HalfRelay
+            self._levels.append((1 << bits, stage((lanes, streams), np.int32)))
         self._relay = Relay((streams,), np.int64)
 
     @property

@@ -47,3 +47,19 @@ class Relay:
         came = np.where(self.ready, offered, self._kept)
         free = taken | (self.out == NOTHING)
         self.out, self._kept = np.where(free, came, self.out), np.where(free, 0, came)
+
+
+class HalfRelay:
+    """Half relays side by side (`firstspike_hw.relay.HalfRelay`); as `Relay`."""
+
+    def __init__(self, shape: tuple[int, ...], kind: type):
+        self.out = np.zeros(shape, kind)
+
+    @property
+    def ready(self) -> np.ndarray:
+        """Whether what is on offer to each relay is taken in this cycle."""
+        return self.out == NOTHING
+
+    def step(self, offered: np.ndarray, taken: np.ndarray) -> None:
+        """Go through a clock edge; ``taken`` is the ready of what follows."""
+        self.out = np.where(self.ready, offered, np.where(taken, NOTHING, self.out))
