@@ -1,14 +1,62 @@
 """The collector: from the streams of a layer's lanes to the one token stream of the layer."""
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.engine import LayerShape
 
 from .layouts import lane_layout, token_layout
-from .relay import HalfRelay, Relay
+from .relay import Relay
 from .trees import lowest_set
+
+
+class LaneStage(wiring.Component):
+    """A stage of a lane's stream that holds one spike or end, with a flip-flop for each of the two.
+
+    So whoever decides by what several stages hold needs few levels of logic, and its answer goes to few flip-flops.
+
+    Parameters
+    ----------
+    address_bits : int
+
+    Members
+    -------
+    i : ``In(stream.Signature(lane_layout(address_bits)))``
+    o : ``Out(stream.Signature(...))``
+        With ``spike`` and ``end`` in the payload, of which one is set if ``valid`` is, and none otherwise.
+
+    Notes
+    -----
+    Latency: 1 cycle. Throughput: a spike or end in two cycles.
+    """
+
+    #: Cycles from a transfer to ``o.valid``.
+    latency = 1
+
+    def __init__(self, address_bits: int):
+        held = data.StructLayout({"address": address_bits, "last": 1, "spike": 1, "end": 1})
+        super().__init__({"i": In(stream.Signature(lane_layout(address_bits))), "o": Out(stream.Signature(held))})
+
+    def elaborate(self, platform):
+        m = Module()
+        spike, end = Signal(), Signal()
+        m.d.comb += [
+            self.o.p.spike.eq(spike),
+            self.o.p.end.eq(end),
+            self.o.valid.eq(spike | end),
+            self.i.ready.eq(~self.o.valid),
+        ]
+        with m.If(~self.o.valid):
+            m.d.sync += [
+                spike.eq(self.i.valid & ~self.i.p.end),
+                end.eq(self.i.valid & self.i.p.end),
+                self.o.p.address.eq(self.i.p.address),
+                self.o.p.last.eq(self.i.p.last),
+            ]
+        with m.Elif(self.o.ready):
+            m.d.sync += [spike.eq(0), end.eq(0)]
+        return m
 
 
 class Merge(wiring.Component):
@@ -24,23 +72,24 @@ class Merge(wiring.Component):
         The number of a spike's input is put into its address above so many bits.
     number_bits : int
         Width of that number.
-    stage : type
-        `Relay` or `HalfRelay`.
 
     Members
     -------
     inputs : ``In(stream.Signature(lane_layout(address_bits))).array(inputs)``
+        Each goes through a `LaneStage` first.
     o : ``Out(stream.Signature(lane_layout(address_bits + number_bits)))``
+        What is on offer may give way to a spike of another input: a stage must follow that looks at it when it takes it.
 
     Notes
     -----
-    Latency and throughput are those of the ``stage``.
+    Latency: that of a `LaneStage`. Throughput: one spike or end a cycle, of one input in two cycles.
     """
 
-    def __init__(
-        self, address_bits: int, *, inputs: int, low_bits: int, number_bits: int, stage: type[Relay] | type[HalfRelay]
-    ):
-        self._low_bits, self._number_bits, self._stage = low_bits, number_bits, stage
+    #: Cycles from a transfer to ``o.valid``.
+    latency = LaneStage.latency
+
+    def __init__(self, address_bits: int, *, inputs: int, low_bits: int, number_bits: int):
+        self._address_bits, self._low_bits, self._number_bits = address_bits, low_bits, number_bits
         super().__init__(
             {
                 "inputs": In(stream.Signature(lane_layout(address_bits))).array(inputs),
@@ -50,31 +99,39 @@ class Merge(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.relay = relay = self._stage(self.o.payload.shape())
-        wiring.connect(m, relay.o, wiring.flipped(self.o))
-
-        any_spike, lowest = lowest_set(m, Cat(part.valid & ~part.p.end for part in self.inputs))
-        all_ended = Cat(part.valid & part.p.end for part in self.inputs).all()
-        chosen = Signal(range(len(self.inputs)))
+        held = staged(m, self._address_bits, [wiring.flipped(part) for part in self.inputs])
+        any_spike, lowest = lowest_set(m, Cat(part.p.spike for part in held))
+        all_ended = Cat(part.p.end for part in held).all()
+        chosen = Signal(range(len(held)))
         m.d.comb += chosen.eq(lowest)
-        for number, part in enumerate(self.inputs):
-            m.d.comb += part.ready.eq(relay.i.ready & ((any_spike & ~part.p.end & (chosen == number)) | all_ended))
-        spike = Array(part.p.address for part in self.inputs)[chosen]
+        for number, part in enumerate(held):
+            m.d.comb += part.ready.eq(self.o.ready & ((part.p.spike & (chosen == number)) | all_ended))
+        spike = Array(part.p.address for part in held)[chosen]
         number = Signal(self._number_bits)
         m.d.comb += [
             number.eq(chosen),
-            relay.i.valid.eq(any_spike | all_ended),
-            relay.i.p.address.eq(Cat(spike[: self._low_bits], number, spike[self._low_bits :])),
-            relay.i.p.end.eq(~any_spike),
-            relay.i.p.last.eq(self.inputs[0].p.last & ~any_spike),
+            self.o.valid.eq(any_spike | all_ended),
+            self.o.p.address.eq(Cat(spike[: self._low_bits], number, spike[self._low_bits :])),
+            self.o.p.end.eq(all_ended),
+            self.o.p.last.eq(held[0].p.last & all_ended),
         ]
         return m
+
+
+def staged(m: Module, address_bits: int, streams: list) -> list:
+    """Return what comes out of a new `LaneStage` behind each stream."""
+    held = []
+    for number, source in enumerate(streams):
+        m.submodules[f"stage_{number}"] = stage = LaneStage(address_bits)
+        wiring.connect(m, source, stage.i)
+        held.append(stage.o)
+    return held
 
 
 class Collector(wiring.Component):
     """Merges a layer's lanes, in a tree with as many roots as a token has spikes, and makes tokens of what the roots give.
 
-    Below the roots a stage takes a spike in two cycles only: four of them feed one of the next.
+    A lane gives a spike in two cycles at most, and so does each merge below the roots: several feed one of the next.
 
     Parameters
     ----------
@@ -90,7 +147,7 @@ class Collector(wiring.Component):
 
     Notes
     -----
-    Latency: 1 cycle for each level of the tree (`levels`), and 1. Throughput: ``width`` spikes a cycle, or an end.
+    Latency: 1 cycle for each level of the tree (`levels`), and 2. Throughput: ``width`` spikes a cycle, or an end.
     """
 
     def __init__(self, shape: LayerShape, *, width: int):
@@ -117,25 +174,30 @@ class Collector(wiring.Component):
         streams = [wiring.flipped(lane) for lane in self.lanes]
         levels = self.levels(len(streams), self._width)
         for level, number_bits in enumerate(levels):
-            stage = Relay if level == len(levels) - 1 else HalfRelay
             merged, inputs = [], 1 << number_bits
             for first in range(0, len(streams), inputs):
                 group = streams[first : first + inputs]
                 m.submodules[f"merge_{level}_{first // inputs}"] = merge = Merge(
-                    bits, inputs=len(group), low_bits=done, number_bits=number_bits, stage=stage
+                    bits, inputs=len(group), low_bits=done, number_bits=number_bits
                 )
                 for source, sink in zip(group, merge.inputs, strict=True):
                     wiring.connect(m, source, sink)
                 merged.append(merge.o)
             streams, bits, done = merged, bits + number_bits, done + number_bits
 
+        roots = []
+        for number, source in enumerate(streams):
+            m.submodules[f"root_{number}"] = root = Relay(lane_layout(bits)) if levels else LaneStage(bits)
+            wiring.connect(m, source, root.i)
+            roots.append(root.o)
+
         # The roots' numbers are the highest bits of the lane's number.
         m.submodules.relay = relay = Relay(self.o.payload.shape())
         wiring.connect(m, relay.o, wiring.flipped(self.o))
         number_bits = self._shape.lane_bits - done
-        any_spike = Cat(part.valid & ~part.p.end for part in streams).any()
-        all_ended = Cat(part.valid & part.p.end for part in streams).all()
-        for port, part in enumerate(streams):
+        any_spike = Cat(part.valid & ~part.p.end for part in roots).any()
+        all_ended = Cat(part.valid & part.p.end for part in roots).all()
+        for port, part in enumerate(roots):
             m.d.comb += [
                 relay.i.p[f"address_{port}"].eq(Cat(part.p.address[:done], Const(port, number_bits), part.p.address[done:])),
                 relay.i.p[f"valid_{port}"].eq(part.valid & ~part.p.end),
@@ -144,6 +206,6 @@ class Collector(wiring.Component):
         m.d.comb += [
             relay.i.valid.eq(any_spike | all_ended),
             relay.i.p.end.eq(all_ended),
-            relay.i.p.last.eq(all_ended & streams[0].p.last),
+            relay.i.p.last.eq(all_ended & roots[0].p.last),
         ]
         return m

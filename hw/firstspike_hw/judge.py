@@ -7,7 +7,6 @@ from amaranth.lib.wiring import In, Out
 from firstspike_spec.engine import LayerShape
 
 from .layouts import lane_layout
-from .relay import HalfRelay
 
 
 def marks_layout(neuron_bits: int, slot_bits: int) -> data.StructLayout:
@@ -60,12 +59,11 @@ class Judge(wiring.Component):
 
     Notes
     -----
-    Latency: `latency` cycles from an end's push to its output if nothing fires. Throughput: a neuron that does not
-    fire in a cycle, one that does or an end in two.
+    Latency: `latency` cycles from an end's push to its output if nothing fires. Throughput: one neuron a cycle, firing or not.
     """
 
     #: Cycles from an end's push to ``o.valid``.
-    latency = 2 + HalfRelay.latency
+    latency = 2
 
     #: Operations that may still take a place once the judge is crowded.
     slack = 10
@@ -113,12 +111,12 @@ class Judge(wiring.Component):
         has, taken, fetch, more = Signal(), Signal(), Signal(), Signal()
         with m.If(marks.push & marks.end):
             m.d.sync += limit.eq(slot + 1)
-        m.submodules.relay = relay = HalfRelay(layout)
-        wiring.connect(m, relay.o, wiring.flipped(self.o))
+        found = queue_read.data
+        means_something = found.end | fires_read.data
         m.d.comb += [
-            relay.i.payload.eq(queue_read.data),
-            relay.i.valid.eq(has & (queue_read.data.end | fires_read.data)),
-            taken.eq(has & (relay.i.ready | ~(queue_read.data.end | fires_read.data))),
+            self.o.payload.eq(found),
+            self.o.valid.eq(has & means_something),
+            taken.eq(has & (self.o.ready | ~means_something)),
             more.eq(next_place != limit),
             fetch.eq(more & (~has | taken)),
             queue_read.addr.eq(next_place),

@@ -1,4 +1,4 @@
-"""The relays: stages of a stream that hand on everything from registers, in both directions."""
+"""The relay: a stage of a stream that hands on everything from registers, in both directions."""
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
@@ -44,37 +44,4 @@ class Relay(wiring.Component):
             m.d.sync += keeps.eq(1)
         with m.If(~keeps):
             m.d.sync += kept.eq(self.i.payload)
-        return m
-
-
-class HalfRelay(wiring.Component):
-    """A relay of half the size and half the throughput. ``o.ready`` goes to one flip-flop only.
-
-    Parameters
-    ----------
-    layout : ShapeLike
-        Of the payload.
-
-    Members
-    -------
-    i : ``In(stream.Signature(layout))``
-    o : ``Out(stream.Signature(layout))``
-
-    Notes
-    -----
-    Latency: 1 cycle. Throughput: a payload in two cycles. It holds one.
-    """
-
-    #: Cycles from a payload's transfer to ``o.valid``.
-    latency = 1
-
-    def __init__(self, layout):
-        super().__init__({"i": In(stream.Signature(layout)), "o": Out(stream.Signature(layout))})
-
-    def elaborate(self, platform):
-        m = Module()
-        m.d.comb += self.i.ready.eq(~self.o.valid)
-        m.d.sync += self.o.valid.eq(Mux(self.o.valid, ~self.o.ready, self.i.valid))
-        with m.If(~self.o.valid):
-            m.d.sync += self.o.payload.eq(self.i.payload)
         return m

@@ -5,7 +5,7 @@ import random
 import pytest
 from amaranth.lib import data
 
-from firstspike_hw.relay import HalfRelay, Relay
+from firstspike_hw.relay import Relay
 
 from .bench import STALLS, drain, note, receiver, sender, simulate, watch
 
@@ -18,18 +18,14 @@ def random_items(rng, layout, count):
     return [tuple(rng.getrandbits(bits) for bits in layout.members.values()) for _ in range(count)]
 
 
-STAGES = [Relay, HalfRelay]
-
-
-@pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("stalls", [*STALLS, (0.9, 0.1), (0.1, 0.9)])
-def test_all_come_once_and_in_order(layout, stalls, stage):
+def test_all_come_once_and_in_order(layout, stalls):
     """Also the stream's rule holds at both ends: what is offered stays until it is taken."""
     for seed in range(2):
         rng = random.Random(f"{layout} {stalls} {seed}")
         items = random_items(rng, LAYOUTS[layout], 150)
-        dut, taken, given, got = stage(LAYOUTS[layout]), [], [], []
+        dut, taken, given, got = Relay(LAYOUTS[layout]), [], [], []
         simulate(
             dut,
             sender(dut.i, items, stalls=stalls[0], seed=seed),
@@ -50,20 +46,6 @@ def test_latency_and_throughput():
     assert Relay.latency == 1
 
 
-def test_half_the_throughput():
-    """A payload in two cycles, each `latency` cycles behind its transfer; it holds one."""
-    dut, taken, given = HalfRelay(6), [], []
-
-    async def stop_and_go(ctx):
-        await ctx.tick().repeat(10)
-        assert [item for _, item in taken] == [0]
-        await receiver(dut.o, 30, [])(ctx)
-
-    simulate(dut, sender(dut.i, range(30)), stop_and_go, background=[watch(dut.i, taken), watch(dut.o, given)])
-    assert [cycle - given[0][0] for cycle, _ in given] == list(range(0, 60, 2))
-    assert [cycle for cycle, _ in given[1:]] == [cycle + HalfRelay.latency for cycle, _ in taken[1:]]
-
-
 def test_full_throughput_again_after_a_stall():
     """As soon as the receiver is ready, a payload goes in each cycle, at both ends."""
     dut, taken, given = Relay(8), [], []
@@ -78,10 +60,9 @@ def test_full_throughput_again_after_a_stall():
     assert [cycle - taken[2][0] for cycle, _ in taken[2:]] == list(range(40))
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_neither_way_is_a_combinational_one(stage):
+def test_neither_way_is_a_combinational_one():
     """What happens at one end shows at the other in the next cycle at the earliest."""
-    dut, o_valid, i_ready = stage(8), [], []
+    dut, o_valid, i_ready = Relay(8), [], []
 
     async def drive(ctx):
         rng = random.Random(5)
@@ -98,9 +79,8 @@ def test_neither_way_is_a_combinational_one(stage):
     assert {0, 1} == set(o_valid) == set(i_ready)
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_nothing_comes_of_nothing(stage):
-    dut, given = stage(3), []
+def test_nothing_comes_of_nothing():
+    dut, given = Relay(3), []
 
     async def wait(ctx):
         await ctx.tick().repeat(30)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..collector import Collector as Gateware
-from .items import ENDS, PORT_BITS, SPIKE_SHIFT, HalfRelay, Relay
+from .items import ENDS, PORT_BITS, SPIKE_SHIFT, LaneStage, Relay
 
 
 class Collector:
@@ -20,11 +20,11 @@ class Collector:
     """
 
     def __init__(self, lanes: int, width: int, streams: int):
-        self._levels: list[tuple[int, Relay | HalfRelay]] = []  # inputs of each merge, and the relays behind them
+        self._levels: list[tuple[int, Relay | LaneStage]] = []  # inputs of each merge, and the relays behind them
         levels = Gateware.levels(lanes, width)
         for level, bits in enumerate(levels):
             lanes = -(-lanes // (1 << bits))
-            stage = Relay if level == len(levels) - 1 else HalfRelay
+            stage = Relay if level == len(levels) - 1 else LaneStage
             self._levels.append((1 << bits, stage((lanes, streams), np.int32)))
         self._relay = Relay((streams,), np.int64)
 

@@ -49,8 +49,8 @@ class Relay:
         self.out, self._kept = np.where(free, came, self.out), np.where(free, 0, came)
 
 
-class HalfRelay:
-    """Half relays side by side (`firstspike_hw.relay.HalfRelay`); as `Relay`."""
+class LaneStage:
+    """Stages of lanes' streams side by side (`firstspike_hw.collector.LaneStage`); as `Relay`."""
 
     def __init__(self, shape: tuple[int, ...], kind: type):
         self.out = np.zeros(shape, kind)

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..judge import Judge as Gateware
 from ..judge import slot_bits
-from .items import END, NOTHING, HalfRelay
+from .items import END, NOTHING, LaneStage
 from .latencies import ACCUMULATOR, HOLD
 
 #: What an accumulator puts into its judge's queue; 0 is nothing.
@@ -36,7 +36,7 @@ class Judges:
         self._ended, self._waiting = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
         self._has, self._fetched = np.zeros(shape, bool), np.zeros(shape, bool)
         self._item = np.zeros(shape, np.int32)
-        self._relay = HalfRelay(shape, np.int32)
+        self._relay = LaneStage(shape, np.int32)
         self._crowded = deque(np.zeros(shape, bool) for _ in range(1 + HOLD))
 
     @property
