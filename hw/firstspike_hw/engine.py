@@ -15,6 +15,7 @@ from .layer import Layer
 from .layouts import input_layout, token_layout, word_layout
 from .output_layer import OutputLayer
 from .readout import ReadOut
+from .relay import Relay
 from .trees import any_of, count_ones, sum_of
 
 #: Totals since the last reset (`firstspike_spec.protocol.COUNTERS`); each wraps around.
@@ -115,7 +116,10 @@ class Engine(wiring.Component):
         for layer in layers:
             wiring.connect(m, before, layer.i)
             before = layer.o
-        wiring.connect(m, before, readout.i)
+        # The read-out waits for whoever takes its words; the output layer does not see that in the same cycle.
+        m.submodules.verdicts = verdicts = Relay(before.payload.shape())
+        wiring.connect(m, before, verdicts.i)
+        wiring.connect(m, verdicts.o, readout.i)
         wiring.connect(m, readout.o, wiring.flipped(self.o))
 
         now = Signal(TIME_BITS)

@@ -52,7 +52,7 @@ class RowReader(wiring.Component):
     sweep, sweep_last : ``In(1)``
         Do a sweep, the last one; only while nothing waits.
     hold : ``In(1)``
-        Begin no operation in the next cycle.
+        In the next cycle nothing moves, but for what comes into the queue.
     address : ``Out(...)``
         Where the operation's entry lies.
     o : ``Out(operation_layout())``, ``valid`` : ``Out(1)``
@@ -119,46 +119,47 @@ class RowReader(wiring.Component):
         # last of that begins.
         head = Signal(layout)
         waits = Signal(self._width + 1)
-        begins, may_follow = Signal(), Signal()
+        may_begin = Signal(init=1)  # the operation under way is its row's last, or there is none
+        may_follow, held = Signal(), Signal()
+        m.d.sync += held.eq(self.hold)
         m.d.comb += [
-            may_follow.eq(~waits.any() | (begins & ~several(waits))),
-            goes.eq(may_follow & has),
+            may_follow.eq(~waits.any() | (may_begin & ~several(waits))),
+            goes.eq(may_follow & has & ~held),
         ]
         chosen = [waits[at] & ~waits[:at].any() for at in range(len(waits))]
-        with m.If(may_follow):
-            m.d.sync += [head.eq(read.data), waits.eq(0)]
-            with m.If(has):
-                m.d.sync += waits.eq(Cat(*(row.exists for row in read.data.rows), read.data.end))
-        with m.Elif(begins):
-            m.d.sync += waits.eq(Cat(wait & ~choice for wait, choice in zip(waits, chosen, strict=True)))
+        with m.If(~held):
+            with m.If(may_follow):
+                m.d.sync += [head.eq(read.data), waits.eq(0)]
+                with m.If(has):
+                    m.d.sync += waits.eq(Cat(*(row.exists for row in read.data.rows), read.data.end))
+            with m.Elif(may_begin):
+                m.d.sync += waits.eq(Cat(wait & ~choice for wait, choice in zip(waits, chosen, strict=True)))
 
         # The operation that begins, and how many more the row has.
         under_way, left = Signal(), Signal.like(head.rows[0].more)
-        at_last, rests = Signal(init=1), Signal()  # the operation is its row's last, or there is none; a cycle of rest is next
-        held = Signal()
-        m.d.sync += held.eq(self.hold)
-        m.d.comb += [self.valid.eq(under_way & ~held), begins.eq(at_last & ~(held & under_way))]
+        rests = Signal()  # the next cycle is one of rest
+        m.d.comb += self.valid.eq(under_way & ~held)
         row = Array(head.rows)[chosen[1]] if self._width == 2 else head.rows[0]
         is_end = chosen[-1] | ~waits.any()  # or a sweep, or nothing
         ends_inference = Mux(self.sweep, self.sweep_last, chosen[-1] & head.last)
-        with m.If(begins):
-            m.d.sync += [
-                under_way.eq(waits.any() | self.sweep),
-                self.address.eq(row.start),
-                left.eq(row.more),
-                at_last.eq((is_end | ~row.more.any()) & ~ends_inference),
-                rests.eq(ends_inference),
-                self.o.end.eq(chosen[-1] | self.sweep),
-                self.o.last.eq(Mux(self.sweep, self.sweep_last, head.last)),
-                self.o.sweep.eq(self.sweep),
-            ]
-        with m.Elif(~held):
-            m.d.sync += [
-                self.address.eq(self.address + 1),
-                left.eq(left - 1),
-                at_last.eq((left == 1) | rests),
-                rests.eq(0),
-            ]
-            with m.If(rests):
-                m.d.sync += under_way.eq(0)
+        with m.If(~held):
+            with m.If(may_begin):
+                m.d.sync += [
+                    under_way.eq(waits.any() | self.sweep),
+                    self.address.eq(row.start),
+                    left.eq(row.more),
+                    may_begin.eq((is_end | ~row.more.any()) & ~ends_inference),
+                    rests.eq(ends_inference),
+                    self.o.end.eq(chosen[-1] | self.sweep),
+                    self.o.last.eq(Mux(self.sweep, self.sweep_last, head.last)),
+                    self.o.sweep.eq(self.sweep),
+                ]
+            with m.Else():
+                m.d.sync += [
+                    self.address.eq(self.address + 1),
+                    left.eq(left - 1),
+                    may_begin.eq((left == 1) | rests),
+                    rests.eq(0),
+                    under_way.eq(~rests),
+                ]
         return m

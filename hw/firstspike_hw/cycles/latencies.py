@@ -7,6 +7,7 @@ from ..judge import Judge
 from ..loadable_memory import LoadableMemory
 from ..output_layer import OutputLayer
 from ..readout import ReadOut
+from ..relay import Relay
 from ..row_reader import RowReader
 
 #: Inferences under way at most: their numbers must not come round to that of the one being judged.
@@ -30,11 +31,12 @@ ACCUMULATOR = Accumulator.latency
 #: operations on their way, and the two cycles in which a push is counted and compared.
 HOLD = Judge.slack - ACCUMULATOR - 2
 
-#: From an end's transfer into the output layer to its transfer out of it, if the step has no verdicts; each is one more.
-VERDICTS = OutputLayer.latency
+#: From an end's transfer into the output layer to that into the read-out, behind a relay, if the step has no verdicts;
+#: each is one more.
+VERDICTS = OutputLayer.latency + Relay.latency
 
 #: From one end's transfer into the output layer to that of the next, likewise.
 END_INTERVAL = OutputLayer.end_interval
 
-#: From the transfer of the end that decides to the decision's being on offer.
+#: From the transfer of the end that decides into the read-out to the decision's being on offer.
 READOUT = ReadOut.latency

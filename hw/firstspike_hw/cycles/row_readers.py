@@ -66,11 +66,11 @@ class RowReaders:
         tokens : ndarray of int64, shape (groups, streams)
             What comes from the groups' pointers.
         hold : ndarray of bool
-            Begin no operation in this cycle.
+            Nothing moves in this cycle, but for what comes into the queues.
         """
         goes = ~hold
         rests = self.under_way & (self.end == ENDS)
-        begins = ~self.under_way | (goes & (self._left == 0) & ~rests)
+        begins = goes & (~self.under_way | ((self._left == 0) & ~rests))
 
         # The first that waits begins.
         waits, several, chosen = self._waits[0], False, [self._waits[0]]
@@ -78,7 +78,7 @@ class RowReaders:
             chosen.append(following & ~waits)
             several = several | (following & waits)
             waits = waits | following
-        reads = ~several & (begins | ~waits)
+        reads = goes & ~several & (begins | ~waits)
         row = self._head[0] if len(self._ports) == 1 else np.where(chosen[1], self._head[1], self._head[0])
         no_row = chosen[-1] | ~waits
         self.address = np.where(begins, row >> LENGTH_BITS, self.address + goes)
