@@ -25,7 +25,7 @@ class FrameReceiver(wiring.Component):
 
     Members
     -------
-    i : ``In(stream.Signature(8))``
+    i : ``In(stream.Signature(8, always_ready=True))``
         The link's bytes.
     o : ``Out(stream.Signature(FRAME_BYTE))``
         The contents of frames, without their check.
@@ -36,14 +36,14 @@ class FrameReceiver(wiring.Component):
 
     Notes
     -----
-    Throughput: a byte in two cycles, as half of it goes into the check in each; a byte a cycle on the way out.
+    Throughput: a byte a cycle, in and out.
     """
 
     def __init__(self, depth_bits: int):
         self._depth = 1 << depth_bits
         super().__init__(
             {
-                "i": In(stream.Signature(8)),
+                "i": In(stream.Signature(8, always_ready=True)),
                 "o": Out(stream.Signature(FRAME_BYTE)),
                 "damaged": Out(1),
                 "overflow": Out(1),
@@ -52,30 +52,26 @@ class FrameReceiver(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.crc = crc = CRC32_ISO_HDLC(data_width=4).create()
+        m.submodules.crc = crc = CRC32_ISO_HDLC(data_width=8).create()
         m.submodules.buffer = buffer = memory.Memory(shape=9, depth=self._depth, init=[])
         write, read = buffer.write_port(), buffer.read_port()
         pointer = range(2 * self._depth)  # one bit more than an address, to tell full from empty
         write_at, committed, read_at = Signal(pointer), Signal(pointer), Signal(pointer)
 
-        second_half = Signal()  # of the byte that has just come
-        taken = Signal()
-        m.d.comb += [self.i.ready.eq(~second_half), taken.eq(self.i.valid & self.i.ready)]
-
         # Stuffing: a code byte says how many bytes follow before the next zero, which is not sent.
-        delimiter = taken & (self.i.payload == DELIMITER)
+        delimiter = self.i.valid & (self.i.payload == DELIMITER)
         group_left, zero_due, first = Signal(8), Signal(), Signal(init=1)
-        code = taken & ~delimiter & (group_left == 0)
+        code = self.i.valid & ~delimiter & (group_left == 0)
         byte_valid, byte = Signal(), Signal(8)
         m.d.comb += [
-            byte_valid.eq(taken & ~delimiter & (~code | (zero_due & ~first))),
+            byte_valid.eq(self.i.valid & ~delimiter & (~code | (zero_due & ~first))),
             byte.eq(Mux(code, 0, self.i.payload)),
         ]
         with m.If(delimiter):
             m.d.sync += [group_left.eq(0), zero_due.eq(0), first.eq(1)]
         with m.Elif(code):
             m.d.sync += [group_left.eq(self.i.payload - 1), zero_due.eq(self.i.payload != LONGEST_GROUP + 1), first.eq(0)]
-        with m.Elif(taken):
+        with m.Elif(self.i.valid):
             m.d.sync += group_left.eq(group_left - 1)
 
         # The last bytes are held back: four are the check, and the one before them is the content's last.
@@ -85,14 +81,13 @@ class FrameReceiver(wiring.Component):
         holding = count > CHECK_BYTES
         full, no_room = Signal(), Signal()
         m.d.comb += [
-            crc.data.eq(Mux(second_half, held[0][4:], byte[:4])),
-            crc.valid.eq(byte_valid | second_half),
+            crc.data.eq(byte),
+            crc.valid.eq(byte_valid),
             crc.start.eq(delimiter),
             full.eq((write_at ^ read_at) == self._depth),
             write.addr.eq(write_at[:-1]),
             write.data.eq(Cat(held[-1], delimiter)),
         ]
-        m.d.sync += second_half.eq(byte_valid)
         with m.If(byte_valid):
             m.d.sync += [new.eq(old) for new, old in zip(held, [byte, *held], strict=False)]
             with m.If(~enough):
