@@ -22,6 +22,21 @@ def inference_tag_bits(lane_neurons: int) -> int:
     return index_bits(lane_neurons // 2 + 3)
 
 
+def time_layout(shape: LayerShape, time_steps: int) -> data.StructLayout:
+    """Return when an operation was: in which step of which inference."""
+    return data.StructLayout({"step": index_bits(time_steps), "inference": inference_tag_bits(shape.lane_neurons)})
+
+
+def sum_layout(shape: LayerShape, time_steps: int) -> data.StructLayout:
+    """Return a neuron's sum: its potential minus the threshold, and the time of its last operation."""
+    return data.StructLayout({"potential": signed(shape.potential_bits), "time": time_layout(shape, time_steps)})
+
+
+def flags_layout(slot_bits: int) -> data.StructLayout:
+    """Return a neuron's flags: whether it has spiked before, and its place in the judge's queue if it is ``placed``."""
+    return data.StructLayout({"spiked": 1, "placed": 1, "place": slot_bits})
+
+
 class Accumulator(wiring.Component):
     """Adds weights to potentials, one operation a cycle, and marks the neurons that may fire at the end of the step.
 
@@ -101,12 +116,11 @@ class Accumulator(wiring.Component):
         m = Module()
         shape = self._shape
         bits = shape.potential_bits
-        time = data.StructLayout({"step": index_bits(self._time_steps), "inference": inference_tag_bits(shape.lane_neurons)})
-        sum_layout = data.StructLayout({"potential": signed(bits), "time": time})
-        flags_layout = data.StructLayout({"spiked": 1, "placed": 1, "place": self._slot_bits})
+        time = time_layout(shape, self._time_steps)
+        of_sum, of_flags = sum_layout(shape, self._time_steps), flags_layout(self._slot_bits)
         m.submodules.starts = starts = LaneMemory(bits=bits, depth=shape.lane_neurons, init=self._starts)
-        m.submodules.sums = sums = LaneMemory(bits=sum_layout.size, depth=shape.lane_neurons)
-        m.submodules.flags = flags = LaneMemory(bits=flags_layout.size, depth=shape.lane_neurons)
+        m.submodules.sums = sums = LaneMemory(bits=of_sum.size, depth=shape.lane_neurons)
+        m.submodules.flags = flags = LaneMemory(bits=of_flags.size, depth=shape.lane_neurons)
 
         # An operation goes through these stages: its entry is fetched (1), the entry is there (2), the neuron's sum is
         # read (3), it is there (4), the weight is added (5), the flags follow from the signs before and after (6), the
@@ -139,13 +153,13 @@ class Accumulator(wiring.Component):
         # Stage 3: read. What the two operations before write is not in the memory yet. After an inference's last end comes
         # a cycle of rest: the inference that is now at the next stage is the operation's own.
         now = Signal(time)
-        read, start = Signal(sum_layout), Signal(signed(bits))
+        read, start = Signal(of_sum), Signal(signed(bits))
         same_as_first, same_as_second = Signal(), Signal()
         of_inference, second_of_inference, second_in_step = Signal(), Signal(), Signal()
         m.d.sync += [
             read.eq(sums.word),
             start.eq(starts.word),
-            of_inference.eq(data.View(sum_layout, sums.word).time.inference == now.inference),
+            of_inference.eq(data.View(of_sum, sums.word).time.inference == now.inference),
             same_as_first.eq(neuron[3] == neuron[4]),
             same_as_second.eq(neuron[3] == neuron[5]),
             second_of_inference.eq(valid[5] & ~(operation[5].end & operation[5].last) & ~operation[3].sweep),
@@ -205,14 +219,14 @@ class Accumulator(wiring.Component):
             adds.eq(valid[5] & weight[5].any()),
         ]
         # The flags of the second operation before are in `noted`.
-        flags_read, noted, flags_found = Signal(flags_layout), Signal(flags_layout), Signal(flags_layout)
+        flags_read, noted, flags_found = Signal(of_flags), Signal(of_flags), Signal(of_flags)
         m.d.sync += [
             flags_read.eq(flags.word),
             flags_found.eq(Mux(after_second, noted, flags_read)),
         ]
 
         # Stage 6: the flags. Those of the operation before are in `noted`.
-        before, after = Signal(flags_layout), Signal(flags_layout)
+        before, after = Signal(of_flags), Signal(of_flags)
         had_spiked, had_place, takes_place = Signal(), Signal(), Signal()
         marks = self.marks
         m.d.comb += [

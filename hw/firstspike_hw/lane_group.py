@@ -117,7 +117,7 @@ class LaneGroup(wiring.Component):
 
         # A token goes to all banks and to the next group at once; before an inference's first one, the start row is read.
         token = relay.o.payload
-        begun = Signal()
+        begun, fresh = Signal(), Signal(init=1)  # one the opposite of the other: one for the tokens, one for the addresses
         room, goes, starts = Signal(), Signal(), Signal()
         m.d.comb += starts.eq(relay.o.valid & room & ~begun)
         offered = relay.o.valid & room & begun
@@ -129,9 +129,9 @@ class LaneGroup(wiring.Component):
         m.d.sync += room.eq((Cat(bank.room for bank in banks).all() & ~sweeps) | (offered & ~goes))
         m.d.comb += relay.o.ready.eq(goes)
         with m.If(starts):
-            m.d.sync += begun.eq(1)
+            m.d.sync += [begun.eq(1), fresh.eq(0)]
         with m.If(goes & token.last):
-            m.d.sync += begun.eq(0)
+            m.d.sync += [begun.eq(0), fresh.eq(1)]
 
         # The token without its addresses, until the pointers are there.
         arriving = [Signal(token_layout(0, width), name=f"token_{stage}") for stage in range(LoadableMemory.latency + 1)]
@@ -140,16 +140,13 @@ class LaneGroup(wiring.Component):
             m.d.comb += arriving[0][f"valid_{port}"].eq((goes & token[f"valid_{port}"]) | (starts if port == 0 else 0))
         for before, after in pairwise(arriving):
             m.d.sync += after.eq(before)
-        no_start = begun.replicate(shape.source_bits)
+        all_ones = fresh.replicate(shape.source_bits)
         for bank in banks:
             m.d.comb += [
                 bank.token.eq(arriving[-1]),
                 bank.sweep.eq(sweeps),
                 bank.sweep_last.eq(last_sweep),
-                *(
-                    bank.addresses[port].eq(token[f"address_{port}"] | (~no_start if port == 0 else 0))
-                    for port in range(width)
-                ),
+                *(bank.addresses[port].eq(token[f"address_{port}"] | (all_ones if port == 0 else 0)) for port in range(width)),
             ]
         m.d.sync += self.operations.eq(sum_of([bank.operations for bank in banks]))
 

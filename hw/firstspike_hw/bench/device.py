@@ -8,7 +8,7 @@ from ..boards.family import ECP5, GOWIN, ICE40, Family
 
 #: Placement looks more at timing than nextpnr does by itself (weight 10): that leaves a quarter of the endpoints over 6.67 ns
 #: and makes 32 lanes a tenth faster; heavier weights gain nothing. Pins are chosen freely.
-_ECP5_ROUTING = ("--router", "router2", "--placer-heap-timingweight", "25", "--lpf-allow-unconstrained")
+_ECP5_ROUTING = ("--router", "router2", "--placer-heap-timingweight", "60", "--lpf-allow-unconstrained")
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,13 @@ class Device:
     family: Family
     synthesis: str
     routing: tuple[str, ...]
+
+
+class Platform:
+    """What components ask a platform for."""
+
+    def __init__(self, device: Device):
+        self.device = device.part
 
 
 DEVICES = {

@@ -17,17 +17,11 @@ from ..build.figures import achieved_mhz
 from ..build.flow import DESIGN, NETLIST, ROUTED, SCRIPT_AFTER_READ, STATISTICS, unregistered_block_rams
 from ..build.runner import run_tool
 from ..build.tools import Tool, find_tool
-from .bare_engines import BareEngines
-from .device import Device
+from ..engine import Engine
+from .bare import Bare
+from .device import Device, Platform
 
 _SOURCE, _SCRIPT, _STAGE = f"{DESIGN}.il", f"{DESIGN}.ys", "implementation.json"
-
-
-class _Platform:
-    """What components ask a platform for."""
-
-    def __init__(self, device: Device):
-        self.device = device.part
 
 
 class Implementation:
@@ -61,9 +55,13 @@ class Implementation:
     ):
         self._device, self._goal_mhz, self._folder, self._note = device, goal_mhz, folder, note
         self._yosys, self._nextpnr = find_tool("yosys", toolchain), find_tool(device.family.router, toolchain)
-        component = BareEngines(image, engines)
+        component = Bare({f"engine_{number}": Engine(image.shape, image) for number in range(engines)})
         design = rtlil.convert(
-            component, name=DESIGN, platform=_Platform(device), ports=[component.i, component.o], emit_src=False
+            component,
+            name=DESIGN,
+            platform=Platform(device),
+            ports=[component.i, component.shift, component.o],
+            emit_src=False,
         )
         script = "\n".join(
             [

@@ -16,7 +16,7 @@ STATISTICS, ROUTED = "stat.json", "routed.json"
 NETLIST = f"{DESIGN}.json"
 #: For each memory with a register behind its read port, synthesis would add logic that makes a word that is read and written
 #: in one cycle read as it was before. No such word is ever used (`tests/hw/test_collisions.py`).
-_NO_COLLISION_LOGIC = "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:CLK_ENABLE=1 %i r:TRANSPARENCY_MASK=1'0 %i"
+NO_COLLISION_LOGIC = "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:CLK_ENABLE=1 %i r:TRANSPARENCY_MASK=1'0 %i"
 #: A small adder or comparison takes fewer LUTs than its carry chain would: it becomes plain logic. What comes before that is
 #: the beginning of every synthesis: it makes adders as narrow as they can be.
 _SMALL_ADDERS_WITHOUT_CARRY = (
@@ -25,7 +25,7 @@ _SMALL_ADDERS_WITHOUT_CARRY = (
     "techmap t:$lt t:$le t:$gt t:$ge %u %u %u r:A_WIDTH<=6 %i; opt"
 )
 #: What synthesis begins with, behind reading the design.
-SCRIPT_AFTER_READ = f"{_NO_COLLISION_LOGIC}; {_SMALL_ADDERS_WITHOUT_CARRY}"
+SCRIPT_AFTER_READ = f"{NO_COLLISION_LOGIC}; {_SMALL_ADDERS_WITHOUT_CARRY}"
 # The cells that loadable memories become: `InferredRam`'s, which Yosys numbers, and `Dp16kd`'s.
 _LOADABLE_MEMORY = re.compile(r"(^|\.)(inferred\.\d+\.\d+|block_\d+_\d+)$")
 #: The steps behind elaboration. The logs that their programs write themselves, by Amaranth's command lines.

@@ -5,13 +5,14 @@ import json
 import numpy as np
 import pytest
 
-from firstspike_hw.bench.bare_engines import BareEngines
+from firstspike_hw.bench.bare import Bare
 from firstspike_hw.bench.device import DEVICES
 from firstspike_hw.bench.implementation import Implementation
 from firstspike_hw.bench.measure import combine, cycle_figures, measure
 from firstspike_hw.bench.points import POINTS, Point
 from firstspike_hw.bench.table import table
 from firstspike_hw.convert import to_verilog
+from firstspike_hw.engine import Engine
 from firstspike_spec.compiler import compile_network
 from firstspike_spec.errors import InputError
 
@@ -99,7 +100,7 @@ def test_a_point_is_measured_as_a_whole(network, toolchain, tmp_path):
 
 
 def test_engines_share_nothing_and_nothing_of_them_is_optimised_away(image):
-    verilog = to_verilog(BareEngines(image, 3), "bare")
+    verilog = to_verilog(Bare({f"engine_{number}": Engine(image.shape, image) for number in range(3)}), "bare")
     assert [f"engine_{number} (" in verilog for number in range(4)] == [True, True, True, False]
 
 

@@ -1,0 +1,122 @@
+"""The block RAMs of an engine: those that synthesis makes of each of its memories."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from amaranth.back import rtlil
+from amaranth.lib import wiring
+
+from firstspike_spec.engine import EngineShape, LayerShape
+from firstspike_spec.words import Memory
+
+from ..accumulator import flags_layout, sum_layout
+from ..bench.bare import Bare
+from ..bench.device import Device, Platform
+from ..build.flow import NO_COLLISION_LOGIC
+from ..build.runner import run_tool
+from ..build.tools import find_tool
+from ..judge import Judge, slot_bits
+from ..lane_memory import LaneMemory
+from ..loadable_memory import LoadableMemory
+
+#: Cells that are block RAMs, by the beginning of their names. An SPRAM is none of them.
+_BLOCK_RAMS = {"ECP5": ("DP16KD", "PDPW16KD"), "iCE40": ("SB_RAM40",), "Gowin": ("SP", "DP", "SDP", "pROM")}
+
+
+@dataclass(frozen=True)
+class Loadable:
+    """A `LoadableMemory`."""
+
+    bits: int
+    depth: int
+    ports: int
+
+    def component(self) -> wiring.Component:
+        """Return it, with something in it at power-up."""
+        return LoadableMemory(Memory.ENTRIES, bits=self.bits, depth=self.depth, init=[1] * self.depth, ports=self.ports)
+
+
+@dataclass(frozen=True)
+class OfLane:
+    """A `LaneMemory`."""
+
+    bits: int
+    depth: int
+
+    def component(self) -> wiring.Component:
+        """Return it, with nothing in it."""
+        return LaneMemory(bits=self.bits, depth=self.depth)
+
+
+@dataclass(frozen=True)
+class OfJudge:
+    """The memories of a `Judge`."""
+
+    shape: LayerShape
+
+    def component(self) -> wiring.Component:
+        """Return the judge."""
+        return Judge(self.shape)
+
+
+def memories(shape: EngineShape) -> Counter:
+    """Return an engine's memories that can be block RAM, and how many there are of each."""
+    found: Counter = Counter()
+    width = shape.spikes_per_token
+    for layer in shape.layers:
+        found[Loadable(layer.pointer.bits, layer.sources, width)] += layer.banks
+        found[Loadable(layer.entry.bits, layer.bank_entries, layer.bank_lanes)] += layer.banks
+        found[OfLane(layer.potential_bits, layer.lane_neurons)] += layer.lanes
+        found[OfLane(sum_layout(layer, shape.time_steps).size, layer.lane_neurons)] += layer.lanes
+        found[OfLane(flags_layout(slot_bits(layer.lane_neurons)).size, layer.lane_neurons)] += layer.lanes
+        found[OfJudge(layer)] += layer.lanes
+    found[Loadable(shape.output.weights.bits, shape.output.sources, width)] += shape.output.slices
+    return found
+
+
+def block_rams(shapes: Iterable[EngineShape], device: Device, toolchain: str) -> list[int]:
+    """Return how many block RAMs each engine takes in a device.
+
+    Synthesis is asked about each memory once: it makes of it here what it makes of it in the engine.
+
+    Parameters
+    ----------
+    shapes : iterable of EngineShape
+    device : Device
+    toolchain : str
+        As of `firstspike_hw.build.tools.find_tool`.
+    """
+    wanted = [memories(shape) for shape in shapes]
+    kinds = list(dict.fromkeys(kind for counts in wanted for kind in counts))
+    cells = dict(zip(kinds, _synthesised(kinds, device, toolchain), strict=True))
+    return [sum(cells[kind] * count for kind, count in counts.items()) for counts in wanted]
+
+
+def _synthesised(kinds: list, device: Device, toolchain: str) -> list[int]:
+    """Return the block RAMs of each kind."""
+    yosys = find_tool("yosys", toolchain)
+    names = [f"memory_{number}" for number in range(len(kinds))]
+    bare = Bare({name: kind.component() for name, kind in zip(names, kinds, strict=True)})
+    with TemporaryDirectory() as folder:
+        work = Path(folder)
+        ports = [bare.i, bare.shift, bare.o]
+        (work / "top.il").write_text(rtlil.convert(bare, name="top", platform=Platform(device), ports=ports, emit_src=False))
+        script = [
+            "read_rtlil top.il",
+            NO_COLLISION_LOGIC,
+            f"{device.synthesis} -run begin:map_gates -top top",
+            "select top",
+            "write_json -selected top.json",
+        ]
+        (work / "top.ys").write_text("\n".join(script))
+        run_tool(yosys, ["-q", "top.ys"], work=work, log=work / "log")
+        cells = json.loads((work / "top.json").read_text())["modules"]["top"]["cells"]
+    kinds_of_cells = _BLOCK_RAMS[device.family.name]
+    return [
+        sum(cell["type"].startswith(kinds_of_cells) for path, cell in cells.items() if path.startswith(f"{name}."))
+        for name in names
+    ]
