@@ -10,6 +10,11 @@ from ..boards.family import ECP5, GOWIN, ICE40, Family
 #: and makes 32 lanes a tenth faster; heavier weights gain nothing. Pins are chosen freely.
 _ECP5_ROUTING = ("--router", "router2", "--placer-heap-timingweight", "60", "--lpf-allow-unconstrained")
 
+#: The file of `Device.constraints`.
+CONSTRAINTS = "pins.cst"
+# Of the Tang Nano 9K: its clock, and some that nothing is connected to.
+_GOWIN_PINS = {"clk": 52, "rst": 27, "i": 28, "shift": 29, "o": 30}
+
 
 @dataclass(frozen=True)
 class Device:
@@ -23,15 +28,22 @@ class Device:
     family : Family
     synthesis : str
         Yosys's command.
+    logic, block_rams : int
+        How many it has, of what `Family.logic` and `Family.block_rams` count.
     routing : tuple of str
         nextpnr's arguments: the device, its package and speed grade, and how to place and route; pins are chosen freely.
+    constraints : str
+        What is in the file `CONSTRAINTS` where ``routing`` names it, as nextpnr chooses no pins on a Gowin device.
     """
 
     name: str
     part: str
     family: Family
     synthesis: str
+    logic: int
+    block_rams: int
     routing: tuple[str, ...]
+    constraints: str = ""
 
 
 class Platform:
@@ -49,6 +61,8 @@ DEVICES = {
             "LFE5U-85F",
             ECP5,
             "synth_ecp5",
+            83_640,
+            208,
             ("--85k", "--package", "CABGA381", "--speed", "6", *_ECP5_ROUTING),
         ),
         Device(
@@ -56,15 +70,20 @@ DEVICES = {
             "LFE5U-25F",
             ECP5,
             "synth_ecp5",
+            24_288,
+            56,
             ("--25k", "--package", "CABGA381", "--speed", "6", *_ECP5_ROUTING),
         ),
-        Device("ice40up5k", "iCE40UP5K", ICE40, "synth_ice40", ("--up5k", "--package", "sg48")),
+        Device("ice40up5k", "iCE40UP5K", ICE40, "synth_ice40", 5_280, 30, ("--up5k", "--package", "sg48")),
         Device(
             "gw1nr-9",
             "GW1NR-LV9QN88PC6/I5",
             GOWIN,
             "synth_gowin",
-            ("--device", "GW1NR-LV9QN88PC6/I5", "--vopt", "family=GW1N-9C"),
+            8_640,
+            26,
+            ("--device", "GW1NR-LV9QN88PC6/I5", "--vopt", "family=GW1N-9C", "--vopt", f"cst={CONSTRAINTS}"),
+            constraints="\n".join(f'IO_LOC "{port}" {pin};' for port, pin in _GOWIN_PINS.items()),
         ),
     )
 }

@@ -18,8 +18,9 @@ from ..build.flow import DESIGN, NETLIST, ROUTED, SCRIPT_AFTER_READ, STATISTICS,
 from ..build.runner import run_tool
 from ..build.tools import Tool, find_tool
 from ..engine import Engine
+from ..spram import has_spram
 from .bare import Bare
-from .device import Device, Platform
+from .device import CONSTRAINTS, Device, Platform
 
 _SOURCE, _SCRIPT, _STAGE = f"{DESIGN}.il", f"{DESIGN}.ys", "implementation.json"
 
@@ -30,6 +31,7 @@ class Implementation:
     Parameters
     ----------
     image : EngineImage
+        What each engine holds, where the device's memories can hold something at power-up.
     engines : int
     device : Device
     goal_mhz : float
@@ -55,11 +57,13 @@ class Implementation:
     ):
         self._device, self._goal_mhz, self._folder, self._note = device, goal_mhz, folder, note
         self._yosys, self._nextpnr = find_tool("yosys", toolchain), find_tool(device.family.router, toolchain)
-        component = Bare({f"engine_{number}": Engine(image.shape, image) for number in range(engines)})
+        platform = Platform(device)
+        contents = None if has_spram(platform) else image  # an SPRAM has none at power-up
+        component = Bare({f"engine_{number}": Engine(image.shape, contents) for number in range(engines)})
         design = rtlil.convert(
             component,
             name=DESIGN,
-            platform=Platform(device),
+            platform=platform,
             ports=[component.i, component.shift, component.o],
             emit_src=False,
         )
@@ -72,10 +76,13 @@ class Implementation:
             ]
         )
         folder.mkdir(parents=True, exist_ok=True)
-        key = _digest(design, script, *device.routing, str(goal_mhz), self._yosys.version, self._nextpnr.version)
+        key = _digest(
+            design, script, device.constraints, *device.routing, str(goal_mhz), self._yosys.version, self._nextpnr.version
+        )
         self._done = self._known(key)
         (folder / _SOURCE).write_text(design)
         (folder / _SCRIPT).write_text(script)
+        (folder / CONSTRAINTS).write_text(device.constraints)
 
     def run(self, seeds: int) -> dict[str, Any]:
         """Synthesise, then place and route with the seeds 1, 2, ... that have not been tried yet.

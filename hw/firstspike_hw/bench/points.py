@@ -36,8 +36,9 @@ POINTS = {
         Point("fast", "mnist-mlp-2", "ecp5-85k", lanes=32, engines=1, goal_mhz=150),
         Point("balanced", "mnist-mlp-2", "ecp5-85k", lanes=16, engines=1, goal_mhz=150),
         Point("accurate", "mnist-mlp", "ecp5-85k", lanes=32, engines=1, goal_mhz=150),
-        Point("small", "mnist-mlp-2", "ecp5-25k", lanes=2, engines=1, goal_mhz=150),
-        Point("smallest", "mnist-mlp-2", "ecp5-25k", lanes=1, engines=1, goal_mhz=150),
+        Point("filled", "mnist-mlp-2", "ecp5-85k", lanes=32, engines=4, goal_mhz=150),
+        Point("small", "mnist-mlp-2", "ecp5-25k", lanes=4, engines=1, goal_mhz=150),
+        Point("eight", "mnist-mlp-2", "ecp5-25k", lanes=8, engines=1, goal_mhz=150),
         Point("icebreaker", "mnist-mlp-2", "ice40up5k", lanes=2, engines=1, goal_mhz=30),
         Point("tang", "mnist-mlp-2", "gw1nr-9", lanes=2, engines=1, goal_mhz=60),
     )

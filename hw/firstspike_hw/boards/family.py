@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from firstspike_spec.compiler import DEFAULT_LANES, plan
 from firstspike_spec.engine import EngineShape
 from firstspike_spec.network import Network
@@ -11,6 +13,10 @@ from .pll import Pll
 from .pll_ecp5 import Ecp5Pll
 from .pll_gowin import GowinPll
 from .pll_ice40 import Ice40Pll
+
+#: So few lanes are not kept waiting by one spike a cycle, and what waits in long queues when an image is decided early is work
+#: for nothing (docs/engine-design.md).
+_LANES_OF_ONE_SPIKE, _LANES_OF_SHORT_QUEUES = 8, 4
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,7 @@ class Family:
     logic, flip_flops, block_rams : str
         What the report of place-and-route calls them; empty where it does not count them.
     spikes_per_token, bank_lanes, queue_depth : int or None
-        As `firstspike_spec.compiler.plan` takes them.
+        As `firstspike_spec.compiler.plan` takes them; fewer where there are few lanes.
     """
 
     name: str
@@ -61,12 +67,14 @@ class Family:
         InputError, InputTypeError
             As of `firstspike_spec.compiler.plan`.
         """
+        lanes = DEFAULT_LANES if lanes is None else lanes
+        widest = max((count for count in np.ravel(lanes).tolist() if isinstance(count, int)), default=1)
         return plan(
             network,
-            DEFAULT_LANES if lanes is None else lanes,
-            spikes_per_token=self.spikes_per_token,
+            lanes,
+            spikes_per_token=min(self.spikes_per_token, 1 if widest <= _LANES_OF_ONE_SPIKE else 2),
             bank_lanes=self.bank_lanes,
-            queue_depth=self.queue_depth,
+            queue_depth=min(self.queue_depth, 8 if widest <= _LANES_OF_SHORT_QUEUES else 16),
         )
 
 

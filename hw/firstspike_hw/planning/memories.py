@@ -22,6 +22,7 @@ from ..build.tools import find_tool
 from ..judge import Judge, slot_bits
 from ..lane_memory import LaneMemory
 from ..loadable_memory import LoadableMemory
+from ..row_reader import rows_layout
 
 #: Cells that are block RAMs, by the beginning of their names. An SPRAM is none of them.
 _BLOCK_RAMS = {"ECP5": ("DP16KD", "PDPW16KD"), "iCE40": ("SB_RAM40",), "Gowin": ("SP", "DP", "SDP", "pROM")}
@@ -36,8 +37,8 @@ class Loadable:
     ports: int
 
     def component(self) -> wiring.Component:
-        """Return it, with something in it at power-up."""
-        return LoadableMemory(Memory.ENTRIES, bits=self.bits, depth=self.depth, init=[1] * self.depth, ports=self.ports)
+        """Return it, with nothing in it at power-up."""
+        return LoadableMemory(Memory.ENTRIES, bits=self.bits, depth=self.depth, ports=self.ports)
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,8 @@ def memories(shape: EngineShape) -> Counter:
     for layer in shape.layers:
         found[Loadable(layer.pointer.bits, layer.sources, width)] += layer.banks
         found[Loadable(layer.entry.bits, layer.bank_entries, layer.bank_lanes)] += layer.banks
-        found[OfLane(layer.potential_bits, layer.lane_neurons)] += layer.lanes
-        found[OfLane(sum_layout(layer, shape.time_steps).size, layer.lane_neurons)] += layer.lanes
-        found[OfLane(flags_layout(slot_bits(layer.lane_neurons)).size, layer.lane_neurons)] += layer.lanes
+        for kind in _of_lane(layer, shape.time_steps):
+            found[kind] += layer.lanes
         found[OfJudge(layer)] += layer.lanes
     found[Loadable(shape.output.weights.bits, shape.output.sources, width)] += shape.output.slices
     return found
@@ -120,3 +120,24 @@ def _synthesised(kinds: list, device: Device, toolchain: str) -> list[int]:
         sum(cell["type"].startswith(kinds_of_cells) for path, cell in cells.items() if path.startswith(f"{name}."))
         for name in names
     ]
+
+
+def lut_ram_bits(shape: EngineShape, most_words: int) -> int:
+    """Return the bits of the lanes' memories that have so many words or fewer, rounded up to cells of 16 words of 4 bits."""
+    cells = 0
+    for layer in shape.layers:
+        row = rows_layout(layer, shape.spikes_per_token).size
+        places = 1 << slot_bits(layer.lane_neurons)
+        lane = [(kind.bits, kind.depth) for kind in _of_lane(layer, shape.time_steps)]
+        lane += [(row, shape.queue_depth), (layer.neuron_bits + 2, places), (1, places)]
+        cells += layer.lanes * sum(-(-bits // 4) * -(-words // 16) for bits, words in lane if words <= most_words)
+    return 64 * cells
+
+
+def _of_lane(layer: LayerShape, time_steps: int) -> list[OfLane]:
+    widths = (
+        layer.potential_bits,
+        sum_layout(layer, time_steps).size,
+        flags_layout(slot_bits(layer.lane_neurons)).size,
+    )
+    return [OfLane(bits, layer.lane_neurons) for bits in widths]

@@ -1,0 +1,95 @@
+"""The sub-command ``firstspike plan``. Amaranth is imported only when it runs."""
+
+import json as json_format
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from firstspike_spec.artefact import load_network
+from firstspike_spec.checks import whole_number
+from firstspike_spec.datasets import load_dataset
+from firstspike_spec.errors import needing
+from firstspike_spec.lanes import parse_lanes
+
+from ..build.tools import TOOLCHAINS, YOWASP
+
+if TYPE_CHECKING:
+    from .search import Outlook
+
+
+def plan(
+    network: Annotated[Path, typer.Argument(help="The network's file (.safetensors).", show_default=False)],
+    device: Annotated[str, typer.Option(help="ecp5-85k, ecp5-25k, ice40up5k or gw1nr-9.", show_default=False)],
+    lanes: Annotated[
+        str | None,
+        typer.Option(help="Lanes of each hidden layer: one number, or one for each, as in 16,8. By default a search."),
+    ] = None,
+    engines: Annotated[int | None, typer.Option(help="Engines side by side. By default as many as there is room for.")] = None,
+    images: Annotated[int, typer.Option(help="Test images whose cycles are counted.")] = 500,
+    data: Annotated[Path | None, typer.Option(help="Folder that contains the data set (docs/data.md).")] = None,
+    toolchain: Annotated[str, typer.Option(help=f"One of {', '.join(TOOLCHAINS)}.")] = YOWASP,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False,
+) -> None:
+    """Say whether bare engines for a network fit a device, and what they will do there, before any synthesis.
+
+    Block RAMs are those that synthesis makes, and cycles those of the RTL, both exact. Logic and clock are estimates, each
+    with the largest error that it has had. Without --lanes it prints what is worth building: all else is slower or larger.
+    """
+    with needing("boards", "amaranth-boards", "amaranth", "amaranth_boards", what="plan"):
+        from ..bench.device import find_device
+        from .search import lanes_to_try, outlooks, pareto_front
+    chosen = find_device(device)
+    if engines is not None:
+        engines = whole_number(engines, "engines", 1, 1024)
+    count = whole_number(images, "images", 2, 1 << 31)
+    loaded = load_network(network)
+    asked = parse_lanes(lanes)
+    pictures = load_dataset(loaded.provenance.get("dataset", "mnist"), "test", data).first(count).images
+    console = Console(stderr=True, quiet=json)
+    with console.status("...") as status:
+        found = outlooks(
+            loaded,
+            chosen,
+            pictures,
+            lanes=lanes_to_try(loaded, chosen) if asked is None else [asked],
+            engines=engines or (1 if asked is not None else None),
+            toolchain=toolchain,
+            note=status.update,
+        )
+    if asked is None:
+        found = pareto_front(found)
+    if json:
+        print(
+            json_format.dumps(
+                {"network": str(network), "device": device, "images": len(pictures), "plans": [one.as_dict() for one in found]}
+            )
+        )
+        return
+    if not found:
+        print(f"No engine for {network} fits {device}: take a larger device, or a network with fewer connections.")
+        return
+    Console().print(_table(found, chosen.logic, chosen.block_rams))
+    if not all(one.fits for one in found):
+        print(f"It does not fit {device}: take fewer lanes or engines, a larger device, or a network with fewer connections.")
+
+
+def _table(found: "list[Outlook]", logic: int, block_rams: int) -> Table:
+    table = Table()
+    for heading in ("lanes", "engines", "logic", "block RAMs", "MHz", "cycles an image", "images/s", "latency median / 99 %"):
+        table.add_column(heading, justify="right")
+    for one in found:
+        table.add_row(
+            ", ".join(map(str, one.lanes)),
+            str(one.engines),
+            f"{one.luts.value:,.0f} ±{one.luts.error:.0%} of {logic:,}",
+            f"{one.block_rams} of {block_rams}",
+            f"{one.fmax_mhz.value:.0f} ±{one.fmax_mhz.error:.0%}",
+            f"{one.cycles_mean:.1f}",
+            f"{one.images_per_second:,.0f}",
+            f"{one.latency_us_median:.2f} / {one.latency_us_p99:.2f} us",
+            style=None if one.fits else "red",
+        )
+    return table

@@ -1,0 +1,158 @@
+"""What engines would do in a device, and which of them are worth building."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from firstspike_spec.compiler import compile_network
+from firstspike_spec.engine import EngineShape
+from firstspike_spec.errors import InputError
+from firstspike_spec.network import Network
+
+from ..bench.device import Device
+from ..bench.measure import cycle_figures
+from .estimates import Estimate, clock_mhz, luts
+from .memories import block_rams
+
+#: Numbers of lanes that a search tries, for each hidden layer.
+LANES = (1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64)
+
+#: Place-and-route needs some room: a part of the logic that engines may take.
+MOST_LOGIC = 0.95
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What some engines side by side would do in a device.
+
+    Attributes
+    ----------
+    lanes : tuple of int
+        Of each hidden layer.
+    engines : int
+    fits : bool
+        Whether there is room in the device, as far as the estimate goes.
+    block_rams : int
+        Exact.
+    luts, fmax_mhz : Estimate
+    cycles_mean, cycles_p99 : float
+        From one image to the next of the same engine; exact for the images tried.
+    images_per_second : float
+        Of all engines, at the estimated clock.
+    latency_us_median, latency_us_p99 : float
+        From an image's first spike to its class, alone, at the estimated clock.
+    lane_utilisation : float
+    """
+
+    lanes: tuple[int, ...]
+    engines: int
+    fits: bool
+    block_rams: int
+    luts: Estimate
+    fmax_mhz: Estimate
+    cycles_mean: float
+    cycles_p99: float
+    images_per_second: float
+    latency_us_median: float
+    latency_us_p99: float
+    lane_utilisation: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return asdict(self)
+
+
+def outlooks(
+    network: Network,
+    device: Device,
+    images: np.ndarray,
+    *,
+    lanes: Sequence[int | Sequence[int]],
+    engines: int | None,
+    toolchain: str,
+    note: Callable[[str], None] = lambda text: None,
+) -> list[Outlook]:
+    """Return what engines with each of some numbers of lanes would do.
+
+    Parameters
+    ----------
+    network : Network
+    device : Device
+    images : ndarray of uint8, shape (images, inputs)
+        Whose cycles are counted.
+    lanes : sequence of int or of sequences of int
+        To try, as of `firstspike_hw.boards.family.Family.plan`.
+    engines : int, optional
+        Side by side; by default every number for which there is room, and at least one.
+    toolchain : str
+        As of `firstspike_hw.build.tools.find_tool`.
+    note : callable
+        Is told what is being done.
+    """
+    shapes = [device.family.plan(network, count) for count in lanes]
+    note(f"block RAMs of {len(shapes)} engines ...")
+    rams = block_rams(shapes, device, toolchain)
+    spike_times = network.spike_times(images)
+    found = []
+    for shape, blocks in zip(shapes, rams, strict=True):
+        counts = [engines] if engines else _numbers(shape, blocks, device)
+        if not engines and not _fits(shape, blocks, device, counts[0]):
+            continue  # a search is for what there is room for
+        note(f"cycles of {len(images):,} images with {', '.join(str(layer.lanes) for layer in shape.layers)} lanes ...")
+        cycles = cycle_figures(compile_network(network, shape), spike_times)
+        found += [_outlook(shape, count, blocks, device, cycles) for count in counts]
+    return found
+
+
+def lanes_to_try(network: Network, device: Device) -> list[int]:
+    """Return the numbers of lanes that a search tries: up to those of the widest hidden layer."""
+    neurons = [layer.targets for layer in network.layers[:-1]]
+    possible = []
+    for count in LANES:
+        if count > max(neurons, default=1):
+            break
+        try:
+            device.family.plan(network, count)
+        except InputError:
+            continue  # such an engine cannot be built
+        possible.append(count)
+    return possible
+
+
+def pareto_front(found: Iterable[Outlook]) -> list[Outlook]:
+    """Return those that fit and of which no other is at least as fast with less logic, the smallest first."""
+    front: list[Outlook] = []
+    for one in sorted((one for one in found if one.fits), key=lambda one: (one.luts.value, -one.images_per_second)):
+        if not front or one.images_per_second > front[-1].images_per_second:
+            front.append(one)
+    return front
+
+
+def _numbers(shape: EngineShape, blocks: int, device: Device) -> range:
+    room = int(MOST_LOGIC * device.logic // luts(shape, device).value)
+    return range(1, max(1, min(room, device.block_rams // max(1, blocks))) + 1)
+
+
+def _fits(shape: EngineShape, blocks: int, device: Device, engines: int) -> bool:
+    return luts(shape, device, engines).value <= MOST_LOGIC * device.logic and engines * blocks <= device.block_rams
+
+
+def _outlook(shape: EngineShape, engines: int, blocks: int, device: Device, cycles: dict[str, float]) -> Outlook:
+    logic = luts(shape, device, engines)
+    clock = clock_mhz(logic.value, device)
+    return Outlook(
+        lanes=tuple(layer.lanes for layer in shape.layers),
+        engines=engines,
+        fits=_fits(shape, blocks, device, engines),
+        block_rams=engines * blocks,
+        luts=logic,
+        fmax_mhz=clock,
+        cycles_mean=cycles["cycles_mean"],
+        cycles_p99=cycles["cycles_p99"],
+        images_per_second=engines * clock.value * 1e6 / cycles["cycles_mean"],
+        latency_us_median=cycles["latency_cycles_median"] / clock.value,
+        latency_us_p99=cycles["latency_cycles_p99"] / clock.value,
+        lane_utilisation=cycles["lane_utilisation"],
+    )
