@@ -17,6 +17,9 @@ from .points import Point
 #: Images of each stream that the rate is measured with.
 STREAM_IMAGES = 20
 
+#: The first so many images are counted apart too, for tests that look whether cycles have become more.
+SHORT_IMAGES = 500
+
 
 def measure(
     point: Point,
@@ -52,8 +55,9 @@ def measure(
         image, point.engines, device, goal_mhz=point.goal_mhz, folder=folder, toolchain=toolchain, note=note
     )
     note(f"cycles of {len(images):,} images ...")
-    cycles = cycle_figures(image, network.spike_times(images))
-    return combine(point, cycles, implementation.run(seeds))
+    spike_times = network.spike_times(images)
+    cycles, short = (cycle_figures(image, times) for times in (spike_times, spike_times[:SHORT_IMAGES]))
+    return {**combine(point, cycles, implementation.run(seeds)), "short": short}
 
 
 def cycle_figures(image: EngineImage, spike_times: np.ndarray) -> dict[str, float]:

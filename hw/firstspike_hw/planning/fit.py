@@ -31,6 +31,8 @@ def fit(inputs: np.ndarray, wanted: np.ndarray) -> dict:
     dict
         ``coefficients``, none of which is more than the points can tell; ``error``, the largest of the relative errors.
     """
+    if len(wanted) < inputs.shape[1] + 1:
+        inputs = inputs * (np.arange(inputs.shape[1]) == 0)  # too few points to tell more than one coefficient
     everything = _coefficients(inputs, wanted)
     errors = [abs(inputs[at] @ everything / wanted[at] - 1) for at in range(len(wanted))]
     if len(wanted) > inputs.shape[1]:
@@ -42,7 +44,7 @@ def fit(inputs: np.ndarray, wanted: np.ndarray) -> dict:
 
 def _coefficients(inputs: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     # A slight pull towards small coefficients, in units of each input's size, where the points leave several choices.
-    scale = np.abs(inputs).max(axis=0)
+    scale = np.maximum(np.abs(inputs).max(axis=0), 1e-9)
     rows = np.concatenate([inputs / wanted[:, None] / scale, 1e-3 / wanted.max() * np.eye(len(scale))])
     goals = np.append(np.ones(len(wanted)), np.zeros(len(scale)))
     return np.linalg.lstsq(rows, goals, rcond=None)[0] / scale

@@ -1,0 +1,54 @@
+"""The memories that a plan counts are those of the engine."""
+
+import re
+from collections import Counter
+
+import pytest
+from amaranth.back import rtlil
+
+from firstspike_hw.convert import _ports
+from firstspike_hw.engine import Engine
+from firstspike_hw.judge import slot_bits
+from firstspike_hw.planning.memories import Loadable, OfJudge, OfLane, lut_ram_bits, memories
+from firstspike_spec.compiler import plan
+
+from ...spec.random_networks import random_network
+
+SHAPES = [
+    plan(random_network(1, sizes), lanes, spikes_per_token=width, bank_lanes=bank_lanes, queue_depth=8)
+    for sizes, lanes, width, bank_lanes in [((9, 7, 3), 2, 1, 1), ((30, 21, 15, 12), [6, 4], 2, 2), ((9, 70, 3), 1, 2, 1)]
+]
+
+
+def in_netlist(shape):
+    """Return the memories of an engine as Amaranth writes them, by width and depth."""
+    engine = Engine(shape)
+    text = rtlil.convert(engine, name="engine", ports=_ports(engine), emit_src=False)
+    return Counter(
+        (int(width), int(size)) for width, size in re.findall(r"^ *memory width (\d+) size (\d+)", text, re.MULTILINE)
+    )
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_all_memories_of_an_engine(shape):
+    """But for two that are always in LUTs: the row readers' queues, and the feeder's start times."""
+    expected = Counter()
+    for kind, count in memories(shape).items():
+        if isinstance(kind, OfJudge):
+            places = 1 << slot_bits(kind.shape.lane_neurons)
+            expected[kind.shape.neuron_bits + 2, places] += count
+            expected[1, places] += count
+        else:
+            assert isinstance(kind, Loadable | OfLane)
+            expected[kind.bits, max(2, kind.depth)] += count
+    found = in_netlist(shape)
+    assert expected <= found
+    assert (found - expected).total() == 1 + sum(layer.lanes for layer in shape.layers)
+
+
+def test_words_in_luts():
+    """Cells of 16 words of 4 bits; memories of many words are not in LUTs."""
+    shape = SHAPES[0]
+    assert lut_ram_bits(shape, 0) == 0
+    assert 0 < lut_ram_bits(shape, 8) < lut_ram_bits(shape, 64)
+    assert lut_ram_bits(shape, 64) % 64 == 0

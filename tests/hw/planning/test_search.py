@@ -1,0 +1,83 @@
+"""What a plan says of engines, and which of them it thinks worth building."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from firstspike_hw.bench.device import find_device
+from firstspike_hw.cycles import interval, latency, replay
+from firstspike_hw.planning import search
+from firstspike_hw.planning.estimates import Estimate
+from firstspike_hw.planning.search import Outlook, lanes_to_try, outlooks, pareto_front
+from firstspike_spec.compiler import compile_network
+
+from ...spec.random_networks import random_network
+
+DEVICE = find_device("ecp5-25k")
+
+
+def outlook(luts, rate, *, fits=True):
+    return Outlook((4,), 1, fits, 5, Estimate(luts, 0.1), Estimate(100, 0.1), 10, 20, rate, 1, 2, 0.9)
+
+
+@pytest.fixture
+def network():
+    return random_network(1, (12, 9, 3))
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).integers(0, 256, (40, 12)).astype(np.uint8)
+
+
+@pytest.fixture
+def four_block_rams(monkeypatch):
+    """An engine takes four block RAMs, whatever it is."""
+    monkeypatch.setattr(search, "block_rams", lambda shapes, device, toolchain: [4 for _ in shapes])
+
+
+def test_the_front_has_what_no_other_beats():
+    found = [
+        outlook(100, 10),
+        outlook(100, 12),
+        outlook(90, 5),
+        outlook(150, 12),
+        outlook(160, 13),
+        outlook(10, 99, fits=False),
+    ]
+    assert [(one.luts.value, one.images_per_second) for one in pareto_front(found)] == [(90, 5), (100, 12), (160, 13)]
+    assert pareto_front([]) == []
+
+
+@pytest.mark.usefixtures("four_block_rams")
+def test_cycles_are_those_of_the_model(network, images):
+    (one,) = outlooks(network, DEVICE, images, lanes=[3], engines=2, toolchain="yowasp")
+    image, times = compile_network(network, DEVICE.family.plan(network, 3)), network.spike_times(images)
+    alone = latency(replay(image, times, stream_images=1, early_exit=True))
+    assert one.cycles_mean == interval(replay(image, times, stream_images=20, early_exit=True)).mean
+    assert one.latency_us_median == pytest.approx(alone.median / one.fmax_mhz.value)
+    assert one.images_per_second == pytest.approx(2 * one.fmax_mhz.value * 1e6 / one.cycles_mean)
+    assert (one.lanes, one.engines, one.block_rams, one.fits) == ((3,), 2, 8, True)
+
+
+@pytest.mark.usefixtures("four_block_rams")
+def test_as_many_engines_as_there_is_room_for(network, images):
+    """By default every number of engines that fits; what does not fit is told only if it was asked for."""
+    found = outlooks(network, DEVICE, images, lanes=[1, 2], engines=None, toolchain="yowasp")
+    assert all(one.fits for one in found)
+    for lanes in (1, 2):
+        mine = [one for one in found if one.lanes == (lanes,)]
+        room = int(0.95 * DEVICE.logic // mine[0].luts.value)
+        assert [one.engines for one in mine] == list(range(1, min(DEVICE.block_rams // 4, room) + 1))
+    tiny = dataclasses.replace(DEVICE, logic=10)
+    assert outlooks(network, tiny, images, lanes=[1], engines=None, toolchain="yowasp") == []
+    (one,) = outlooks(network, tiny, images, lanes=[1], engines=1, toolchain="yowasp")
+    assert not one.fits
+
+
+def test_lanes_to_try(network):
+    """No more than the widest hidden layer has neurons, and only what the compiler takes."""
+    lanes = lanes_to_try(network, DEVICE)
+    assert lanes[0] == 1
+    assert max(lanes) <= max(layer.targets for layer in network.layers[:-1])
