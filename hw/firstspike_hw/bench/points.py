@@ -41,7 +41,7 @@ POINTS = {
         Point("eight", "mnist-mlp-2", "ecp5-25k", lanes=8, engines=1, goal_mhz=150),
         Point("icebreaker", "mnist-mlp-2", "ice40up5k", lanes=2, engines=1, goal_mhz=30),
         Point("icebreaker-one", "mnist-mlp-2", "ice40up5k", lanes=1, engines=1, goal_mhz=30),
-        Point("icebreaker-88", "mnist-mlp-88", "ice40up5k", lanes=2, engines=1, goal_mhz=30),
+        Point("icebreaker-88", "mnist-mlp-88", "ice40up5k", lanes=1, engines=1, goal_mhz=30),
         Point("tang-one", "mnist-mlp-2", "gw1nr-9", lanes=1, engines=1, goal_mhz=60),
         Point("tang-88", "mnist-mlp-88", "gw1nr-9", lanes=4, engines=1, goal_mhz=60),
         Point("tang", "mnist-mlp-2", "gw1nr-9", lanes=2, engines=1, goal_mhz=60),
