@@ -41,7 +41,7 @@ def make_group(shape, network=None):
     layer = shape.layers[0]
     images = compile_network(as_hidden(network), shape).banks[0] if network else None
     sizes = {"time_steps": shape.time_steps, "queue_depth": shape.queue_depth, "banks": layer.banks}
-    return LaneGroup(layer, width=shape.spikes_per_token, last=True, images=images, **sizes)
+    return LaneGroup(layer, width=shape.spikes_per_token, first_bank=0, last=True, images=images, **sizes)
 
 
 @pytest.mark.parametrize(("banks", "bank_lanes", "width", "neurons"), SIZES)

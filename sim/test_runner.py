@@ -23,7 +23,7 @@ MATCH = "outputs_match/stall_in=0.0/stall_out=0.0"
 
 def make_group(network=None):
     images = compile_network(as_hidden(network), SHAPE).banks[0] if network else None
-    return LaneGroup(SHAPE.layers[0], width=1, time_steps=16, queue_depth=8, banks=2, last=True, images=images)
+    return LaneGroup(SHAPE.layers[0], width=1, time_steps=16, queue_depth=8, first_bank=0, banks=2, last=True, images=images)
 
 
 @pytest.fixture(scope="module")

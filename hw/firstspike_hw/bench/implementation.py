@@ -76,9 +76,8 @@ class Implementation:
             ]
         )
         folder.mkdir(parents=True, exist_ok=True)
-        key = _digest(
-            design, script, device.constraints, *device.routing, str(goal_mhz), self._yosys.version, self._nextpnr.version
-        )
+        asked = [*device.routing, str(goal_mhz), *filter(None, [device.constraints])]
+        key = _digest(design, script, *asked, self._yosys.version, self._nextpnr.version)
         self._done = self._known(key)
         (folder / _SOURCE).write_text(design)
         (folder / _SCRIPT).write_text(script)

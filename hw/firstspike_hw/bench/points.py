@@ -39,6 +39,7 @@ POINTS = {
         Point("filled", "mnist-mlp-2", "ecp5-85k", lanes=32, engines=4, goal_mhz=150),
         Point("small", "mnist-mlp-2", "ecp5-25k", lanes=4, engines=1, goal_mhz=150),
         Point("eight", "mnist-mlp-2", "ecp5-25k", lanes=8, engines=1, goal_mhz=150),
+        Point("two", "mnist-mlp-2", "ecp5-25k", lanes=2, engines=1, goal_mhz=150),
         Point("icebreaker", "mnist-mlp-2", "ice40up5k", lanes=2, engines=1, goal_mhz=30),
         Point("icebreaker-one", "mnist-mlp-2", "ice40up5k", lanes=1, engines=1, goal_mhz=30),
         Point("icebreaker-88", "mnist-mlp-88", "ice40up5k", lanes=1, engines=1, goal_mhz=30),

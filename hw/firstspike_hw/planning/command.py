@@ -71,25 +71,26 @@ def plan(
     if not found:
         print(f"No engine for {network} fits {device}: take a larger device, or a network with fewer connections.")
         return
-    Console().print(_table(found, chosen.logic, chosen.block_rams))
+    Console().print(_table(found, f"{device}: {chosen.logic:,} logic cells, {chosen.block_rams} block RAMs"))
     if not all(one.fits for one in found):
         print(f"It does not fit {device}: take fewer lanes or engines, a larger device, or a network with fewer connections.")
 
 
-def _table(found: "list[Outlook]", logic: int, block_rams: int) -> Table:
-    table = Table()
-    for heading in ("lanes", "engines", "logic", "block RAMs", "MHz", "cycles an image", "images/s", "latency median / 99 %"):
-        table.add_column(heading, justify="right")
+def _table(found: "list[Outlook]", title: str) -> Table:
+    table = Table(title=title)
+    for heading in ("lanes", "engines", "logic", "block RAMs", "MHz", "cycles", "images/s", "us, median", "us, 99 %"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for one in found:
         table.add_row(
             ", ".join(map(str, one.lanes)),
             str(one.engines),
-            f"{one.luts.value:,.0f} ±{one.luts.error:.0%} of {logic:,}",
-            f"{one.block_rams} of {block_rams}",
+            f"{one.luts.value:,.0f} ±{one.luts.error:.0%}",
+            f"{one.block_rams}",
             f"{one.fmax_mhz.value:.0f} ±{one.fmax_mhz.error:.0%}",
             f"{one.cycles_mean:.1f}",
             f"{one.images_per_second:,.0f}",
-            f"{one.latency_us_median:.2f} / {one.latency_us_p99:.2f} us",
+            f"{one.latency_us_median:.2f}",
+            f"{one.latency_us_p99:.2f}",
             style=None if one.fits else "red",
         )
     return table

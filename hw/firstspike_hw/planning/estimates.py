@@ -11,7 +11,7 @@ from firstspike_spec.engine import EngineShape
 
 from ..bench.device import Device
 from ..dp16kd import MOST_LUT_RAM_WORDS
-from .memories import lut_ram_bits
+from .memories import lut_ram_luts
 
 #: What `firstspike_hw.planning.fit` has found.
 FITTED = "fitted.json"
@@ -26,17 +26,24 @@ class Estimate:
 
 
 def features(shape: EngineShape) -> np.ndarray:
-    """Return what the logic of an engine is made of: its lanes, their datapaths' bits, words in LUTs, and the rest.
+    """Return what the logic of an engine is made of: its lanes, their memories in LUTs, and the rest.
 
     Returns
     -------
-    ndarray of float, shape (4,)
-        Lanes; bits of the lanes' sums, rows and queues; bits of memory in LUTs; bits of the output's potentials, and 1 in 64.
+    ndarray of float, shape (3,)
+        Lanes; `lut_ram_luts`; bits of the output's potentials, and 64 more.
     """
     lanes = sum(layer.lanes for layer in shape.layers)
-    bits = sum(layer.lanes * (layer.potential_bits + shape.spikes_per_token * layer.pointer.bits) for layer in shape.layers)
-    output = shape.output.neurons * shape.output.potential_bits
-    return np.array([lanes, bits, lut_ram_bits(shape, MOST_LUT_RAM_WORDS), output + 64], float)
+    return np.array([lanes, lut_ram_luts(shape), shape.output.neurons * shape.output.potential_bits + 64], float)
+
+
+def clock_features(shape: EngineShape, logic: float) -> np.ndarray:
+    """Return what the clock depends on: how often the logic doubles, and whether lanes wait for block RAM.
+
+    Lanes of many neurons have their sums in block RAM without its output register, which is slower than LUTs.
+    """
+    deep = any(layer.lane_neurons > MOST_LUT_RAM_WORDS for layer in shape.layers)
+    return np.array([1, deep, np.log2(logic / 10_000)], float)
 
 
 def luts(shape: EngineShape, device: Device, engines: int = 1) -> Estimate:
@@ -45,11 +52,10 @@ def luts(shape: EngineShape, device: Device, engines: int = 1) -> Estimate:
     return Estimate(engines * float(features(shape) @ fitted["coefficients"]), fitted["error"])
 
 
-def clock_mhz(logic: float, device: Device) -> Estimate:
-    """Return the clock that so much logic reaches: every doubling of it costs as much."""
+def clock_mhz(shape: EngineShape, logic: float, device: Device) -> Estimate:
+    """Return the clock that engines of a shape reach if they take so much logic together."""
     fitted = _fitted(device.family.name)["clock"]
-    first, doubling = fitted["coefficients"]
-    return Estimate(first + doubling * float(np.log2(logic / 1000)), fitted["error"])
+    return Estimate(float(clock_features(shape, logic) @ fitted["coefficients"]), fitted["error"])
 
 
 @cache

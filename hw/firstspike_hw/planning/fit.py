@@ -15,39 +15,31 @@ from firstspike_spec.artefact import load_network
 from firstspike_spec.files import whole_file
 
 from ..bench.device import find_device
-from .estimates import FITTED, features
+from ..boards.family import ECP5, ICE40
+from .estimates import FITTED, clock_features, features
 
 
-def fit(inputs: np.ndarray, wanted: np.ndarray) -> dict:
-    """Return coefficients that make the relative errors least, and how far each point is off if the others are fitted.
+def fit(inputs: np.ndarray, wanted: np.ndarray, shape: np.ndarray) -> dict:
+    """Return coefficients that make the relative errors small, and the largest of these errors.
+
+    Where there are no more points than coefficients, only their common factor is fitted.
 
     Parameters
     ----------
     inputs : ndarray of float, shape (points, coefficients)
     wanted : ndarray of float, shape (points,)
-
-    Returns
-    -------
-    dict
-        ``coefficients``, none of which is more than the points can tell; ``error``, the largest of the relative errors.
+    shape : ndarray of float, shape (coefficients,)
+        The coefficients but for that factor.
     """
-    if len(wanted) < inputs.shape[1] + 1:
-        inputs = inputs * (np.arange(inputs.shape[1]) == 0)  # too few points to tell more than one coefficient
-    everything = _coefficients(inputs, wanted)
-    errors = [abs(inputs[at] @ everything / wanted[at] - 1) for at in range(len(wanted))]
+    rows = inputs / wanted[:, None]
     if len(wanted) > inputs.shape[1]:
-        for at in range(len(wanted)):
-            others = np.arange(len(wanted)) != at
-            errors.append(abs(inputs[at] @ _coefficients(inputs[others], wanted[others]) / wanted[at] - 1))
-    return {"coefficients": [round(float(value), 4) for value in everything], "error": round(float(max(errors)), 3)}
-
-
-def _coefficients(inputs: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    # A slight pull towards small coefficients, in units of each input's size, where the points leave several choices.
-    scale = np.maximum(np.abs(inputs).max(axis=0), 1e-9)
-    rows = np.concatenate([inputs / wanted[:, None] / scale, 1e-3 / wanted.max() * np.eye(len(scale))])
-    goals = np.append(np.ones(len(wanted)), np.zeros(len(scale)))
-    return np.linalg.lstsq(rows, goals, rcond=None)[0] / scale
+        scale = np.maximum(np.abs(rows).max(axis=0), 1e-12)
+        coefficients = np.linalg.lstsq(rows / scale, np.ones(len(wanted)), rcond=1e-3)[0] / scale
+    else:
+        known = rows @ shape
+        coefficients = shape * (known.sum() / (known @ known))
+    errors = np.abs(rows @ coefficients - 1)
+    return {"coefficients": [round(float(value), 5) for value in coefficients], "error": round(float(errors.max()) + 5e-4, 3)}
 
 
 def main(results: Sequence[str], networks: Path = Path("networks")) -> None:
@@ -55,18 +47,22 @@ def main(results: Sequence[str], networks: Path = Path("networks")) -> None:
     logic, clock = defaultdict(list), defaultdict(list)
     for path in results:
         result = json.loads(Path(path).read_text())
-        device = find_device(result["device"])
-        shape = device.family.plan(load_network(networks / f"{result['network']}.safetensors"), result["lanes"])
-        family = device.family.name
-        logic[family].append((features(shape), result["luts"] / result["engines"]))
-        clock[family].append((np.array([1, np.log2(result["luts"] / 1000)]), result["fmax_mhz"]["median"]))
-    fitted = {
-        family: {
-            name: fit(np.array([point[0] for point in points]), np.array([point[1] for point in points]))
-            for name, points in (("logic", logic[family]), ("clock", clock[family]))
+        family = find_device(result["device"]).family
+        shape = family.plan(load_network(networks / f"{result['network']}.safetensors"), result["lanes"])
+        logic[family.name].append((features(shape), result["luts"] / result["engines"]))
+        clock[family.name].append((clock_features(shape, result["luts"]), result["fmax_mhz"]["median"]))
+
+    fitted: dict = {}
+    of_logic, of_clock = np.ones(3), np.array([1.0, 0, 0])  # where little is known: all alike, and always the same
+    for name in sorted(logic, key=lambda name: name != ECP5.name):
+        # The iCE40's LUTs are no memories.
+        shape = of_logic * (np.array([1, 0, 1]) if name == ICE40.name else 1)
+        fitted[name] = {
+            "logic": fit(*map(np.array, zip(*logic[name], strict=True)), shape),
+            "clock": fit(*map(np.array, zip(*clock[name], strict=True)), of_clock),
         }
-        for family in sorted(logic)
-    }
+        if name == ECP5.name:
+            of_logic = np.array(fitted[name]["logic"]["coefficients"])
     with whole_file(Path(__file__).parent / FITTED) as temporary:
         temporary.write_text(json.dumps(fitted, indent=1) + "\n")
     print(json.dumps(fitted, indent=1))

@@ -19,6 +19,7 @@ from ..bench.device import Device, Platform
 from ..build.flow import NO_COLLISION_LOGIC
 from ..build.runner import run_tool
 from ..build.tools import find_tool
+from ..dp16kd import MOST_LUT_RAM_WORDS
 from ..judge import Judge, slot_bits
 from ..lane_memory import LaneMemory
 from ..loadable_memory import LoadableMemory
@@ -26,6 +27,9 @@ from ..row_reader import rows_layout
 
 #: Cells that are block RAMs, by the beginning of their names. An SPRAM is none of them.
 _BLOCK_RAMS = {"ECP5": ("DP16KD", "PDPW16KD"), "iCE40": ("SB_RAM40",), "Gowin": ("SP", "DP", "SDP", "pROM")}
+
+#: Where synthesis has the choice, memories of so many bits go into LUTs; for estimates only.
+_MOST_INFERRED_IN_LUTS = 1_500
 
 
 @dataclass(frozen=True)
@@ -122,16 +126,21 @@ def _synthesised(kinds: list, device: Device, toolchain: str) -> list[int]:
     ]
 
 
-def lut_ram_bits(shape: EngineShape, most_words: int) -> int:
-    """Return the bits of the lanes' memories that have so many words or fewer, rounded up to cells of 16 words of 4 bits."""
-    cells = 0
+def lut_ram_luts(shape: EngineShape) -> int:
+    """Return about how many LUTs the lanes' memories take: one for each bit of 16 words, and one to choose between two."""
+    luts = 0
     for layer in shape.layers:
-        row = rows_layout(layer, shape.spikes_per_token).size
         places = 1 << slot_bits(layer.lane_neurons)
-        lane = [(kind.bits, kind.depth) for kind in _of_lane(layer, shape.time_steps)]
-        lane += [(row, shape.queue_depth), (layer.neuron_bits + 2, places), (1, places)]
-        cells += layer.lanes * sum(-(-bits // 4) * -(-words // 16) for bits, words in lane if words <= most_words)
-    return 64 * cells
+        lane = [(rows_layout(layer, shape.spikes_per_token).size, shape.queue_depth)]
+        lane += [(layer.neuron_bits + 2, places), (1, places)] if places <= MOST_LUT_RAM_WORDS else []
+        of_lane = _of_lane(layer, shape.time_steps)
+        lane += [
+            (kind.bits, kind.depth)
+            for kind in of_lane
+            if kind.depth <= MOST_LUT_RAM_WORDS or kind.bits * kind.depth <= _MOST_INFERRED_IN_LUTS
+        ]
+        luts += layer.lanes * sum(bits * (2 * -(-words // 16) - 1) for bits, words in lane)
+    return luts
 
 
 def _of_lane(layer: LayerShape, time_steps: int) -> list[OfLane]:

@@ -22,6 +22,9 @@ LANES = (1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64)
 #: Place-and-route needs some room: a part of the logic that engines may take.
 MOST_LOGIC = 0.95
 
+#: What more logic has to bring at least, to be worth it.
+_WORTH = 1.1
+
 
 @dataclass(frozen=True)
 class Outlook:
@@ -122,10 +125,10 @@ def lanes_to_try(network: Network, device: Device) -> list[int]:
 
 
 def pareto_front(found: Iterable[Outlook]) -> list[Outlook]:
-    """Return those that fit and of which no other is at least as fast with less logic, the smallest first."""
+    """Return those that fit and are faster than all that are smaller, by a tenth at least; the smallest first."""
     front: list[Outlook] = []
     for one in sorted((one for one in found if one.fits), key=lambda one: (one.luts.value, -one.images_per_second)):
-        if not front or one.images_per_second > front[-1].images_per_second:
+        if not front or one.images_per_second >= _WORTH * front[-1].images_per_second:
             front.append(one)
     return front
 
@@ -141,7 +144,7 @@ def _fits(shape: EngineShape, blocks: int, device: Device, engines: int) -> bool
 
 def _outlook(shape: EngineShape, engines: int, blocks: int, device: Device, cycles: dict[str, float]) -> Outlook:
     logic = luts(shape, device, engines)
-    clock = clock_mhz(logic.value, device)
+    clock = clock_mhz(shape, logic.value, device)
     return Outlook(
         lanes=tuple(layer.lanes for layer in shape.layers),
         engines=engines,

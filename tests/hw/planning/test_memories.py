@@ -9,7 +9,7 @@ from amaranth.back import rtlil
 from firstspike_hw.convert import _ports
 from firstspike_hw.engine import Engine
 from firstspike_hw.judge import slot_bits
-from firstspike_hw.planning.memories import Loadable, OfJudge, OfLane, lut_ram_bits, memories
+from firstspike_hw.planning.memories import Loadable, OfJudge, OfLane, lut_ram_luts, memories
 from firstspike_spec.compiler import plan
 
 from ...spec.random_networks import random_network
@@ -47,8 +47,10 @@ def test_all_memories_of_an_engine(shape):
 
 
 def test_words_in_luts():
-    """Cells of 16 words of 4 bits; memories of many words are not in LUTs."""
-    shape = SHAPES[0]
-    assert lut_ram_bits(shape, 0) == 0
-    assert 0 < lut_ram_bits(shape, 8) < lut_ram_bits(shape, 64)
-    assert lut_ram_bits(shape, 64) % 64 == 0
+    """Twice as many lanes of the same size take twice as much; deeper memories take more than in proportion."""
+    network = random_network(1, (30, 24, 3))
+    four, eight = (plan(network, lanes, spikes_per_token=1, bank_lanes=1, queue_depth=8) for lanes in (4, 8))
+    assert four.layers[0].lane_neurons == 2 * eight.layers[0].lane_neurons
+    assert lut_ram_luts(four) < lut_ram_luts(eight) < 2 * lut_ram_luts(four) + 1
+    longer = plan(network, 4, spikes_per_token=1, bank_lanes=1, queue_depth=32)
+    assert lut_ram_luts(longer) > lut_ram_luts(four)

@@ -37,7 +37,7 @@ def four_block_rams(monkeypatch):
     monkeypatch.setattr(search, "block_rams", lambda shapes, device, toolchain: [4 for _ in shapes])
 
 
-def test_the_front_has_what_no_other_beats():
+def test_the_front_has_what_is_a_tenth_faster_than_all_that_is_smaller():
     found = [
         outlook(100, 10),
         outlook(100, 12),
@@ -46,7 +46,7 @@ def test_the_front_has_what_no_other_beats():
         outlook(160, 13),
         outlook(10, 99, fits=False),
     ]
-    assert [(one.luts.value, one.images_per_second) for one in pareto_front(found)] == [(90, 5), (100, 12), (160, 13)]
+    assert [(one.luts.value, one.images_per_second) for one in pareto_front(found)] == [(90, 5), (100, 12), (160, 14)]
     assert pareto_front([]) == []
 
 
