@@ -13,7 +13,7 @@ def _board(size: str, platform: type, *, lanes: int, logic: int, block_rams: int
         fpga=f"LFE5U-{size}",
         platform=platform,
         family=ECP5,
-        clock_hz=81_250_000,  # 650 / 8 MHz, 27 cycles a bit
+        clock_hz=54_166_667,  # 650 / 12 MHz, 18 cycles a bit
         baud=3_000_000,  # the most that its FT231X can do
         lanes=lanes,
         buffer_bits=12,
