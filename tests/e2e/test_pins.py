@@ -141,8 +141,8 @@ def test_the_command(network, images, tmp_path):
     assert "of the board's time" in told
 
 
-@pytest.mark.parametrize(("board", "spikes_per_token"), [("ulx3s-85f", 2), ("icebreaker", 1)])
-def test_the_device_that_brings_its_board(network, images, board, spikes_per_token):
-    with Accelerator.open(f"sim:{board}", network=network, lanes=3) as accelerator:
+@pytest.mark.parametrize(("board", "lanes", "spikes_per_token"), [("ulx3s-85f", 10, 2), ("icebreaker", 3, 1)])
+def test_the_device_that_brings_its_board(network, images, board, lanes, spikes_per_token):
+    with Accelerator.open(f"sim:{board}", network=network, lanes=lanes) as accelerator:
         assert accelerator.info()["engine"]["spikes_per_token"] == spikes_per_token
         np.testing.assert_array_equal(accelerator.predict(images), infer(network, images).classes)

@@ -32,7 +32,7 @@ def test_lanes_of_each_hidden_layer(firstspike, tmp_path):
     common = ("load", deep, "--device", "engine", "--json", "--lanes")
     engine = firstspike(*common, "4,3").json["engine"]
     assert [layer["lanes"] for layer in engine["layers"]] == [4, 3]
-    assert (engine["spikes_per_token"], [layer["bank_lanes"] for layer in engine["layers"]]) == (2, [2, 1])
+    assert (engine["spikes_per_token"], [layer["bank_lanes"] for layer in engine["layers"]]) == (1, [2, 1])
     for lanes, said in (("1,2,3", "one for each of the 2 hidden layers"), ("few", "not 'few'"), ("4,0", "in 1 .. 256, not 0")):
         finished = firstspike(*common, lanes)
         assert (finished.code, finished.out) == (2, "")
