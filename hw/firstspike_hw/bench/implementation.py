@@ -8,15 +8,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from amaranth.back import rtlil
-
 from firstspike_spec.compiler import EngineImage
 from firstspike_spec.errors import InputError
 
-from ..build.figures import achieved_mhz
+from ..build.figures import achieved_mhz, utilisation
 from ..build.flow import DESIGN, NETLIST, ROUTED, SCRIPT_AFTER_READ, STATISTICS, unregistered_block_rams
 from ..build.runner import run_tool
 from ..build.tools import Tool, find_tool
+from ..convert import to_rtlil
 from ..engine import Engine
 from ..spram import has_spram
 from .bare import Bare
@@ -60,13 +59,7 @@ class Implementation:
         platform = Platform(device)
         contents = None if has_spram(platform) else image  # an SPRAM has none at power-up
         component = Bare({f"engine_{number}": Engine(image.shape, contents) for number in range(engines)})
-        design = rtlil.convert(
-            component,
-            name=DESIGN,
-            platform=platform,
-            ports=[component.i, component.shift, component.o],
-            emit_src=False,
-        )
+        design = to_rtlil(component, DESIGN, platform)
         script = "\n".join(
             [
                 f"read_rtlil {_SOURCE}",
@@ -131,12 +124,10 @@ class Implementation:
             *("--timing-allow-fail", "-q"),
         ]
         self._tool(self._nextpnr, arguments, f"place-and-route-{seed}")
-        used = json.loads((self._folder / ROUTED).read_text())["utilization"]
-        family = self._device.family
-        names = {"logic": family.logic, "flip_flops": family.flip_flops, "block_rams": family.block_rams}
+        used = utilisation(self._folder, self._device.family)
         return {
             "fmax_mhz": achieved_mhz(self._folder),
-            **{name: used[key]["used"] if key else None for name, key in names.items()},
+            **{name: used[name]["used"] for name in ("logic", "flip_flops", "block_rams")},
         }
 
     def _tool(self, tool: Tool, arguments: list[str], step: str) -> None:

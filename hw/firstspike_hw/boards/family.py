@@ -1,9 +1,7 @@
 """The families of devices that boards have, each with an open toolchain of its own."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import dataclass, replace
 
 from firstspike_spec.compiler import DEFAULT_LANES, plan
 from firstspike_spec.engine import EngineShape
@@ -16,7 +14,7 @@ from .pll_ice40 import Ice40Pll
 
 #: So few lanes are not kept waiting by one spike a cycle, and what waits in long queues when an image is decided early is work
 #: for nothing (docs/engine-design.md).
-_LANES_OF_ONE_SPIKE, _LANES_OF_SHORT_QUEUES = 8, 4
+_LANES_OF_ONE_SPIKE, _LANES_OF_SHORT_QUEUES, _SHORT_QUEUE = 8, 4, 8
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class Family:
     logic, flip_flops, block_rams : str
         What the report of place-and-route calls them; empty where it does not count them.
     spikes_per_token, bank_lanes, queue_depth : int or None
-        As `firstspike_spec.compiler.plan` takes them; fewer where there are few lanes.
+        As `firstspike_spec.compiler.plan` takes them; where there are few lanes, `plan` takes fewer spikes and shorter queues.
     """
 
     name: str
@@ -67,14 +65,18 @@ class Family:
         InputError, InputTypeError
             As of `firstspike_spec.compiler.plan`.
         """
-        lanes = DEFAULT_LANES if lanes is None else lanes
-        widest = max((count for count in np.ravel(lanes).tolist() if isinstance(count, int)), default=1)
-        return plan(
+        shape = plan(
             network,
-            lanes,
-            spikes_per_token=min(self.spikes_per_token, 1 if widest <= _LANES_OF_ONE_SPIKE else 2),
+            DEFAULT_LANES if lanes is None else lanes,
+            spikes_per_token=self.spikes_per_token,
             bank_lanes=self.bank_lanes,
-            queue_depth=min(self.queue_depth, 8 if widest <= _LANES_OF_SHORT_QUEUES else 16),
+            queue_depth=self.queue_depth,
+        )
+        widest = max((layer.lanes for layer in shape.layers), default=0)
+        return replace(
+            shape,
+            spikes_per_token=1 if widest <= _LANES_OF_ONE_SPIKE else self.spikes_per_token,
+            queue_depth=min(_SHORT_QUEUE, self.queue_depth) if widest <= _LANES_OF_SHORT_QUEUES else self.queue_depth,
         )
 
 

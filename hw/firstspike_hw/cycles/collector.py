@@ -7,7 +7,7 @@ from .items import ENDS, PORT_BITS, SPIKE_SHIFT, LaneStage, Relay
 
 
 class Collector:
-    """As `firstspike_hw.collector.Collector`.
+    """As `firstspike_hw.collector.Collector`, but for the stages at the lanes, which are in `Judges`.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ class Collector:
     """
 
     def __init__(self, lanes: int, width: int, streams: int):
-        self._levels: list[tuple[int, Relay | LaneStage]] = []  # inputs of each merge, and the relays behind them
+        self._levels: list[tuple[int, Relay | LaneStage]] = []  # inputs of each merge, and the stages behind them
         levels = Gateware.levels(lanes, width)
         for level, bits in enumerate(levels):
             lanes = -(-lanes // (1 << bits))

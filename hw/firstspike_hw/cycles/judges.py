@@ -14,7 +14,7 @@ NEURON, STEP_END = 1, 2
 
 
 class Judges:
-    """As `firstspike_hw.judge.Judge`.
+    """As `firstspike_hw.judge.Judge`, and the collector's `LaneStage` behind it.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Judges:
         self._ended, self._waiting = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
         self._has, self._fetched = np.zeros(shape, bool), np.zeros(shape, bool)
         self._item = np.zeros(shape, np.int32)
-        self._relay = LaneStage(shape, np.int32)
+        self._stage = LaneStage(shape, np.int32)
         self._crowded = deque(np.zeros(shape, bool) for _ in range(1 + HOLD))
 
     @property
@@ -47,7 +47,7 @@ class Judges:
     @property
     def out(self) -> np.ndarray:
         """Spikes and ends on offer, int32."""
-        return self._relay.out
+        return self._stage.out
 
     def put(self, at: np.ndarray, items: np.ndarray) -> np.ndarray:
         """Put an item into the queues of the lanes ``at``; return its places there."""
@@ -75,8 +75,8 @@ class Judges:
         comes_end = comes == STEP_END
 
         item = self._item  # nothing, if none is there
-        gone = self._has & (self._relay.ready | (item == NOTHING))
-        self._relay.step(item, taken)
+        gone = self._has & (self._stage.ready | (item == NOTHING))
+        self._stage.step(item, taken)
         fetch = (self._ended > (item & END)) & (gone | ~self._has)
         self._has = fetch | (self._has & ~gone)
         self._item = np.where(gone, NOTHING, item)

@@ -27,7 +27,10 @@ def plan(
         str | None,
         typer.Option(help="Lanes of each hidden layer: one number, or one for each, as in 16,8. By default a search."),
     ] = None,
-    engines: Annotated[int | None, typer.Option(help="Engines side by side. By default as many as there is room for.")] = None,
+    engines: Annotated[
+        int | None,
+        typer.Option(help="Engines side by side. By default one with --lanes, else every number that there is room for."),
+    ] = None,
     images: Annotated[int, typer.Option(help="Test images whose cycles are counted.")] = 500,
     data: Annotated[Path | None, typer.Option(help="Folder that contains the data set (docs/data.md).")] = None,
     toolchain: Annotated[str, typer.Option(help=f"One of {', '.join(TOOLCHAINS)}.")] = YOWASP,

@@ -10,6 +10,7 @@ import numpy as np
 from firstspike_spec.engine import EngineShape
 
 from ..bench.device import Device
+from ..boards.family import ICE40, Family
 from ..dp16kd import MOST_LUT_RAM_WORDS
 from .memories import lut_ram_luts
 
@@ -25,16 +26,17 @@ class Estimate:
     error: float
 
 
-def features(shape: EngineShape) -> np.ndarray:
+def features(shape: EngineShape, family: Family) -> np.ndarray:
     """Return what the logic of an engine is made of: its lanes, their memories in LUTs, and the rest.
 
     Returns
     -------
     ndarray of float, shape (3,)
-        Lanes; `lut_ram_luts`; bits of the output's potentials, and 64 more.
+        Lanes; `lut_ram_luts`, as far as the family's LUTs can be memories; bits of the output's potentials, and 64 more.
     """
     lanes = sum(layer.lanes for layer in shape.layers)
-    return np.array([lanes, lut_ram_luts(shape), shape.output.neurons * shape.output.potential_bits + 64], float)
+    in_luts = 0 if family is ICE40 else lut_ram_luts(shape)
+    return np.array([lanes, in_luts, shape.output.neurons * shape.output.potential_bits + 64], float)
 
 
 def clock_features(shape: EngineShape, logic: float) -> np.ndarray:
@@ -49,7 +51,7 @@ def clock_features(shape: EngineShape, logic: float) -> np.ndarray:
 def luts(shape: EngineShape, device: Device, engines: int = 1) -> Estimate:
     """Return the logic that engines take, in what `Family.logic` counts."""
     fitted = _fitted(device.family.name)["logic"]
-    return Estimate(engines * float(features(shape) @ fitted["coefficients"]), fitted["error"])
+    return Estimate(engines * float(features(shape, device.family) @ fitted["coefficients"]), fitted["error"])
 
 
 def clock_mhz(shape: EngineShape, logic: float, device: Device) -> Estimate:

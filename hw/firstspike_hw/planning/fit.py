@@ -15,7 +15,7 @@ from firstspike_spec.artefact import load_network
 from firstspike_spec.files import whole_file
 
 from ..bench.device import find_device
-from ..boards.family import ECP5, ICE40
+from ..boards.family import ECP5
 from .estimates import FITTED, clock_features, features
 
 
@@ -49,16 +49,14 @@ def main(results: Sequence[str], networks: Path = Path("networks")) -> None:
         result = json.loads(Path(path).read_text())
         family = find_device(result["device"]).family
         shape = family.plan(load_network(networks / f"{result['network']}.safetensors"), result["lanes"])
-        logic[family.name].append((features(shape), result["luts"] / result["engines"]))
+        logic[family.name].append((features(shape, family), result["luts"] / result["engines"]))
         clock[family.name].append((clock_features(shape, result["luts"]), result["fmax_mhz"]["median"]))
 
     fitted: dict = {}
     of_logic, of_clock = np.ones(3), np.array([1.0, 0, 0])  # where little is known: all alike, and always the same
     for name in sorted(logic, key=lambda name: name != ECP5.name):
-        # The iCE40's LUTs are no memories.
-        shape = of_logic * (np.array([1, 0, 1]) if name == ICE40.name else 1)
         fitted[name] = {
-            "logic": fit(*map(np.array, zip(*logic[name], strict=True)), shape),
+            "logic": fit(*map(np.array, zip(*logic[name], strict=True)), of_logic),
             "clock": fit(*map(np.array, zip(*clock[name], strict=True)), of_clock),
         }
         if name == ECP5.name:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from amaranth.back import rtlil
 from amaranth.lib import wiring
 
 from firstspike_spec.engine import EngineShape, LayerShape
@@ -19,6 +18,7 @@ from ..bench.device import Device, Platform
 from ..build.flow import NO_COLLISION_LOGIC
 from ..build.runner import run_tool
 from ..build.tools import find_tool
+from ..convert import to_rtlil
 from ..dp16kd import MOST_LUT_RAM_WORDS
 from ..judge import Judge, slot_bits
 from ..lane_memory import LaneMemory
@@ -107,8 +107,7 @@ def _synthesised(kinds: list, device: Device, toolchain: str) -> list[int]:
     bare = Bare({name: kind.component() for name, kind in zip(names, kinds, strict=True)})
     with TemporaryDirectory() as folder:
         work = Path(folder)
-        ports = [bare.i, bare.shift, bare.o]
-        (work / "top.il").write_text(rtlil.convert(bare, name="top", platform=Platform(device), ports=ports, emit_src=False))
+        (work / "top.il").write_text(to_rtlil(bare, "top", Platform(device)))
         script = [
             "read_rtlil top.il",
             NO_COLLISION_LOGIC,

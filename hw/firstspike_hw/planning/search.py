@@ -88,7 +88,7 @@ def outlooks(
     lanes : sequence of int or of sequences of int
         To try, as of `firstspike_hw.boards.family.Family.plan`.
     engines : int, optional
-        Side by side; by default every number for which there is room, and at least one.
+        Side by side; by default every number for which there is room.
     toolchain : str
         As of `firstspike_hw.build.tools.find_tool`.
     note : callable
@@ -101,8 +101,8 @@ def outlooks(
     found = []
     for shape, blocks in zip(shapes, rams, strict=True):
         counts = [engines] if engines else _numbers(shape, blocks, device)
-        if not engines and not _fits(shape, blocks, device, counts[0]):
-            continue  # a search is for what there is room for
+        if not counts:
+            continue
         note(f"cycles of {len(images):,} images with {', '.join(str(layer.lanes) for layer in shape.layers)} lanes ...")
         cycles = cycle_figures(compile_network(network, shape), spike_times)
         found += [_outlook(shape, count, blocks, device, cycles) for count in counts]
@@ -135,7 +135,7 @@ def pareto_front(found: Iterable[Outlook]) -> list[Outlook]:
 
 def _numbers(shape: EngineShape, blocks: int, device: Device) -> range:
     room = int(MOST_LOGIC * device.logic // luts(shape, device).value)
-    return range(1, max(1, min(room, device.block_rams // max(1, blocks))) + 1)
+    return range(1, min(room, device.block_rams // max(1, blocks)) + 1)
 
 
 def _fits(shape: EngineShape, blocks: int, device: Device, engines: int) -> bool:

@@ -65,7 +65,7 @@ def test_plans_agree_with_the_reports():
             result = RESULTS[name]
             assert result["engines"] * blocks == result["block_rams"], name
             logic = luts(shape, find_device(device), result["engines"])
-            clock = clock_mhz(shape, result["luts"], find_device(device))
+            clock = clock_mhz(shape, logic.value, find_device(device))
             for estimate, reported in ((logic, result["luts"]), (clock, result["fmax_mhz"]["median"])):
                 assert abs(estimate.value / reported - 1) <= min(0.15, estimate.error + 1e-9), name
 

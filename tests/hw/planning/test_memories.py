@@ -4,9 +4,8 @@ import re
 from collections import Counter
 
 import pytest
-from amaranth.back import rtlil
 
-from firstspike_hw.convert import _ports
+from firstspike_hw.convert import to_rtlil
 from firstspike_hw.engine import Engine
 from firstspike_hw.judge import slot_bits
 from firstspike_hw.planning.memories import Loadable, OfJudge, OfLane, lut_ram_luts, memories
@@ -22,8 +21,7 @@ SHAPES = [
 
 def in_netlist(shape):
     """Return the memories of an engine as Amaranth writes them, by width and depth."""
-    engine = Engine(shape)
-    text = rtlil.convert(engine, name="engine", ports=_ports(engine), emit_src=False)
+    text = to_rtlil(Engine(shape), "engine")
     return Counter(
         (int(width), int(size)) for width, size in re.findall(r"^ *memory width (\d+) size (\d+)", text, re.MULTILINE)
     )
