@@ -65,7 +65,7 @@ class Accumulator(wiring.Component):
     Members
     -------
     valid : ``In(1)``, i : ``In(operation_layout())``
-        An operation begins.
+        An operation begins: two cycles after an inference's last end at the earliest, three after the last sweep.
     entry : ``In(word_layout(shape.entry))``
         Its entry, `entry_latency` cycles later.
     marks : ``Out(marks_layout(...))``
@@ -151,33 +151,39 @@ class Accumulator(wiring.Component):
         ]
 
         # Stage 3: read. What the two operations before write is not in the memory yet. After an inference's last end comes
-        # a cycle of rest: the inference that is now at the next stage is the operation's own.
+        # a cycle of rest: the inference that is now at the next stage is the operation's own. Whether a sum is of it is told
+        # by two comparisons, each of half of its number.
         now = Signal(time)
         read, start = Signal(of_sum), Signal(signed(bits))
         same_as_first, same_as_second = Signal(), Signal()
-        of_inference, second_of_inference, second_in_step = Signal(), Signal(), Signal()
+        is_same_as_second, second_of_inference, second_in_step = Signal(), Signal(), Signal()
+        use_added, alike_low, alike_high = Signal(), Signal(), Signal()
+        unlike = data.View(of_sum, sums.word).time.inference ^ now.inference
+        half = len(unlike) // 2
+        m.d.comb += [
+            is_same_as_second.eq(neuron[3] == neuron[5]),
+            second_of_inference.eq(valid[5] & ~(operation[5].end & operation[5].last)),
+        ]
         m.d.sync += [
             read.eq(sums.word),
             start.eq(starts.word),
-            of_inference.eq(data.View(of_sum, sums.word).time.inference == now.inference),
+            alike_low.eq(~unlike[:half].any()),
+            alike_high.eq(~unlike[half:].any() & ~operation[3].sweep),
             same_as_first.eq(neuron[3] == neuron[4]),
-            same_as_second.eq(neuron[3] == neuron[5]),
-            second_of_inference.eq(valid[5] & ~(operation[5].end & operation[5].last) & ~operation[3].sweep),
+            same_as_second.eq(is_same_as_second),
+            use_added.eq(is_same_as_second & second_of_inference & ~operation[3].sweep),
             second_in_step.eq(~(operation[5].end | (operation[4].end & valid[4]))),
         ]
 
-        # Stage 4: what the sum means now. That of the second operation before is in `added`.
+        # Stage 4: what the sum means now. That of the second operation before is in `added`; if that was the end of an
+        # inference, what has been read is of an older one than that.
         with m.If(valid[4] & operation[4].end):
             m.d.sync += [
                 now.step.eq(Mux(operation[4].last, 0, now.step + 1)),
                 now.inference.eq(now.inference + operation[4].last),
             ]
         added = Signal(signed(bits))
-        use_added, use_read = Signal(), Signal()
-        m.d.comb += [
-            use_added.eq(same_as_second & second_of_inference),
-            use_read.eq(of_inference & ~(same_as_second & valid[6]) & ~operation[4].sweep),
-        ]
+        use_read = alike_low & alike_high
         after_first = {stage: Signal(name=f"after_first_{stage}") for stage in (5, 6)}
         after_second = Signal()
         m.d.sync += [

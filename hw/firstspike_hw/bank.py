@@ -1,6 +1,6 @@
 """The bank: lanes that share a memory of row pointers and one of entries."""
 
-from amaranth.hdl import Cat, Module
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -104,22 +104,33 @@ class Bank(wiring.Component):
             wiring.connect(m, lane.o, wiring.flipped(self.lanes[number]))
             lanes.append(lane)
 
-        # From a source to each lane's row: a lane's entries lie behind those of the lanes before it.
+        # From a source to each lane's row: a lane's entries lie behind those of the lanes before it. Block RAM and lanes may
+        # be far from each other, so nothing is added before the registers.
+        token = Signal.like(self.token)
+        m.d.sync += token.eq(self.token)
+        exist = [Signal(self._width, name=f"exist_{number}") for number in range(len(lanes))]
         for port in range(self._width):
-            row = data.View(word_layout(shape.pointer), pointers.data[port])
+            found = data.View(word_layout(shape.pointer), pointers.data[port])
+            row = Signal.like(found, name=f"row_{port}")
             m.d.comb += pointers.address[port].eq(self.addresses[port])
+            m.d.sync += row.eq(found)
             start = row.start
             for number, lane in enumerate(lanes):
                 length = row[f"length_{number}"]
-                m.d.sync += [
+                m.d.comb += [
+                    exist[number][port].eq(self.token[f"valid_{port}"] & found[f"length_{number}"].any()),
                     lane.rows.rows[port].start.eq(start),
-                    lane.rows.rows[port].exists.eq(self.token[f"valid_{port}"] & length.any()),
+                    lane.rows.rows[port].exists.eq(token[f"valid_{port}"] & length.any()),
                     lane.rows.rows[port].more.eq(length - 1),
                 ]
                 start = start + length
         for number, lane in enumerate(lanes):
-            m.d.sync += [lane.rows.end.eq(self.token.end), lane.rows.last.eq(self.token.last)]
+            means_something = Signal(name=f"means_something_{number}")
+            m.d.sync += means_something.eq(self.token.end | exist[number].any())
             m.d.comb += [
+                lane.rows.means_something.eq(means_something),
+                lane.rows.end.eq(token.end),
+                lane.rows.last.eq(token.last),
                 lane.sweep.eq(self.sweep),
                 lane.sweep_last.eq(self.sweep_last),
                 entries.address[number].eq(lane.address),

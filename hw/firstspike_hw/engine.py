@@ -165,13 +165,14 @@ class Engine(wiring.Component):
             m.d.comb += [tap.payload.eq(layer.i.payload), tap.valid.eq(layer.i.valid & layer.i.ready)]
             entering += [tap.valid & tap.p[f"valid_{port}"] for port in range(width)]
         busy, stalls = Signal(), Signal()
-        spikes = Signal(range(len(entering) + 2))
+        entered, spikes = Signal(len(entering) + 1), Signal(range(len(entering) + 2))
         operations = [Signal.like(layer.operations, name=f"operations_{index}") for index, layer in enumerate(layers)]
         all_operations = Signal.like(sum_of(operations))
         m.d.sync += [
             busy.eq(self.busy),
             stalls.eq(self.busy & self.i.valid & ~self.i.ready),
-            spikes.eq(count_ones(Cat(*entering, readout.spike))),
+            entered.eq(Cat(*entering, readout.spike)),
+            spikes.eq(count_ones(entered)),
             *(kept.eq(layer.operations) for kept, layer in zip(operations, layers, strict=True)),
             all_operations.eq(sum_of(operations)),
         ]

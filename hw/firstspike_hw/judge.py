@@ -107,24 +107,26 @@ class Judge(wiring.Component):
 
         # Only what lies before an end is read: no mark of it can change any more.
         limit = Signal.like(slot)  # the place behind the last end
-        next_place = Signal.like(slot)
-        has, taken, fetch, more = Signal(), Signal(), Signal(), Signal()
+        next_place, after_next = Signal.like(slot), Signal.like(slot, init=1)
+        has, taken, fetch = Signal(), Signal(), Signal()
+        more = Signal()  # `next_place` lies before the limit
+        with m.If(fetch):
+            m.d.sync += [next_place.eq(after_next), after_next.eq(after_next + 1), more.eq(after_next != limit)]
         with m.If(marks.push & marks.end):
-            m.d.sync += limit.eq(slot + 1)
+            m.d.sync += [limit.eq(slot + 1), more.eq(1)]
         found = queue_read.data
         means_something = found.end | fires_read.data
         m.d.comb += [
             self.o.payload.eq(found),
             self.o.valid.eq(has & means_something),
             taken.eq(has & (self.o.ready | ~means_something)),
-            more.eq(next_place != limit),
             fetch.eq(more & (~has | taken)),
             queue_read.addr.eq(next_place),
             queue_read.en.eq(fetch),
             fires_read.addr.eq(next_place),
             fires_read.en.eq(fetch),
         ]
-        m.d.sync += [has.eq(fetch | (has & ~taken)), next_place.eq(next_place + fetch)]
+        m.d.sync += [has.eq(fetch | (has & ~taken))]
 
         # As long as no end waits or comes, no more than the lane's neurons and one end can come.
         waiting, fetched = Signal(self._slot_bits + 1), Signal()

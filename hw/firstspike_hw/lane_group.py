@@ -14,7 +14,6 @@ from firstspike_spec.words import LOAD_WORD
 from .bank import Bank
 from .layouts import lane_layout, token_layout, word_layout
 from .loadable_memory import LoadableMemory
-from .relay import Relay
 from .trees import any_of, sum_of
 
 
@@ -22,9 +21,6 @@ class LaneGroup(wiring.Component):
     """Gives each token to its banks, and on to the next group.
 
     So no signal of the token stream goes to more than a few lanes. Groups need not be at the same token.
-
-    Before an inference's first token it reads the start row, that of the neurons that are at their threshold before anything
-    has happened.
 
     Parameters
     ----------
@@ -60,7 +56,7 @@ class LaneGroup(wiring.Component):
 
     Notes
     -----
-    Throughput: one token a cycle, and one cycle for the start row.
+    Throughput: one token a cycle.
     """
 
     #: Cycles from ``peek`` to ``peeked``.
@@ -99,8 +95,6 @@ class LaneGroup(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         shape, width = self._shape, self._width
-        m.submodules.relay = relay = Relay(token_layout(shape.source_bits, width))
-        wiring.connect(m, wiring.flipped(self.i), relay.i)
         banks = []
         for number, image in enumerate(self._images):
             m.submodules[f"bank_{number}"] = bank = Bank(
@@ -115,38 +109,30 @@ class LaneGroup(wiring.Component):
         with m.If(sweeps):
             m.d.sync += [left.eq(left - 1), last_sweep.eq(left == 1), sweeps.eq(~last_sweep)]
 
-        # A token goes to all banks and to the next group at once; before an inference's first one, the start row is read.
-        token = relay.o.payload
-        begun, fresh = Signal(), Signal(init=1)  # one the opposite of the other: one for the tokens, one for the addresses
-        room, goes, starts = Signal(), Signal(), Signal()
-        m.d.comb += starts.eq(relay.o.valid & room & ~begun)
-        offered = relay.o.valid & room & begun
+        # A token goes to all banks and to the next group at once.
+        token = self.i.payload
+        room = Signal()
+        offered, goes = self.i.valid & room, self.i.valid & self.i.ready
         if self._last:
-            m.d.comb += goes.eq(offered)
+            m.d.comb += self.i.ready.eq(room)
         else:
-            m.d.comb += [self.o.payload.eq(token), self.o.valid.eq(offered), goes.eq(offered & self.o.ready)]
+            m.d.comb += [self.o.payload.eq(token), self.o.valid.eq(offered), self.i.ready.eq(room & self.o.ready)]
         # What the next group has been offered stays on offer: its room is not taken away.
         m.d.sync += room.eq((Cat(bank.room for bank in banks).all() & ~sweeps) | (offered & ~goes))
-        m.d.comb += relay.o.ready.eq(goes)
-        with m.If(starts):
-            m.d.sync += [begun.eq(1), fresh.eq(0)]
-        with m.If(goes & token.last):
-            m.d.sync += [begun.eq(0), fresh.eq(1)]
 
         # The token without its addresses, until the pointers are there.
         arriving = [Signal(token_layout(0, width), name=f"token_{stage}") for stage in range(LoadableMemory.latency + 1)]
         m.d.comb += [arriving[0].end.eq(goes & token.end), arriving[0].last.eq(goes & token.last)]
         for port in range(width):
-            m.d.comb += arriving[0][f"valid_{port}"].eq((goes & token[f"valid_{port}"]) | (starts if port == 0 else 0))
+            m.d.comb += arriving[0][f"valid_{port}"].eq(goes & token[f"valid_{port}"])
         for before, after in pairwise(arriving):
             m.d.sync += after.eq(before)
-        all_ones = fresh.replicate(shape.source_bits)
         for bank in banks:
             m.d.comb += [
                 bank.token.eq(arriving[-1]),
                 bank.sweep.eq(sweeps),
                 bank.sweep_last.eq(last_sweep),
-                *(bank.addresses[port].eq(token[f"address_{port}"] | (all_ones if port == 0 else 0)) for port in range(width)),
+                *(bank.addresses[port].eq(token[f"address_{port}"]) for port in range(width)),
             ]
         m.d.sync += self.operations.eq(sum_of([bank.operations for bank in banks]))
 

@@ -13,6 +13,8 @@ from firstspike_spec.words import LOAD_WORD
 from .collector import Collector
 from .lane_group import LaneGroup
 from .layouts import token_layout, word_layout
+from .relay import Relay
+from .start_relay import StartRelay
 from .trees import sum_of
 
 #: Banks of a lane group: as many as one signal reaches without slowing down.
@@ -20,7 +22,7 @@ GROUP_BANKS = 4
 
 
 class Layer(wiring.Component):
-    """Hands each token from lane group to lane group, and collects what the lanes give.
+    """Hands each token from lane group to lane group, through a relay each, and collects what the lanes give.
 
     Parameters
     ----------
@@ -93,7 +95,10 @@ class Layer(wiring.Component):
                 last=first + GROUP_BANKS >= self._shape.banks,
                 images=images,
             )
-            wiring.connect(m, tokens, group.i)
+            relay = Relay(group.i.payload.shape()) if groups else StartRelay(self._shape, width=self._width)
+            m.submodules[f"relay_{len(groups)}"] = relay
+            wiring.connect(m, tokens, relay.i)
+            wiring.connect(m, relay.o, group.i)
             tokens = getattr(group, "o", None)
             for lane in group.lanes:
                 wiring.connect(m, lane, collector.lanes[lanes])

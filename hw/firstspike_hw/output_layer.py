@@ -95,9 +95,10 @@ class OutputLayer(wiring.Component):
             m.d.sync += ends.eq(1)
         with m.If(added.end):
             m.d.sync += ends.eq(0)
-        first = Signal(init=1)  # the next token is an inference's first one
+        # The next token is an inference's first one. One is the opposite of the other: each goes to half of the slices.
+        first, later = Signal(init=1), Signal()
         with m.If(summed.taken):
-            m.d.sync += first.eq(summed.end & summed.last)
+            m.d.sync += [first.eq(summed.end & summed.last), later.eq(~(summed.end & summed.last))]
 
         slices, potentials, left = [], [], self._shape.neurons
         for number, image in enumerate(self._slices):
@@ -107,7 +108,7 @@ class OutputLayer(wiring.Component):
             m.d.comb += [
                 part.token.eq(token),
                 part.read.eq(read.taken),
-                part.first.eq(first),
+                part.first.eq(~later if number % 2 else first),
                 part.load.payload.eq(self.load.payload),
                 part.load.valid.eq(self.load.valid & mine),
                 part.peek.eq(self.peek & mine),

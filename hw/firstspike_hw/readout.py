@@ -74,7 +74,7 @@ class ReadOut(wiring.Component):
         # neuron that fired has a larger one than any that did not.
         best_valid, best_address, best_potential = Signal(), Signal.like(verdict.address), Signal.like(verdict.potential)
         larger = (best_potential - verdict.potential)[-1]  # the sign; shorter than a comparison
-        with m.If(taken & ~verdict.end & (~best_valid | larger)):
+        with m.If(self.i.valid & ~verdict.end & (~best_valid | larger)):  # while it waits, again and again
             m.d.sync += [best_address.eq(verdict.address), best_potential.eq(verdict.potential)]
         with m.If(taken):
             m.d.sync += best_valid.eq(~verdict.end)

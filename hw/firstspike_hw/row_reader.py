@@ -16,8 +16,8 @@ def row_layout(shape: LayerShape) -> data.StructLayout:
 
 
 def rows_layout(shape: LayerShape, width: int) -> data.StructLayout:
-    """Return what a token means for one lane: a row for each of its spikes, then perhaps the end of the step."""
-    return data.StructLayout({"rows": data.ArrayLayout(row_layout(shape), width), "end": 1, "last": 1})
+    """Return what a token means for one lane, if it ``means_something``: a row for each of its spikes, then perhaps an end."""
+    return data.StructLayout({"means_something": 1, "rows": data.ArrayLayout(row_layout(shape), width), "end": 1, "last": 1})
 
 
 def operation_layout() -> data.StructLayout:
@@ -46,7 +46,7 @@ class RowReader(wiring.Component):
     Members
     -------
     i : ``In(rows_layout(shape, width))``
-        What a token means here; of one that means nothing, no row exists, and it is no end.
+        What a token means here.
     room : ``Out(1)``
         There is room for a token.
     sweep, sweep_last : ``In(1)``
@@ -85,7 +85,7 @@ class RowReader(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        layout = self.i.shape()
+        layout = data.StructLayout({name: self.i.shape()[name].shape for name in ("rows", "end", "last")})
 
         # The queue. What came, and what went in the cycle before, is counted with a delay that `slack` reckons with.
         places = range(self._queue_depth)
@@ -97,15 +97,15 @@ class RowReader(wiring.Component):
         comes, goes, came, went = Signal(), Signal(), Signal(), Signal()
         waiting = Signal(range(self._queue_depth + 1))
         m.d.comb += [
-            comes.eq(self.i.end | Cat(row.exists for row in self.i.rows).any()),
+            comes.eq(self.i.means_something),
             write.en.eq(comes),
             write.addr.eq(put),
-            write.data.eq(self.i),
+            *(write.data[name].eq(self.i[name]) for name in layout.members),
             read.addr.eq(got),
         ]
         m.d.sync += [
             put.eq(put + comes),
-            has.eq(Mux(goes, put != got_next, put != got)),
+            has.eq(Mux(goes, put != got_next, has | came)),
             came.eq(comes),
             went.eq(goes),
             waiting.eq(waiting + came - went),
@@ -119,33 +119,39 @@ class RowReader(wiring.Component):
         # last of that begins.
         head = Signal(layout)
         waits = Signal(self._width + 1)
+        some_wait, several_wait = Signal(), Signal()  # of `waits`
         may_begin = Signal(init=1)  # the operation under way is its row's last, or there is none
         may_follow, held = Signal(), Signal()
         m.d.sync += held.eq(self.hold)
         m.d.comb += [
-            may_follow.eq(~waits.any() | (may_begin & ~several(waits))),
+            may_follow.eq(~some_wait | (may_begin & ~several_wait)),
             goes.eq(may_follow & has & ~held),
         ]
         chosen = [waits[at] & ~waits[:at].any() for at in range(len(waits))]
         with m.If(~held):
             with m.If(may_follow):
-                m.d.sync += [head.eq(read.data), waits.eq(0)]
-                with m.If(has):
-                    m.d.sync += waits.eq(Cat(*(row.exists for row in read.data.rows), read.data.end))
+                came_with = Cat(*(row.exists for row in read.data.rows), read.data.end)
+                m.d.sync += [
+                    head.eq(read.data),
+                    waits.eq(Mux(has, came_with, 0)),
+                    some_wait.eq(has),
+                    several_wait.eq(has & several(came_with)),
+                ]
             with m.Elif(may_begin):
-                m.d.sync += waits.eq(Cat(wait & ~choice for wait, choice in zip(waits, chosen, strict=True)))
+                still = Cat(wait & ~choice for wait, choice in zip(waits, chosen, strict=True))
+                m.d.sync += [waits.eq(still), several_wait.eq(several(still))]
 
         # The operation that begins, and how many more the row has.
         under_way, left = Signal(), Signal.like(head.rows[0].more)
         rests = Signal()  # the next cycle is one of rest
         m.d.comb += self.valid.eq(under_way & ~held)
         row = Array(head.rows)[chosen[1]] if self._width == 2 else head.rows[0]
-        is_end = chosen[-1] | ~waits.any()  # or a sweep, or nothing
+        is_end = chosen[-1] | ~some_wait  # or a sweep, or nothing
         ends_inference = Mux(self.sweep, self.sweep_last, chosen[-1] & head.last)
         with m.If(~held):
             with m.If(may_begin):
                 m.d.sync += [
-                    under_way.eq(waits.any() | self.sweep),
+                    under_way.eq(some_wait | self.sweep),
                     self.address.eq(row.start),
                     left.eq(row.more),
                     may_begin.eq((is_end | ~row.more.any()) & ~ends_inference),

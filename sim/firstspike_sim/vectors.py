@@ -57,11 +57,12 @@ def layer_vectors(
     load : bool
         The bench loads the network. Otherwise the design was built with it.
     lanes : bool
-        What is seen are the streams of the lanes, not that of the layer.
+        For a lane group alone: what is seen are the streams of the lanes, and each image begins with the start token.
     """
     layer, image = shape.layers[0], compile_network(as_hidden(network), shape)
     places, words = _places(image, 0), image.load_words()
     outputs = [("o", None, np.arange(len(places)), places)]
+    token = word_of(token_layout(layer.source_bits, shape.spikes_per_token))
     if lanes:
         columns = [np.flatnonzero(places % (1 << layer.lane_bits) == lane) for lane in range(layer.lanes)]
         outputs = [(f"lanes__{lane}", lane, mine, places[mine] >> layer.lane_bits) for lane, mine in enumerate(columns)]
@@ -69,7 +70,8 @@ def layer_vectors(
         rng,
         network,
         spike_times,
-        token=word_of(token_layout(layer.source_bits, shape.spikes_per_token)),
+        token=token,
+        start=_start_token(token, layer.start_row) if lanes else np.zeros(0, np.uint64),
         output=word_of(lane_layout(layer.neuron_bits) if lanes else token_layout(layer.address_bits, shape.spikes_per_token)),
         outputs=outputs,
         load_words=words[LOAD_WORD.unpack(words)["layer"] == 0] if load else words[:0],
@@ -91,11 +93,17 @@ def output_vectors(
         network,
         spike_times,
         token=word_of(token_layout(shape.source_bits, shape.spikes_per_token)),
+        start=np.zeros(0, np.uint64),
         output=word_of(verdict_layout(shape.output.address_bits, shape.output.potential_bits)),
         outputs=[("o", None, np.arange(len(places)), places)],
         load_words=image.load_words() if load else np.zeros(0, np.uint64),
         lowest=-(1 << (shape.output.potential_bits - 1)),
     )
+
+
+def _start_token(word: Word, row: int) -> np.ndarray:
+    """Return the token of a spike of the start row, in an array."""
+    return word.pack(**{field.name: [0] for field in word.fields} | {"address_0": [row], "valid_0": [1]})
 
 
 def _cut_vectors(
@@ -104,6 +112,7 @@ def _cut_vectors(
     spike_times: np.ndarray,
     *,
     token: Word,
+    start: np.ndarray,
     output: Word,
     outputs: Sequence[tuple[str, int | None, np.ndarray, np.ndarray]],
     load_words: np.ndarray,
@@ -117,6 +126,8 @@ def _cut_vectors(
         As for `layer_vectors`.
     token, output : Word
         Of the streams.
+    start : ndarray of uint64
+        What stands before each image's tokens.
     outputs : sequence of (str, int or None, ndarray of int, ndarray of int)
         Name of each port, its lane, which places are seen there, and the addresses that they have there.
     load_words : ndarray of uint64
@@ -129,7 +140,7 @@ def _cut_vectors(
         shorter = replace(network, encoder=LatencyEncoder.linear(length))
         cut = np.where(spike_times < length, spike_times, length).astype(SPIKE_TIME_TYPE)
         golden = infer_spikes(shorter, cut, early_exit=False)
-        tokens += [shuffled_tokens(rng, token, image_times, length) for image_times in cut]
+        tokens += [np.concatenate([start, shuffled_tokens(rng, token, times, length)]) for times in cut]
         steps += [length] * len(cut)
         times.append(_padded(golden.latencies, places, length))
         potentials.append(_padded(golden.potentials[0].astype(np.int64) - layer.threshold, places, lowest or 0))

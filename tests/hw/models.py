@@ -82,7 +82,7 @@ def rows_word(rows, end, last):
     What else such rows would say is nothing to go by.
     """
     rows = [{"start": start, "more": length - 1 if length else 1, "exists": length > 0} for start, length in rows]
-    return {"rows": rows, "end": end, "last": last}
+    return {"means_something": end or any(row["exists"] for row in rows), "rows": rows, "end": end, "last": last}
 
 
 def random_tokens(seed, addresses, time_steps, inferences, *, address_bits, width, silent=0.3, empty=0.05):
@@ -116,6 +116,13 @@ def random_tokens(seed, addresses, time_steps, inferences, *, address_bits, widt
                 tokens.append(token(group))
             tokens.append(token(with_end, 1, int(number == time_steps - 1)))
     return tokens
+
+
+def with_start_tokens(shape, width, tokens):
+    """Return what lane groups get of a layer's tokens: a spike of the start row before each inference's first one."""
+    start = (shape.start_row, 1, *(0, 0) * (width - 1), 0, 0)
+    firsts = [True, *(last for *_, last in tokens[:-1])]
+    return [item for first, token in zip(firsts, tokens, strict=True) for item in ([start] * first + [token])]
 
 
 def spikes_in(token):

@@ -122,6 +122,8 @@ class Run:
         self._holds = deque([0] * cycles_until_held())
         for number in range(self.shape.lane_neurons):
             await self.cycle(ctx, LAST if number == self.shape.lane_neurons - 1 else END, sweep=True)
+        for _ in range(2):  # an operation comes three cycles after the last sweep at the earliest
+            await self.cycle(ctx)
         assert self.given == []
 
     async def operations(self, ctx, operations, *, gap=0.0, stalls=(0.0, 0.0)):
@@ -311,7 +313,7 @@ def test_words_of_old_inferences(neurons):
         check(shape, [-3] * neurons, operations, time_steps=2, seed=bits)
 
 
-@pytest.mark.parametrize("neurons", [1, 4, 12, 15, 28, 31])
+@pytest.mark.parametrize("neurons", [1, 4, 12, 13, 28, 29, 40])
 def test_all_neurons_at_once_and_a_receiver_that_waits(neurons):
     """Every neuron is a candidate in every step; the judge is crowded in time, and nothing is lost."""
     shape, crowded = make(neurons), 0
@@ -329,7 +331,7 @@ def test_all_neurons_at_once_and_a_receiver_that_waits(neurons):
     assert crowded or neurons == 1
 
 
-@pytest.mark.parametrize("neurons", [12, 15, 28, 31])
+@pytest.mark.parametrize("neurons", [12, 28, 60])
 def test_a_step_alone_never_crowds(neurons):
     """As many places as neurons, and three more: a step goes on, whatever it does, as long as no other has ended."""
     operations = [(neuron, 3 * sign) for sign in (1, -1, 1) for neuron in range(neurons)]

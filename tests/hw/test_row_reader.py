@@ -152,7 +152,7 @@ def cycles_until_counted():
         async def drive(ctx, dut=dut, room=room, count=count):
             ctx.set(dut.hold, 1)
             for cycle in range(30):
-                ctx.set(dut.i.end, begin <= cycle < begin + count)
+                ctx.set(dut.i, rows_word([(0, 0)], begin <= cycle < begin + count, 0))
                 room.append(ctx.get(dut.room))
                 await ctx.tick()
 

@@ -49,6 +49,30 @@ class Relay:
         self.out, self._kept = np.where(free, came, self.out), np.where(free, 0, came)
 
 
+class StartRelay:
+    """Start relays side by side (`firstspike_hw.start_relay.StartRelay`); as `Relay`."""
+
+    def __init__(self, streams: int, start_token: int):
+        self._start_token = start_token
+        self._starts = np.ones(streams, bool)
+        self._kept = np.zeros(streams, np.int64)
+        self.out = np.zeros(streams, np.int64)
+
+    @property
+    def ready(self) -> np.ndarray:
+        """Whether what is on offer to each relay is taken in this cycle."""
+        return self._kept == NOTHING
+
+    def step(self, offered: np.ndarray, taken: np.ndarray) -> None:
+        """Go through a clock edge; ``taken`` is the ready of what follows."""
+        came = np.where(self.ready, offered, self._kept)
+        free = taken | (self.out == NOTHING)
+        begins = free & self._starts & (came != NOTHING)
+        self.out = np.where(free, np.where(begins, self._start_token, came), self.out)
+        self._starts = np.where(free & (came != NOTHING), ~begins & (came & ENDS == ENDS), self._starts)
+        self._kept = np.where(free & ~begins, NOTHING, came)
+
+
 class LaneStage:
     """Stages of lanes' streams side by side (`firstspike_hw.collector.LaneStage`); as `Relay`."""
 

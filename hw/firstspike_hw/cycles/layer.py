@@ -9,7 +9,7 @@ from firstspike_spec.engine import LayerShape
 
 from ..layer import GROUP_BANKS
 from .collector import Collector
-from .items import ENDS, NOTHING, Relay, spike
+from .items import NOTHING, Relay, StartRelay, spike
 from .lanes import Lanes
 from .latencies import POINTERS
 from .memories import Rows
@@ -40,11 +40,10 @@ class Layer:
         group_of_lane = np.arange(shape.lanes) // (GROUP_BANKS * shape.bank_lanes)
         self._first_lanes = np.flatnonzero(np.diff(group_of_lane, prepend=-1))
         groups = len(self._first_lanes)
-        self._start_token = spike(shape.start_row)
         # The lanes sweep, one neuron a cycle and one more, and the groups see a cycle later that it is over.
         self._room_from = shape.lane_neurons + 2 if after_reset else 0
-        self._relays = Relay((groups, streams), np.int64)
-        self._begun = np.zeros((groups, streams), bool)
+        self._entrance = StartRelay(streams, spike(shape.start_row))
+        self._relays = Relay((groups - 1, streams), np.int64)
         self._held = np.zeros((groups, streams), bool)  # a token is on offer to the next group, and stays so
         self._coming = deque(np.zeros((groups, streams), np.int64) for _ in range(POINTERS))
         self._lanes = Lanes(shape, Rows.of(shape, banks), group_of_lane, width=width, queue_depth=queue_depth, streams=streams)
@@ -54,7 +53,7 @@ class Layer:
     @property
     def ready(self) -> np.ndarray:
         """Whether the token on offer is taken in this cycle, shape (streams,)."""
-        return self._relays.ready[0]
+        return self._entrance.ready
 
     @property
     def out(self) -> np.ndarray:
@@ -71,16 +70,15 @@ class Layer:
         self.work_cycles += self._lanes.readers.entries > 0
         judged = self._collector.step(self._lanes.judges.out, taken)
 
-        token = self._relays.out
+        token = np.concatenate([self._entrance.out[None], self._relays.out])
         room = np.logical_and.reduceat(self._lanes.readers.room, self._first_lanes, axis=0)
-        may_go = (token != NOTHING) & (room | self._held) & (cycle >= self._room_from)
-        starts = may_go & ~self._begun
-        offered = may_go & self._begun
+        offered = (token != NOTHING) & (room | self._held) & (cycle >= self._room_from)
         goes = offered.copy()
-        goes[:-1] &= self._relays.ready[1:]
+        goes[:-1] &= self._relays.ready
         self._held = offered & ~goes
-        self._begun = (self._begun | starts) & ~(goes & (token & ENDS == ENDS))
-        self._relays.step(np.concatenate([tokens[None], np.where(offered, token, NOTHING)[:-1]]), goes)
 
-        self._coming.append(np.where(goes, token, starts * self._start_token))
+        self._entrance.step(tokens, goes[0])
+        self._relays.step(np.where(offered, token, NOTHING)[:-1], goes[1:])
+
+        self._coming.append(np.where(goes, token, NOTHING))
         self._lanes.step(self._coming.popleft(), judged)
