@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,7 +15,7 @@ from .lane_group import LaneGroup
 from .layouts import token_layout, word_layout
 from .relay import Relay
 from .start_relay import StartRelay
-from .trees import sum_of
+from .trees import running_total
 
 #: Banks of a lane group: as many as one signal reaches without slowing down.
 GROUP_BANKS = 4
@@ -111,10 +111,6 @@ class Layer(wiring.Component):
                 m.d.comb += group.peek.eq(self.peek)
             groups.append(group)
 
-        partial = [Signal.like(group.operations) for group in groups]
-        m.d.sync += [
-            *(part.eq(group.operations) for part, group in zip(partial, groups, strict=True)),
-            self.operations.eq(sum_of(partial)),
-        ]
-        m.d.comb += self.peeked.eq(groups[-1].peeked)
+        parts = [(group.operations, len(group.lanes)) for group in groups]
+        m.d.comb += [self.operations.eq(running_total(m, parts)), self.peeked.eq(groups[-1].peeked)]
         return m

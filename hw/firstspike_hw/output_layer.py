@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,7 +13,7 @@ from firstspike_spec.words import LOAD_WORD, Memory
 
 from .layouts import token_layout, verdict_layout, word_layout
 from .loadable_memory import LoadableMemory
-from .trees import any_of, count_ones, sum_of
+from .trees import any_of, count_ones, running_total, sum_of
 
 #: What goes through the pipeline beside the weights: whether there is a token, and what it ends.
 _MARKS = data.StructLayout({"taken": 1, "end": 1, "last": 1})
@@ -118,14 +118,9 @@ class OutputLayer(wiring.Component):
             left -= neurons
         m.d.sync += self.peeked.eq(any_of([part.peeked for part in slices]))
 
-        # From slice to slice, a cycle later each: nobody asks which token an operation was for.
-        operations, most = Const(0), 0
-        for part in slices:
-            most += self._width * len(part.potentials)
-            so_far = Signal(range(most + 1), name=f"operations_of_{most}")
-            m.d.sync += so_far.eq(operations + part.operations)
-            operations = so_far
-        m.d.comb += self.operations.eq(operations)
+        # Nobody asks which token an operation was for.
+        parts = [(part.operations, self._width * len(part.potentials)) for part in slices]
+        m.d.comb += self.operations.eq(running_total(m, parts))
 
         self._give_verdicts(m, potentials, added, ending)
         return m

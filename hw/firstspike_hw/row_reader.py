@@ -120,7 +120,8 @@ class RowReader(wiring.Component):
         head = Signal(layout)
         waits = Signal(self._width + 1)
         some_wait, several_wait = Signal(), Signal()  # of `waits`
-        may_begin = Signal(init=1)  # the operation under way is its row's last, or there is none
+        # The operation under way is its row's last, or there is none: for the queue; and the opposite, for the operations.
+        may_begin, goes_on = Signal(init=1), Signal()
         may_follow, held = Signal(), Signal()
         m.d.sync += held.eq(self.hold)
         m.d.comb += [
@@ -149,12 +150,14 @@ class RowReader(wiring.Component):
         is_end = chosen[-1] | ~some_wait  # or a sweep, or nothing
         ends_inference = Mux(self.sweep, self.sweep_last, chosen[-1] & head.last)
         with m.If(~held):
-            with m.If(may_begin):
+            with m.If(~goes_on):
+                begins_last = (is_end | ~row.more.any()) & ~ends_inference
                 m.d.sync += [
                     under_way.eq(some_wait | self.sweep),
                     self.address.eq(row.start),
                     left.eq(row.more),
-                    may_begin.eq((is_end | ~row.more.any()) & ~ends_inference),
+                    may_begin.eq(begins_last),
+                    goes_on.eq(~begins_last),
                     rests.eq(ends_inference),
                     self.o.end.eq(chosen[-1] | self.sweep),
                     self.o.last.eq(Mux(self.sweep, self.sweep_last, head.last)),
@@ -165,6 +168,7 @@ class RowReader(wiring.Component):
                     self.address.eq(self.address + 1),
                     left.eq(left - 1),
                     may_begin.eq((left == 1) | rests),
+                    goes_on.eq((left != 1) & ~rests),
                     rests.eq(0),
                     under_way.eq(~rests),
                 ]

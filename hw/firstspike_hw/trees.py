@@ -35,6 +35,24 @@ def several(bits: Value) -> Value:
     return reduce(or_, [first & second for first, second in combinations(bits, 2)])
 
 
+def running_total(m: Module, parts: Sequence[tuple[Value, int]]) -> Value:
+    """Return the sum of parts that are added one after the other, with a register behind each: the last comes out first.
+
+    Parameters
+    ----------
+    m : Module
+    parts : sequence of (Value, int)
+        Each with its greatest value.
+    """
+    total, most = Const(0), 0
+    for part, greatest in parts:
+        most += greatest
+        so_far = Signal(range(most + 1), name=f"total_of_{most}")
+        m.d.sync += so_far.eq(total + part)
+        total = so_far
+    return total
+
+
 def lowest_set(m: Module, bits: Value) -> tuple[Value, Value]:
     """Return whether any bit is set, and the number of the lowest one that is (of no meaning if none is).
 

@@ -5,7 +5,7 @@ import random
 import pytest
 from amaranth.hdl import Module, Signal
 
-from firstspike_hw.trees import count_ones, lowest_set, one_hot
+from firstspike_hw.trees import count_ones, lowest_set, one_hot, running_total
 
 from .bench import simulate
 
@@ -74,3 +74,22 @@ def test_one_hot_with_more_bits_than_the_index_reaches():
     results, widths = evaluate(1, lambda m, index: [one_hot(index, 5), ~one_hot(index, 5)], range(2))
     assert results == [(0b00001, 0b11110), (0b00010, 0b11101)]
     assert widths == [5, 5]
+
+
+def test_a_running_total():
+    """The last part comes out after one cycle, the first after as many as there are parts; nothing overflows."""
+    greatest = [3, 1, 7]
+    m, parts = Module(), [Signal(range(most + 1)) for most in greatest]
+    total = running_total(m, list(zip(parts, greatest, strict=True)))
+    assert len(total) == sum(greatest).bit_length()
+    seen = []
+
+    async def testbench(ctx):
+        for cycle in range(6):
+            for part, most in zip(parts, greatest, strict=True):
+                ctx.set(part, most if cycle == 0 else 0)
+            await ctx.tick()
+            seen.append(ctx.get(total))
+
+    simulate(m, testbench)
+    assert seen == [7, 1, 3, 0, 0, 0]
