@@ -255,14 +255,14 @@ class Accumulator(wiring.Component):
         ]
 
         # Stage 7: the judge is told.
-        ending = Signal()  # an end is at one of the stages
+        ending = Signal()  # an end is at one of the stages; told from the cycle on in which it begins
         m.d.sync += ending.eq(Cat(valid[stage - 1] & operation[stage - 1].end for stage in stages).any())
         m.d.comb += [
             marks.place.eq(noted.place),
             marks.neuron.eq(neuron[7]),
             marks.end.eq(operation[7].end),
             marks.last.eq(operation[7].last),
-            marks.ending.eq(ending),
+            marks.ending.eq(ending | (valid[0] & operation[0].end)),
             self.operation.eq(adds),
         ]
 

@@ -13,7 +13,8 @@ def marks_layout(neuron_bits: int, slot_bits: int) -> data.StructLayout:
     """Return what an accumulator tells its judge.
 
     ``push``: ``neuron``, or an ``end`` (the inference's ``last`` one or not), is put into the queue. ``mark``: the neuron at
-    ``place``, which is perhaps pushed just now, ``fires`` if the step ends now, or does not. ``ending``: an end is on its way.
+    ``place``, which is perhaps pushed just now, ``fires`` if the step ends now, or does not. ``ending``: an end is on its way,
+    or begins now.
     """
     return data.StructLayout(
         {
@@ -32,9 +33,10 @@ def marks_layout(neuron_bits: int, slot_bits: int) -> data.StructLayout:
 def slot_bits(lane_neurons: int) -> int:
     """Return the width of a place in the queue.
 
-    There are places for all neurons, their step's end, and what of the next step begins before the judge is `crowded`.
+    There are places for all neurons and their step's end. What begins behind that end does so only while the judge is not
+    `crowded`.
     """
-    return max(4, (lane_neurons + 3).bit_length())
+    return max(4, lane_neurons.bit_length())
 
 
 class Judge(wiring.Component):
@@ -66,7 +68,7 @@ class Judge(wiring.Component):
     latency = 2
 
     #: Operations that may still take a place once the judge is crowded.
-    slack = 10
+    slack = 8
 
     def __init__(self, shape: LayerShape):
         self._shape = shape
@@ -133,6 +135,7 @@ class Judge(wiring.Component):
         m.d.sync += [
             fetched.eq(fetch),
             waiting.eq(waiting + marks.push - fetched),
-            self.crowded.eq((waiting > places - self.slack) & (has | more | marks.ending)),
         ]
+        nearly_full = waiting + marks.push > places - self.slack
+        m.d.comb += self.crowded.eq(nearly_full & (has | more | marks.ending))
         return m

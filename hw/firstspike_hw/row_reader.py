@@ -1,6 +1,6 @@
 """The front of a lane: from the rows that wait to one operation a cycle."""
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -85,7 +85,8 @@ class RowReader(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        layout = data.StructLayout({name: self.i.shape()[name].shape for name in ("rows", "end", "last")})
+        # With each token stands whether it is several things to do.
+        layout = data.StructLayout({name: self.i.shape()[name].shape for name in ("rows", "end", "last")} | {"several": 1})
 
         # The queue. What came, and what went in the cycle before, is counted with a delay that `slack` reckons with.
         places = range(self._queue_depth)
@@ -100,7 +101,8 @@ class RowReader(wiring.Component):
             comes.eq(self.i.means_something),
             write.en.eq(comes),
             write.addr.eq(put),
-            *(write.data[name].eq(self.i[name]) for name in layout.members),
+            *(write.data[name].eq(self.i[name]) for name in ("rows", "end", "last")),
+            write.data.several.eq(several(_parts(self.i))),
             read.addr.eq(got),
         ]
         m.d.sync += [
@@ -122,8 +124,9 @@ class RowReader(wiring.Component):
         some_wait, several_wait = Signal(), Signal()  # of `waits`
         # The operation under way is its row's last, or there is none: for the queue; and the opposite, for the operations.
         may_begin, goes_on = Signal(init=1), Signal()
-        may_follow, held = Signal(), Signal()
-        m.d.sync += held.eq(self.hold)
+        may_follow = Signal()
+        held, moves = Signal(), Signal(init=1)  # likewise for the queue, and the opposite for the operations
+        m.d.sync += [held.eq(self.hold), moves.eq(~self.hold)]
         m.d.comb += [
             may_follow.eq(~some_wait | (may_begin & ~several_wait)),
             goes.eq(may_follow & has & ~held),
@@ -131,12 +134,11 @@ class RowReader(wiring.Component):
         chosen = [waits[at] & ~waits[:at].any() for at in range(len(waits))]
         with m.If(~held):
             with m.If(may_follow):
-                came_with = Cat(*(row.exists for row in read.data.rows), read.data.end)
                 m.d.sync += [
                     head.eq(read.data),
-                    waits.eq(Mux(has, came_with, 0)),
+                    waits.eq(Mux(has, _parts(read.data), 0)),
                     some_wait.eq(has),
-                    several_wait.eq(has & several(came_with)),
+                    several_wait.eq(has & read.data.several),
                 ]
             with m.Elif(may_begin):
                 still = Cat(wait & ~choice for wait, choice in zip(waits, chosen, strict=True))
@@ -145,11 +147,11 @@ class RowReader(wiring.Component):
         # The operation that begins, and how many more the row has.
         under_way, left = Signal(), Signal.like(head.rows[0].more)
         rests = Signal()  # the next cycle is one of rest
-        m.d.comb += self.valid.eq(under_way & ~held)
+        m.d.comb += self.valid.eq(under_way & moves)
         row = Array(head.rows)[chosen[1]] if self._width == 2 else head.rows[0]
         is_end = chosen[-1] | ~some_wait  # or a sweep, or nothing
         ends_inference = Mux(self.sweep, self.sweep_last, chosen[-1] & head.last)
-        with m.If(~held):
+        with m.If(moves):
             with m.If(~goes_on):
                 begins_last = (is_end | ~row.more.any()) & ~ends_inference
                 m.d.sync += [
@@ -173,3 +175,8 @@ class RowReader(wiring.Component):
                     under_way.eq(~rests),
                 ]
         return m
+
+
+def _parts(token: data.View) -> Value:
+    """Return what of a token exists: by row, and the end."""
+    return Cat(*(row.exists for row in token.rows), token.end)

@@ -87,8 +87,6 @@ class Run:
     async def cycle(self, ctx, operation=None, *, ready=True, sweep=False):
         """Let a cycle pass; return whether the operation began, which it does not if the judge holds it."""
         lane, reader, rng, bits = self.lane, self._reader, self.rng, self.shape.entry.bits
-        crowded = ctx.get(reader.hold)
-        self._holds.append(crowded)
         held = self._holds.popleft()
         begins = operation is not None and not held and not self._rests
         self._rests = begins and operation == LAST
@@ -102,6 +100,8 @@ class Run:
         ctx.set(Value.cast(reader.o), kind if begins else rng.getrandbits(3))
         ctx.set(Value.cast(lane.entry), word)
         ctx.set(lane.o.ready, ready)
+        crowded = ctx.get(reader.hold)
+        self._holds.append(crowded)
         offered = plain(ctx.get(lane.o.payload)) if ctx.get(lane.o.valid) else None
         assert self._offered is None or offered == self._offered, f"{self._offered} was offered, then {offered}"
         self._offered = None if ready else offered

@@ -33,11 +33,10 @@ class Run:
     async def cycle(self, ctx, operation=None, *, ready=True):
         """Let a cycle pass; return whether the operation began, which it does not if the judge was crowded."""
         dut, marks = self.dut, self.dut.marks
-        self._holds.append(ctx.get(dut.crowded))
         held = self._holds.popleft()
         begins = operation is not None and not held
         what, *fields = self._stages.popleft() or ["nothing"]
-        ending = what == "end" or any(later and later[0] == "end" for later in self._stages)
+        ending = any(later and later[0] == "end" for later in [[what], *self._stages, begins and operation])
         if what == "push":
             self._place_of[fields[0]] = self._pushes % self.places
         values = {
@@ -51,6 +50,7 @@ class Run:
             "ending": ending,
         }
         ctx.set(marks, values)
+        self._holds.append(ctx.get(dut.crowded))
         ctx.set(dut.o.ready, ready)
         self._pushes += what in ("push", "end")
         assert ctx.get(dut.next_slot) == self._pushes % self.places

@@ -37,7 +37,7 @@ class Judges:
         self._has, self._fetched = np.zeros(shape, bool), np.zeros(shape, bool)
         self._item = np.zeros(shape, np.int32)
         self._stage = LaneStage(shape, np.int32)
-        self._crowded = deque(np.zeros(shape, bool) for _ in range(1 + HOLD))
+        self._crowded = deque(np.zeros(shape, bool) for _ in range(HOLD))
 
     @property
     def hold(self) -> np.ndarray:
@@ -86,7 +86,8 @@ class Judges:
         self._next_fetch.ravel()[at] = (place + 1) % self._depth
 
         self._crowded.popleft()
-        self._crowded.append((self._waiting > self._most) & ((self._ended > 0) | (self._ends_coming > 0)))
+        ending = (self._ended > 0) | (self._ends_coming > 0) | (pushes == STEP_END)
+        self._crowded.append((self._waiting + (comes != 0) > self._most) & ending)
         self._ended = self._ended + comes_end - (gone & (item & END != 0))
         self._waiting = self._waiting + (comes != 0) - self._fetched
         self._ends_coming = self._ends_coming + (pushes == STEP_END) - comes_end

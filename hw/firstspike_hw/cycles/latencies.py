@@ -28,8 +28,8 @@ QUEUE = RowReader.latency - 3
 ACCUMULATOR = Accumulator.latency
 
 #: From the judge's being crowded to the first operation that is held. It is what `Judge.slack` allows for, beside the
-#: operations on their way, and the two cycles in which a push is counted and compared.
-HOLD = Judge.slack - ACCUMULATOR - 2
+#: operations on their way.
+HOLD = Judge.slack - ACCUMULATOR
 
 #: From an end's transfer into the output layer to that into the read-out, behind a relay, if the step has no verdicts;
 #: each is one more.
