@@ -1,6 +1,6 @@
 """The front of a lane: from the rows that wait to one operation a cycle."""
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -148,12 +148,12 @@ class RowReader(wiring.Component):
         under_way, left = Signal(), Signal.like(head.rows[0].more)
         rests = Signal()  # the next cycle is one of rest
         m.d.comb += self.valid.eq(under_way & moves)
-        row = Array(head.rows)[chosen[1]] if self._width == 2 else head.rows[0]
-        is_end = chosen[-1] | ~some_wait  # or a sweep, or nothing
-        ends_inference = Mux(self.sweep, self.sweep_last, chosen[-1] & head.last)
+        row = data.View(head.rows[0].shape(), Mux(waits[0], head.rows[0], head.rows[self._width - 1]))
+        is_row = waits[:-1].any()  # else an end, a sweep, or nothing
+        ends_inference = Mux(self.sweep, self.sweep_last, ~is_row & waits[-1] & head.last)
         with m.If(moves):
             with m.If(~goes_on):
-                begins_last = (is_end | ~row.more.any()) & ~ends_inference
+                begins_last = ~(is_row & row.more.any()) & ~ends_inference
                 m.d.sync += [
                     under_way.eq(some_wait | self.sweep),
                     self.address.eq(row.start),
@@ -161,7 +161,7 @@ class RowReader(wiring.Component):
                     may_begin.eq(begins_last),
                     goes_on.eq(~begins_last),
                     rests.eq(ends_inference),
-                    self.o.end.eq(chosen[-1] | self.sweep),
+                    self.o.end.eq(~is_row | self.sweep),
                     self.o.last.eq(Mux(self.sweep, self.sweep_last, head.last)),
                     self.o.sweep.eq(self.sweep),
                 ]
