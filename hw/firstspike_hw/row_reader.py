@@ -1,6 +1,6 @@
 """The front of a lane: from the rows that wait to one operation a cycle."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -88,25 +88,36 @@ class RowReader(wiring.Component):
         # With each token stands whether it is several things to do.
         layout = data.StructLayout({name: self.i.shape()[name].shape for name in ("rows", "end", "last")} | {"several": 1})
 
-        # The queue. What came, and what went in the cycle before, is counted with a delay that `slack` reckons with.
+        # The queue. What came, and what went in the cycle before, is counted with a delay that `slack` reckons with. There are two
+        # halves, and the second one lies one place further: its addresses are the next ones of the first. So none of
+        # these goes to more than half of the LUTs that the memory takes.
         places = range(self._queue_depth)
-        m.submodules.queue = queue = memory.Memory(shape=layout, depth=len(places), init=[])
-        write, read = queue.write_port(), queue.read_port(domain="comb")
-        put = Signal(range(2 * len(places)))
+        put, put_next = Signal(range(2 * len(places))), Signal(range(2 * len(places)), init=1)
         got, got_next = Signal.like(put), Signal.like(put, init=1)
+        coming, first = Signal(layout), Signal(layout)
+        for name, bits, write_address, read_address in (
+            ("low", slice(0, layout.size // 2), put, got),
+            ("high", slice(layout.size // 2, layout.size), put_next, got_next),
+        ):
+            part = coming.as_value()[bits]
+            m.submodules[f"queue_{name}"] = queue = memory.Memory(shape=unsigned(len(part)), depth=len(places), init=[])
+            write, read = queue.write_port(), queue.read_port(domain="comb")
+            m.d.comb += [
+                write.en.eq(self.i.means_something),
+                write.addr.eq(write_address),
+                write.data.eq(part),
+                read.addr.eq(read_address),
+                first.as_value()[bits].eq(read.data),
+            ]
         has = Signal()  # told one cycle after a token has come
         comes, goes, came, went = Signal(), Signal(), Signal(), Signal()
         waiting = Signal(range(self._queue_depth + 1))
         m.d.comb += [
             comes.eq(self.i.means_something),
-            write.en.eq(comes),
-            write.addr.eq(put),
-            *(write.data[name].eq(self.i[name]) for name in ("rows", "end", "last")),
-            write.data.several.eq(several(_parts(self.i))),
-            read.addr.eq(got),
+            *(coming[name].eq(self.i[name]) for name in ("rows", "end", "last")),
+            coming.several.eq(several(_parts(self.i))),
         ]
         m.d.sync += [
-            put.eq(put + comes),
             has.eq(Mux(goes, put != got_next, has | came)),
             came.eq(comes),
             went.eq(goes),
@@ -114,6 +125,8 @@ class RowReader(wiring.Component):
             self.room.eq(waiting <= self._queue_depth - self._slack),
         ]
 
+        with m.If(comes):
+            m.d.sync += [put.eq(put_next), put_next.eq(put_next + 1)]
         with m.If(goes):
             m.d.sync += [got.eq(got_next), got_next.eq(got_next + 1)]
 
@@ -135,10 +148,10 @@ class RowReader(wiring.Component):
         with m.If(~held):
             with m.If(may_follow):
                 m.d.sync += [
-                    head.eq(read.data),
-                    waits.eq(Mux(has, _parts(read.data), 0)),
+                    head.eq(first),
+                    waits.eq(Mux(has, _parts(first), 0)),
                     some_wait.eq(has),
-                    several_wait.eq(has & read.data.several),
+                    several_wait.eq(has & first.several),
                 ]
             with m.Elif(may_begin):
                 still = Cat(wait & ~choice for wait, choice in zip(waits, chosen, strict=True))

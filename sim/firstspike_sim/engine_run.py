@@ -33,9 +33,10 @@ class Mark:
 
 @dataclass(frozen=True)
 class Seen:
-    """What was seen of one batch: since when the tokens were on offer, result words, and the tokens at each tap."""
+    """What was seen of one batch: when its tokens were first on offer, and taken; its results; the tokens at each tap."""
 
     token_offers: list[int]
+    token_cycles: list[int]
     results: list[Transfer]
     taps: list[list[Transfer]]
 
@@ -49,9 +50,13 @@ class Seen:
         tokens = len(first["tokens"])
         decisions = _after(self.results, RESULT_WORD, "decision", batch)
         taps = [_after(tap, first.word(f"tap_{index}"), "end", ends) for index, tap in enumerate(self.taps)]
+        early, late = [
+            [t[:n] for t, n in zip(self.taps, taps, strict=True)],
+            [t[n:] for t, n in zip(self.taps, taps, strict=True)],
+        ]
         return (
-            Seen(self.token_offers[:tokens], self.results[:decisions], [t[:n] for t, n in zip(self.taps, taps, strict=True)]),
-            Seen(self.token_offers[tokens:], self.results[decisions:], [t[n:] for t, n in zip(self.taps, taps, strict=True)]),
+            Seen(self.token_offers[:tokens], self.token_cycles[:tokens], self.results[:decisions], early),
+            Seen(self.token_offers[tokens:], self.token_cycles[tokens:], self.results[decisions:], late),
         )
 
 
@@ -107,7 +112,8 @@ class EngineRun:
     def since(self, mark: Mark) -> Seen:
         """Return what has been seen since."""
         taps = [tap.transfers[first:] for tap, first in zip(self.taps, mark.taps, strict=True)]
-        return Seen(self.source.offered[mark.tokens :], self.sink.transfers[mark.results :], taps)
+        offered, taken = self.source.offered[mark.tokens :], self.source.cycles[mark.tokens :]
+        return Seen(offered, taken, self.sink.transfers[mark.results :], taps)
 
 
 def counter_values(dut) -> dict[str, int]:
