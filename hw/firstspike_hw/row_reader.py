@@ -88,8 +88,8 @@ class RowReader(wiring.Component):
         # With each token stands whether it is several things to do.
         layout = data.StructLayout({name: self.i.shape()[name].shape for name in ("rows", "end", "last")} | {"several": 1})
 
-        # The queue. What came, and what went in the cycle before, is counted with a delay that `slack` reckons with. There are two
-        # halves, and the second one lies one place further: its addresses are the next ones of the first. So none of
+        # The queue. What came, and what went in the cycle before, is counted with a delay that `slack` reckons with. There
+        # are two halves, and the second one lies one place further: its addresses are the next ones of the first. So none of
         # these goes to more than half of the LUTs that the memory takes.
         places = range(self._queue_depth)
         put, put_next = Signal(range(2 * len(places))), Signal(range(2 * len(places)), init=1)

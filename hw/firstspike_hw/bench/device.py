@@ -6,10 +6,6 @@ from firstspike_spec.errors import InputError
 
 from ..boards.family import ECP5, GOWIN, ICE40, Family
 
-#: Placement looks more at timing than nextpnr does by itself (weight 10): that leaves a quarter of the endpoints over 6.67 ns
-#: and makes 32 lanes a tenth faster; heavier weights gain nothing. Pins are chosen freely.
-_ECP5_ROUTING = ("--router", "router2", "--placer-heap-timingweight", "60", "--lpf-allow-unconstrained")
-
 #: The file of `Device.constraints`.
 CONSTRAINTS = "pins.cst"
 # Of the Tang Nano 9K: its clock, and some that nothing is connected to.
@@ -31,7 +27,7 @@ class Device:
     logic, block_rams : int
         How many it has, of what `Family.logic` and `Family.block_rams` count.
     routing : tuple of str
-        nextpnr's arguments: the device, its package and speed grade, and how to place and route; pins are chosen freely.
+        nextpnr's arguments beside `Family.routing`: the device, its package and speed grade; pins are chosen freely.
     constraints : str
         What is in the file `CONSTRAINTS` where ``routing`` names it, as nextpnr chooses no pins on a Gowin device.
     """
@@ -63,7 +59,7 @@ DEVICES = {
             "synth_ecp5",
             83_640,
             208,
-            ("--85k", "--package", "CABGA381", "--speed", "6", *_ECP5_ROUTING),
+            ("--85k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained"),
         ),
         Device(
             "ecp5-25k",
@@ -72,7 +68,7 @@ DEVICES = {
             "synth_ecp5",
             24_288,
             56,
-            ("--25k", "--package", "CABGA381", "--speed", "6", *_ECP5_ROUTING),
+            ("--25k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained"),
         ),
         Device("ice40up5k", "iCE40UP5K", ICE40, "synth_ice40", 5_280, 30, ("--up5k", "--package", "sg48")),
         Device(

@@ -69,7 +69,7 @@ class Implementation:
             ]
         )
         folder.mkdir(parents=True, exist_ok=True)
-        asked = [*device.routing, str(goal_mhz), *filter(None, [device.constraints])]
+        asked = [*device.routing, *device.family.routing, str(goal_mhz), *filter(None, [device.constraints])]
         key = _digest(design, script, *asked, self._yosys.version, self._nextpnr.version)
         self._done = self._known(key)
         (folder / _SOURCE).write_text(design)
@@ -120,6 +120,7 @@ class Implementation:
     def _route(self, seed: int) -> dict[str, Any]:
         arguments = [
             *self._device.routing,
+            *self._device.family.routing,
             *("--json", NETLIST, "--report", ROUTED, "--seed", str(seed), "--freq", str(self._goal_mhz)),
             *("--timing-allow-fail", "-q"),
         ]

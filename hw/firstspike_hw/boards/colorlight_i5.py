@@ -40,10 +40,10 @@ BOARDS = (
         fpga="LFE5U-25F",
         platform=ColorlightI5Platform,
         family=ECP5,
-        clock_hz=45_000_000,
+        clock_hz=81_250_000,
         # The extension board's DAPLink has a microcontroller for a USB adapter. Its usual rate; more was not tried.
         baud=115_200,
-        lanes=16,
+        lanes=32,
         buffer_bits=12,
         initial_contents=True,
         logic=24_288,

@@ -13,7 +13,7 @@ def _board(size: str, platform: type, *, lanes: int, logic: int, block_rams: int
         fpga=f"LFE5U-{size}",
         platform=platform,
         family=ECP5,
-        clock_hz=54_166_667,  # 650 / 12 MHz, 18 cycles a bit
+        clock_hz=81_250_000,  # 650 / 8 MHz, 27 cycles a bit
         baud=3_000_000,  # the most that its FT231X can do
         lanes=lanes,
         buffer_bits=12,
@@ -29,8 +29,8 @@ def _board(size: str, platform: type, *, lanes: int, logic: int, block_rams: int
 
 # The 12F is the die of the 25F under another name; the open tools use all of it.
 BOARDS = (
-    _board("12F", ulx3s.ULX3S_12F_Platform, lanes=16, logic=24_288, block_rams=56, price_usd=130),
-    _board("25F", ulx3s.ULX3S_25F_Platform, lanes=16, logic=24_288, block_rams=56, price_usd=140),
+    _board("12F", ulx3s.ULX3S_12F_Platform, lanes=32, logic=24_288, block_rams=56, price_usd=130),
+    _board("25F", ulx3s.ULX3S_25F_Platform, lanes=32, logic=24_288, block_rams=56, price_usd=140),
     _board("45F", ulx3s.ULX3S_45F_Platform, lanes=32, logic=43_848, block_rams=108, price_usd=160),
     _board("85F", ulx3s.ULX3S_85F_Platform, lanes=32, logic=83_640, block_rams=208, price_usd=200),
 )

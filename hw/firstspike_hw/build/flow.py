@@ -38,11 +38,12 @@ def build_options(board: Board, seed: int) -> dict[str, str]:
 
     Place-and-route ends well when the clock is missed; whoever reads its report decides.
     """
+    asked = ["--report", ROUTED, "--freq", str(board.clock_hz / 1e6), "--seed", str(seed), "--timing-allow-fail"]
     return {
         "synth_opts": board.family.synthesis,
         "script_after_read": SCRIPT_AFTER_READ,
         "script_after_synth": f"tee -q -o {STATISTICS} stat -json",
-        "nextpnr_opts": f"--report {ROUTED} --freq {board.clock_hz / 1e6} --seed {seed} --timing-allow-fail",
+        "nextpnr_opts": " ".join([*board.family.routing, *asked]),
     }
 
 
