@@ -8,7 +8,7 @@ from firstspike_spec.engine import LayerShape, index_bits
 from firstspike_spec.words import LOAD_WORD
 
 from .judge import marks_layout
-from .lane_memory import LaneMemory
+from .lane_memory import LaneMemory, has_late_words
 from .layouts import word_layout
 from .row_reader import operation_layout
 
@@ -152,23 +152,31 @@ class Accumulator(wiring.Component):
 
         # Stage 3: read. What the two operations before write is not in the memory yet. After an inference's last end comes
         # a cycle of rest: the inference that is now at the next stage is the operation's own. Whether a sum is of it is told
-        # by two comparisons, each of half of its number.
+        # by two comparisons, each of half of its number. Late words have been through a register already.
+        late = has_late_words(platform, shape.lane_neurons)
+        arriving = "comb" if late else "sync"
         now = Signal(time)
         read, start = Signal(of_sum), Signal(signed(bits))
         same_as_first, same_as_second = Signal(), Signal()
         is_same_as_second, second_of_inference, second_in_step = Signal(), Signal(), Signal()
         use_added, alike_low, alike_high = Signal(), Signal(), Signal()
-        unlike = data.View(of_sum, sums.word).time.inference ^ now.inference
+        inference, sweep = now.inference, operation[3].sweep
+        if late:
+            inference, sweep = Signal.like(now.inference), operation[4].sweep
+            m.d.sync += inference.eq(now.inference)
+        unlike = data.View(of_sum, sums.word).time.inference ^ inference
         half = len(unlike) // 2
         m.d.comb += [
             is_same_as_second.eq(neuron[3] == neuron[5]),
             second_of_inference.eq(valid[5] & ~(operation[5].end & operation[5].last)),
         ]
-        m.d.sync += [
+        m.d[arriving] += [
             read.eq(sums.word),
             start.eq(starts.word),
             alike_low.eq(~unlike[:half].any()),
-            alike_high.eq(~unlike[half:].any() & ~operation[3].sweep),
+            alike_high.eq(~unlike[half:].any() & ~sweep),
+        ]
+        m.d.sync += [
             same_as_first.eq(neuron[3] == neuron[4]),
             same_as_second.eq(is_same_as_second),
             use_added.eq(is_same_as_second & second_of_inference & ~operation[3].sweep),
@@ -226,8 +234,8 @@ class Accumulator(wiring.Component):
         ]
         # The flags of the second operation before are in `noted`.
         flags_read, noted, flags_found = Signal(of_flags), Signal(of_flags), Signal(of_flags)
+        m.d[arriving] += flags_read.eq(flags.word)
         m.d.sync += [
-            flags_read.eq(flags.word),
             flags_found.eq(Mux(after_second, noted, flags_read)),
         ]
 
@@ -273,5 +281,7 @@ class Accumulator(wiring.Component):
             starts.write_address.eq(self.load.p.address),
             starts.write_word.eq(self.load.p.data),
         ]
-        m.d.sync += [peeks.eq(Cat(self.peek, peeks)), peeked.eq(starts.word), self.peeked.eq(Mux(peeks[-1], peeked, 0))]
+        m.d.sync += peeks.eq(Cat(self.peek, peeks))
+        m.d[arriving] += peeked.eq(starts.word)
+        m.d.sync += self.peeked.eq(Mux(peeks[-1], peeked, 0))
         return m

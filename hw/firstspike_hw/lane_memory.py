@@ -6,15 +6,20 @@ from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from .dp16kd import MOST_LUT_RAM_WORDS
+from .dp16kd import MOST_LUT_RAM_WORDS, Dp16kd, has_dp16kd
 from .spram import has_spram
+
+
+def has_late_words(platform: object, depth: int) -> bool:
+    """Return whether a `LaneMemory` gives its words a cycle later: so it does where it is block RAM with output registers."""
+    return has_dp16kd(platform) and depth > MOST_LUT_RAM_WORDS
 
 
 class LaneMemory(wiring.Component):
     """A memory that always reads what has been written, also in the cycle before.
 
     Where LUTs can be memories, a few words lie in them and are read behind the address's register; many lie in block RAM,
-    with a register for what is just being written.
+    with a register for what is just being written, and one more where these have output registers (`has_late_words`).
 
     Parameters
     ----------
@@ -27,7 +32,7 @@ class LaneMemory(wiring.Component):
     -------
     address : ``In(range(depth))``
     word : ``Out(bits)``
-        The word at the address of one cycle ago, with all that was written until then.
+        The word at the address of one cycle ago, with all that was written until then; or that a cycle later.
     write : ``In(1)``, write_address : ``In(range(depth))``, write_word : ``In(bits)``
     """
 
@@ -45,6 +50,9 @@ class LaneMemory(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        if has_late_words(platform, self._depth):
+            self._late_words(m)
+            return m
         in_luts = self._depth <= MOST_LUT_RAM_WORDS and not has_spram(platform)
         m.submodules.cells = cells = memory.Memory(
             shape=unsigned(self._bits),
@@ -67,3 +75,23 @@ class LaneMemory(wiring.Component):
             ]
             m.d.comb += [read.addr.eq(self.address), self.word.eq(Mux(just_written, kept, read.data))]
         return m
+
+    def _late_words(self, m: Module) -> None:
+        m.submodules.cells = cells = Dp16kd(bits=self._bits, depth=self._depth, init=self._init, ports=2)
+        m.d.comb += [
+            cells.address[0].eq(self.write_address),
+            cells.write.eq(self.write),
+            cells.data.eq(self.write_word),
+            cells.address[1].eq(self.address),
+        ]
+        written, kept = (
+            [Signal(name=f"written_{late}") for late in (1, 2)],
+            [Signal(self._bits, name=f"kept_{late}") for late in (1, 2)],
+        )
+        m.d.sync += [
+            written[0].eq(self.write & (self.write_address == self.address)),
+            kept[0].eq(self.write_word),
+            written[1].eq(written[0]),
+            kept[1].eq(kept[0]),
+        ]
+        m.d.comb += self.word.eq(Mux(written[1], kept[1], cells.word[1]))

@@ -428,3 +428,16 @@ def test_latency_and_throughput():
     simulate(dut, drive, hostile=True)
     assert pushed == [2, 3, 7]
     assert marked == [2, 3, 4, 6]
+
+
+@pytest.mark.parametrize("neurons", [1, 2, 5, 70])
+def test_with_late_words(neurons, block_rams_with_output_registers):
+    """As with words that come in the cycle after their address, from the first neighbour to the oldest inference."""
+    if neurons <= 2:
+        test_every_pattern_of_neighbours(neurons)
+    test_random_operations(neurons)
+    test_words_of_old_inferences(neurons)
+
+
+def test_start_potentials_among_late_words(block_rams_with_output_registers):
+    test_start_potentials_from_the_load_port_and_back()

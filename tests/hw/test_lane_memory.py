@@ -38,3 +38,32 @@ def test_reads_what_was_written_until_then(bits, depth, in_luts):
         with mock.patch("firstspike_hw.lane_memory.MOST_LUT_RAM_WORDS", 64 if in_luts else 0):
             simulate(dut, drive, hostile=True)
         assert collided > 20
+
+
+@pytest.mark.parametrize(("bits", "depth"), [(1, 2), (12, 65), (19, 100)])
+def test_late_words(bits, depth, block_rams_with_output_registers):
+    """The same a cycle later, and not the writes of that cycle."""
+    rng = random.Random(f"{bits} {depth}")
+    words = [rng.getrandbits(bits) for _ in range(depth)]
+    dut, collided = LaneMemory(bits=bits, depth=depth, init=list(words)), 0
+
+    async def drive(ctx):
+        nonlocal collided
+        expected = None
+        for cycle in range(1000):
+            place, to = (rng.choice([1, rng.randrange(depth)]) for _ in range(2))
+            writes, word = rng.random() < 0.6, rng.getrandbits(bits)
+            ctx.set(dut.address, place)
+            ctx.set(dut.write, writes)
+            ctx.set(dut.write_address, to)
+            ctx.set(dut.write_word, word)
+            await ctx.tick()
+            if cycle:
+                assert ctx.get(dut.word) == expected, f"cycle {cycle}"
+            if writes:
+                words[to] = word
+                collided += to == place
+            expected = words[place]
+
+    simulate(dut, drive, hostile=True)
+    assert collided > 50
