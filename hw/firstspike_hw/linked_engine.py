@@ -82,8 +82,9 @@ class LinkedEngine(wiring.Component):
         m.submodules.commander = commander = Commander(self._identity)
         m.submodules.access = access = MemoryAccess(last_step)
         m.submodules.decoder = decoder = SpikeDecoder(shape)
-        engine = Engine(shape, image)
-        m.submodules.engine = ResetInserter(commander.clear)(engine)
+        engine, clear = Engine(shape, image), Signal()  # its reset goes all over the device, and so begins at a register
+        m.d.sync += clear.eq(commander.clear)
+        m.submodules.engine = ResetInserter(clear)(engine)
         m.submodules.results = results = ResultSender()
         m.submodules.arbiter = arbiter = Arbiter()
         m.submodules.sender = sender = FrameSender()
@@ -139,7 +140,7 @@ class LinkedEngine(wiring.Component):
         # Counters: the engine's, and the link's.
         cycles = Signal(8 * COUNTER_BYTES)
         damaged, oversized = Signal(16), Signal(16)
-        with m.If(commander.clear):
+        with m.If(clear):
             m.d.sync += [cycles.eq(0), damaged.eq(0), oversized.eq(0)]
         with m.Else():
             m.d.sync += [
