@@ -50,7 +50,7 @@ class RowReader(wiring.Component):
     room : ``Out(1)``
         There is room for a token.
     sweep, sweep_last : ``In(1)``
-        Do a sweep, the last one; only while nothing waits.
+        Do a sweep, the last one; only while nothing waits. There is no last one without a sweep.
     hold : ``In(1)``
         In the next cycle nothing moves, but for what comes into the queue.
     address : ``Out(...)``
@@ -163,7 +163,7 @@ class RowReader(wiring.Component):
         m.d.comb += self.valid.eq(under_way & moves)
         row = data.View(head.rows[0].shape(), Mux(waits[0], head.rows[0], head.rows[self._width - 1]))
         is_row = waits[:-1].any()  # else an end, a sweep, or nothing
-        ends_inference = Mux(self.sweep, self.sweep_last, ~is_row & waits[-1] & head.last)
+        ends_inference = self.sweep_last | (~is_row & waits[-1] & head.last)
         with m.If(moves):
             with m.If(~goes_on):
                 begins_last = ~(is_row & row.more.any()) & ~ends_inference

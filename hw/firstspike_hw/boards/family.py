@@ -84,14 +84,15 @@ class Family:
 
 
 #: Its block RAMs have two ports, so two lanes share one without waiting for each other. Placement looks more at timing than
-#: nextpnr does by itself (weight 10): 32 lanes become a tenth faster by that; heavier weights gain nothing.
+#: nextpnr does by itself (weight 10): 32 lanes become a tenth faster by that; heavier weights gain nothing. Where a connection
+#: takes a long way round and so misses the clock, it is routed again.
 ECP5 = Family(
     name="ECP5",
     pll=Ecp5Pll,
     router="nextpnr-ecp5",
     packer="ecppack",
     synthesis="",
-    routing=("--router", "router2", "--placer-heap-timingweight", "60"),
+    routing=("--router", "router2", "--placer-heap-timingweight", "60", "--tmg-ripup"),
     suffix=".bit",
     logic="TRELLIS_COMB",
     flip_flops="TRELLIS_FF",
