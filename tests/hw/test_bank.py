@@ -45,6 +45,7 @@ class Run:
             ctx.set(self.dut.sweep_last, number == self.shape.lane_neurons - 1)
             await ctx.tick()
         ctx.set(self.dut.sweep, 0)
+        ctx.set(self.dut.sweep_last, 0)
 
     async def tokens(self, ctx, tokens, *, stall=0.0, after=300):
         """Send tokens, as long as there is room, each inference's first one behind the start row; then wait."""

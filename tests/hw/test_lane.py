@@ -92,6 +92,7 @@ class Run:
             ctx.set(self.dut.sweep_last, number == self.shape.lane_neurons - 1)
             await self.cycle(ctx)
         ctx.set(self.dut.sweep, 0)
+        ctx.set(self.dut.sweep_last, 0)
 
     async def tokens(self, ctx, tokens, *, stalls=(0.0, 0.0)):
         """Send tokens; stall each end so often."""

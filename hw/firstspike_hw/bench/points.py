@@ -33,7 +33,7 @@ class Point:
 POINTS = {
     point.name: point
     for point in (
-        Point("fast", "mnist-mlp-2", "ecp5-85k", lanes=32, engines=1, goal_mhz=150),
+        Point("fast", "mnist-mlp-2", "ecp5-85k", lanes=32, engines=1, goal_mhz=155),
         Point("balanced", "mnist-mlp-2", "ecp5-85k", lanes=16, engines=1, goal_mhz=150),
         Point("accurate", "mnist-mlp", "ecp5-85k", lanes=32, engines=1, goal_mhz=150),
         Point("filled", "mnist-mlp-2", "ecp5-85k", lanes=30, engines=5, goal_mhz=150),

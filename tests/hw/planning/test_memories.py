@@ -29,7 +29,7 @@ def in_netlist(shape):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_all_memories_of_an_engine(shape):
-    """But for two that are always in LUTs: the row readers' queues, and the feeder's start times."""
+    """But for two that are always in LUTs: the two halves of the row readers' queues, and the feeder's start times."""
     expected = Counter()
     for kind, count in memories(shape).items():
         if isinstance(kind, OfJudge):
@@ -41,7 +41,7 @@ def test_all_memories_of_an_engine(shape):
             expected[kind.bits, max(2, kind.depth)] += count
     found = in_netlist(shape)
     assert expected <= found
-    assert (found - expected).total() == 1 + sum(layer.lanes for layer in shape.layers)
+    assert (found - expected).total() == 1 + 2 * sum(layer.lanes for layer in shape.layers)
 
 
 def test_words_in_luts():
