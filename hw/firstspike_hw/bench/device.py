@@ -29,7 +29,8 @@ class Device:
     routing : tuple of str
         nextpnr's arguments beside `Family.routing`: the device, its package and speed grade; pins are chosen freely.
     constraints : str
-        What is in the file `CONSTRAINTS` where ``routing`` names it, as nextpnr chooses no pins on a Gowin device.
+        What is in the file `CONSTRAINTS` where ``routing`` names it: nextpnr chooses no pins on a Gowin device, and sometimes
+        one for the clock of the ECP5-25F that does not lead to a clock.
     """
 
     name: str
@@ -68,7 +69,8 @@ DEVICES = {
             "synth_ecp5",
             24_288,
             56,
-            ("--25k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained"),
+            ("--25k", "--package", "CABGA381", "--speed", "6", "--lpf", CONSTRAINTS, "--lpf-allow-unconstrained"),
+            constraints='LOCATE COMP "clk" SITE "G2";',
         ),
         Device("ice40up5k", "iCE40UP5K", ICE40, "synth_ice40", 5_280, 30, ("--up5k", "--package", "sg48")),
         Device(
