@@ -110,9 +110,9 @@ def test_one_wrong_value_of_an_engine_is_named(tmp_path, what, named):
         ("now", 0, MATCH),  # a potential of an earlier inference counts
         ("flags_found", 0, MATCH),  # a neuron spikes again in each later step
         ("room", 1, "nothing_is_lost"),  # a token comes into a full queue
-        ("moves", 1, "nothing_is_lost"),  # a spike comes into a full queue
+        ("more", 1, MATCH),  # a spike is given before its step has ended
     ],
-    ids=["forwarded sum", "inference", "flags", "room for rows", "room for spikes"],
+    ids=["forwarded sum", "inference", "flags", "room for rows", "ends"],
 )
 def test_a_wrong_design_is_found(request, tmp_path, vectors, monkeypatch, register, stuck, test):
     """A register that is stuck."""

@@ -50,15 +50,20 @@ def main(results: Sequence[str], networks: Path = Path("networks")) -> None:
         family = find_device(result["device"]).family
         shape = family.plan(load_network(networks / f"{result['network']}.safetensors"), result["lanes"])
         logic[family.name].append((features(shape, family), result["luts"] / result["engines"]))
-        clock[family.name].append((clock_features(shape, result["luts"]), result["fmax_mhz"]["median"]))
+        clock[family.name].append((shape, result["engines"], result["fmax_mhz"]["median"]))
 
     fitted: dict = {}
     of_logic, of_clock = np.ones(3), np.array([1.0, 0, 0])  # where little is known: all alike, and always the same
     for name in sorted(logic, key=lambda name: name != ECP5.name):
-        fitted[name] = {
-            "logic": fit(*map(np.array, zip(*logic[name], strict=True)), of_logic),
-            "clock": fit(*map(np.array, zip(*clock[name], strict=True)), of_clock),
-        }
+        of_engine = fit(*map(np.array, zip(*logic[name], strict=True)), of_logic)
+        # A plan knows the estimated logic only.
+        estimates = [
+            engines * (row @ of_engine["coefficients"])
+            for (row, _), (_, engines, _) in zip(logic[name], clock[name], strict=True)
+        ]
+        inputs = [clock_features(shape, estimate) for (shape, _, _), estimate in zip(clock[name], estimates, strict=True)]
+        wanted = [mhz for _, _, mhz in clock[name]]
+        fitted[name] = {"logic": of_engine, "clock": fit(np.array(inputs), np.array(wanted), of_clock)}
         if name == ECP5.name:
             of_logic = np.array(fitted[name]["logic"]["coefficients"])
     with whole_file(Path(__file__).parent / FITTED) as temporary:
