@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.engine import LayerShape, index_bits
 
+from .spram import has_spram
 from .trees import several
 
 
@@ -95,11 +96,14 @@ class RowReader(wiring.Component):
         put, put_next = Signal(range(2 * len(places))), Signal(range(2 * len(places)), init=1)
         got, got_next = Signal.like(put), Signal.like(put, init=1)
         coming, first = Signal(layout), Signal(layout)
+        half = layout.size if has_spram(platform) else layout.size // 2  # an iCE40 has no such LUTs: all in one block RAM
         for name, bits, write_address, read_address in (
-            ("low", slice(0, layout.size // 2), put, got),
-            ("high", slice(layout.size // 2, layout.size), put_next, got_next),
+            ("low", slice(0, half), put, got),
+            ("high", slice(half, layout.size), put_next, got_next),
         ):
             part = coming.as_value()[bits]
+            if not len(part):
+                continue
             m.submodules[f"queue_{name}"] = queue = memory.Memory(shape=unsigned(len(part)), depth=len(places), init=[])
             write, read = queue.write_port(), queue.read_port(domain="comb")
             m.d.comb += [
