@@ -75,7 +75,7 @@ class Judges:
         comes_end = comes == STEP_END
 
         item = self._item  # nothing, if none is there
-        gone = self._has & (self._stage.ready | (item == NOTHING))
+        gone = self._has & self._stage.ready
         self._stage.step(item, taken)
         fetch = (self._ended > (item & END)) & (gone | ~self._has)
         self._has = fetch | (self._has & ~gone)
