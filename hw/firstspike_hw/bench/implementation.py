@@ -69,9 +69,9 @@ class Implementation:
             ]
         )
         folder.mkdir(parents=True, exist_ok=True)
+        netlist = _digest(design, script, self._yosys.version)
         asked = [*device.routing, *device.family.routing, str(goal_mhz), *filter(None, [device.constraints])]
-        key = _digest(design, script, *asked, self._yosys.version, self._nextpnr.version)
-        self._done = self._known(key)
+        self._done = self._known(netlist, _digest(netlist, *asked, self._nextpnr.version))
         (folder / _SOURCE).write_text(design)
         (folder / _SCRIPT).write_text(script)
         (folder / CONSTRAINTS).write_text(device.constraints)
@@ -134,14 +134,15 @@ class Implementation:
     def _tool(self, tool: Tool, arguments: list[str], step: str) -> None:
         run_tool(tool, arguments, work=self._folder, log=self._folder / f"{step}.log")
 
-    def _known(self, key: str) -> dict[str, Any]:
+    def _known(self, netlist: str, routing: str) -> dict[str, Any]:
+        """Return what earlier runs have done of what is asked for now, which the two digests tell."""
         try:
             known = json.loads((self._folder / _STAGE).read_text())
         except (OSError, ValueError):
             known = {}
-        if known.get("key") == key and (self._folder / NETLIST).is_file():
-            return known
-        return {"key": key, "synthesised": False, "seeds": {}}
+        synthesised = known.get("netlist") == netlist and known["synthesised"] and (self._folder / NETLIST).is_file()
+        seeds = known["seeds"] if synthesised and known["routing"] == routing else {}
+        return {"netlist": netlist, "routing": routing, "synthesised": synthesised, "seeds": seeds}
 
     def _save(self) -> None:
         temporary = self._folder / f".{_STAGE}"
