@@ -11,6 +11,7 @@ from firstspike_hw.bench.implementation import Implementation
 from firstspike_hw.bench.measure import combine, cycle_figures, measure
 from firstspike_hw.bench.points import POINTS, Point
 from firstspike_hw.bench.table import table
+from firstspike_hw.build.flow import NETLIST
 from firstspike_hw.convert import to_verilog
 from firstspike_hw.engine import Engine
 from firstspike_spec.compiler import compile_network
@@ -55,18 +56,25 @@ def test_each_seed_is_routed_once_and_the_median_one_counts(image, toolchain, tm
     assert notes == ["place-and-route, seed 3 of 3 ..."]
 
 
-def test_another_design_goal_or_program_begins_anew(image, network, toolchain, tmp_path):
+def test_what_has_changed_is_done_anew(image, network, toolchain, tmp_path):
+    """With another goal or router, only what depends on it: the netlist stays."""
+    other = compile_network(network, DEVICES["ecp5-25k"].family.plan(network, 4))
+    routing = "place-and-route, seed 1 of 1 ..."
+
+    def steps(image, **changed):
+        notes = []
+        implement(image, tmp_path, notes, **changed).run(1)
+        return notes
+
     toolchain.write("nextpnr-ecp5", route({1: 120.0}))
-    notes = []
-    implement(image, tmp_path, notes).run(1)
-    for changed in ({"goal_mhz": 110}, {"image": compile_network(network, DEVICES["ecp5-25k"].family.plan(network, 4))}):
-        notes.clear()
-        implement(**{"image": image, **changed}, folder=tmp_path, notes=notes).run(1)
-        assert len(notes) == 2
-    notes.clear()
+    assert steps(image) == ["synthesis ...", routing]
+    assert steps(image) == []
+    assert steps(image, goal_mhz=110) == [routing]
+    assert steps(other, goal_mhz=110) == ["synthesis ...", routing]
     toolchain.write("nextpnr-ecp5", route({1: 120.0}), version="2.0")
-    implement(image, tmp_path, notes).run(1)
-    assert len(notes) == 2
+    assert steps(other, goal_mhz=110) == [routing]
+    (tmp_path / NETLIST).unlink()
+    assert steps(other, goal_mhz=110) == ["synthesis ...", routing]
 
 
 def test_a_seed_that_failed_is_tried_again(image, toolchain, tmp_path):
