@@ -64,24 +64,32 @@ def infer_spikes(
 
 
 class _LayerTensors:
-    """A layer's numbers on a device, in a floating-point type whose matrix product is exact for them."""
+    """A layer's numbers on a device, in a floating-point type whose products and sums are exact for them."""
 
     def __init__(self, layer: Layer, device: str | torch.device):
-        weights = layer.dense().astype(np.int64)
+        self.maps = maps = layer.maps
+        weights = layer.dense().astype(np.int64).reshape(-1, maps.channels, maps.kernel_height, maps.kernel_width)
         # Every partial sum, in any order, lies between the sum of the negative and that of the positive weights.
-        largest = max(int(np.maximum(weights, 0).sum(axis=1).max()), int(np.maximum(-weights, 0).sum(axis=1).max()))
+        each = maps.pooling**2  # spikes that a tap can see
+        largest = each * max(int(np.maximum(sign * weights, 0).sum(axis=(1, 2, 3)).max()) for sign in (1, -1))
         # A lower precision may have been chosen for the whole process, on processors (bfloat16) as on GPUs (TF32).
         exact = largest < 1 << 24 and torch.get_float32_matmul_precision() == "highest"
         self.weights = torch.tensor(weights, dtype=torch.float32 if exact else torch.float64, device=device)
         self.start_potentials = torch.tensor(layer.start_potentials, dtype=torch.int64, device=device)
-        self.synapses = torch.tensor(layer.row_lengths, dtype=torch.int64, device=device)
+        self.operations = torch.tensor(layer.operations, dtype=torch.int64, device=device)
         self.threshold = layer.threshold
 
     def potentials(self, source_times: torch.Tensor, time_steps: int) -> torch.Tensor:
         """Return ``V`` after every step, int64, shape (T, batch, targets), from times of shape (batch, sources)."""
         steps = torch.arange(time_steps, dtype=source_times.dtype, device=source_times.device)
         present = (source_times <= steps[:, None, None]).to(self.weights.dtype)
-        return functional.linear(present, self.weights).to(torch.int64) + self.start_potentials
+        if self.maps.is_flat:
+            sums = functional.linear(present, self.weights[:, :, 0, 0])
+            return sums.to(torch.int64) + self.start_potentials
+        maps = present.reshape(-1, *self.maps.source_shape)
+        pooled = functional.avg_pool2d(maps, self.maps.pooling, ceil_mode=True, divisor_override=1)
+        sums = functional.conv2d(pooled, self.weights, stride=self.maps.stride, padding=self.maps.padding).to(torch.int64)
+        return (sums + self.start_potentials[:, None, None]).reshape(time_steps, len(source_times), -1)
 
 
 def _infer_chunk(time_steps: int, layers: list[_LayerTensors], source_times: torch.Tensor, early_exit: bool) -> tuple:
@@ -106,7 +114,7 @@ def _infer_chunk(time_steps: int, layers: list[_LayerTensors], source_times: tor
 
     fired = [layer_times < time_steps for layer_times in times]
     spikes = sum(layer_fired.sum(dim=1) for layer_fired in fired)
-    operations = sum((fires * layer.synapses).sum(dim=1) for fires, layer in zip(fired[:-1], layers, strict=True))
+    operations = sum((fires * layer.operations).sum(dim=1) for fires, layer in zip(fired[:-1], layers, strict=True))
     final = [potentials.to(torch.int32) for potentials in final]
     return times, final, classes.to(torch.int16), decision_steps, spikes, operations
 

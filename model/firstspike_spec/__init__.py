@@ -11,7 +11,9 @@ from .encoder import LatencyEncoder
 from .errors import DeviceError, InputError, InputTypeError, UserError
 from .golden import infer, infer_spikes
 from .inference import Inference
-from .network import Layer, Network
+from .layer import Layer
+from .maps import Maps
+from .network import Network
 from .profiling import profile
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "InputTypeError",
     "LatencyEncoder",
     "Layer",
+    "Maps",
     "Network",
     "UserError",
     "compare_inferences",

@@ -18,10 +18,13 @@ from safetensors.numpy import load, save
 from .encoder import LatencyEncoder
 from .errors import InputError, UserError
 from .files import write_file
-from .network import Layer, Network
+from .layer import Layer
+from .maps import Maps
+from .network import Network
 
 FORMAT = "firstspike-network"
-FORMAT_VERSION = 1
+#: That of networks without maps, as they were written before there were any; and that of networks with maps.
+FORMAT_VERSIONS = ("1", "2")
 
 #: Larger files are refused before they are read.
 MAX_FILE_BYTES = 256 << 20
@@ -31,6 +34,9 @@ LAYER_TENSORS = {"row_starts": np.int64, "row_targets": np.int32, "row_weights":
 ACTIVITY_TENSOR, ACTIVITY_TYPE = "activity", np.uint16
 ENCODER_TENSOR = "encoder.thresholds"
 LAYER_NUMBERS = ("threshold", "weight_bits", "potential_bits")
+
+#: In the description of a layer that has maps.
+MAPS = "maps"
 
 
 def content_digest(network: Network) -> str:
@@ -59,7 +65,7 @@ def save_network(network: Network, path: str | os.PathLike) -> None:
     """
     metadata = {
         "format": FORMAT,
-        "format_version": str(FORMAT_VERSION),
+        "format_version": _format_version(network),
         "digest": network.digest,
         "network": _description(network),
         **_activity_metadata(network),
@@ -107,10 +113,10 @@ def _load(path: Path) -> Network:
     header, metadata = _metadata(content)
     if metadata.get("format") != FORMAT:
         raise InputError(f"not a network of firstspike (format {metadata.get('format')!r}, wanted {FORMAT!r})")
-    if metadata.get("format_version") != str(FORMAT_VERSION):
+    if metadata.get("format_version") not in FORMAT_VERSIONS:
         raise InputError(
-            f"format version {metadata.get('format_version')!r} is unknown: this program reads version {FORMAT_VERSION}; "
-            "update firstspike or export the network again"
+            f"format version {metadata.get('format_version')!r} is unknown: this program reads "
+            f"{' and '.join(FORMAT_VERSIONS)}; update firstspike or export the network again"
         )
     try:
         tensors = load(content)
@@ -125,8 +131,10 @@ def _load(path: Path) -> Network:
         )
     if metadata.get("activity_digest") != _activity_metadata(network).get("activity_digest"):
         raise InputError("the activity is damaged: its digest is another; profile, export or download the network again")
-    # JSON can say the same thing in several ways; only one of them was written.
-    if metadata["network"] != _description(network) or not content.startswith(_header(header), 8):
+    # JSON can say the same thing in several ways; only one of them was written, under one version.
+    version_is_right = metadata["format_version"] == _format_version(network)
+    text_is_right = metadata["network"] == _description(network) and content.startswith(_header(header), 8)
+    if not (version_is_right and text_is_right):
         raise InputError("the header is damaged (not as it was written); export or download the network again")
     return network
 
@@ -170,12 +178,22 @@ def _description(network: Network) -> str:
         {
             "input_shape": network.input_shape,
             "class_names": network.class_names,
-            "layers": [{name: getattr(layer, name) for name in LAYER_NUMBERS} for layer in network.layers],
+            "layers": [_layer_description(layer) for layer in network.layers],
             "provenance": network.provenance,
         },
         sort_keys=True,
         allow_nan=False,
     )
+
+
+def _layer_description(layer: Layer) -> dict[str, Any]:
+    numbers: dict[str, Any] = {name: getattr(layer, name) for name in LAYER_NUMBERS}
+    return numbers if layer.maps.is_flat else numbers | {MAPS: layer.maps.as_dict()}
+
+
+def _format_version(network: Network) -> str:
+    """Return the oldest version that can say what the network is: digests of networks without maps stay what they were."""
+    return FORMAT_VERSIONS[any(not layer.maps.is_flat for layer in network.layers)]
 
 
 def _tensors(network: Network) -> dict[str, np.ndarray]:
@@ -217,9 +235,9 @@ def _network(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> Net
     _check_type(ENCODER_TENSOR, tensors[ENCODER_TENSOR], np.int16)
     layers = []
     for index, layer in enumerate(numbers):
-        if not isinstance(layer, dict) or set(layer) != set(LAYER_NUMBERS) or None in layer.values():
+        if not isinstance(layer, dict) or set(layer) - {MAPS} != set(LAYER_NUMBERS) or None in layer.values():
             raise InputError(f"layer {index} must have the numbers {', '.join(LAYER_NUMBERS)}, not {layer!r}")
-        arrays = {}
+        arrays: dict[str, Any] = {name: layer[name] for name in LAYER_NUMBERS}
         for name, dtype in LAYER_TENSORS.items():
             arrays[name] = tensor = tensors[f"layers.{index}.{name}"]
             _check_type(f"layers.{index}.{name}", tensor, dtype)
@@ -228,7 +246,7 @@ def _network(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> Net
             arrays[ACTIVITY_TENSOR] = tensors[name]
             _check_type(name, tensors[name], ACTIVITY_TYPE)
         try:
-            layers.append(Layer(**arrays, **layer))
+            layers.append(Layer(**arrays, maps=Maps.from_dict(layer[MAPS]) if MAPS in layer else None))
         except UserError as error:
             raise InputError(f"layer {index}: {error}") from error
     return Network(

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from .network import Layer, Network
+from .layer import Layer
+from .network import Network
 
 
 def remove_dead_neurons(network: Network) -> Network:
@@ -12,32 +13,38 @@ def remove_dead_neurons(network: Network) -> Network:
 
     No class, latency or output potential changes on any input. A neuron cannot fire when its threshold is above the sum
     of its start potential and its positive weights. Removing one can make others unread, so this runs until nothing is
-    left to remove; each hidden layer keeps at least one neuron, and the output layer all of its neurons.
+    left to remove; each hidden layer keeps at least one neuron, and the output layer all of its neurons. In a convolution,
+    neurons go only with their whole channel.
     """
     layers = list(network.layers)
     changed = True
     while changed:
         changed = False
         for index in range(len(layers) - 1):
-            reader = layers[index + 1]
-            _, high = layers[index].potential_range
-            alive = (high >= 0) & (reader.row_lengths > 0)
+            layer, reader = layers[index], layers[index + 1]
+            _, high = layer.potential_range
+            alive = ((high >= 0) & (reader.operations > 0)).reshape(layer.channels, -1).any(axis=1)
             if alive.all() or (len(alive) == 1):
                 continue
             if not alive.any():
                 alive[0] = True
-            layers[index] = _select(layers[index], targets=alive)
-            layers[index + 1] = _select(reader, sources=alive)
+            layers[index] = _select(layer, channels=alive)
+            layers[index + 1] = _select(reader, sources=alive.repeat(layer.maps.positions))
             changed = True
     return replace(network, layers=tuple(layers))
 
 
-def _select(layer: Layer, *, sources: np.ndarray | None = None, targets: np.ndarray | None = None) -> Layer:
-    """Return the layer with the chosen sources and targets only; potentials get the width they need."""
-    weights, start_potentials, activity = layer.dense(), layer.start_potentials, layer.activity
+def _select(layer: Layer, *, sources: np.ndarray | None = None, channels: np.ndarray | None = None) -> Layer:
+    """Return the layer with the chosen sources or target channels only; potentials get the width they need.
+
+    Of maps, sources are chosen by whole channels.
+    """
+    weights, start_potentials, activity, maps = layer.dense(), layer.start_potentials, layer.activity, layer.maps
     if sources is not None:
-        weights = weights[:, sources]
+        chosen = sources.reshape(maps.channels, -1).all(axis=1)
+        maps = maps.of_channels(chosen)
+        weights = weights[:, chosen.repeat(layer.maps.taps // layer.maps.channels)]
         activity = None if activity is None else activity[sources]
-    if targets is not None:
-        weights, start_potentials = weights[targets], start_potentials[targets]
-    return Layer.from_dense(weights, start_potentials, layer.threshold, layer.weight_bits, activity=activity)
+    if channels is not None:
+        weights, start_potentials = weights[channels], start_potentials[channels]
+    return Layer.from_dense(weights, start_potentials, layer.threshold, layer.weight_bits, activity=activity, maps=maps)

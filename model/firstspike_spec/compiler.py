@@ -9,7 +9,8 @@ import numpy as np
 from .checks import whole_number
 from .engine import MAX_BANK_LANES, MAX_LANES, EngineShape, LayerShape, OutputShape, index_bits
 from .errors import InputError
-from .network import Layer, Network
+from .layer import Layer
+from .network import Network
 from .placement import Placement, place
 from .words import LOAD_WORD, Memory
 
@@ -254,7 +255,7 @@ def _bank_images(layer: Layer, shape: LayerShape, rows: Placement, source_addres
 def _slice_images(layer: Layer, shape: OutputShape, source_addresses: np.ndarray) -> Iterator[SliceImage]:
     per_slice = shape.slice_neurons
     weights = np.zeros((shape.slices * per_slice, shape.sources), np.int64)
-    weights[layer.row_targets, source_addresses[layer.sources_of_synapses]] = layer.row_weights
+    weights[layer.row_targets, source_addresses[layer.taps_of_synapses]] = layer.row_weights
     start_potentials = np.full(shape.neurons, _lowest(shape), np.int64)
     start_potentials[: layer.targets] = layer.start_potentials.astype(np.int64) - layer.threshold
     for first in range(0, shape.neurons, per_slice):

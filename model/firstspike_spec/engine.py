@@ -11,7 +11,7 @@ from typing import Any
 
 from .checks import whole_number
 from .errors import InputError, InputTypeError
-from .network import MAX_POTENTIAL_BITS, MAX_WEIGHT_BITS
+from .layer import MAX_POTENTIAL_BITS, MAX_WEIGHT_BITS
 from .words import LOAD_WORD, Field, Word
 
 _LOAD_BITS = {field.name: field.bits for field in LOAD_WORD.fields}

@@ -10,10 +10,14 @@ import numpy as np
 from .encoder import SPIKE_TIME_TYPE
 from .errors import InputError, InputTypeError
 from .inference import Inference
-from .network import Layer, Network
+from .layer import Layer
+from .network import Network
 
-#: Images that are worked on together; it bounds the memory that a large batch takes.
+#: Images that are worked on together at most; it bounds the memory that a large batch takes.
 CHUNK = 2000
+
+#: Numbers of spikes at taps that are held at once, likewise.
+CHUNK_TAPS = 1 << 26
 
 #: Integers up to this magnitude are exact in float32, whose matrix product is many times faster than numpy's integer one.
 EXACT_IN_FLOAT32 = 1 << 24
@@ -50,9 +54,11 @@ def infer_spikes(network: Network, spike_times: np.ndarray, *, early_exit: bool 
         Steps ``0 .. T - 1``, or ``T`` for no spike.
     """
     check_spike_times(network, spike_times)
+    most_taps = max(layer.maps.positions * layer.maps.taps for layer in network.layers)
+    chunk = max(1, min(CHUNK, CHUNK_TAPS // most_taps))
     chunks = [
-        _infer_chunk(network, spike_times[first : first + CHUNK], early_exit)
-        for first in range(0, max(len(spike_times), 1), CHUNK)
+        _infer_chunk(network, spike_times[first : first + chunk], early_exit)
+        for first in range(0, max(len(spike_times), 1), chunk)
     ]
     return Inference(
         time_steps=network.time_steps,
@@ -117,8 +123,8 @@ def count_operations(network: Network, spike_times: tuple[np.ndarray, ...]) -> n
     -------
     ndarray of int64, shape (batch,)
     """
-    rows = (layer.row_lengths for layer in network.layers)
-    return sum((times < network.time_steps) @ lengths for times, lengths in zip(spike_times[:-1], rows, strict=True))
+    counts = (layer.operations for layer in network.layers)
+    return sum((times < network.time_steps) @ count for times, count in zip(spike_times[:-1], counts, strict=True))
 
 
 def _propagate(network: Network, spike_times: np.ndarray) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
@@ -136,17 +142,24 @@ def _run_layer(layer: Layer, source_times: np.ndarray, time_steps: int) -> tuple
     number = np.float32 if layer.largest_sum < EXACT_IN_FLOAT32 else np.float64
     weights = weights.astype(number)
 
-    potential = np.tile(layer.start_potentials.astype(number), (len(source_times), 1))
+    potential = np.tile(layer.neuron_start_potentials.astype(number), (len(source_times), 1))
     times = np.full(potential.shape, time_steps, SPIKE_TIME_TYPE)
     final = np.empty(potential.shape, np.int32)
     for step in range(time_steps):
-        potential += (source_times == step).astype(number) @ weights
+        potential += _sums(layer, (source_times == step).astype(number), weights)
         fires = (potential >= layer.threshold) & (times == time_steps)
         times[fires] = step
         final[fires] = potential[fires]
     silent = times == time_steps
     final[silent] = potential[silent]
     return times, final
+
+
+def _sums(layer: Layer, spikes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return what spikes, shape (batch, sources), add to the potentials, shape (batch, targets)."""
+    windows = layer.maps.windows(spikes).reshape(-1, layer.maps.taps)
+    sums = (windows @ weights).reshape(len(spikes), layer.maps.positions, layer.channels)
+    return sums.transpose(0, 2, 1).reshape(len(spikes), layer.targets)
 
 
 def decide(latencies: np.ndarray, potentials: np.ndarray) -> np.ndarray:

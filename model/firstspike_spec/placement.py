@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .network import FULL_ACTIVITY, Layer
+from .layer import FULL_ACTIVITY, Layer
 
 #: Units of `_likelihoods` in one spike an inference.
 SURE = 64
@@ -52,7 +52,7 @@ class Placement:
 def place(layer: Layer, lanes: int) -> Placement:
     """Return where the neurons of a hidden layer go: the same for every engine with that many lanes, on every machine."""
     starting = np.flatnonzero(layer.start_potentials >= layer.threshold)
-    sources = np.concatenate([layer.sources_of_synapses, np.full(len(starting), layer.sources)])
+    sources = np.concatenate([layer.taps_of_synapses, np.full(len(starting), layer.sources)])
     targets = np.concatenate([layer.row_targets, starting])
     owners, numbers = _assign(_likelihoods(layer), sources, targets, layer.targets, lanes)
     return Placement(

@@ -7,7 +7,8 @@ import numpy as np
 
 from .errors import InputError
 from .golden import CHUNK, infer
-from .network import FULL_ACTIVITY, Network
+from .layer import FULL_ACTIVITY
+from .network import Network
 
 #: Training images that are enough, by default.
 PROFILE_IMAGES = 10_000

@@ -19,6 +19,8 @@ from firstspike_spec import (
     compare_inferences,
 )
 
+from ..spec.random_networks import map_networks
+
 
 @st.composite
 def networks(draw) -> Network:
@@ -39,7 +41,13 @@ def networks(draw) -> Network:
     return Network(LatencyEncoder.linear(time_steps, draw(st.integers(1, 100))), layers, (sizes[0],))
 
 
-@given(networks(), st.integers(0, 30), st.booleans(), st.integers(0, 2**32 - 1), st.sampled_from([1, 200, 1 << 23]))
+@given(
+    networks() | map_networks(max_channels=6, max_side=12),
+    st.integers(0, 30),
+    st.booleans(),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([1, 200, 1 << 23]),
+)
 @settings(max_examples=200, deadline=None)
 def test_equals_the_numpy_form(network, batch, early_exit, seed, chunk):
     generator = np.random.default_rng(seed)

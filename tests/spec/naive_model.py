@@ -69,10 +69,41 @@ def infer_one(layers, thresholds, input_times, time_steps, early_exit):
 
 def infer(network, spike_times, early_exit):
     """Run a batch through a network, as `infer_one` does with each of its rows."""
-    layers = [[[int(weight) for weight in row] for row in layer.dense()] for layer in network.layers]
-    thresholds = [(layer.threshold, [int(start) for start in layer.start_potentials]) for layer in network.layers]
+    layers = [unrolled([[int(weight) for weight in row] for row in layer.dense()], layer.maps) for layer in network.layers]
+    thresholds = [
+        (layer.threshold, [int(start) for start in layer.start_potentials for _position in range(layer.maps.positions)])
+        for layer in network.layers
+    ]
     steps = network.time_steps
     return [infer_one(layers, thresholds, [int(time) for time in row], steps, early_exit) for row in spike_times]
+
+
+def unrolled(kernels, maps):
+    """Return the weight from every source to every neuron of a layer with maps; 0 where there is no connection.
+
+    Parameters
+    ----------
+    kernels : list of list of int
+        By target channel and tap.
+    maps
+        Of the layer.
+    """
+    neurons = []
+    for kernel in kernels:
+        for y in range((-(-maps.height // maps.pooling) + 2 * maps.padding - maps.kernel_height) // maps.stride + 1):
+            for x in range((-(-maps.width // maps.pooling) + 2 * maps.padding - maps.kernel_width) // maps.stride + 1):
+                weights = []
+                for channel in range(maps.channels):
+                    for source_y in range(maps.height):
+                        for source_x in range(maps.width):
+                            down = source_y // maps.pooling - (y * maps.stride - maps.padding)
+                            right = source_x // maps.pooling - (x * maps.stride - maps.padding)
+                            weight = 0
+                            if 0 <= down < maps.kernel_height and 0 <= right < maps.kernel_width:
+                                weight = kernel[(channel * maps.kernel_height + down) * maps.kernel_width + right]
+                            weights.append(weight)
+                neurons.append(weights)
+    return neurons
 
 
 def encode(pixel, thresholds):

@@ -6,11 +6,14 @@ from itertools import pairwise
 import numpy as np
 from hypothesis import strategies as st
 
-from firstspike_spec import LatencyEncoder, Layer, Network
+from firstspike_spec import LatencyEncoder, Layer, Maps, Network
 
 
-def random_layer(generator, sources, targets, *, bits=4, connectivity=0.5, threshold=None, spread=1, extreme=False):
-    """Return a layer with weights of ``bits``; ``spread`` 0 gives equal start potentials, which makes ties likely."""
+def random_layer(generator, sources, targets, *, bits=4, connectivity=0.5, threshold=None, spread=1, extreme=False, maps=None):
+    """Return a layer with weights of ``bits``; ``spread`` 0 gives equal start potentials, which makes ties likely.
+
+    With maps, ``sources`` is the number of taps, ``targets`` that of channels.
+    """
     half = 1 << (bits - 1)
     weights = (
         generator.choice([-half, half - 1], (targets, sources))
@@ -21,7 +24,7 @@ def random_layer(generator, sources, targets, *, bits=4, connectivity=0.5, thres
     threshold = int(generator.integers(1, 3 * half + 1)) if threshold is None else threshold
     # Up to twice the threshold: some neurons fire without any spike.
     start_potentials = generator.integers(-2 * threshold, 2 * threshold + 1, targets) * spread
-    return Layer.from_dense(weights, start_potentials, threshold, bits)
+    return Layer.from_dense(weights, start_potentials, threshold, bits, maps=maps)
 
 
 def random_network(seed, sizes, time_steps=4, **options):
@@ -68,3 +71,47 @@ def networks(draw, max_layers=4, max_neurons=12, max_steps=16):
         for sources, targets in pairwise(sizes)
     ]
     return Network(LatencyEncoder.linear(time_steps, draw(st.integers(1, 100))), layers, (sizes[0],))
+
+
+@st.composite
+def some_maps(draw, channels, height, width):
+    """A window over maps of a size, of any kind that fits."""
+    pooling = draw(st.sampled_from([1, 1, 2, 3]))
+    rows, columns = -(-height // pooling), -(-width // pooling)
+    most = min(rows, columns)
+    padding = draw(st.integers(0, 2))
+    kernel = [draw(st.integers(padding + 1, max(padding + 1, min(5, side + 2 * padding)))) for side in (rows, columns)]
+    if any(side > place + 2 * padding for side, place in zip(kernel, (rows, columns), strict=True)):
+        padding, kernel = 0, [min(3, most)] * 2
+    return Maps(channels, height, width, *kernel, pooling, draw(st.integers(1, 2)), padding)
+
+
+@st.composite
+def map_networks(draw, most_maps=2, max_channels=3, max_side=6, max_steps=8):
+    """Networks that begin with convolutions, have perhaps a fully connected layer behind them, and decide over all."""
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    time_steps = draw(st.integers(2, max_steps))
+    image = draw(st.tuples(st.integers(1, max_side), st.integers(1, max_side)))
+    shape, layers = (1, *image), []
+
+    def add(channels, maps):
+        layers.append(
+            random_layer(
+                generator,
+                maps.taps,
+                channels,
+                bits=draw(st.integers(1, 8)),
+                connectivity=draw(st.sampled_from([0.0, 0.1, 0.4, 1.0])),
+                spread=draw(st.integers(0, 1)),
+                extreme=draw(st.booleans()),
+                maps=maps,
+            )
+        )
+        return layers[-1].target_shape
+
+    for _convolution in range(draw(st.integers(1, most_maps))):
+        shape = add(draw(st.integers(1, max_channels)), draw(some_maps(*shape)))
+    if draw(st.booleans()):
+        shape = add(draw(st.integers(1, 5)), Maps.whole(*shape, draw(st.integers(1, 3))))
+    shape = add(draw(st.integers(1, 4)), Maps.whole(*shape, draw(st.integers(1, 3))))
+    return Network(LatencyEncoder.linear(time_steps, draw(st.integers(1, 100))), layers, image)

@@ -6,12 +6,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firstspike_spec import LatencyEncoder, Layer, Network, infer_spikes, remove_dead_neurons
+from firstspike_spec import LatencyEncoder, Layer, Maps, Network, infer_spikes, remove_dead_neurons
 
-from .random_networks import networks, random_times, with_activity
+from .random_networks import map_networks, networks, random_times, with_activity
 
 
-@given(networks(), st.integers(0, 2**32 - 1), st.booleans())
+@given(networks() | map_networks(), st.integers(0, 2**32 - 1), st.booleans())
 @settings(max_examples=200, deadline=None)
 def test_results_stay_and_a_second_run_removes_nothing(network, seed, early_exit):
     compact = remove_dead_neurons(network)
@@ -86,3 +86,20 @@ def test_the_neurons_that_stay_keep_their_activity(network, seed):
     for index, numbers in marked.items():
         expected = [numbers[start] for start in compact.layers[index].start_potentials.tolist()]
         assert compact.layers[index + 1].activity.tolist() == expected
+
+
+def test_a_channel_goes_with_its_maps():
+    """Of three channels, one has no kernel left and one is read by nobody; the activity of the others' maps stays theirs."""
+    first = Maps(1, 4, 4, 3, 3)
+    kernels = np.stack([np.full(9, 3), np.zeros(9, int), np.full(9, 2)])
+    last = Maps.whole(3, 2, 2)
+    reads = np.array([[0, 0, 0, 0, 5, 5, 5, 5, 0, 6, 7, 8]])
+    layers = [
+        Layer.from_dense(kernels, np.zeros(3, np.int64), 4, 4, maps=first),
+        Layer.from_dense(reads, np.zeros(1, np.int64), 9, 5, maps=last, activity=np.arange(12)),
+    ]
+    compact = remove_dead_neurons(Network(LatencyEncoder.linear(2), layers, (4, 4)))
+    assert compact.layers[0].dense().tolist() == [[2] * 9]
+    assert compact.layers[1].dense().tolist() == [[0, 6, 7, 8]]
+    assert compact.layers[1].maps == Maps.whole(1, 2, 2)
+    assert compact.layers[1].activity.tolist() == [8, 9, 10, 11]

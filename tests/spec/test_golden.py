@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from firstspike_spec import InputError, InputTypeError, LatencyEncoder, Layer, Network, golden, infer, infer_spikes
 
 from . import naive_model
-from .random_networks import networks, random_network, random_times
+from .random_networks import map_networks, networks, random_network, random_times
 
 BATCH = 4
 
@@ -25,8 +25,8 @@ def assert_equal(got, expected):
         assert got.synaptic_operations[image] == wanted["synaptic_operations"]
 
 
-@given(networks(), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.3, 0.9, 1.0]), st.booleans())
-@settings(max_examples=300, deadline=None)
+@given(networks() | map_networks(), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.3, 0.9, 1.0]), st.booleans())
+@settings(max_examples=500, deadline=None)
 def test_equals_the_naive_model(network, seed, silent, early_exit):
     times = random_times(seed, network, BATCH, silent)
     got = infer_spikes(network, times, early_exit=early_exit)
@@ -35,7 +35,7 @@ def test_equals_the_naive_model(network, seed, silent, early_exit):
     assert got.latencies is got.spike_times[-1]
 
 
-@given(networks(), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.3, 0.9]))
+@given(networks() | map_networks(), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.3, 0.9]))
 @settings(max_examples=100, deadline=None)
 def test_early_exit_changes_no_class_and_no_decision_step(network, seed, silent):
     times = random_times(seed, network, 8, silent)

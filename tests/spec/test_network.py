@@ -30,7 +30,7 @@ def test_a_good_layer():
     layer = make_layer()
     assert (layer.sources, layer.targets, layer.synapses, layer.connectivity) == (2, 3, 3, 0.5)
     assert layer.row_lengths.tolist() == [2, 1]
-    assert layer.sources_of_synapses.tolist() == [0, 0, 1]
+    assert layer.taps_of_synapses.tolist() == [0, 0, 1]
     assert layer.dense().tolist() == [[1, 0], [0, 7], [-8, 0]]
     assert layer.potential_bits == layer.required_potential_bits == 5  # -4 - 8
 

@@ -142,7 +142,7 @@ def busiest_share(layer, lanes, activity, images=500):
     generator = np.random.default_rng(0)
     placed = place(layer, lanes)
     entries = np.zeros((layer.sources, lanes))
-    np.add.at(entries, (layer.sources_of_synapses, placed.lanes[layer.row_targets]), 1)
+    np.add.at(entries, (layer.taps_of_synapses, placed.lanes[layer.row_targets]), 1)
     work = (generator.random((images, layer.sources)) < activity / 65535) @ entries
     return work.max(axis=1).mean() / work.mean()
 

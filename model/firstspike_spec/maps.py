@@ -1,0 +1,208 @@
+"""Maps: how the sources and the neurons of a layer lie, and which of them a weight connects."""
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .checks import whole_number
+from .errors import InputError, InputTypeError
+
+#: Neurons of a layer, and sources.
+MAX_NEURONS = 1 << 16
+
+MAX_POOLING = 16
+MAX_STRIDE = 2
+
+
+@dataclass(frozen=True)
+class Maps:
+    """A layer's sources as maps, and the window through which each neuron sees them.
+
+    Source ``(c, y, x)`` has the number ``(c * height + y) * width + x``. Pooling makes one place of ``pooling`` times
+    ``pooling``: a spike at ``(y, x)`` counts at ``(y // pooling, x // pooling)``, so a place counts as many spikes as come.
+    A neuron at ``(y, x)`` of any target channel sees the places ``(y * stride + dy - padding, x * stride + dx - padding)`` of
+    every source channel for ``0 <= dy < kernel_height`` and ``0 <= dx < kernel_width``, as far as they exist; through *tap*
+    ``(c, dy, dx)``, number ``(c * kernel_height + dy) * kernel_width + dx``, with one weight for all neurons of a target
+    channel.
+
+    A fully connected layer is the case in which the window is the whole (pooled) map: one neuron a target channel, one tap a
+    place. `Maps.flat` is that without maps.
+
+    Parameters
+    ----------
+    channels, height, width : int
+        Of the sources.
+    kernel_height, kernel_width : int
+    pooling : int
+        1 .. 16.
+    stride : int
+        1 or 2.
+    padding : int
+        Rows and columns without spikes on each side of the pooled maps, less than the kernel's sides.
+
+    Raises
+    ------
+    InputTypeError, InputError
+        If a size is out of range, or the kernel is larger than the padded maps.
+    """
+
+    channels: int
+    height: int
+    width: int
+    kernel_height: int
+    kernel_width: int
+    pooling: int = 1
+    stride: int = 1
+    padding: int = 0
+
+    def __post_init__(self):
+        for name in ("channels", "height", "width"):
+            whole_number(getattr(self, name), name, 1, MAX_NEURONS)
+        whole_number(self.sources, "number of sources", 1, MAX_NEURONS)
+        whole_number(self.pooling, "pooling", 1, MAX_POOLING)
+        whole_number(self.stride, "stride", 1, MAX_STRIDE)
+        whole_number(self.padding, "padding", 0, MAX_NEURONS)
+        for name, side in (("kernel_height", self.pooled_height), ("kernel_width", self.pooled_width)):
+            whole_number(getattr(self, name), name, self.padding + 1, side + 2 * self.padding)
+
+    @classmethod
+    def flat(cls, sources: int) -> "Maps":
+        """Return the maps of a fully connected layer whose sources are just numbers."""
+        return cls(sources, 1, 1, 1, 1)
+
+    @classmethod
+    def whole(cls, channels: int, height: int, width: int, pooling: int = 1) -> "Maps":
+        """Return the maps of a fully connected layer that sees all of its (pooled) source maps."""
+        return cls(channels, height, width, -(-height // pooling), -(-width // pooling), pooling)
+
+    @classmethod
+    def from_dict(cls, values: Any) -> "Maps":
+        """Return the maps that `as_dict` described."""
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise InputTypeError(f"not the description of maps: {error}") from error
+
+    def as_dict(self) -> dict[str, int]:
+        """Return the sizes, ready for JSON."""
+        return asdict(self)
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether the sources are just numbers."""
+        return self == Maps.flat(self.channels)
+
+    @property
+    def source_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of the sources."""
+        return self.channels, self.height, self.width
+
+    @property
+    def sources(self) -> int:
+        """Number of sources."""
+        return self.channels * self.height * self.width
+
+    @property
+    def pooled_height(self) -> int:
+        """Height of the pooled source maps."""
+        return -(-self.height // self.pooling)
+
+    @property
+    def pooled_width(self) -> int:
+        """Width of the pooled source maps."""
+        return -(-self.width // self.pooling)
+
+    @property
+    def taps(self) -> int:
+        """Number of taps of a neuron, in all source channels together."""
+        return self.channels * self.kernel_height * self.kernel_width
+
+    @property
+    def target_height(self) -> int:
+        """Height of the target maps."""
+        return (self.pooled_height + 2 * self.padding - self.kernel_height) // self.stride + 1
+
+    @property
+    def target_width(self) -> int:
+        """Width of the target maps."""
+        return (self.pooled_width + 2 * self.padding - self.kernel_width) // self.stride + 1
+
+    @property
+    def positions(self) -> int:
+        """Number of neurons of a target channel."""
+        return self.target_height * self.target_width
+
+    def windows(self, spikes: np.ndarray) -> np.ndarray:
+        """Return how many spikes each neuron sees at each tap.
+
+        Parameters
+        ----------
+        spikes : ndarray, shape (batch, sources)
+            1 where a source spikes, else 0.
+
+        Returns
+        -------
+        ndarray, shape (batch, positions, taps)
+        """
+        batch, pooling = len(spikes), self.pooling
+        maps = spikes.reshape(batch, *self.source_shape)
+        if pooling > 1:
+            rest = ((0, 0), (0, 0), (0, -self.height % pooling), (0, -self.width % pooling))
+            shape = (batch, self.channels, self.pooled_height, pooling, self.pooled_width, pooling)
+            maps = np.pad(maps, rest).reshape(shape).sum(axis=(3, 5), dtype=maps.dtype)
+        if self.padding:
+            maps = np.pad(maps, ((0, 0), (0, 0), (self.padding, self.padding), (self.padding, self.padding)))
+        seen = np.lib.stride_tricks.sliding_window_view(maps, (self.kernel_height, self.kernel_width), axis=(2, 3))
+        seen = seen[:, :, :: self.stride, :: self.stride]
+        return seen.transpose(0, 2, 3, 1, 4, 5).reshape(batch, self.positions, self.taps)
+
+    def seen_by(self, lengths: np.ndarray) -> np.ndarray:
+        """Return, for each source, the sum of a number of each tap over the neurons that see the source through it.
+
+        Parameters
+        ----------
+        lengths : ndarray of int, shape (taps,)
+            With a tap's number of weights, the sum is the number of weights that the source's spike adds.
+
+        Returns
+        -------
+        ndarray of int64, shape (sources,)
+        """
+        lengths = lengths.reshape(self.channels, self.kernel_height, self.kernel_width)
+        padded = np.zeros(
+            (self.channels, self.pooled_height + 2 * self.padding, self.pooled_width + 2 * self.padding), np.int64
+        )
+        down, right = self.stride * self.target_height, self.stride * self.target_width
+        for dy in range(self.kernel_height):
+            for dx in range(self.kernel_width):
+                padded[:, dy : dy + down : self.stride, dx : dx + right : self.stride] += lengths[:, dy, dx, None, None]
+        places = padded[:, self.padding : self.padding + self.pooled_height, self.padding : self.padding + self.pooled_width]
+        each = places.repeat(self.pooling, axis=1).repeat(self.pooling, axis=2)
+        return each[:, : self.height, : self.width].reshape(-1)
+
+    def check_follows(self, shape: tuple[int, int, int], what: str) -> None:
+        """Raise an error unless neurons of a shape can be these sources; ``what`` names the neurons.
+
+        Raises
+        ------
+        InputError
+            If the numbers differ, or the sources are maps of another shape.
+        """
+        neurons = int(np.prod(shape))
+        if self.sources != neurons:
+            raise InputError(f"has {self.sources} sources, but {what} has {neurons} neurons")
+        if not self.is_flat and self.source_shape != shape:
+            mine, theirs = (" x ".join(map(str, sides)) for sides in (self.source_shape, shape))
+            raise InputError(f"has sources of {mine}, but {what} neurons of {theirs}")
+
+    def of_channels(self, chosen: np.ndarray) -> "Maps":
+        """Return the maps with some of the source channels only (``chosen``: bool, shape (channels,))."""
+        sizes = self.as_dict() | {"channels": int(np.count_nonzero(chosen))}
+        return Maps(**sizes)
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """The most spikes that each neuron can see at each tap in one inference: int64, shape (positions, taps)."""
+        return self.windows(np.ones((1, self.sources), np.int64))[0]
