@@ -1,5 +1,7 @@
 """Variations of training images."""
 
+import math
+
 import torch
 from torch.nn import functional
 
@@ -19,12 +21,25 @@ class RandomVariations:
         and cut at 255. 0 leaves them as they are.
     generator : torch.Generator
         On the CPU, so that every device draws the same.
+    largest_rotation : float
+        Degrees by which images are turned at most, either way.
+    largest_scaling : float
+        0 .. 1 (not 1): images become larger or smaller by a factor of up to 1 plus or minus this.
     """
 
     def __init__(
-        self, images: torch.Tensor, largest_shift: int, mirrored: bool, brightness: float, generator: torch.Generator
+        self,
+        images: torch.Tensor,
+        largest_shift: int,
+        mirrored: bool,
+        brightness: float,
+        generator: torch.Generator,
+        *,
+        largest_rotation: float = 0.0,
+        largest_scaling: float = 0.0,
     ):
         self.generator, self.mirrored, self.brightness = generator, mirrored, brightness
+        self.largest_rotation, self.largest_scaling = largest_rotation, largest_scaling
         _, height, width = images.shape
         # Views of every placement at once: taking a batch is a single copy of its pixels.
         padded = functional.pad(images, (largest_shift,) * 4)
@@ -39,7 +54,20 @@ class RandomVariations:
         if self.mirrored:
             chosen = torch.rand(len(indices), generator=self.generator).to(device) < 0.5
             images = torch.where(chosen[:, None, None], images.flip(2), images)
+        if self.largest_rotation or self.largest_scaling:
+            images = self._turned(images)
         if self.brightness:
             exponents = (2 * torch.rand(len(indices), generator=self.generator) - 1) * self.brightness
             images = (images * exponents.exp().to(device)[:, None, None]).round_().clamp_(max=255).to(torch.uint8)
         return images
+
+    def _turned(self, images: torch.Tensor) -> torch.Tensor:
+        """Return the images turned and scaled about their middles, each by numbers of its own."""
+        angles, scales = 2 * torch.rand(2, len(images), generator=self.generator).to(images.device) - 1
+        angles, scales = angles * math.radians(self.largest_rotation), 1 / (1 + scales * self.largest_scaling)
+        cosines, sines, zeros = scales * angles.cos(), scales * angles.sin(), torch.zeros_like(angles)
+        turns = torch.stack([cosines, -sines, zeros, sines, cosines, zeros], dim=1).reshape(-1, 2, 3)
+        pixels = images[:, None].float()
+        places = functional.affine_grid(turns, list(pixels.shape), align_corners=False)
+        turned = functional.grid_sample(pixels, places, align_corners=False)
+        return turned[:, 0].round_().clamp_(0, 255).to(torch.uint8)

@@ -34,5 +34,5 @@ def to_network(
         start_potentials = layer.integer_start_potentials().cpu().numpy().astype(np.int64)
         if layer is classifier.layers[-1]:
             start_potentials -= lowering
-        layers.append(Layer.from_dense(weights, start_potentials, layer.integer_threshold, layer.weight_bits))
+        layers.append(Layer.from_dense(weights, start_potentials, layer.integer_threshold, layer.weight_bits, maps=layer.maps))
     return Network(encoder, tuple(layers), input_shape)

@@ -6,7 +6,7 @@ import torch
 
 
 @torch.no_grad()
-def ettfs_weights(weights: torch.Tensor, time_steps: int, generator: torch.Generator) -> None:
+def ettfs_weights(weights: torch.Tensor, time_steps: int, generator: torch.Generator, pooling: int = 1) -> None:
     """Fill a layer's weights in place with uniform noise of variance ``T / fan-in``.
 
     A source spikes in one of ``T`` steps, so the input of one step has the variance ``fan-in * Var(w) / T``, which this
@@ -16,27 +16,29 @@ def ettfs_weights(weights: torch.Tensor, time_steps: int, generator: torch.Gener
 
     Parameters
     ----------
-    weights : Tensor of float, shape (targets, sources)
+    weights : Tensor of float, shape (channels, taps)
     time_steps : int
         ``T``.
     generator : torch.Generator
+    pooling : int
+        Of the sources: so many times so many of them spike at a tap, and the fan-in is as much larger.
     """
-    half_width = math.sqrt(3 * time_steps / weights.shape[1])
+    half_width = math.sqrt(3 * time_steps / weights.shape[1]) / pooling
     weights.uniform_(-half_width, half_width, generator=generator)
 
 
 @torch.no_grad()
-def kaiming_weights(weights: torch.Tensor, time_steps: int, generator: torch.Generator) -> None:
+def kaiming_weights(weights: torch.Tensor, time_steps: int, generator: torch.Generator, pooling: int = 1) -> None:
     """Fill a layer's weights in place with uniform noise of variance ``1 / (3 * fan-in)``, PyTorch's own for linear layers.
 
     The start that ETTFS improves on, for comparison. Parameters as for `ettfs_weights`.
     """
-    half_width = math.sqrt(1 / weights.shape[1])
+    half_width = math.sqrt(1 / weights.shape[1]) / pooling
     weights.uniform_(-half_width, half_width, generator=generator)
 
 
 @torch.no_grad()
-def rescale_to_fan_in(weights: torch.Tensor, time_steps: int) -> None:
+def rescale_to_fan_in(weights: torch.Tensor, time_steps: int, pooling: int = 1) -> None:
     """Scale each target's weights in place so that their variance is ``T / active fan-in`` again.
 
     After pruning, the sum over what is left is far smaller than the one that `ettfs_weights` sets; this restores it, with
@@ -44,12 +46,14 @@ def rescale_to_fan_in(weights: torch.Tensor, time_steps: int) -> None:
 
     Parameters
     ----------
-    weights : Tensor of float, shape (targets, sources)
+    weights : Tensor of float, shape (channels, taps)
         0 where there is no connection.
     time_steps : int
         ``T``.
+    pooling : int
+        As for `ettfs_weights`.
     """
-    norms = weights.square().sum(dim=1, keepdim=True).sqrt()
+    norms = pooling * weights.square().sum(dim=1, keepdim=True).sqrt()
     weights.mul_(torch.where(norms > 0, math.sqrt(time_steps) / norms.clamp(min=1e-12), 1.0))
 
 

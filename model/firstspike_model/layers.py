@@ -1,21 +1,22 @@
-"""Fully connected layers of first-spike neurons, as training sees them."""
+"""Layers of first-spike neurons, fully connected or convolutions, as training sees them."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import torch
 from torch import nn
+
+from firstspike_spec import Maps
 
 from .initialisation import INITIALISATIONS
 from .neuron import single_spikes, spiked
 from .normalisation import normalise_weights
 from .quantisation import FLOAT_BITS, best_scale, largest_weight, quantise
 from .surrogate import Surrogate
-from .synapses import synaptic_input
+from .synapses import map_input, synaptic_input
 
 
 class FirstSpikeLayer(nn.Module):
-    """A fully connected layer whose quantised forward pass is the integer dynamics of the golden model.
+    """A layer whose quantised forward pass is the integer dynamics of the golden model.
 
     Weights and start potentials are kept in units of the threshold. While ``scale`` is ``None`` they are used as they
     are, with the threshold 1. With a scale, the forward pass uses the integers that are exported (`integer_weights`,
@@ -24,7 +25,10 @@ class FirstSpikeLayer(nn.Module):
 
     Parameters
     ----------
-    sources, targets : int
+    maps : Maps
+        How sources and neurons lie.
+    channels : int
+        Target channels; of a fully connected layer, neurons.
     time_steps : int
         ``T``, for the initialisation and the normalisation.
     generator : torch.Generator
@@ -40,12 +44,12 @@ class FirstSpikeLayer(nn.Module):
 
     Attributes
     ----------
-    weights : Parameter, shape (targets, sources)
+    weights : Parameter, shape (channels, taps)
         Before normalisation; 0 where there is no connection.
-    start_potentials : Parameter, shape (targets,)
-    gains : Parameter, shape (targets,), or None
+    start_potentials : Parameter, shape (channels,)
+    gains : Parameter, shape (channels,), or None
         Of the normalisation.
-    mask : Tensor of float, shape (targets, sources)
+    mask : Tensor of float, shape (channels, taps)
         0 where a connection has been cut for good (`cut`), else 1: its weight is 0 and gets no gradient.
     scale : float or None
         What an integer weight of 1 stands for, in units of the threshold.
@@ -53,8 +57,8 @@ class FirstSpikeLayer(nn.Module):
 
     def __init__(
         self,
-        sources: int,
-        targets: int,
+        maps: Maps,
+        channels: int,
         time_steps: int,
         generator: torch.Generator,
         *,
@@ -64,14 +68,14 @@ class FirstSpikeLayer(nn.Module):
         keep_connected: bool = False,
     ):
         super().__init__()
-        self.time_steps, self.weight_bits = time_steps, weight_bits
+        self.maps, self.time_steps, self.weight_bits = maps, time_steps, weight_bits
         self.smallest_weight = 1 if keep_connected else 0
         self.scale: float | None = None
-        self.weights = nn.Parameter(torch.empty(targets, sources))
-        INITIALISATIONS[initialisation](self.weights, time_steps, generator)
-        self.start_potentials = nn.Parameter(torch.zeros(targets))
-        self.gains = nn.Parameter(torch.ones(targets)) if normalised else None
-        self.register_buffer("mask", torch.ones(targets, sources))
+        self.weights = nn.Parameter(torch.empty(channels, maps.taps))
+        INITIALISATIONS[initialisation](self.weights, time_steps, generator, maps.pooling)
+        self.start_potentials = nn.Parameter(torch.zeros(channels))
+        self.gains = nn.Parameter(torch.ones(channels)) if normalised else None
+        self.register_buffer("mask", torch.ones(channels, maps.taps))
         self._is_cut = False
         self.weights.register_hook(lambda gradient: gradient * self.mask if self._is_cut else None)
 
@@ -87,35 +91,47 @@ class FirstSpikeLayer(nn.Module):
 
         Parameters
         ----------
-        present : Tensor of int8 or float, shape (T, batch, sources)
+        present : Tensor of int8 or float, shape (T, batch, sources) or (T, batch, *maps.source_shape)
             1 from the step on at which a source spiked, 0 before.
         gain : float
             What a spike counts for: more than 1 where dropout left out others.
 
         Returns
         -------
-        Tensor of float, shape (T, batch, targets)
+        Tensor of float, shape (T, batch, channels), or with maps of neurons (T, batch, channels, height, width)
             In units of the threshold; at least 0 where a neuron that has not spiked spikes.
         """
         if self.scale is None:
-            return gain * synaptic_input(present, self.connected_weights()) + (self.start_potentials - 1)
+            return gain * self._input(present, self.connected_weights()) + self._by_channel(self.start_potentials - 1)
         return self.scale * self.integer_margins(present, gain)
 
     def integer_margins(self, present: torch.Tensor, gain: float = 1.0) -> torch.Tensor:
         """Return ``V - theta``, with a gain of 1 in whole numbers, as floats that hold them exactly (below ``2 ** 24``)."""
         offsets = self.integer_start_potentials() - self.integer_threshold
-        return gain * synaptic_input(present, self.integer_weights(), whole=True) + offsets
+        return gain * self._input(present, self.integer_weights(), whole=True) + self._by_channel(offsets)
+
+    def _input(self, present: torch.Tensor, weights: torch.Tensor, whole: bool = False) -> torch.Tensor:
+        if self.maps.is_flat:
+            return synaptic_input(present.flatten(2), weights, whole)
+        sums = map_input(present.reshape(*present.shape[:2], *self.maps.source_shape), weights, self.maps, whole)
+        return sums if self.maps.positions > 1 else sums.flatten(2)
+
+    def _by_channel(self, values: torch.Tensor) -> torch.Tensor:
+        """Return a number for each target channel so that it is added to all of the channel's neurons."""
+        return values[:, None, None] if self.maps.positions > 1 else values
 
     def connected_weights(self) -> torch.Tensor:
-        """Return the weights as the forward pass has them before quantisation, shape (targets, sources), with gradient."""
-        return self.weights if self.gains is None else normalise_weights(self.weights, self.gains, self.time_steps)
+        """Return the weights as the forward pass has them before quantisation, shape (channels, taps), with gradient."""
+        if self.gains is None:
+            return self.weights
+        return normalise_weights(self.weights, self.gains, self.time_steps, self.maps.pooling)
 
     def integer_weights(self) -> torch.Tensor:
-        """Return the weights as whole numbers, shape (targets, sources), with gradient."""
+        """Return the weights as whole numbers, shape (channels, taps), with gradient."""
         return quantise(self.connected_weights(), self.scale, largest_weight(self.weight_bits), self.smallest_weight)
 
     def integer_start_potentials(self) -> torch.Tensor:
-        """Return the start potentials as whole numbers, shape (targets,), with gradient."""
+        """Return the start potentials as whole numbers, shape (channels,), with gradient."""
         return quantise(self.start_potentials, self.scale)
 
     @property
@@ -125,7 +141,7 @@ class FirstSpikeLayer(nn.Module):
 
     @torch.no_grad()
     def cut(self, mask: torch.Tensor) -> None:
-        """Keep only the connections where ``mask`` (float, shape (targets, sources)) is 1, for good."""
+        """Keep only the connections where ``mask`` (float, shape (channels, taps)) is 1, for good."""
         self.mask.copy_(mask)
         self.weights.mul_(mask)
         self._is_cut = True
@@ -138,12 +154,12 @@ class FirstSpikeLayer(nn.Module):
 
 
 class FirstSpikeClassifier(nn.Module):
-    """A stack of fully connected first-spike layers; the last one's neurons are the classes.
+    """A stack of first-spike layers; the last one's neurons are the classes.
 
     Parameters
     ----------
-    sizes : sequence of int
-        Inputs, hidden neurons of each layer, classes.
+    layers : sequence of (Maps, int)
+        Of each layer: how sources and neurons lie, and the number of target channels.
     time_steps : int
     generator : torch.Generator
     surrogate : Surrogate
@@ -157,7 +173,7 @@ class FirstSpikeClassifier(nn.Module):
 
     def __init__(
         self,
-        sizes: Sequence[int],
+        layers: Sequence[tuple[Maps, int]],
         time_steps: int,
         generator: torch.Generator,
         surrogate: Surrogate,
@@ -168,7 +184,7 @@ class FirstSpikeClassifier(nn.Module):
         super().__init__()
         self.surrogate, self.dropout, self._generator = surrogate, dropout, generator
         self.layers = nn.ModuleList(
-            FirstSpikeLayer(sources, targets, time_steps, generator, **settings) for sources, targets in pairwise(sizes)
+            FirstSpikeLayer(maps, channels, time_steps, generator, **settings) for maps, channels in layers
         )
 
     def forward(self, present: torch.Tensor) -> torch.Tensor:
@@ -184,10 +200,10 @@ class FirstSpikeClassifier(nn.Module):
 
     def present_at_end(self, present: torch.Tensor) -> list[torch.Tensor]:
         """Return, for each layer, which of its sources have spiked by the last step, shape (batch, sources)."""
-        ends = [present[-1]]
+        ends = [present[-1].flatten(1)]
         for layer in self.layers[:-1]:
             present = spiked(layer(present), self.surrogate)
-            ends.append(present[-1])
+            ends.append(present[-1].flatten(1))
         return ends
 
     def spikes(self, margins: torch.Tensor, forced: bool = False) -> torch.Tensor:

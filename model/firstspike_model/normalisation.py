@@ -5,7 +5,7 @@ import math
 import torch
 
 
-def normalise_weights(weights: torch.Tensor, gains: torch.Tensor, time_steps: int) -> torch.Tensor:
+def normalise_weights(weights: torch.Tensor, gains: torch.Tensor, time_steps: int, pooling: int = 1) -> torch.Tensor:
     """Return weights whose variance for each target is ``gain ** 2 * T / fan-in``, over its connections alone.
 
     ``gain * sqrt(T / n) * w / sqrt(sum(w ** 2) / n)`` with ``n`` the number of connections: n cancels, so connections that
@@ -17,16 +17,18 @@ def normalise_weights(weights: torch.Tensor, gains: torch.Tensor, time_steps: in
 
     Parameters
     ----------
-    weights : Tensor of float, shape (targets, sources)
-    gains : Tensor of float, shape (targets,)
+    weights : Tensor of float, shape (channels, taps)
+    gains : Tensor of float, shape (channels,)
         Learned.
     time_steps : int
         ``T``.
+    pooling : int
+        As for `firstspike_model.initialisation.ettfs_weights`.
 
     Returns
     -------
-    Tensor of float, shape (targets, sources)
+    Tensor of float, shape (channels, taps)
         With gradient to both. 0 stays 0. A plain matrix of weights: nothing of this is left in an exported network.
     """
     norms = weights.square().sum(dim=1).clamp(min=1e-12).sqrt()
-    return weights * (gains * math.sqrt(time_steps) / norms)[:, None]
+    return weights * (gains * math.sqrt(time_steps) / pooling / norms)[:, None]

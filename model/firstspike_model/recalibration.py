@@ -99,7 +99,8 @@ def output_margins(network: Network, images: np.ndarray) -> torch.Tensor:
     sources = infer(network, images, early_exit=False).spike_times[-2]
     last = network.layers[-1]
     weights = last.dense().T.astype(np.float64)
-    potentials = np.stack([(sources <= step) @ weights for step in range(network.time_steps)]) + last.start_potentials
+    seen = (last.maps.windows((sources <= step).astype(np.float64))[:, 0] for step in range(network.time_steps))
+    potentials = np.stack([taps @ weights for taps in seen]) + last.start_potentials
     return torch.from_numpy((potentials - last.threshold).astype(np.float32))
 
 

@@ -1,5 +1,6 @@
 """Recipes: everything that training a network depends on, in one short file."""
 
+import math
 import os
 import tomllib
 import types
@@ -9,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, get_args
 
-from firstspike_spec import InputError, InputTypeError, LatencyEncoder
+from firstspike_spec import InputError, InputTypeError, LatencyEncoder, Maps
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,21 @@ class Recipe:
         Pixels by which training images move (`firstspike_model.augmentation.RandomVariations`).
     mirrored : bool
         Whether half of the training images are turned left to right.
+    largest_rotation, largest_scaling : float
+        Training images are turned by at most so many degrees either way, and made larger or smaller by at most so large a
+        part.
     brightness : float
         By how much training images are made brighter or darker: a random factor of at most ``exp(brightness)`` either way.
+    convolution_channels : tuple of int
+        Target channels of each convolution; none makes a network of fully connected layers.
+    kernel_sizes : tuple of int
+        Side of each convolution's square kernel. Maps are padded with half of it.
+    strides : tuple of int
+        Of each convolution, 1 or 2; all 1 if empty.
+    poolings : tuple of int
+        Of each convolution's sources, and of those of the first fully connected layer behind them; all 1 if empty.
     hidden : tuple of int
-        Neurons of each hidden layer.
+        Neurons of each hidden fully connected layer.
     time_steps : int
         ``T``.
     dimmest : int
@@ -103,7 +115,13 @@ class Recipe:
     refine_epochs: int
     validation_images: int = 5000
     largest_shift: int = 1
+    convolution_channels: tuple[int, ...] = ()
+    kernel_sizes: tuple[int, ...] = ()
+    strides: tuple[int, ...] = ()
+    poolings: tuple[int, ...] = ()
     mirrored: bool = False
+    largest_rotation: float = 0.0
+    largest_scaling: float = 0.0
     brightness: float = 0.0
     dimmest: int = 32
     encoder_thresholds: tuple[int, ...] = ()
@@ -147,10 +165,19 @@ class Recipe:
                 raise InputError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}")
         if self.weight_bits not in (*range(2, 9), 32):
             raise InputError(f"weight_bits must be in 2 .. 8, or 32 for float weights, not {self.weight_bits}")
-        if isinstance(self.budget, tuple) and len(self.budget) != len(self.hidden) + 1:
-            raise InputError(
-                f"budget must be one number, or one for each of {len(self.hidden) + 1} layers, not {len(self.budget)}"
-            )
+        convolutions = len(self.convolution_channels)
+        for name, wanted in (
+            ("kernel_sizes", (convolutions,)),
+            ("strides", (0, convolutions)),
+            ("poolings", (0, convolutions + 1)),
+        ):
+            if len(getattr(self, name)) not in wanted:
+                raise InputError(
+                    f"{name} must be {wanted[-1]} numbers for {convolutions} convolutions, not {len(getattr(self, name))}"
+                )
+        layers = convolutions + len(self.hidden) + 1
+        if isinstance(self.budget, tuple) and len(self.budget) != layers:
+            raise InputError(f"budget must be one number, or one for each of {layers} layers, not {len(self.budget)}")
         if isinstance(self.budget, tuple) and self.output_part:
             raise InputError("output_part shares out a budget for all layers together; give it or a budget for each layer")
         for name, wanted, holds in (
@@ -177,6 +204,34 @@ class Recipe:
             return LatencyEncoder(list(self.encoder_thresholds))
         return LatencyEncoder.linear(self.time_steps, self.dimmest)
 
+    def layers(self, image_shape: tuple[int, int], classes: int) -> list[tuple[Maps, int]]:
+        """Return the layers that the settings describe, for images of a size.
+
+        Returns
+        -------
+        list of (Maps, int)
+            Of each layer: how its sources and neurons lie, and its number of target channels.
+
+        Raises
+        ------
+        InputError
+            If a kernel is larger than its padded maps.
+        """
+        shape, layers = (1, *image_shape), []
+        count = len(self.convolution_channels)
+        strides, poolings = self.strides or (1,) * count, self.poolings or (1,) * (count + 1)
+        for channels, kernel, stride, pooling in zip(
+            self.convolution_channels, self.kernel_sizes, strides, poolings[:-1], strict=True
+        ):
+            maps = Maps(*shape, kernel, kernel, pooling, stride, padding=kernel // 2)
+            layers.append((maps, channels))
+            shape = channels, maps.target_height, maps.target_width
+        maps = Maps.whole(*shape, poolings[-1]) if count else Maps.flat(math.prod(shape))
+        for neurons in (*self.hidden, classes):
+            layers.append((maps, neurons))
+            maps = Maps.flat(neurons)
+        return layers
+
     @property
     def epochs(self) -> int:
         """Of both phases."""
@@ -202,7 +257,13 @@ CHOICES = {
 RANGES = {
     "validation_images": (1, 1 << 20),
     "largest_shift": (0, 8),
+    "convolution_channels": (1, 1 << 12),
+    "kernel_sizes": (1, 31),
+    "strides": (1, 2),
+    "poolings": (1, 8),
     "hidden": (1, 1 << 16),
+    "largest_rotation": (0, 90),
+    "largest_scaling": (0, 0.9),
     "time_steps": (2, 256),
     "dimmest": (1, 255),
     "budget": (0.0001, 1),

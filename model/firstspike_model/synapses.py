@@ -7,6 +7,9 @@ spiked by then, and one matrix product serves all steps. Which processor instruc
 import functools
 
 import torch
+from torch.nn import functional
+
+from firstspike_spec import Maps
 
 
 def synaptic_input(present: torch.Tensor, weights: torch.Tensor, whole: bool = False) -> torch.Tensor:
@@ -15,7 +18,8 @@ def synaptic_input(present: torch.Tensor, weights: torch.Tensor, whole: bool = F
     Parameters
     ----------
     present : Tensor of int8 or float, shape (..., sources)
-        1 for a source that has spiked, else 0. Of type int8 it takes no gradient.
+        1 for a source that has spiked, else 0; behind pooling, how many have, at most 127. Of type int8 it takes no
+        gradient.
     weights : Tensor of float, shape (targets, sources)
     whole : bool
         The weights are whole numbers in -128 .. 127: the sums are exact. Otherwise they may be rounded to eight
@@ -46,6 +50,72 @@ class _SynapticInput(torch.autograd.Function):
         gradient = gradient.to(kind)
         to_present = (gradient @ weights.to(kind)).float() if context.needs_input_grad[0] else None
         return to_present, (gradient.t() @ present.to(kind)).float(), None
+
+
+def map_input(present: torch.Tensor, weights: torch.Tensor, maps: Maps, whole: bool = False) -> torch.Tensor:
+    """Return the summed weights of the sources that have spiked, for a layer with maps.
+
+    Parameters
+    ----------
+    present : Tensor of int8 or float, shape (..., *maps.source_shape)
+        As for `synaptic_input`.
+    weights : Tensor of float, shape (channels, maps.taps)
+    maps : Maps
+    whole : bool
+        As for `synaptic_input`.
+
+    Returns
+    -------
+    Tensor of float32, shape (..., channels, target height, target width)
+    """
+    pooled = pool(present.float().reshape(-1, *maps.source_shape), maps.pooling)
+    if maps.positions == 1:
+        sums = synaptic_input(pooled.flatten(1), weights, whole)
+        sums = sums[:, :, None, None]
+    else:
+        kernels = weights.reshape(-1, maps.channels, maps.kernel_height, maps.kernel_width)
+        sums = _MapInput.apply(pooled, kernels, maps.stride, maps.padding, whole)
+    return sums.unflatten(0, present.shape[:-3])
+
+
+def pool(present: torch.Tensor, pooling: int) -> torch.Tensor:
+    """Return the sums over squares of ``pooling`` times ``pooling`` places; those at the far edges may be smaller.
+
+    Average pooling is this and a factor, and the weights behind it have the factor in them.
+    """
+    if pooling == 1:
+        return present
+    return functional.avg_pool2d(present, pooling, ceil_mode=True, divisor_override=1)
+
+
+class _MapInput(torch.autograd.Function):
+    @staticmethod
+    def forward(context, present: torch.Tensor, kernels: torch.Tensor, stride: int, padding: int, whole: bool) -> torch.Tensor:
+        kind = torch.float32 if whole else gradient_type(present.device.type)
+        present = present.to(kind, memory_format=torch.channels_last)
+        context.save_for_backward(present, kernels)
+        context.window = stride, padding
+        return functional.conv2d(present, kernels.to(kind), stride=stride, padding=padding).float()
+
+    @staticmethod
+    def backward(context, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor, None, None, None]:
+        present, kernels = context.saved_tensors
+        stride, padding = context.window
+        kind = gradient_type(gradient.device.type)
+        to_present, to_kernels, _ = torch.ops.aten.convolution_backward(
+            gradient.to(kind, memory_format=torch.channels_last),
+            present.to(kind),
+            kernels.to(kind, memory_format=torch.channels_last),
+            None,
+            [stride] * 2,
+            [padding] * 2,
+            [1, 1],
+            False,
+            [0, 0],
+            1,
+            [context.needs_input_grad[0], True, False],
+        )
+        return None if to_present is None else to_present.float(), to_kernels.float(), None, None, None
 
 
 @functools.cache

@@ -115,12 +115,18 @@ class Training:
         images, labels = torch.tensor(dataset.images), torch.tensor(dataset.labels, dtype=torch.int64)
         chosen, held_back = hold_back(len(images), recipe.validation_images, self._generator)
         self._variations = RandomVariations(
-            images[chosen].to(device), recipe.largest_shift, recipe.mirrored, recipe.brightness, self._generator
+            images[chosen].to(device),
+            recipe.largest_shift,
+            recipe.mirrored,
+            recipe.brightness,
+            self._generator,
+            largest_rotation=recipe.largest_rotation,
+            largest_scaling=recipe.largest_scaling,
         )
         self._labels = labels[chosen].to(device)
         self.validation = Dataset(dataset.name, images[held_back].numpy(), labels[held_back].numpy())
         self.classifier = FirstSpikeClassifier(
-            [images[0].numel(), *recipe.hidden, CLASSES],
+            recipe.layers(tuple(images.shape[1:]), CLASSES),
             recipe.time_steps,
             self._generator,
             Surrogate(recipe.surrogate, recipe.surrogate_width),
@@ -153,7 +159,7 @@ class Training:
         phase = self.phase
         first, last = (0, recipe.prune_epochs) if phase == "prune" else (recipe.prune_epochs, recipe.epochs)
         if phase == "prune" and recipe.operations_share:
-            self._optimisers.set_costs([rates[None, :] for rates in self._spike_rates()], recipe.operations_share)
+            self._optimisers.set_costs(self._costs(), recipe.operations_share)
         batches = torch.randperm(len(self._labels), generator=self._generator).split(recipe.batch)
         total = torch.zeros((), device=self.device)
         self.classifier.train()
@@ -224,7 +230,7 @@ class Training:
             for layer, mask in zip(layers, masks, strict=True):
                 layer.cut(mask)
                 if self.recipe.rescaled:
-                    rescale_to_fan_in(layer.weights, self.recipe.time_steps)
+                    rescale_to_fan_in(layer.weights, self.recipe.time_steps, layer.maps.pooling)
                 layer.fit_scale()
         self._optimise()
 
@@ -287,10 +293,14 @@ class Training:
         return calibrate(whole, labels, Target(self.recipe.decision_tolerance, self.recipe.latest_step, late=late))
 
     @torch.no_grad()
-    def _spike_rates(self) -> list[torch.Tensor]:
-        """Return the share of validation images in which each source of each layer spikes."""
+    def _costs(self) -> list[torch.Tensor]:
+        """Return how often each layer's weights are added for a validation image, shape (1, taps)."""
         counts = [self.classifier.present_at_end(part) for part in self._chunks(self.validation.images)]
-        return [torch.cat(layer).float().mean(dim=0) for layer in zip(*counts, strict=True)]
+        costs = []
+        for layer, ends in zip(self.classifier.layers, zip(*counts, strict=True), strict=True):
+            rates = torch.cat(ends).float().mean(dim=0, keepdim=True).cpu().numpy()
+            costs.append(torch.tensor(layer.maps.windows(rates).sum(axis=1)).to(self.device))
+        return costs
 
 
 def hold_back(images: int, validation_images: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:

@@ -12,7 +12,7 @@ from .errors import InputError, InputTypeError
 #: Neurons of a layer, and sources.
 MAX_NEURONS = 1 << 16
 
-MAX_POOLING = 16
+MAX_POOLING = 8
 MAX_STRIDE = 2
 
 
@@ -36,7 +36,7 @@ class Maps:
         Of the sources.
     kernel_height, kernel_width : int
     pooling : int
-        1 .. 16.
+        1 .. 8.
     stride : int
         1 or 2.
     padding : int

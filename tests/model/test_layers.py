@@ -1,6 +1,7 @@
 """The quantised forward pass is the golden model, whatever the layer's options."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -14,13 +15,29 @@ from firstspike_model.quantisation import best_scale, quantise
 from firstspike_model.recipe import CHOICES
 from firstspike_model.surrogate import Surrogate
 from firstspike_model.synapses import gradient_type, synaptic_input
-from firstspike_spec import Comparison, LatencyEncoder, infer_spikes
+from firstspike_spec import Comparison, LatencyEncoder, Maps, infer_spikes
 
 
-def quantised(bits: int, sizes: list[int], time_steps: int, seed: int, normalised: bool = False) -> FirstSpikeClassifier:
+def flat(sizes: list[int]) -> list[tuple[Maps, int]]:
+    """Layers that are fully connected."""
+    return [(Maps.flat(sources), targets) for sources, targets in pairwise(sizes)]
+
+
+#: Two convolutions, one of them pooled, strided and not padded, with odd sizes; then two fully connected layers.
+CONVOLUTIONS = [
+    (Maps(1, 9, 7, 3, 3, padding=1), 4),
+    (Maps(4, 9, 7, 3, 2, pooling=2, stride=2), 5),
+    (Maps.whole(5, 2, 2, pooling=2), 8),
+    (Maps.flat(8), 3),
+]
+
+
+def quantised(bits: int, layers: list, time_steps: int, seed: int, normalised: bool = False) -> FirstSpikeClassifier:
+    """A quantised classifier of some layers, or of fully connected ones of some sizes."""
+    layers = flat(layers) if isinstance(layers[0], int) else layers
     generator = torch.Generator().manual_seed(seed)
     surrogate = Surrogate("fast-sigmoid", 0.5)
-    classifier = FirstSpikeClassifier(sizes, time_steps, generator, surrogate, weight_bits=bits, normalised=normalised)
+    classifier = FirstSpikeClassifier(layers, time_steps, generator, surrogate, weight_bits=bits, normalised=normalised)
     with torch.no_grad():
         for layer in classifier.layers:
             layer.cut((torch.rand(layer.mask.shape, generator=generator) < 0.5).float())
@@ -33,19 +50,22 @@ def quantised(bits: int, sizes: list[int], time_steps: int, seed: int, normalise
 
 @pytest.mark.parametrize("normalised", [False, True])
 @pytest.mark.parametrize("bits", [2, 3, 4, 6, 8])
-@pytest.mark.parametrize(("sizes", "time_steps"), [([30, 20, 10], 4), ([7, 33, 12, 3], 8), ([5, 2], 2)])
-def test_quantised_forward_is_the_golden_model(bits, sizes, time_steps, normalised):
-    classifier = quantised(bits, sizes, time_steps, bits, normalised)
-    network = to_network(classifier, LatencyEncoder.linear(time_steps), (sizes[0],))
-    times = np.random.default_rng(bits).integers(0, time_steps + 1, (100, sizes[0])).astype(np.int16)
+@pytest.mark.parametrize(("layers", "time_steps"), [([30, 20, 10], 4), ([7, 33, 12, 3], 8), ([5, 2], 2), (CONVOLUTIONS, 4)])
+def test_quantised_forward_is_the_golden_model(bits, layers, time_steps, normalised):
+    classifier = quantised(bits, layers, time_steps, bits, normalised)
+    first = classifier.layers[0].maps
+    network = to_network(
+        classifier, LatencyEncoder.linear(time_steps), (first.sources,) if first.is_flat else first.source_shape[1:]
+    )
+    times = np.random.default_rng(bits).integers(0, time_steps + 1, (100, network.inputs)).astype(np.int16)
     expected = infer_spikes(network, times, early_exit=False)
 
     comparison = Comparison()
     inputs = torch.tensor(times <= np.arange(time_steps)[:, None, None], dtype=torch.int8)
     present = inputs
     for index, layer in enumerate(classifier.layers):
-        spikes = classifier.spikes(layer(present)).detach()
-        potentials = layer.integer_margins(present).detach() + layer.integer_threshold
+        spikes = classifier.spikes(layer(present)).detach().flatten(2)
+        potentials = layer.integer_margins(present).detach().flatten(2) + layer.integer_threshold
         fired = spikes.sum(dim=0).bool()
         got = torch.where(fired, spikes.argmax(dim=0), time_steps)
         at = torch.where(fired, got, time_steps - 1)
@@ -55,10 +75,10 @@ def test_quantised_forward_is_the_golden_model(bits, sizes, time_steps, normalis
         )
         present = spikes.cumsum(dim=0)
     comparison.check()
-    assert comparison.compared_values == 200 * sum(sizes[1:])
+    assert comparison.compared_values == 200 * sum(layer.targets for layer in network.layers)
     assert torch.equal(classifier.spikes(classifier(inputs)).detach().cumsum(dim=0), present)
     ends = classifier.present_at_end(inputs)
-    assert [end.shape for end in ends] == [(100, size) for size in sizes[:-1]]
+    assert [end.shape for end in ends] == [(100, layer.sources) for layer in network.layers]
     for end, spike_times in zip(ends, expected.spike_times, strict=False):
         assert np.array_equal(end.detach().numpy() == 1, spike_times < time_steps)
 
@@ -185,7 +205,7 @@ def test_whole_sums_are_exact_and_gradients_are_those_of_the_product(kind):
 def test_dropout_leaves_out_neurons_in_training_only_and_keeps_the_mean(bits):
     generator = torch.Generator().manual_seed(2)
     surrogate = Surrogate("fast-sigmoid", 0.5)
-    classifier = FirstSpikeClassifier([40, 400, 3], 4, generator, surrogate, dropout=0.4, weight_bits=bits)
+    classifier = FirstSpikeClassifier(flat([40, 400, 3]), 4, generator, surrogate, dropout=0.4, weight_bits=bits)
     for layer in classifier.layers:
         layer.fit_scale()
     present = torch.ones(4, 500, 40, dtype=torch.int8)
