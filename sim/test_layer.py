@@ -1,7 +1,5 @@
 """The hidden layer against the golden model."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -13,6 +11,7 @@ from firstspike_sim.vectors import layer_vectors
 from firstspike_spec import Layer as SpecLayer
 from firstspike_spec import Network, compiler
 from firstspike_spec.compiler import compile_network
+from firstspike_spec.placement import arrange
 
 BENCH = "firstspike_sim.layer_bench"
 INPUTS = 13
@@ -35,10 +34,10 @@ def lopsided_network(rng, neurons, lanes):
     return Network(network.encoder, (thinned,), network.input_shape)
 
 
-def place_in_order(layer, lanes, place=compiler.place):
+def place_in_order(layer, lanes):
     """Return a placement that fills one lane with the first neurons, the next lane with the next ones, and so on."""
     owners, numbers = np.divmod(np.arange(layer.targets), -(-layer.targets // lanes))
-    return replace(place(layer, lanes), lanes=owners, numbers=numbers)
+    return arrange(layer, owners, numbers)
 
 
 @pytest.mark.parametrize(("lanes", "bank_lanes", "width", "neurons"), SIZES)

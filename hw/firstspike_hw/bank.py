@@ -80,7 +80,7 @@ class Bank(wiring.Component):
         m.submodules.pointers = pointers = LoadableMemory(
             Memory.POINTERS,
             bits=shape.pointer.bits,
-            depth=shape.sources,
+            depth=shape.rows,
             init=image.pointers if image else (),
             ports=self._width,
         )

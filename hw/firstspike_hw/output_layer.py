@@ -218,7 +218,7 @@ class _Slice(wiring.Component):
         m.submodules.weights = weights = LoadableMemory(
             Memory.ENTRIES,
             bits=shape.weights.bits,
-            depth=shape.sources,
+            depth=shape.rows,
             init=self._image.weights if self._image else (),
             ports=width,
         )

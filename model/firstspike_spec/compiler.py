@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from .checks import whole_number
-from .engine import MAX_BANK_LANES, MAX_LANES, EngineShape, LayerShape, OutputShape, index_bits
+from .engine import MAX_BANK_LANES, MAX_LANES, EngineShape, LayerShape, LocatorShape, OutputShape, index_bits
 from .errors import InputError
 from .layer import Layer
+from .map_layout import MapLayout
 from .network import Network
-from .placement import Placement, place
+from .placement import EmptyPlaces, Placement, place
 from .words import LOAD_WORD, Memory
 
 
@@ -59,7 +60,7 @@ class MemoryImage:
     ----------
     layer : int
     lane : int
-        The number of the bank in a hidden layer, of the slice in the output layer.
+        The number of the bank in a hidden layer, of the slice in the output layer; that behind the last one is the locator's.
     memory : Memory
     bits : int
         Width of a word.
@@ -85,6 +86,8 @@ class EngineImage:
         By hidden layer, then bank.
     output : tuple of SliceImage
         By slice.
+    locations : tuple of ndarray of uint64
+        By layer, `LocatorShape.location` words, by a source's number within its lane; none where there is no locator.
     addresses : tuple of ndarray of int64
         The address of each neuron of each layer; an output neuron's is its number.
     """
@@ -93,6 +96,7 @@ class EngineImage:
     network: Network
     banks: tuple[tuple[BankImage, ...], ...]
     output: tuple[SliceImage, ...]
+    locations: tuple[np.ndarray, ...]
     addresses: tuple[np.ndarray, ...]
 
     @property
@@ -113,7 +117,10 @@ class EngineImage:
         return np.concatenate(parts)
 
     def memories(self) -> Iterator[MemoryImage]:
-        """Yield what each memory holds: ``T`` first, then layer by layer, bank by bank, and the output's slices last."""
+        """Yield what each memory holds: ``T`` first, then layer by layer, bank by bank, and the output's slices last.
+
+        A layer's locations come behind its banks or slices.
+        """
         yield MemoryImage(0, 0, Memory.TIME_STEPS, 16, np.array([self.network.time_steps], np.uint64))
         for layer, (shape, banks) in enumerate(zip(self.shape.layers, self.banks, strict=True)):
             for bank, image in enumerate(banks):
@@ -121,11 +128,18 @@ class EngineImage:
                 yield MemoryImage(layer, bank, Memory.POINTERS, shape.pointer.bits, image.pointers)
                 yield MemoryImage(layer, bank, Memory.ENTRIES, shape.entry.bits, image.entries)
                 yield MemoryImage(layer, bank, Memory.START_POTENTIALS, shape.potential_bits, starts)
+            yield from self._locations(layer, shape.banks)
         layer, shape = len(self.shape.layers), self.shape.output
         for number, image in enumerate(self.output):
             starts = _unsigned(image.start_potentials, shape.potential_bits)
             yield MemoryImage(layer, number, Memory.ENTRIES, shape.weights.bits, image.weights)
             yield MemoryImage(layer, number, Memory.START_POTENTIALS, shape.potential_bits, starts)
+        yield from self._locations(layer, shape.slices)
+
+    def _locations(self, layer: int, behind: int) -> Iterator[MemoryImage]:
+        locator = (*self.shape.layers, self.shape.output)[layer].locator
+        if locator:
+            yield MemoryImage(layer, behind, Memory.POINTERS, locator.location.bits, self.locations[layer])
 
 
 #: Lanes of each hidden layer where nobody says otherwise.
@@ -169,33 +183,97 @@ def plan(
         raise InputError(f"lanes must be one number or one for each of the {len(hidden)} hidden layers, not {counts}")
     if bank_lanes is not None:
         whole_number(bank_lanes, "bank_lanes", 1, MAX_BANK_LANES)
-    shapes = []
+    shapes: list[LayerShape] = []
     source_bits = index_bits(network.inputs + 1)  # the address of all ones is no source's
+    lane_bits, sources = 0, LaneSources.inputs(network.inputs)
     for layer, count in zip(hidden, counts, strict=True):
-        shapes.append(_plan_layer(layer, source_bits, count, bank_lanes))
-        source_bits = shapes[-1].address_bits
-    output = OutputShape(source_bits, last.targets, last.weight_bits, last.potential_bits)
+        locator = None if layer.maps.is_flat else _plan_locator(layer, sources, lane_bits)
+        shapes.append(_plan_layer(layer, source_bits, locator, count, bank_lanes))
+        source_bits, lane_bits = shapes[-1].address_bits, shapes[-1].lane_bits
+        sources = LaneSources.of(layer, shapes[-1].lanes)
+    locator = None if last.maps.is_flat else _plan_locator(last, sources, lane_bits)
+    output = OutputShape(source_bits, last.targets, last.weight_bits, last.potential_bits, locator)
     return EngineShape(tuple(shapes), output, spikes_per_token, network.time_steps, queue_depth)
 
 
-def _plan_layer(layer: Layer, source_bits: int, lanes: int, bank_lanes: int | None) -> LayerShape:
+@dataclass(frozen=True)
+class LaneSources:
+    """The sources that a lane of the layer before can have, as many as the fullest one.
+
+    Attributes
+    ----------
+    lanes : int
+        Of the layer before.
+    channels : int
+        Its channels in a lane.
+    numbers : ndarray of int64, shape (channels * positions,)
+        Of each source, by channel and position, within the lane.
+    places : int
+        Numbers that there are.
+    """
+
+    lanes: int
+    channels: int
+    numbers: np.ndarray
+    places: int
+
+    @classmethod
+    def inputs(cls, count: int) -> "LaneSources":
+        """Return the inputs, all of them in one lane."""
+        return cls(1, 1, np.arange(count), count)
+
+    @classmethod
+    def of(cls, layer: Layer, lanes: int) -> "LaneSources":
+        """Return the neurons of a hidden layer that lies in so many lanes."""
+        layout, channels = MapLayout(layer.maps), -(-layer.channels // lanes)
+        return cls(lanes, channels, layout.numbers(np.arange(channels)), layout.lane_places(channels))
+
+    def locations(self, layer: Layer) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the row of each of `numbers` for a layer that has them as sources, -1 if nobody sees it; and its base."""
+        layout = MapLayout(layer.maps)
+        per_channel = layer.maps.height * layer.maps.width
+        channel, position = np.divmod(np.arange(len(self.numbers)), per_channel)
+        place = layout.place_of_position[position]
+        rows = layout.row_of_place[place]
+        return np.where(rows < 0, -1, channel * layout.rows_of_channel + rows), layout.base_of_place[place]
+
+
+def _plan_locator(layer: Layer, sources: LaneSources, lane_bits: int) -> LocatorShape:
+    """Return the smallest locator that leads to a layer's rows."""
+    rows, bases = _rows_and_bases(layer, sources)
+    highest = max(0, int(rows.max())) << lane_bits | (sources.lanes - 1)
+    row_bits = max(1, (highest + 1).bit_length() - lane_bits)  # the row of all ones is no source's
+    base_bits = int(bases.max()).bit_length()
+    return LocatorShape(sources.places, lane_bits, row_bits, base_bits)
+
+
+def _plan_layer(
+    layer: Layer, source_bits: int, locator: LocatorShape | None, lanes: int, bank_lanes: int | None
+) -> LayerShape:
     if bank_lanes is None:
-        lanes = min(lanes, layer.targets)
+        lanes = min(lanes, layer.channels)
         bank_lanes = 1 if lanes % 2 else 2
     else:
-        lanes = min(lanes, -(-layer.targets // bank_lanes) * bank_lanes)
-    lane_neurons = -(-layer.targets // lanes)
+        lanes = min(lanes, -(-layer.channels // bank_lanes) * bank_lanes)
     rows = place(layer, lanes)
     return LayerShape(
         source_bits=source_bits,
         lanes=lanes,
         bank_lanes=bank_lanes,
-        lane_neurons=lane_neurons,
+        lane_neurons=LaneSources.of(layer, lanes).places,
         bank_entries=max(1, rows.bank_entries(bank_lanes)),
         row_entries=max(1, rows.row_entries()),
         weight_bits=layer.weight_bits,
-        potential_bits=layer.potential_bits,
+        potential_bits=_potential_bits(layer, rows),
+        locator=locator,
     )
+
+
+def _potential_bits(layer: Layer, rows: Placement) -> int:
+    """Return the width that a layer's potentials have in an engine: in maps, some are of places without a neuron."""
+    if layer.maps.positions == 1:
+        return layer.potential_bits
+    return max(layer.potential_bits, EmptyPlaces.of(layer, rows).potential_bits)
 
 
 def compile_network(network: Network, shape: EngineShape) -> EngineImage:
@@ -215,31 +293,71 @@ def compile_network(network: Network, shape: EngineShape) -> EngineImage:
     _check_fit(network, shape)
     *hidden, last = network.layers
     placed = [place(layer, has.lanes) for layer, has in zip(hidden, shape.layers, strict=True)]
-    _check_entries(placed, shape)
-    banks, addresses = [], []
-    source_addresses = np.arange(network.inputs)
+    _check_entries(network, placed, shape)
+    banks, locations, addresses = [], [], []
+    source_addresses, sources = np.arange(network.inputs), LaneSources.inputs(network.inputs)
     for layer, has, rows in zip(hidden, shape.layers, placed, strict=True):
-        banks.append(tuple(_bank_images(layer, has, rows, source_addresses)))
-        source_addresses = rows.numbers << has.lane_bits | rows.lanes
+        locations.append(_locations(layer, has, sources))
+        row_addresses = np.append(_row_addresses(layer, has, sources, source_addresses), has.start_row)
+        banks.append(tuple(_bank_images(layer, has, rows, row_addresses)))
+        source_addresses, sources = rows.numbers << has.lane_bits | rows.lanes, LaneSources.of(layer, has.lanes)
         addresses.append(source_addresses)
-    output = tuple(_slice_images(last, shape.output, source_addresses))
+    locations.append(_locations(last, shape.output, sources))
+    output = tuple(_slice_images(last, shape.output, _row_addresses(last, shape.output, sources, source_addresses)))
     addresses.append(np.arange(network.outputs))
-    return EngineImage(shape, network, tuple(banks), output, tuple(addresses))
+    return EngineImage(shape, network, tuple(banks), output, tuple(locations), tuple(addresses))
 
 
-def _bank_images(layer: Layer, shape: LayerShape, rows: Placement, source_addresses: np.ndarray) -> Iterator[BankImage]:
-    sources = np.append(source_addresses, shape.start_row)[rows.sources]
+def _locations(layer: Layer, shape: LayerShape | OutputShape, sources: LaneSources) -> np.ndarray:
+    if shape.locator is None:
+        return np.zeros(0, np.uint64)
+    rows, bases = _rows_and_bases(layer, sources)
+    of_places = np.zeros((3, shape.locator.places), np.int64)
+    of_places[:, sources.numbers] = rows >= 0, np.maximum(rows, 0), np.where(rows >= 0, bases, 0)
+    seen, row, base = of_places
+    return shape.locator.location.pack(seen=seen, row=row, base=base)
+
+
+def _rows_and_bases(layer: Layer, sources: LaneSources) -> tuple[np.ndarray, np.ndarray]:
+    """Return the row of each number of a lane of sources, within that lane, and its base."""
+    if layer.maps.is_flat:
+        return sources.numbers, np.zeros_like(sources.numbers)
+    return sources.locations(layer)
+
+
+def _row_addresses(
+    layer: Layer, shape: LayerShape | OutputShape, sources: LaneSources, source_addresses: np.ndarray
+) -> np.ndarray:
+    """Return the address of each row of a layer; -1 for a row without sources."""
+    if shape.locator is None:
+        return source_addresses
+    bits = shape.locator.lane_bits
+    local = np.zeros(sources.places, np.int64)
+    local[sources.numbers] = _rows_and_bases(layer, sources)[0]
+    lanes = source_addresses & ((1 << bits) - 1)
+    layout = MapLayout(layer.maps)
+    seen = layout.row_of_source >= 0
+    addresses = np.full(layout.rows, -1)
+    addresses[layout.row_of_source[seen]] = (local[source_addresses >> bits] << bits | lanes)[seen]
+    return addresses
+
+
+def _bank_images(layer: Layer, shape: LayerShape, rows: Placement, row_addresses: np.ndarray) -> Iterator[BankImage]:
+    addresses, numbers = row_addresses[rows.rows], rows.entry_numbers
+    entry_banks, entry_within = np.divmod(rows.entry_lanes, shape.bank_lanes)
+    order = np.lexsort((numbers, entry_within, addresses, entry_banks))
+    bounds = np.searchsorted(entry_banks[order], np.arange(shape.banks + 1))
     banks, within = np.divmod(rows.lanes, shape.bank_lanes)
-    numbers, weights = rows.numbers[rows.targets], rows.weights
-    order = np.lexsort((numbers, within[rows.targets], sources, banks[rows.targets]))
-    bounds = np.searchsorted(banks[rows.targets[order]], np.arange(shape.banks + 1))
-    starts = layer.start_potentials.astype(np.int64) - layer.threshold
+    starts = layer.neuron_start_potentials - layer.threshold
+    empty = EmptyPlaces.of(layer, rows) if layer.maps.positions > 1 else None
     for bank in range(shape.banks):
         mine = order[bounds[bank] : bounds[bank + 1]]
-        cells = within[rows.targets[mine]] * shape.sources + sources[mine]
-        lengths = np.bincount(cells, minlength=shape.bank_lanes * shape.sources).reshape(shape.bank_lanes, -1)
+        cells = entry_within[mine] * shape.rows + addresses[mine]
+        lengths = np.bincount(cells, minlength=shape.bank_lanes * shape.rows).reshape(shape.bank_lanes, -1)
         row = lengths.sum(axis=0)
         start_potentials = np.full(shape.lane_neurons * shape.bank_lanes, _lowest(shape), np.int64)
+        for lane in range(shape.bank_lanes if empty else 0):
+            start_potentials[lane :: shape.bank_lanes][: empty.places] = empty.starts(bank * shape.bank_lanes + lane)
         owned = banks == bank
         start_potentials[rows.numbers[owned] * shape.bank_lanes + within[owned]] = starts[owned]
         yield BankImage(
@@ -247,15 +365,17 @@ def _bank_images(layer: Layer, shape: LayerShape, rows: Placement, source_addres
                 start=np.where(row > 0, np.cumsum(row) - row, 0),
                 **{f"length_{lane}": lengths[lane] for lane in range(shape.bank_lanes)},
             ),
-            shape.entry.pack(neuron=numbers[mine], weight=weights[mine]),
+            shape.entry.pack(neuron=numbers[mine], weight=rows.weights[mine]),
             start_potentials,
         )
 
 
-def _slice_images(layer: Layer, shape: OutputShape, source_addresses: np.ndarray) -> Iterator[SliceImage]:
+def _slice_images(layer: Layer, shape: OutputShape, row_addresses: np.ndarray) -> Iterator[SliceImage]:
     per_slice = shape.slice_neurons
-    weights = np.zeros((shape.slices * per_slice, shape.sources), np.int64)
-    weights[layer.row_targets, source_addresses[layer.taps_of_synapses]] = layer.row_weights
+    weights = np.zeros((shape.slices * per_slice, shape.rows), np.int64)
+    addresses = row_addresses[layer.taps_of_synapses]
+    read = addresses >= 0
+    weights[layer.row_targets[read], addresses[read]] = layer.row_weights[read]
     start_potentials = np.full(shape.neurons, _lowest(shape), np.int64)
     start_potentials[: layer.targets] = layer.start_potentials.astype(np.int64) - layer.threshold
     for first in range(0, shape.neurons, per_slice):
@@ -281,29 +401,53 @@ def _check_fit(network: Network, shape: EngineShape) -> None:
         inputs = (1 << shape.source_bits) - 1
         if network.inputs > inputs:
             problems.append(f"it has {network.inputs} inputs, the engine {inputs}")
-        rooms = [has.lanes * has.lane_neurons for has in shape.layers] + [shape.output.neurons]
-        for index, (layer, has, room) in enumerate(zip(network.layers, layers, rooms, strict=True)):
-            for what, wanted, found in (
-                ("neurons", layer.targets, room),
+        sources, lane_bits = LaneSources.inputs(network.inputs), 0
+        for index, (layer, has) in enumerate(zip(network.layers, layers, strict=True)):
+            sizes = [
                 ("bits a weight", layer.weight_bits, has.weight_bits),
                 ("bits a potential", layer.required_potential_bits, has.potential_bits),
-            ):
-                if wanted > found:
-                    problems.append(f"layer {index} has {wanted} {what}, the engine's {found}")
+                *_locator_sizes(layer, sources, lane_bits, has.locator),
+            ]
+            if isinstance(has, LayerShape):
+                sources, lane_bits = LaneSources.of(layer, has.lanes), has.lane_bits
+                wanted = has.lanes * sources.places if layer.maps.positions > 1 else layer.targets
+                sizes.insert(0, ("neurons", wanted, has.lanes * has.lane_neurons))
+            else:
+                sizes.insert(0, ("neurons", layer.targets, has.neurons))
+            problems += [
+                f"layer {index} has {wanted} {what}, the engine's {found}" for what, wanted, found in sizes if wanted > found
+            ]
     if network.time_steps > shape.time_steps:
         problems.append(f"it has {network.time_steps} time steps, the engine {shape.time_steps}")
     _refuse(problems)
 
 
-def _check_entries(placed: list[Placement], shape: EngineShape) -> None:
+def _locator_sizes(
+    layer: Layer, sources: LaneSources, lane_bits: int, has: LocatorShape | None
+) -> Iterator[tuple[str, int, int]]:
+    """Yield what a layer needs of a locator, and what there is."""
+    if has is None:
+        if not layer.maps.is_flat:
+            yield "source maps", layer.maps.channels, 0
+        return
+    wanted = _plan_locator(layer, sources, lane_bits)
+    yield "source places a lane", sources.places, has.places
+    yield "bits a row's number", wanted.row_bits, has.row_bits
+    yield "bits a base", wanted.base_bits, has.base_bits
+
+
+def _check_entries(network: Network, placed: list[Placement], shape: EngineShape) -> None:
     problems = []
-    for index, (rows, has) in enumerate(zip(placed, shape.layers, strict=True)):
+    for index, (layer, rows, has) in enumerate(zip(network.layers, placed, shape.layers, strict=False)):
         for where, wanted, found in (
             (f"a bank of layer {index}", rows.bank_entries(has.bank_lanes), has.bank_entries),
             (f"a lane's row of layer {index}", rows.row_entries(), has.row_entries),
         ):
             if wanted > found:
                 problems.append(f"{where} would hold {wanted} connections, the engine's {found}")
+        bits = _potential_bits(layer, rows) if layer.maps.positions > 1 else 0
+        if bits > has.potential_bits:
+            problems.append(f"layer {index}'s places have {bits} bits a potential, the engine's {has.potential_bits}")
     _refuse(problems)
 
 

@@ -32,14 +32,51 @@ def index_bits(count: int) -> int:
 
 
 @dataclass(frozen=True)
+class LocatorShape:
+    """Sizes of what leads from a source of a layer with maps to its row, and to its base.
+
+    Parameters
+    ----------
+    places : int
+        Numbers that a source can have within its lane of the layer before; inputs are all in one lane.
+    lane_bits : int
+        Width of that lane's number, the low bits of a source's address; 0 for inputs.
+    row_bits : int
+        Width of a row's number among those of its source lane.
+    base_bits : int
+        Width of a base; 0 if no place is a sum.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        If a size is out of range.
+    """
+
+    places: int
+    lane_bits: int
+    row_bits: int
+    base_bits: int
+
+    def __post_init__(self):
+        whole_number(self.places, "places of a locator", 1, 1 << MAX_ADDRESS_BITS)
+        whole_number(self.lane_bits, "lane_bits of a locator", 0, _LOAD_BITS["lane"])
+        whole_number(self.row_bits, "row_bits of a locator", 1, MAX_ADDRESS_BITS - self.lane_bits)
+        whole_number(self.base_bits, "base_bits of a locator", 0, _LOAD_BITS["data"] - 1 - self.row_bits)
+
+    @property
+    def location(self) -> Word:
+        """What is known of a number: whether anybody sees the source, its row, and its base."""
+        return Word((Field("seen", 1), Field("row", self.row_bits), Field("base", self.base_bits)))
+
+
+@dataclass(frozen=True)
 class LayerShape:
     """Sizes of one hidden layer of an engine: sparse, its neurons spread over lanes.
 
     Parameters
     ----------
     source_bits : int
-        Width of a source's address, 1 .. 16. Every address of that width has a row pointer; the one of all ones is no
-        source's but has the *start row*, the neurons that can fire before any spike has come.
+        Width of a source's address, 1 .. 16. It is the address of its row too, unless a locator tells that.
     lanes : int
         Number of lanes, 1 .. 256, a multiple of ``bank_lanes``.
     bank_lanes : int
@@ -52,7 +89,14 @@ class LayerShape:
     row_entries : int
         Entries of the longest row that a lane has room for.
     weight_bits, potential_bits : int
-        As in `firstspike_spec.network.Layer`.
+        As in `firstspike_spec.layer.Layer`.
+    locator : LocatorShape, optional
+        For maps.
+
+    Notes
+    -----
+    Every address of `row_bits` has a row pointer; the one of all ones is no source's but has the *start row*, the neurons
+    that can fire before any spike has come.
 
     Raises
     ------
@@ -68,6 +112,7 @@ class LayerShape:
     row_entries: int
     weight_bits: int
     potential_bits: int
+    locator: LocatorShape | None = None
 
     def __post_init__(self):
         whole_number(self.source_bits, "source_bits", 1, MAX_ADDRESS_BITS)
@@ -89,14 +134,24 @@ class LayerShape:
                 )
 
     @property
-    def sources(self) -> int:
-        """Number of source addresses, the start row's among them."""
-        return 1 << self.source_bits
+    def row_bits(self) -> int:
+        """Width of a row's address."""
+        return _row_bits(self)
+
+    @property
+    def base_bits(self) -> int:
+        """Width of what is added to the number in each entry; 0 if nothing is."""
+        return self.locator.base_bits if self.locator else 0
+
+    @property
+    def rows(self) -> int:
+        """Number of row pointers, the start row's among them."""
+        return 1 << self.row_bits
 
     @property
     def start_row(self) -> int:
         """The address that has the start row: all ones."""
-        return self.sources - 1
+        return self.rows - 1
 
     @property
     def banks(self) -> int:
@@ -133,7 +188,10 @@ class LayerShape:
 
     @property
     def entry(self) -> Word:
-        """A connection: the target's number within the lane, and the weight (0 only in the start row)."""
+        """A connection: the target's number within the lane, less the base of the source, and the weight.
+
+        The weight is 0 only in the start row.
+        """
         return Word((Field("neuron", self.neuron_bits), Field("weight", self.weight_bits, signed=True)))
 
 
@@ -144,11 +202,14 @@ class OutputShape:
     Parameters
     ----------
     source_bits : int
-        Width of a source's address, 1 .. 16; the one of all ones is no source's.
+        Width of a source's address, 1 .. 16; the one of all ones is no source's. It is the address of its row of weights
+        too, unless a locator tells that.
     neurons : int
         Neurons that it has room for; a neuron's address is its number, the class. At most 256 slices of them.
     weight_bits, potential_bits : int
-        As in `firstspike_spec.network.Layer`.
+        As in `firstspike_spec.layer.Layer`.
+    locator : LocatorShape, optional
+        For maps; without bases.
 
     Raises
     ------
@@ -160,6 +221,7 @@ class OutputShape:
     neurons: int
     weight_bits: int
     potential_bits: int
+    locator: LocatorShape | None = None
 
     def __post_init__(self):
         whole_number(self.source_bits, "source_bits", 1, MAX_ADDRESS_BITS)
@@ -168,9 +230,14 @@ class OutputShape:
         whole_number(self.neurons, "neurons of the output layer", 1, MAX_LANES * self.slice_neurons)
 
     @property
-    def sources(self) -> int:
-        """Number of source addresses; each has a word in every slice."""
-        return 1 << self.source_bits
+    def row_bits(self) -> int:
+        """Width of a row's address."""
+        return _row_bits(self)
+
+    @property
+    def rows(self) -> int:
+        """Number of rows of weights; each has a word in every slice, and that of all ones is nobody's."""
+        return 1 << self.row_bits
 
     @property
     def slice_neurons(self) -> int:
@@ -191,6 +258,10 @@ class OutputShape:
     def weights(self) -> Word:
         """A word of a slice: the weights from one source to its neurons, 0 where there is no connection."""
         return Word(tuple(Field(f"weight_{number}", self.weight_bits, signed=True) for number in range(self.slice_neurons)))
+
+
+def _row_bits(shape: LayerShape | OutputShape) -> int:
+    return shape.locator.row_bits + shape.locator.lane_bits if shape.locator else shape.source_bits
 
 
 @dataclass(frozen=True)
@@ -236,6 +307,10 @@ class EngineShape:
                     f"layer {index + 1} must have source_bits = {layer.address_bits}, the width of layer {index}'s "
                     f"addresses, not {following.source_bits}"
                 )
+        for index, layer in enumerate((*self.layers, self.output)):
+            lane_bits = self.layers[index - 1].lane_bits if index else 0
+            if layer.locator and layer.locator.lane_bits != lane_bits:
+                raise InputError(f"layer {index}'s locator must have lane_bits = {lane_bits}, not {layer.locator.lane_bits}")
 
     @property
     def source_bits(self) -> int:
@@ -251,16 +326,20 @@ class EngineShape:
         return Word((*(field for port in ports for field in port), Field("end", 1)))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the sizes, ready for JSON."""
-        return asdict(self)
+        """Return the sizes, ready for JSON. Layers without a locator do not mention it."""
+        sizes = asdict(self)
+        for layer in (*sizes["layers"], sizes["output"]):
+            if layer["locator"] is None:
+                del layer["locator"]
+        return sizes
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "EngineShape":
         """Return the shape that `as_dict` described."""
         try:
             return cls(
-                tuple(LayerShape(**layer) for layer in values["layers"]),
-                OutputShape(**values["output"]),
+                tuple(LayerShape(**_with_locator(layer)) for layer in values["layers"]),
+                OutputShape(**_with_locator(values["output"])),
                 values["spikes_per_token"],
                 values["time_steps"],
                 values["queue_depth"],
@@ -272,3 +351,8 @@ class EngineShape:
     def digest(self) -> str:
         """SHA-256 of the sizes, in hexadecimal."""
         return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
+
+
+def _with_locator(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a layer's sizes with its locator's, if it has one, as a `LocatorShape`."""
+    return {**values, "locator": LocatorShape(**values["locator"])} if "locator" in values else values

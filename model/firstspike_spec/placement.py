@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .layer import FULL_ACTIVITY, Layer
+from .layer import FULL_ACTIVITY, Layer, signed_bits
+from .map_layout import MapLayout
 
 #: Units of `_likelihoods` in one spike an inference.
 SURE = 64
@@ -27,49 +28,137 @@ class Placement:
     ----------
     lanes, numbers : ndarray of int64, shape (targets,)
         Of each neuron: its lane, and its number within the lane.
-    sources, targets, weights : ndarray, shape (entries,)
-        The connections, then the start row: the neurons that can fire before any spike has come, with the weight 0 and
-        a source number behind that of the last source.
+    rows, entry_lanes, entry_numbers, weights : ndarray, shape (entries,)
+        The connections, then the start row: the neurons that can fire before any spike has come, with the weight 0. Of each
+        entry: its row (that of the start row stands behind the last one), its lane, the number there, less the source's
+        base, and the weight.
     """
 
     lanes: np.ndarray
     numbers: np.ndarray
-    sources: np.ndarray
-    targets: np.ndarray
+    rows: np.ndarray
+    entry_lanes: np.ndarray
+    entry_numbers: np.ndarray
     weights: np.ndarray
 
     def bank_entries(self, bank_lanes: int) -> int:
         """Return the number of entries of the fullest bank."""
-        return int(np.bincount(self.lanes[self.targets] // bank_lanes, minlength=1).max())
+        return int(np.bincount(self.entry_lanes // bank_lanes, minlength=1).max())
 
     def row_entries(self) -> int:
         """Return the number of entries of the longest row of a lane."""
         lanes = int(self.lanes.max()) + 1
-        _rows, lengths = np.unique(self.sources * lanes + self.lanes[self.targets], return_counts=True)
+        _rows, lengths = np.unique(self.rows * lanes + self.entry_lanes, return_counts=True)
         return int(lengths.max(initial=0))
 
 
+@dataclass(frozen=True, eq=False)
+class EmptyPlaces:
+    """What comes to the places of a layer's lanes that have no neuron, where kernels reach beyond the maps.
+
+    They start so low that they never fire, and no lower, so that they do not wrap.
+
+    Attributes
+    ----------
+    lowest, highest : ndarray of int64, shape (lanes, places)
+        The sum of all negative, and of all positive weights that can come to each place; 0 where there is a neuron.
+    """
+
+    lowest: np.ndarray
+    highest: np.ndarray
+
+    @classmethod
+    def of(cls, layer: Layer, placement: Placement) -> "EmptyPlaces":
+        """Return the empty places of a layer, in its lanes with neurons."""
+        layout = MapLayout(layer.maps)
+        bases = np.tile(layout.base_of_place[layout.place_of_position], layer.maps.channels)
+        entries = [np.flatnonzero(placement.rows == row) for row in range(layout.rows)]
+        targets = [
+            placement.entry_numbers[mine][:, None] + bases[layout.row_of_source == row] for row, mine in enumerate(entries)
+        ]
+        lanes = int(placement.lanes.max()) + 1
+        places = 1 + max(int(at.max(initial=0)) for at in (placement.numbers, *targets))
+        sums = []
+        for weights in (np.minimum(placement.weights, 0), np.maximum(placement.weights, 0)):
+            total = np.zeros((lanes, places), np.int64)
+            for mine, at in zip(entries, targets, strict=True):
+                np.add.at(total, (placement.entry_lanes[mine][:, None], at), weights[mine][:, None].astype(np.int64))
+            total[placement.lanes, placement.numbers] = 0
+            sums.append(total)
+        return cls(*sums)
+
+    @property
+    def places(self) -> int:
+        """Number of places of a lane that anything comes to."""
+        return self.lowest.shape[1]
+
+    def starts(self, lane: int) -> np.ndarray:
+        """Return the start potential minus the threshold of each empty place of a lane."""
+        return -1 - self.highest[lane] if lane < len(self.highest) else np.full(self.places, -1)
+
+    @property
+    def potential_bits(self) -> int:
+        """Width that holds every sum of an empty place."""
+        return signed_bits(int((self.lowest - 1 - self.highest).min()), -1)
+
+
 def place(layer: Layer, lanes: int) -> Placement:
-    """Return where the neurons of a hidden layer go: the same for every engine with that many lanes, on every machine."""
+    """Return where the neurons of a hidden layer go: the same for every engine with that many lanes, on every machine.
+
+    The neurons of a target channel stay together.
+    """
+    layout = MapLayout(layer.maps)
+    likelihoods = _likelihoods(layer, layout)
     starting = np.flatnonzero(layer.start_potentials >= layer.threshold)
-    sources = np.concatenate([layer.taps_of_synapses, np.full(len(starting), layer.sources)])
-    targets = np.concatenate([layer.row_targets, starting])
-    owners, numbers = _assign(_likelihoods(layer), sources, targets, layer.targets, lanes)
+    owners, slots = _assign(
+        likelihoods,
+        np.concatenate([layout.row_of_tap[layer.taps_of_synapses], np.full(len(starting), len(likelihoods) - 1)]),
+        np.concatenate([layer.row_targets, starting]),
+        layer.channels,
+        lanes,
+    )
+    return arrange(layer, owners, slots)
+
+
+def arrange(layer: Layer, owners: np.ndarray, slots: np.ndarray) -> Placement:
+    """Return the placement of a hidden layer whose target channels have been given lanes, and numbers there.
+
+    Parameters
+    ----------
+    layer : Layer
+    owners, slots : ndarray of int64, shape (channels,)
+        The lane of each target channel, and its number among those of the lane.
+    """
+    layout, positions = MapLayout(layer.maps), layer.maps.positions
+    lanes, numbers = owners.repeat(positions), layout.numbers(slots)
+    # A row that no source has is nobody's.
+    rows = layout.row_of_tap[layer.taps_of_synapses]
+    used = np.isin(rows, layout.row_of_source)
+    rows, channels, weights = rows[used], layer.row_targets[used], layer.row_weights[used]
+    offsets = layout.offset_of_tap[layer.taps_of_synapses[used]]
+    starting = np.flatnonzero(layer.neuron_start_potentials >= layer.threshold)
     return Placement(
-        lanes=owners,
+        lanes=lanes,
         numbers=numbers,
-        sources=sources,
-        targets=targets,
-        weights=np.concatenate([layer.row_weights, np.zeros(len(starting), layer.row_weights.dtype)]),
+        rows=np.concatenate([rows, np.full(len(starting), layout.rows)]),
+        entry_lanes=np.concatenate([owners[channels], lanes[starting]]),
+        entry_numbers=np.concatenate([slots[channels] * layout.channel_places + offsets, numbers[starting]]),
+        weights=np.concatenate([weights, np.zeros(len(starting), weights.dtype)]),
     )
 
 
-def _likelihoods(layer: Layer) -> np.ndarray:
-    """Return how likely each source spikes, and the start row's, which always does: int64, in units of 1 / `SURE`."""
+def _likelihoods(layer: Layer, layout: MapLayout) -> np.ndarray:
+    """Return how many spikes of each row's sources are likely in an inference, and of the start row's, which always has one.
+
+    In units of 1 / `SURE`: int64, shape (rows + 1,). A row with a source has more than 0.
+    """
     if layer.activity is None:
-        likelihoods = np.full(layer.sources, UNKNOWN)
+        of_sources = np.full(layer.sources, UNKNOWN)
     else:
-        likelihoods = layer.activity.astype(np.int64) * SURE // (FULL_ACTIVITY + 1) + RARE
+        of_sources = layer.activity.astype(np.int64) * SURE // (FULL_ACTIVITY + 1) + RARE
+    seen = layout.row_of_source >= 0
+    likelihoods = np.zeros(layout.rows, np.int64)
+    np.add.at(likelihoods, layout.row_of_source[seen], of_sources[seen])
     return np.append(likelihoods, SURE)
 
 
@@ -82,7 +171,7 @@ def _assign(
     spread over the lanes. The neurons with most work are handed out first, each to the lane that costs least and has room;
     the cost is the sum, over the neuron's sources, of their likelihood times (`SPREAD` times the square of the number of
     entries that the source has in the lane already, plus the work that the lane has). The lower neuron and the lower lane
-    come first among equals.
+    come first among equals. With maps, "neuron" is a target channel here, and "source" a row.
 
     No lane gets more neurons than it must, so the places depend on the number of lanes alone, not on their sizes. All numbers
     are whole and below 2**63, so the places do not depend on the machine either.
@@ -99,7 +188,7 @@ def _assign(
         cost = likelihoods[row] @ (SPREAD * SURE * entries[row] ** 2 + load)
         lane = int(np.argmin(np.where(used < room, cost, np.iinfo(np.int64).max)))
         owners[neuron], numbers[neuron] = lane, used[lane]
-        entries[row, lane] += 1
+        np.add.at(entries, (row, lane), 1)  # a row of a convolution can have several entries for a channel
         load[lane] += works[neuron]
         used[lane] += 1
     return owners, numbers

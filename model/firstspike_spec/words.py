@@ -90,7 +90,9 @@ class Word:
 class Memory(IntEnum):
     """What a load word writes."""
 
-    POINTERS = 0  #: Of a lane, by source address: where the source's row begins, and how long it is.
+    #: Of a bank, by row address: where the row begins, and how long it is. Behind a layer's last bank or slice: of its
+    #: locator, by a source's number within its lane.
+    POINTERS = 0
     ENTRIES = 1  #: Of a lane: the rows, one (neuron, weight) after another.
     START_POTENTIALS = 2  #: Of a lane, by neuron: the start potential minus the threshold.
     TIME_STEPS = 3  #: Of the engine: ``T`` (layer, lane and address are ignored).

@@ -51,7 +51,7 @@ def make_bank(shape, rows, starts):
     starts : sequence of sequence of int
         Start potentials minus the threshold, by lane and neuron.
     """
-    entries, pointers = [], np.zeros(shape.sources, np.uint64)
+    entries, pointers = [], np.zeros(shape.rows, np.uint64)
     for source in sorted(rows):
         lengths = {f"length_{lane}": len(row) for lane, row in enumerate(rows[source])}
         pointers[source] = shape.pointer.pack(start=len(entries), **lengths)
@@ -66,7 +66,7 @@ def rows_of(shape, bank):
     pointers, entries = shape.pointer.unpack(bank.pointers), shape.entry.unpack(bank.entries)
     pairs = list(zip(entries["neuron"].tolist(), entries["weight"].tolist(), strict=True))
     rows = []
-    for source in range(shape.sources):
+    for source in range(shape.rows):
         at, lanes = int(pointers["start"][source]), []
         for lane in range(shape.bank_lanes):
             length = int(pointers[f"length_{lane}"][source])

@@ -446,7 +446,7 @@ GOOD = {
 
 def test_widths_of_a_good_shape():
     shape = LayerShape(**GOOD)
-    assert (shape.sources, shape.start_row, shape.banks) == (16, 15, 1)
+    assert (shape.rows, shape.start_row, shape.banks) == (16, 15, 1)
     assert (shape.neuron_bits, shape.lane_bits, shape.address_bits) == (2, 1, 3)
     assert shape.pointer == Word((Field("start", 4), Field("length_0", 2), Field("length_1", 2)))
     assert shape.entry == Word((Field("neuron", 2), Field("weight", 4, signed=True)))
@@ -461,7 +461,7 @@ def test_widths_of_a_good_shape():
 )
 def test_slices(weight_bits, per_slice, slices):
     shape = OutputShape(source_bits=4, neurons=10, weight_bits=weight_bits, potential_bits=9)
-    assert (shape.sources, shape.slice_neurons, shape.slices, shape.address_bits) == (16, per_slice, slices, 4)
+    assert (shape.rows, shape.slice_neurons, shape.slices, shape.address_bits) == (16, per_slice, slices, 4)
     assert shape.weights == Word(tuple(Field(f"weight_{place}", weight_bits, signed=True) for place in range(per_slice)))
     network = random_network(weight_bits, (9, 10), bits=weight_bits, connectivity=0.8)
     assert check_image(compile_network(network, plan(network))) > 0

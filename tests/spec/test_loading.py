@@ -73,10 +73,10 @@ def test_a_larger_engine_is_loaded_in_all_places_that_count():
     (layer,) = shape.layers
     assert (layer.banks, layer.lane_neurons, shape.output.slices) == (2, 3, 5)
     for bank in range(layer.banks):
-        assert loaded(0, bank, Memory.POINTERS) == layer.sources
+        assert loaded(0, bank, Memory.POINTERS) == layer.rows
         assert loaded(0, bank, Memory.START_POTENTIALS) == 6
     for number, neurons in enumerate((2, 2, 2, 2, 1)):
-        assert loaded(1, number, Memory.ENTRIES) == shape.output.sources
+        assert loaded(1, number, Memory.ENTRIES) == shape.output.rows
         assert loaded(1, number, Memory.START_POTENTIALS) == neurons
 
 

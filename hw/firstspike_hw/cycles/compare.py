@@ -90,7 +90,7 @@ def lock_step(network: Network, spike_times: np.ndarray, lanes: int) -> Figures:
     hidden = shape.layers[0]
     rows = place(layer, hidden.lanes)
     lengths = np.zeros((layer.sources + 1, hidden.lanes), np.int64)
-    np.add.at(lengths, (rows.sources, rows.lanes[rows.targets]), 1)
+    np.add.at(lengths, (rows.rows, rows.entry_lanes), 1)
     words = lengths.max(axis=1)
 
     inference = infer_spikes(network, spike_times, early_exit=True)
@@ -99,7 +99,7 @@ def lock_step(network: Network, spike_times: np.ndarray, lanes: int) -> Figures:
     operations = fires @ layer.row_lengths
     decisions = rows_read + inference.decision_steps + 1
     all_steps = rows_read + network.time_steps
-    pointers = hidden.sources * ((int(words.sum()) - 1).bit_length() + int(words.max()).bit_length())
+    pointers = hidden.rows * ((int(words.sum()) - 1).bit_length() + int(words.max()).bit_length())
     return Figures(
         "lock step, wide words (at best)",
         float(all_steps.mean()),
@@ -112,10 +112,7 @@ def lock_step(network: Network, spike_times: np.ndarray, lanes: int) -> Figures:
 def kilobits(shape: EngineShape) -> float:
     """Return the memory of the hidden layers' pointers and entries."""
     return (
-        sum(
-            layer.banks * (layer.sources * layer.pointer.bits + layer.bank_entries * layer.entry.bits)
-            for layer in shape.layers
-        )
+        sum(layer.banks * (layer.rows * layer.pointer.bits + layer.bank_entries * layer.entry.bits) for layer in shape.layers)
         / 1000
     )
 

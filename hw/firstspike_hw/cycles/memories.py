@@ -40,7 +40,7 @@ class Rows:
     @classmethod
     def of(cls, shape: LayerShape, banks: tuple[BankImage, ...]) -> "Rows":
         """Return what banks hold."""
-        rows = np.zeros((shape.lanes, 1 + shape.sources), np.int64)
+        rows = np.zeros((shape.lanes, 1 + shape.rows), np.int64)
         entries, lanes = [], []
         first = 0
         for number, bank in enumerate(banks):

@@ -73,12 +73,12 @@ def memories(shape: EngineShape) -> Counter:
     found: Counter = Counter()
     width = shape.spikes_per_token
     for layer in shape.layers:
-        found[Loadable(layer.pointer.bits, layer.sources, width)] += layer.banks
+        found[Loadable(layer.pointer.bits, layer.rows, width)] += layer.banks
         found[Loadable(layer.entry.bits, layer.bank_entries, layer.bank_lanes)] += layer.banks
         for kind in _of_lane(layer, shape.time_steps):
             found[kind] += layer.lanes
         found[OfJudge(layer)] += layer.lanes
-    found[Loadable(shape.output.weights.bits, shape.output.sources, width)] += shape.output.slices
+    found[Loadable(shape.output.weights.bits, shape.output.rows, width)] += shape.output.slices
     return found
 
 
