@@ -144,14 +144,19 @@ class NaiveBoard:
         sizes, all_bits = {}, LOAD_WORD.fields[1].bits
         if layer < len(shape.layers) and lane < shape.layers[layer].banks:
             has = shape.layers[layer]
-            sizes[Memory.POINTERS] = has.pointer.bits, has.sources
+            sizes[Memory.POINTERS] = has.pointer.bits, has.rows
             sizes[Memory.ENTRIES] = has.entry.bits, max(2, has.bank_entries)
             sizes[Memory.START_POTENTIALS] = has.potential_bits, max(2, has.lane_neurons) * has.bank_lanes
         if layer == len(shape.layers) and lane < shape.output.slices:
             has = shape.output
-            sizes[Memory.ENTRIES] = has.weights.bits, has.sources
+            sizes[Memory.ENTRIES] = has.weights.bits, has.rows
             if memory == Memory.START_POTENTIALS:  # registers, each with an address of its own
                 return has.potential_bits, min(has.slice_neurons, has.neurons - lane * has.slice_neurons), all_bits
+        layers = (*shape.layers, shape.output)
+        if layer < len(layers) and layers[layer].locator:
+            has = layers[layer].locator
+            if lane == (layers[layer].banks if layer < len(shape.layers) else shape.output.slices):
+                sizes[Memory.POINTERS] = has.location.bits, max(2, has.places)
         bits, depth = sizes.get(memory, (0, 0))
         return bits, depth, (depth - 1).bit_length() if depth else all_bits
 
