@@ -33,9 +33,9 @@ class Bank(wiring.Component):
 
     Members
     -------
-    addresses : ``In(shape.source_bits).array(width)``
-        Of a token's spikes.
-    token : ``In(token_layout(0, width))``
+    addresses : ``In(shape.row_bits).array(width)``
+        Of the rows of a token's spikes.
+    token : ``In(token_layout(0, width, shape.base_bits))``
         The same token without its addresses, `LoadableMemory.latency` cycles later; all zero if there is none.
     room : ``Out(1)``
         All lanes have room for a token.
@@ -61,8 +61,8 @@ class Bank(wiring.Component):
         self._width, self._time_steps, self._queue_depth = width, time_steps, queue_depth
         super().__init__(
             {
-                "addresses": In(shape.source_bits).array(width),
-                "token": In(token_layout(0, width)),
+                "addresses": In(shape.row_bits).array(width),
+                "token": In(token_layout(0, width, shape.base_bits)),
                 "room": Out(1),
                 "sweep": In(1),
                 "sweep_last": In(1),
@@ -123,6 +123,8 @@ class Bank(wiring.Component):
                     lane.rows.rows[port].exists.eq(token[f"valid_{port}"] & length.any()),
                     lane.rows.rows[port].more.eq(length - 1),
                 ]
+                if shape.base_bits:
+                    m.d.comb += lane.rows.rows[port].base.eq(token[f"base_{port}"])
                 start = start + length
         for number, lane in enumerate(lanes):
             means_something = Signal(name=f"means_something_{number}")

@@ -1,6 +1,6 @@
 """The engine: a chain of layers between an entrance and a read-out."""
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -16,7 +16,7 @@ from .layouts import input_layout, token_layout, word_layout
 from .output_layer import OutputLayer
 from .readout import ReadOut
 from .relay import Relay
-from .trees import any_of, count_ones, sum_of
+from .trees import any_of, count_ones, delayed, sum_of
 
 #: Totals since the last reset (`firstspike_spec.protocol.COUNTERS`); each wraps around.
 COUNTERS = data.StructLayout(
@@ -104,9 +104,15 @@ class Engine(wiring.Component):
                 time_steps=shape.time_steps,
                 queue_depth=shape.queue_depth,
                 images=image.banks[index] if image else None,
+                locations=image.locations[index] if image else (),
             )
             layers.append(layer)
-        m.submodules.output = output = OutputLayer(shape.output, width=width, slices=image.output if image else None)
+        m.submodules.output = output = OutputLayer(
+            shape.output,
+            width=width,
+            slices=image.output if image else None,
+            locations=image.locations[-1] if image else (),
+        )
         m.submodules.readout = readout = ReadOut(shape.output)
         layers.append(output)
 
@@ -155,7 +161,7 @@ class Engine(wiring.Component):
         peeked = []
         for index, (layer, latency) in enumerate(zip(layers, latencies, strict=True)):
             m.d.comb += layer.peek.eq(peeks[0] & (word.layer == index))
-            peeked.append(_delayed(m, layer.peeked, max(latencies) - latency))
+            peeked.append(delayed(m, layer.peeked, max(latencies) - latency))
         m.d.sync += self.peeked.payload.eq(any_of(peeked))
 
         # Taps and counters.
@@ -187,11 +193,3 @@ class Engine(wiring.Component):
 
 def _peek_latencies(shape: EngineShape) -> list[int]:
     return [*(Layer.peek_latency(layer) for layer in shape.layers), OutputLayer.peek_latency]
-
-
-def _delayed(m: Module, value: Value, cycles: int) -> Value:
-    for _ in range(cycles):
-        later = Signal.like(value)
-        m.d.sync += later.eq(value)
-        value = later
-    return value

@@ -107,4 +107,6 @@ class Lane(wiring.Component):
             self.operation.eq(accumulator.operation),
             self.peeked.eq(accumulator.peeked),
         ]
+        if self._shape.base_bits:
+            m.d.comb += accumulator.base.eq(reader.base)
         return m

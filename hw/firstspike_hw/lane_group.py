@@ -12,7 +12,7 @@ from firstspike_spec.engine import LayerShape
 from firstspike_spec.words import LOAD_WORD
 
 from .bank import Bank
-from .layouts import lane_layout, token_layout, word_layout
+from .layouts import lane_layout, row_token_layout, token_layout, word_layout
 from .loadable_memory import LoadableMemory
 from .trees import any_of, sum_of
 
@@ -40,8 +40,8 @@ class LaneGroup(wiring.Component):
 
     Members
     -------
-    i : ``In(stream.Signature(token_layout(shape.source_bits, width)))``
-    o : ``Out(stream.Signature(token_layout(shape.source_bits, width)))``
+    i : ``In(stream.Signature(row_token_layout(shape, width)))``
+    o : ``Out(stream.Signature(row_token_layout(shape, width)))``
         For the next group; there is none in the last group.
     lanes : ``Out(stream.Signature(lane_layout(shape.neuron_bits))).array(banks * shape.bank_lanes)``
     operations : ``Out(range(banks * shape.bank_lanes + 1))``
@@ -77,7 +77,7 @@ class LaneGroup(wiring.Component):
         self._shape, self._width, self._time_steps, self._queue_depth = shape, width, time_steps, queue_depth
         self._first_bank, self._last, self._images = first_bank, last, images or [None] * banks
         lanes = banks * shape.bank_lanes
-        tokens = stream.Signature(token_layout(shape.source_bits, width))
+        tokens = stream.Signature(row_token_layout(shape, width))
         load = stream.Signature(word_layout(LOAD_WORD), always_ready=True)
         super().__init__(
             {
@@ -121,10 +121,13 @@ class LaneGroup(wiring.Component):
         m.d.sync += room.eq((Cat(bank.room for bank in banks).all() & ~sweeps) | (offered & ~goes))
 
         # The token without its addresses, until the pointers are there.
-        arriving = [Signal(token_layout(0, width), name=f"token_{stage}") for stage in range(LoadableMemory.latency + 1)]
+        without = token_layout(0, width, shape.base_bits)
+        arriving = [Signal(without, name=f"token_{stage}") for stage in range(LoadableMemory.latency + 1)]
         m.d.comb += [arriving[0].end.eq(goes & token.end), arriving[0].last.eq(goes & token.last)]
         for port in range(width):
             m.d.comb += arriving[0][f"valid_{port}"].eq(goes & token[f"valid_{port}"])
+            if shape.base_bits:
+                m.d.comb += arriving[0][f"base_{port}"].eq(token[f"base_{port}"])
         for before, after in pairwise(arriving):
             m.d.sync += after.eq(before)
         for bank in banks:

@@ -1,6 +1,6 @@
 """A hidden layer: one token stream in, one out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
@@ -13,9 +13,10 @@ from firstspike_spec.words import LOAD_WORD
 from .collector import Collector
 from .lane_group import LaneGroup
 from .layouts import token_layout, word_layout
+from .locator import Locator, attach_locator
 from .relay import Relay
 from .start_relay import StartRelay
-from .trees import running_total
+from .trees import any_of, delayed, running_total
 
 #: Banks of a lane group: as many as one signal reaches without slowing down.
 GROUP_BANKS = 4
@@ -35,6 +36,8 @@ class Layer(wiring.Component):
         Tokens that wait before each lane.
     images : sequence of BankImage, optional
         What the banks hold at power-up; nothing by default.
+    locations : iterable of int, optional
+        What the locator holds at power-up, where the shape has one.
 
     Members
     -------
@@ -43,7 +46,8 @@ class Layer(wiring.Component):
     operations : ``Out(range(shape.lanes + 1))``
         Weights added, a few cycles before.
     load : ``In(stream.Signature(word_layout(LOAD_WORD), always_ready=True))``
-        Words for this layer (their ``layer`` is not looked at); ``lane`` is the number of a bank.
+        Words for this layer (their ``layer`` is not looked at); ``lane`` is the number of a bank, or the next one for the
+        locator.
     peek, peeked : ``In(1)``, ``Out(32)``
         As in `LoadableMemory`, `peek_latency` cycles later.
     """
@@ -61,8 +65,10 @@ class Layer(wiring.Component):
         time_steps: int,
         queue_depth: int,
         images: Sequence[BankImage] | None = None,
+        locations: Iterable[int] = (),
     ):
         self._shape, self._width, self._time_steps, self._queue_depth = shape, width, time_steps, queue_depth
+        self._locations = locations
         self._images = images or [None] * shape.banks
         super().__init__(
             {
@@ -83,6 +89,14 @@ class Layer(wiring.Component):
         groups: list[LaneGroup] = []
         lanes = 0
         tokens = wiring.flipped(self.i)
+        located = []
+        if self._shape.locator:
+            shape = self._shape
+            m.submodules.locator = locator = Locator(
+                shape.locator, shape.source_bits, width=self._width, locations=self._locations
+            )
+            tokens = attach_locator(m, locator, self, lane=shape.banks)
+            located = [delayed(m, locator.peeked, self.peek_latency(shape) - Locator.peek_latency)]
         for first in range(0, self._shape.banks, GROUP_BANKS):
             images = self._images[first : first + GROUP_BANKS]
             m.submodules[f"group_{len(groups)}"] = group = LaneGroup(
@@ -112,5 +126,5 @@ class Layer(wiring.Component):
             groups.append(group)
 
         parts = [(group.operations, len(group.lanes)) for group in groups]
-        m.d.comb += [self.operations.eq(running_total(m, parts)), self.peeked.eq(groups[-1].peeked)]
+        m.d.comb += [self.operations.eq(running_total(m, parts)), self.peeked.eq(any_of([groups[-1].peeked, *located]))]
         return m

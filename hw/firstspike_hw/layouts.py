@@ -3,7 +3,7 @@
 from amaranth.hdl import signed, unsigned
 from amaranth.lib import data
 
-from firstspike_spec.engine import EngineShape
+from firstspike_spec.engine import EngineShape, LayerShape
 from firstspike_spec.words import Word
 
 
@@ -17,14 +17,22 @@ def input_layout(shape: EngineShape) -> data.StructLayout:
     return word_layout(shape.input_word)
 
 
-def token_layout(address_bits: int, width: int) -> data.StructLayout:
+def token_layout(address_bits: int, width: int, base_bits: int = 0) -> data.StructLayout:
     """Return a token: up to ``width`` spikes, then perhaps the end of a step, the inference's ``last`` one or not.
 
     There is a spike of the neuron at ``address_0`` if ``valid_0``, and so on. The spikes of a step come in any order, all
-    of them before its end; the last ones may share a token with it. An inference is exactly ``T`` ends of steps.
+    of them before its end; the last ones may share a token with it. An inference is exactly ``T`` ends of steps. Behind a
+    `firstspike_hw.locator.Locator`, the address is that of the row, and ``base_0`` is what its entries' numbers are added to,
+    if there are bases.
     """
-    ports = {f"{name}_{port}": bits for port in range(width) for name, bits in (("address", address_bits), ("valid", 1))}
+    fields = {"address": address_bits, "valid": 1} | ({"base": base_bits} if base_bits else {})
+    ports = {f"{name}_{port}": bits for port in range(width) for name, bits in fields.items()}
     return data.StructLayout({**ports, "end": 1, "last": 1})
+
+
+def row_token_layout(shape: LayerShape, width: int) -> data.StructLayout:
+    """Return a token as the lanes of a hidden layer take it: with the addresses of rows."""
+    return token_layout(shape.row_bits, width, shape.base_bits)
 
 
 def lane_layout(neuron_bits: int) -> data.StructLayout:

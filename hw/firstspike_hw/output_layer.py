@@ -1,6 +1,6 @@
 """The output layer: dense, with the potential of every neuron in a register of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
@@ -13,7 +13,8 @@ from firstspike_spec.words import LOAD_WORD, Memory
 
 from .layouts import token_layout, verdict_layout, word_layout
 from .loadable_memory import LoadableMemory
-from .trees import any_of, count_ones, running_total, sum_of
+from .locator import Locator, attach_locator
+from .trees import any_of, count_ones, delayed, running_total, sum_of
 
 #: What goes through the pipeline beside the weights: whether there is a token, and what it ends.
 _MARKS = data.StructLayout({"taken": 1, "end": 1, "last": 1})
@@ -33,6 +34,8 @@ class OutputLayer(wiring.Component):
         Spikes that a token has room for.
     slices : sequence of SliceImage, optional
         What the memories hold at power-up; nothing by default.
+    locations : iterable of int, optional
+        What the locator holds at power-up, where the shape has one.
 
     Members
     -------
@@ -42,7 +45,8 @@ class OutputLayer(wiring.Component):
     operations : ``Out(range(width * shape.neurons + 1))``
         Synaptic operations done, weights other than 0 that were added: told some cycles later, each of them once.
     load : ``In(stream.Signature(word_layout(LOAD_WORD), always_ready=True))``
-        Words for this layer (their ``layer`` is not looked at). Not while an inference is under way, nor in the cycle before.
+        Words for this layer (their ``layer`` is not looked at); ``lane`` is the number of a slice, or the next one for the
+        locator. Not while an inference is under way, nor in the cycle before.
     peek : ``In(1)``
         Read the word at ``load``'s place back; under the same conditions, and not while ``load`` is valid.
     peeked : ``Out(32)``
@@ -65,8 +69,15 @@ class OutputLayer(wiring.Component):
     #: Cycles from a peek to its word.
     peek_latency = LoadableMemory.peek_latency + 2
 
-    def __init__(self, shape: OutputShape, *, width: int, slices: Sequence[SliceImage] | None = None):
-        self._shape, self._width = shape, width
+    def __init__(
+        self,
+        shape: OutputShape,
+        *,
+        width: int,
+        slices: Sequence[SliceImage] | None = None,
+        locations: Iterable[int] = (),
+    ):
+        self._shape, self._width, self._locations = shape, width, locations
         self._slices = slices or [None] * shape.slices
         super().__init__(
             {
@@ -81,10 +92,17 @@ class OutputLayer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        token, taken = self.i.payload, Signal()
+        tokens, located = self.i, []
+        if self._shape.locator:
+            m.submodules.locator = locator = Locator(
+                self._shape.locator, self._shape.source_bits, width=self._width, locations=self._locations
+            )
+            tokens = attach_locator(m, locator, self, lane=self._shape.slices)
+            located = [delayed(m, locator.peeked, self.peek_latency - Locator.peek_latency - 1)]
+        token, taken = tokens.payload, Signal()
         ends = Signal()  # an end is on its way through the pipeline
         ending = Signal()  # its verdicts are given out from the copies
-        m.d.comb += [self.i.ready.eq(~(token.end & (ends | ending))), taken.eq(self.i.valid & self.i.ready)]
+        m.d.comb += [tokens.ready.eq(~(token.end & (ends | ending))), taken.eq(tokens.valid & tokens.ready)]
 
         # Beside the weights, their sums and the potentials.
         marks = [Signal(_MARKS, name=f"marks_{number}") for number in range(LoadableMemory.latency + 2)]
@@ -116,7 +134,7 @@ class OutputLayer(wiring.Component):
             slices.append(part)
             potentials += part.potentials
             left -= neurons
-        m.d.sync += self.peeked.eq(any_of([part.peeked for part in slices]))
+        m.d.sync += self.peeked.eq(any_of([*(part.peeked for part in slices), *located]))
 
         # Nobody asks which token an operation was for.
         parts = [(part.operations, self._width * len(part.potentials)) for part in slices]
@@ -182,7 +200,7 @@ class _Slice(wiring.Component):
 
     Members
     -------
-    token : ``In(token_layout(shape.source_bits, width))``
+    token : ``In(token_layout(shape.row_bits, width))``
     read : ``In(1)``
         The token of ``LoadableMemory.latency`` cycles ago was one.
     first : ``In(1)``
@@ -201,7 +219,7 @@ class _Slice(wiring.Component):
         self._shape, self._neurons, self._width, self._image = shape, neurons, width, image
         super().__init__(
             {
-                "token": In(token_layout(shape.source_bits, width)),
+                "token": In(token_layout(shape.row_bits, width)),
                 "read": In(1),
                 "first": In(1),
                 "potentials": Out(signed(shape.potential_bits)).array(neurons),
@@ -230,7 +248,7 @@ class _Slice(wiring.Component):
         for port in range(width):
             # The address of all ones is nobody's: its weights are 0.
             absent = ~self.token[f"valid_{port}"]
-            m.d.comb += weights.address[port].eq(self.token[f"address_{port}"] | absent.replicate(shape.source_bits))
+            m.d.comb += weights.address[port].eq(self.token[f"address_{port}"] | absent.replicate(shape.row_bits))
         words = [data.View(word_layout(shape.weights), word) for word in weights.data]
         added = Signal(width * self._neurons, reset_less=True)  # by neuron and port: a weight other than 0
         m.d.sync += [added.eq(0), self.operations.eq(count_ones(added))]

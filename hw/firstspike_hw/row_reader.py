@@ -11,9 +11,13 @@ from .trees import several
 
 
 def row_layout(shape: LayerShape) -> data.StructLayout:
-    """Return a row of the entry memory, if it ``exists``: its first address, and how many ``more`` entries follow that one."""
+    """Return a row of the entry memory, if it ``exists``: its first address, and how many ``more`` entries follow that one.
+
+    Where there are bases, with the source's.
+    """
     pointer = {field.name: field.bits for field in shape.pointer.fields}
-    return data.StructLayout({"start": pointer["start"], "more": index_bits(shape.row_entries), "exists": 1})
+    base = {"base": shape.base_bits} if shape.base_bits else {}
+    return data.StructLayout({"start": pointer["start"], "more": index_bits(shape.row_entries), "exists": 1, **base})
 
 
 def rows_layout(shape: LayerShape, width: int) -> data.StructLayout:
@@ -56,6 +60,8 @@ class RowReader(wiring.Component):
         In the next cycle nothing moves, but for what comes into the queue.
     address : ``Out(...)``
         Where the operation's entry lies.
+    base : ``Out(shape.base_bits)``
+        That of its row, if there are bases.
     o : ``Out(operation_layout())``, ``valid`` : ``Out(1)``
         An operation begins.
 
@@ -70,6 +76,7 @@ class RowReader(wiring.Component):
 
     def __init__(self, shape: LayerShape, *, width: int, queue_depth: int, slack: int):
         self._width, self._queue_depth, self._slack = width, queue_depth, slack
+        self._has_bases = shape.base_bits > 0
         rows = rows_layout(shape, width)
         super().__init__(
             {
@@ -79,6 +86,7 @@ class RowReader(wiring.Component):
                 "sweep_last": In(1),
                 "hold": In(1),
                 "address": Out(row_layout(shape).members["start"]),
+                **({"base": Out(shape.base_bits)} if shape.base_bits else {}),
                 "o": Out(operation_layout()),
                 "valid": Out(1),
             }
@@ -171,6 +179,8 @@ class RowReader(wiring.Component):
         with m.If(moves):
             with m.If(~goes_on):
                 begins_last = ~(is_row & row.more.any()) & ~ends_inference
+                if self._has_bases:
+                    m.d.sync += self.base.eq(row.base)
                 m.d.sync += [
                     under_way.eq(some_wait | self.sweep),
                     self.address.eq(row.start),

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.engine import LayerShape
 
-from .layouts import token_layout
+from .layouts import row_token_layout
 
 
 class StartRelay(wiring.Component):
@@ -23,8 +23,8 @@ class StartRelay(wiring.Component):
 
     Members
     -------
-    i : ``In(stream.Signature(token_layout(shape.source_bits, width)))``
-    o : ``Out(stream.Signature(token_layout(shape.source_bits, width)))``
+    i : ``In(stream.Signature(row_token_layout(shape, width)))``
+    o : ``Out(stream.Signature(row_token_layout(shape, width)))``
 
     Notes
     -----
@@ -33,9 +33,9 @@ class StartRelay(wiring.Component):
 
     def __init__(self, shape: LayerShape, *, width: int):
         # All bits of its address are set: that takes one LUT input before each.
-        assert shape.start_row == (1 << shape.source_bits) - 1
-        self._width = width
-        tokens = stream.Signature(token_layout(shape.source_bits, width))
+        assert shape.start_row == (1 << shape.row_bits) - 1
+        self._width, self._has_bases = width, shape.base_bits > 0
+        tokens = stream.Signature(row_token_layout(shape, width))
         super().__init__({"i": In(tokens), "o": Out(tokens)})
 
     def elaborate(self, platform):
@@ -58,6 +58,9 @@ class StartRelay(wiring.Component):
                 self.o.p.valid_0.eq(token.valid_0 | starts),
                 keeps.eq(is_there & starts),
             ]
+            if self._has_bases:  # its entries have whole numbers
+                m.d.sync += self.o.p.base_0.eq(token.base_0 & ~starts.replicate(len(token.base_0)))
+                m.d.sync += [self.o.p[f"base_{port}"].eq(token[f"base_{port}"]) for port in range(1, self._width)]
             for port in range(1, self._width):
                 m.d.sync += [
                     self.o.p[f"address_{port}"].eq(token[f"address_{port}"]),
