@@ -1,5 +1,6 @@
 """The cycle model against the RTL: every image's cycles, every counter."""
 
+import functools
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from firstspike_spec import infer_spikes, load_network
 from firstspike_spec.compiler import compile_network, plan
 from firstspike_spec.streams import input_tokens
 
-from ..spec.random_networks import random_network, random_times
+from ..spec.random_networks import engine_for_both, random_map_network, random_network, random_times
 from .bench import simulate
 from .models import random_image, roomy
 
@@ -90,6 +91,32 @@ def test_equals_the_rtl(name):
     assert compared > 1000
     assert stalls > 10
     assert early > 10
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_equals_the_rtl_on_maps(width):
+    """Networks of the same maps in one engine: locators before hidden layers; another one has its pooled maps at the end."""
+    options = [{"connectivity": share, "threshold": threshold} for share in (0.1, 0.5, 1.0) for threshold in (1, 6, None)]
+    compared = 0
+    for hidden in (6, None):
+        maps = [random_map_network(seed, spread=seed % 2, bits=3 + seed % 3, **some) for seed, some in enumerate(options)]
+        if hidden is None:
+            maps = [without_last_layer(network) for network in maps]
+        lanes = [2, 3, 2][: len(maps[0].layers) - 1]
+        shape = functools.reduce(engine_for_both, (plan(network, lanes, spikes_per_token=width) for network in maps))
+        engine = NativeEngine(shape)
+        for seed, network in enumerate(maps):
+            image = compile_network(network, shape)
+            engine.load(image)
+            for early_exit in (True, False):
+                times = random_times(seed, network, 12, silent=0.3)
+                compared += check(engine, image, times, stream_images=4, early_exit=early_exit)[1]
+        engine.close()
+    assert compared > 500
+
+
+def without_last_layer(network):
+    return replace(network, layers=network.layers[:-1], class_names=())
 
 
 def test_equals_the_rtl_on_real_digits(mnist_test):

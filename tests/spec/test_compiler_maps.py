@@ -13,7 +13,7 @@ from firstspike_spec.engine import EngineShape, LocatorShape
 from firstspike_spec.words import Memory
 
 from . import naive_model
-from .random_networks import map_networks, networks, random_layer, with_activity
+from .random_networks import engine_for_both, map_networks, networks, random_layer, with_activity
 
 
 def bits_of(word, *widths):
@@ -130,29 +130,6 @@ def test_the_memories_hold_exactly_the_network(network, lanes, known, seed):
     assert EngineShape.from_dict(shape.as_dict()) == shape
 
 
-def roomy(shape, other):
-    """Return an engine that holds what either of two does, and has places left."""
-
-    def larger(one, two):
-        if one is None:
-            return None
-        sizes = {name: max(value, getattr(two, name)) for name, value in vars(one).items() if isinstance(value, int)}
-        return replace(one, **sizes)
-
-    layers, source_bits = [], shape.source_bits
-    for one, two in zip(shape.layers, other.layers, strict=True):
-        layer = larger(one, two)
-        locator = larger(one.locator, two.locator)
-        locator = locator and replace(locator, places=locator.places + 3, row_bits=locator.row_bits + 1)
-        layers.append(replace(layer, locator=locator, source_bits=source_bits, lane_neurons=layer.lane_neurons + 5))
-        source_bits = layers[-1].address_bits
-    output = replace(larger(shape.output, other.output), source_bits=source_bits)
-    locator = larger(shape.output.locator, other.output.locator)
-    places = layers[-1].lane_neurons if layers else 0
-    output = replace(output, locator=locator and replace(locator, places=max(places, locator.places)))
-    return replace(shape, layers=tuple(layers), output=output)
-
-
 @given(map_networks(), st.integers(0, 2**32 - 1))
 @settings(max_examples=100, deadline=None)
 def test_a_smaller_network_fits_a_larger_engine(network, seed):
@@ -165,7 +142,7 @@ def test_a_smaller_network_fits_a_larger_engine(network, seed):
         for layer in network.layers
     ]
     other = Network(network.encoder, others, network.input_shape)
-    shape = roomy(plan(network, 2), plan(other, 2))
+    shape = engine_for_both(plan(network, 2), plan(other, 2))
     assert check_image(compile_network(network, shape)) == check_image(compile_network(other, shape)) > 0
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from .items import LAST, NOTHING
 from .judges import NEURON, STEP_END, Judges
-from .memories import Rows
+from .memories import ENTRY_BITS, ENTRY_MASK, Rows
 
 # A neuron's state: flags, below the number of the step of its last operation.
 _SPIKED, _PLACED, _STEP = 1, 2, 4
@@ -28,8 +28,7 @@ class Accumulators:
     """
 
     def __init__(self, rows: Rows, judges: Judges, *, lane_neurons: int, lanes: int, streams: int):
-        self._rows, self._judges = rows, judges
-        self._cells = rows.neurons * (lanes * streams)
+        self._rows, self._judges, self._streams = rows, judges, streams
         cells = lane_neurons * lanes * streams
         self._potentials = np.zeros(cells, np.int32)
         self._states = np.full(cells, -_STEP, np.int32)
@@ -54,15 +53,18 @@ class Accumulators:
 
     def _add(self, at: np.ndarray, entries: np.ndarray) -> np.ndarray:
         """Add the entries' weights in the lanes ``at``; return those lanes that have a new neuron for the judge."""
-        cells = self._cells[entries] + at
+        rows = self._rows
+        neurons = rows.neurons[entries & ENTRY_MASK] + (entries >> ENTRY_BITS)
+        cells = neurons * len(self._now) + at  # by number within the lane, then lane, then stream
+        places = cells // self._streams
         now = self._now[at]
         potentials, states = self._potentials[cells], self._states[cells]
         of_inference, of_step = states >= self._began[at], states >= now
         spiked = of_inference & ((states & _SPIKED != 0) | (~of_step & (potentials >= 0)))
         placed = of_step & (states & _PLACED != 0)
 
-        weights = self._rows.weights[entries]
-        potentials = np.where(of_inference, potentials, self._rows.starts[entries]) + weights
+        weights = rows.weights[entries & ENTRY_MASK]
+        potentials = np.where(of_inference, potentials, rows.starts[places]) + weights
         above = potentials >= 0
         takes = above & ~spiked & ~placed
         self._potentials[cells] = potentials
@@ -70,9 +72,7 @@ class Accumulators:
         self.operations += np.bincount(at[weights != 0] % len(self.operations), minlength=len(self.operations))
 
         taking = np.flatnonzero(takes)
-        self._places[cells[taking]] = self._judges.put(at[taking], self._rows.spikes[entries[taking]])
+        self._places[cells[taking]] = self._judges.put(at[taking], rows.spikes[places[taking]])
         falls = np.flatnonzero(placed)
-        self._judges.mark(
-            at[falls], self._places[cells[falls]], np.where(above[falls], self._rows.spikes[entries[falls]], NOTHING)
-        )
+        self._judges.mark(at[falls], self._places[cells[falls]], np.where(above[falls], rows.spikes[places[falls]], NOTHING))
         return at[taking]

@@ -12,7 +12,8 @@ from .collector import Collector
 from .items import NOTHING, Relay, StartRelay, spike
 from .lanes import Lanes
 from .latencies import POINTERS
-from .memories import Rows
+from .locator import Locator
+from .memories import Rows, start_address
 
 
 class Layer:
@@ -22,6 +23,8 @@ class Layer:
     ----------
     shape : LayerShape
     banks : tuple of BankImage
+    locations : ndarray of uint64
+        What its locator holds.
     width, queue_depth, streams : int
     after_reset : bool
         A reset has just ended.
@@ -35,25 +38,36 @@ class Layer:
     """
 
     def __init__(
-        self, shape: LayerShape, banks: tuple[BankImage, ...], *, width: int, queue_depth: int, streams: int, after_reset: bool
+        self,
+        shape: LayerShape,
+        banks: tuple[BankImage, ...],
+        locations: np.ndarray,
+        *,
+        width: int,
+        queue_depth: int,
+        streams: int,
+        after_reset: bool,
     ):
         group_of_lane = np.arange(shape.lanes) // (GROUP_BANKS * shape.bank_lanes)
         self._first_lanes = np.flatnonzero(np.diff(group_of_lane, prepend=-1))
         groups = len(self._first_lanes)
         # The lanes sweep, one neuron a cycle and one more, and the groups see a cycle later that it is over.
         self._room_from = shape.lane_neurons + 2 if after_reset else 0
-        self._entrance = StartRelay(streams, spike(shape.start_row))
+        self._locator = Locator(streams) if shape.locator else None
+        self._entrance = StartRelay(streams, int(spike(start_address(shape))))
         self._relays = Relay((groups - 1, streams), np.int64)
         self._held = np.zeros((groups, streams), bool)  # a token is on offer to the next group, and stays so
         self._coming = deque(np.zeros((groups, streams), np.int64) for _ in range(POINTERS))
-        self._lanes = Lanes(shape, Rows.of(shape, banks), group_of_lane, width=width, queue_depth=queue_depth, streams=streams)
+        self._lanes = Lanes(
+            shape, Rows.of(shape, banks, locations), group_of_lane, width=width, queue_depth=queue_depth, streams=streams
+        )
         self._collector = Collector(shape.lanes, width, streams)
         self.work_cycles = np.zeros(streams, np.int64)
 
     @property
     def ready(self) -> np.ndarray:
         """Whether the token on offer is taken in this cycle, shape (streams,)."""
-        return self._entrance.ready
+        return (self._locator or self._entrance).ready
 
     @property
     def out(self) -> np.ndarray:
@@ -77,6 +91,10 @@ class Layer:
         goes[:-1] &= self._relays.ready
         self._held = offered & ~goes
 
+        if self._locator:
+            located = self._locator.out
+            self._locator.step(tokens, self._entrance.ready & (located != NOTHING))
+            tokens = located
         self._entrance.step(tokens, goes[0])
         self._relays.step(np.where(offered, token, NOTHING)[:-1], goes[1:])
 

@@ -8,10 +8,16 @@ from firstspike_spec.compiler import BankImage
 from firstspike_spec.engine import LayerShape
 
 from .items import spike
+from .locator import rows_of_sources
 
-#: A row is its first entry above its number of entries.
-LENGTH_BITS = 20
-LENGTH_MASK = (1 << LENGTH_BITS) - 1
+#: A row is its first entry above its number of entries; above that stands the source's base.
+LENGTH_BITS, ENTRY_BITS = 20, 24
+LENGTH_MASK, ENTRY_MASK = (1 << LENGTH_BITS) - 1, (1 << ENTRY_BITS) - 1
+
+
+def start_address(shape: LayerShape) -> int:
+    """Return the model's source address of the start row: with a locator, one that no source can have."""
+    return 1 << shape.source_bits if shape.locator else shape.start_row
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,15 +26,15 @@ class Rows:
 
     Attributes
     ----------
-    rows : ndarray of int64, shape (lanes, 1 + sources)
-        By lane and source address plus 1: the number of the first entry, and ``LENGTH_BITS`` below it that of entries; 0
-        where there is no row.
+    rows : ndarray of int64, shape (lanes, source addresses + 1)
+        By lane and source address plus 1: the base, ``ENTRY_BITS`` below it the number of the first entry, and
+        ``LENGTH_BITS`` below that the number of entries; 0 where there is no row.
     neurons, weights : ndarray, shape (entries,)
-        Of each entry: the neuron's number within its lane, and the weight.
-    starts : ndarray, shape (entries,)
-        Start potential minus threshold of the neuron.
-    spikes : ndarray, shape (entries,)
-        What the layer gives when it fires.
+        Of each entry: the neuron's number within its lane, less the base, and the weight.
+    starts : ndarray, shape (lane neurons * lanes,)
+        Start potential minus threshold, by number within the lane, then lane.
+    spikes : ndarray, shape (lane neurons * lanes,)
+        What the layer gives when that neuron fires.
     """
 
     rows: np.ndarray
@@ -38,31 +44,32 @@ class Rows:
     spikes: np.ndarray
 
     @classmethod
-    def of(cls, shape: LayerShape, banks: tuple[BankImage, ...]) -> "Rows":
-        """Return what banks hold."""
+    def of(cls, shape: LayerShape, banks: tuple[BankImage, ...], locations: np.ndarray) -> "Rows":
+        """Return what banks and a locator hold."""
         rows = np.zeros((shape.lanes, 1 + shape.rows), np.int64)
-        entries, lanes = [], []
+        entries = []
         first = 0
         for number, bank in enumerate(banks):
             pointers, words = shape.pointer.unpack(bank.pointers), shape.entry.unpack(bank.entries)
-            owners = np.zeros(len(bank.entries), np.int64)
             start = pointers["start"] + first
             for lane in range(shape.bank_lanes):
                 length = pointers[f"length_{lane}"]
                 rows[number * shape.bank_lanes + lane, 1:] = np.where(length > 0, start << LENGTH_BITS | length, 0)
-                offset = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
-                owners[np.repeat(start - first, length) + offset] = number * shape.bank_lanes + lane
                 start = start + length
             entries.append(words)
-            lanes.append(owners)
             first += len(bank.entries)
-        lane = np.concatenate(lanes)
+        if shape.locator:
+            row, base, seen = rows_of_sources(shape, locations)
+            found = rows[:, 1:][:, row]
+            located = np.where(seen & (found != 0), found | base << (ENTRY_BITS + LENGTH_BITS), 0)
+            rows = np.concatenate([rows[:, :1], located, rows[:, [1 + shape.start_row]]], axis=1)
         neurons, weights = (np.concatenate([words[name] for words in entries]) for name in ("neuron", "weight"))
-        starts = np.stack([bank.start_potentials.reshape(-1, shape.bank_lanes) for bank in banks])
+        starts = np.concatenate([bank.start_potentials.reshape(-1, shape.bank_lanes) for bank in banks], axis=1)
+        number, lane = np.divmod(np.arange(starts.size), shape.lanes)
         return cls(
             rows=rows,
             neurons=neurons,
             weights=weights.astype(np.int32),
-            starts=starts[lane // shape.bank_lanes, neurons, lane % shape.bank_lanes].astype(np.int32),
-            spikes=spike(neurons << shape.lane_bits | lane).astype(np.int32),
+            starts=starts.astype(np.int32).reshape(-1),
+            spikes=spike(number << shape.lane_bits | lane).astype(np.int32),
         )

@@ -6,6 +6,7 @@ from firstspike_spec.compiler import EngineImage
 
 from .items import END, LAST, NOTHING, sources
 from .latencies import END_INTERVAL, READOUT, VERDICTS
+from .locator import Locator, rows_of_sources
 
 _FIRES = 4  # in an event: an output spiked in the step
 
@@ -37,7 +38,10 @@ class OutputLayer:
         shape, streams = image.shape.output, len(images)
         words = [shape.weights.unpack(part.weights) for part in image.output]
         weights = np.stack([word[field.name] for word in words for field in shape.weights.fields], axis=1)[:, : shape.neurons]
+        rows, _bases, seen = rows_of_sources(shape, image.locations[-1])
+        weights = np.where(seen[:, None], weights[rows], 0)
         self._weights = np.concatenate([np.zeros((1, shape.neurons), np.int64), weights])  # behind those of no spike
+        self._locator = Locator(streams) if shape.locator else None
         self._operations = np.count_nonzero(self._weights, axis=1)
         self._starts = np.concatenate([part.start_potentials for part in image.output])
         self._ports, self._early_exit = range(image.shape.spikes_per_token), early_exit
@@ -57,12 +61,20 @@ class OutputLayer:
 
     def ready(self, cycle: int, tokens: np.ndarray) -> np.ndarray:
         """Return which of the tokens on offer are taken in this cycle."""
+        return self._locator.ready if self._locator else self._accepts(cycle, tokens)
+
+    def _accepts(self, cycle: int, tokens: np.ndarray) -> np.ndarray:
+        """Return the same of those that a locator offers."""
         return (tokens & END == 0) | (self._free_from <= cycle)
 
     def step(self, cycle: int, tokens: np.ndarray) -> None:
         """Go through a clock edge."""
         self._judge(cycle)
-        taken = np.flatnonzero((tokens != NOTHING) & self.ready(cycle, tokens))
+        offered = self._locator.out if self._locator else tokens
+        accepted = (offered != NOTHING) & self._accepts(cycle, offered)
+        if self._locator:
+            self._locator.step(tokens, accepted)
+        tokens, taken = offered, np.flatnonzero(accepted)
         tokens = tokens[taken]
         for port in self._ports:
             source = sources(tokens, port)

@@ -74,12 +74,13 @@ def replay(
         Layer(
             part,
             banks,
+            locations,
             width=shape.spikes_per_token,
             queue_depth=shape.queue_depth,
             streams=count,
             after_reset=after_reset,
         )
-        for part, banks in zip(shape.layers, image.banks, strict=True)
+        for part, banks, locations in zip(shape.layers, image.banks, image.locations[:-1], strict=True)
     ]
     output = OutputLayer(image, images, early_exit=early_exit)
 
