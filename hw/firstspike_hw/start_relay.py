@@ -43,7 +43,7 @@ class StartRelay(wiring.Component):
         kept = Signal.like(self.o.payload)  # came when it could not go on at once
         keeps = Signal()
         starts = Signal(init=1)  # no token of the inference that comes has gone on
-        token, is_there = Signal.like(kept), Signal()
+        token, is_there = Signal.like(kept), Signal(name="is_there")
         m.d.comb += [
             self.i.ready.eq(~keeps),
             token.eq(Mux(keeps, kept, self.i.payload)),
