@@ -89,7 +89,8 @@ class _LayerTensors:
         maps = present.reshape(-1, *self.maps.source_shape)
         pooled = functional.avg_pool2d(maps, self.maps.pooling, ceil_mode=True, divisor_override=1)
         sums = functional.conv2d(pooled, self.weights, stride=self.maps.stride, padding=self.maps.padding).to(torch.int64)
-        return (sums + self.start_potentials[:, None, None]).reshape(time_steps, len(source_times), -1)
+        potentials = sums + self.start_potentials[:, None, None]
+        return potentials.reshape(time_steps, len(source_times), len(self.start_potentials) * self.maps.positions)
 
 
 def _infer_chunk(time_steps: int, layers: list[_LayerTensors], source_times: torch.Tensor, early_exit: bool) -> tuple:

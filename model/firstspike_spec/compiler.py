@@ -175,6 +175,7 @@ def plan(
         If the number of lanes is out of range, or the network is larger than any engine.
     """
     *hidden, last = network.layers
+    _refuse(_problems_of_output(last))
     if isinstance(lanes, int | np.integer):
         counts = [whole_number(lanes, "lanes", 1, MAX_LANES)] * len(hidden)
     else:
@@ -417,9 +418,14 @@ def _check_fit(network: Network, shape: EngineShape) -> None:
             problems += [
                 f"layer {index} has {wanted} {what}, the engine's {found}" for what, wanted, found in sizes if wanted > found
             ]
+    problems += _problems_of_output(network.layers[-1])
     if network.time_steps > shape.time_steps:
         problems.append(f"it has {network.time_steps} time steps, the engine {shape.time_steps}")
     _refuse(problems)
+
+
+def _problems_of_output(layer: Layer) -> list[str]:
+    return ["its output layer is a convolution with several neurons a class"] if layer.maps.positions > 1 else []
 
 
 def _locator_sizes(

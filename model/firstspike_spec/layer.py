@@ -7,6 +7,7 @@ import numpy as np
 
 from .checks import whole_array, whole_number
 from .errors import InputError, InputTypeError
+from .map_layout import MapLayout
 from .maps import MAX_NEURONS, Maps
 
 MAX_WEIGHT_BITS = 16
@@ -217,8 +218,15 @@ class Layer:
 
     @cached_property
     def operations(self) -> np.ndarray:
-        """Number of weights that a spike of each source adds, int64, shape (sources,)."""
-        return self.maps.seen_by(self.row_lengths)
+        """Number of weights that a spike of each source reads and adds, int64, shape (sources,).
+
+        In a convolution that is a row, all weights of the source's channel and phase: also those that belong to neurons beyond
+        the map's edges, which are added to nothing.
+        """
+        layout = MapLayout(self.maps)
+        lengths = np.zeros(layout.rows, np.int64)
+        np.add.at(lengths, layout.row_of_tap, self.row_lengths)
+        return np.where(layout.row_of_source >= 0, lengths[layout.row_of_source], 0)
 
     @cached_property
     def taps_of_synapses(self) -> np.ndarray:

@@ -158,30 +158,6 @@ class Maps:
         seen = seen[:, :, :: self.stride, :: self.stride]
         return seen.transpose(0, 2, 3, 1, 4, 5).reshape(batch, self.positions, self.taps)
 
-    def seen_by(self, lengths: np.ndarray) -> np.ndarray:
-        """Return, for each source, the sum of a number of each tap over the neurons that see the source through it.
-
-        Parameters
-        ----------
-        lengths : ndarray of int, shape (taps,)
-            With a tap's number of weights, the sum is the number of weights that the source's spike adds.
-
-        Returns
-        -------
-        ndarray of int64, shape (sources,)
-        """
-        lengths = lengths.reshape(self.channels, self.kernel_height, self.kernel_width)
-        padded = np.zeros(
-            (self.channels, self.pooled_height + 2 * self.padding, self.pooled_width + 2 * self.padding), np.int64
-        )
-        down, right = self.stride * self.target_height, self.stride * self.target_width
-        for dy in range(self.kernel_height):
-            for dx in range(self.kernel_width):
-                padded[:, dy : dy + down : self.stride, dx : dx + right : self.stride] += lengths[:, dy, dx, None, None]
-        places = padded[:, self.padding : self.padding + self.pooled_height, self.padding : self.padding + self.pooled_width]
-        each = places.repeat(self.pooling, axis=1).repeat(self.pooling, axis=2)
-        return each[:, : self.height, : self.width].reshape(-1)
-
     def check_follows(self, shape: tuple[int, int, int], what: str) -> None:
         """Raise an error unless neurons of a shape can be these sources; ``what`` names the neurons.
 

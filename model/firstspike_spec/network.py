@@ -45,8 +45,7 @@ class Network:
         Its number of thresholds is the number of time steps ``T``.
     layers : sequence of Layer
         At least one; each one's ``sources`` are the neurons of the one before, the first one's are the pixels. Where a
-        layer's sources are maps, those are the maps of the layer before, or the image's rows and columns. The last layer's
-        neurons are no maps.
+        layer's sources are maps, those are the maps of the layer before, or the image's rows and columns.
     input_shape : sequence of int
         Shape of one image, such as (28, 28).
     class_names : sequence of str, optional
@@ -80,8 +79,6 @@ class Network:
                 raise InputError(f"layer {index} {error}") from error
             maps = layer.target_shape
         sources = layers[-1].targets
-        if layers[-1].maps.positions > 1:
-            raise InputError("the last layer's neurons are the classes: it must be fully connected, not have maps of neurons")
         names = tuple(self.class_names) or tuple(str(index) for index in range(sources))
         if not all(isinstance(name, str) for name in names):
             raise InputTypeError(f"class_names must be strings, not {names!r}")

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 
-from firstspike_spec import LatencyEncoder, Layer, Network
+from firstspike_spec import LatencyEncoder, Layer, Maps, Network
+from firstspike_spec.compiler import plan
 from firstspike_spec.engine import EngineShape, LayerShape, OutputShape, index_bits
 
 
@@ -38,6 +40,37 @@ def roomy_shape(
         sources, source_bits = targets, layers[-1].address_bits
     output = OutputShape(source_bits, neurons[-1], weight_bits, _potential_bits(sources, weight_bits))
     return EngineShape(tuple(layers), output, spikes_per_token, 16, queue_depth)
+
+
+def shape_for(networks: Sequence[Network], lanes: int | Sequence[int], **options) -> EngineShape:
+    """Return an engine that holds each of some networks of as many layers, and has places left that nobody takes.
+
+    Parameters
+    ----------
+    networks : sequence of Network
+    lanes, **options
+        As for `firstspike_spec.compiler.plan`.
+    """
+    return reduce(_for_both, (plan(network, lanes, **options) for network in networks))
+
+
+def _for_both(one: EngineShape, two: EngineShape) -> EngineShape:
+    layers, source_bits = [], max(one.source_bits, two.source_bits)
+    for pair in zip(one.layers, two.layers, strict=True):
+        layer, locator = _larger(*pair), _larger(*(layer.locator for layer in pair))
+        locator = locator and replace(locator, places=locator.places + 1, row_bits=locator.row_bits + 1)
+        layers.append(replace(layer, locator=locator, source_bits=source_bits, lane_neurons=layer.lane_neurons + 1))
+        source_bits = layers[-1].address_bits
+    output, locator = _larger(one.output, two.output), _larger(one.output.locator, two.output.locator)
+    output = replace(output, source_bits=source_bits, locator=locator)
+    return replace(one, layers=tuple(layers), output=output, time_steps=max(one.time_steps, two.time_steps))
+
+
+def _larger(one, two):
+    """Return one of two shapes with all sizes that are larger in the other; nothing where there is none."""
+    if one is None:
+        return None
+    return replace(one, **{name: max(size, getattr(two, name)) for name, size in vars(one).items() if isinstance(size, int)})
 
 
 def _potential_bits(sources: int, weight_bits: int) -> int:
@@ -80,6 +113,29 @@ def random_network(
         layers.append(Layer.from_dense(weights, starts, threshold, weight_bits))
         sources = targets
     return Network(LatencyEncoder.linear(time_steps), tuple(layers), (inputs,))
+
+
+def random_convolution(
+    rng: np.random.Generator, maps: Maps, channels: int, *, weight_bits: int = 4, time_steps: int = 4
+) -> Network:
+    """Return a network of one convolution, without an engine's output layer: neurons spike early, late and not at all.
+
+    One channel has no kernel left, and one source channel, if there are several, is read by nobody.
+    """
+    half = 1 << (weight_bits - 1)
+    weights = rng.integers(-half, half, (channels, maps.taps))
+    weights = np.where(rng.random(weights.shape) < 0.3, np.abs(weights).clip(max=half - 1), weights)
+    weights *= rng.random(weights.shape) < rng.choice([0.3, 1.0])
+    if channels > 2:
+        weights[rng.integers(channels)] = 0
+    if maps.channels > 1:
+        weights.reshape(channels, maps.channels, -1)[:, rng.integers(maps.channels)] = 0
+    threshold = int(rng.integers(half, 3 * half))
+    starts = rng.integers(-half, half, channels)
+    if channels > 3:
+        starts[rng.integers(channels)] = threshold  # a whole map that spikes by itself, where nothing holds it back
+    layer = Layer.from_dense(weights, starts, threshold, weight_bits, maps=maps)
+    return Network(LatencyEncoder.linear(time_steps), (layer,), maps.source_shape)
 
 
 def ladder_network(rng: np.random.Generator, inputs: int, targets: int, *, time_steps: int = 4) -> Network:

@@ -1,6 +1,5 @@
 """The cycle model against the RTL: every image's cycles, every counter."""
 
-import functools
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +11,12 @@ from firstspike_hw.cycles import compare, interval, latency, utilisation
 from firstspike_hw.cycles import replay as replayed
 from firstspike_hw.engine import COUNTERS, Engine
 from firstspike_hw.simulation import NativeEngine
+from firstspike_sim.networks import shape_for
 from firstspike_spec import infer_spikes, load_network
 from firstspike_spec.compiler import compile_network, plan
 from firstspike_spec.streams import input_tokens
 
-from ..spec.random_networks import engine_for_both, random_map_network, random_network, random_times
+from ..spec.random_networks import random_map_network, random_network, random_times
 from .bench import simulate
 from .models import random_image, roomy
 
@@ -103,7 +103,7 @@ def test_equals_the_rtl_on_maps(width):
         if hidden is None:
             maps = [without_last_layer(network) for network in maps]
         lanes = [2, 3, 2][: len(maps[0].layers) - 1]
-        shape = functools.reduce(engine_for_both, (plan(network, lanes, spikes_per_token=width) for network in maps))
+        shape = shape_for(maps, lanes, spikes_per_token=width)
         engine = NativeEngine(shape)
         for seed, network in enumerate(maps):
             image = compile_network(network, shape)

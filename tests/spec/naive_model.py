@@ -1,7 +1,7 @@
 """The contract in plain loops over Python's integers: slow, obvious, and without a line of the golden model."""
 
 
-def infer_one(layers, thresholds, input_times, time_steps, early_exit):
+def infer_one(layers, thresholds, input_times, time_steps, early_exit, reads=None):
     """Run one inference.
 
     Parameters
@@ -12,6 +12,8 @@ def infer_one(layers, thresholds, input_times, time_steps, early_exit):
         Of each layer: the threshold, and the start potential of each neuron.
     input_times : list of int
         Step of each input's spike, or ``time_steps`` for none.
+    reads : list of list of int, optional
+        ``reads[l][i]``: how many weights a spike of source ``i`` reads; by default those that are not 0.
 
     Returns
     -------
@@ -23,16 +25,16 @@ def infer_one(layers, thresholds, input_times, time_steps, early_exit):
     potentials = [list(start) for _threshold, start in thresholds]
     at_spike = [list(start) for _threshold, start in thresholds]
     decision_step = time_steps - 1
+    reads = reads or [[sum(neuron[source] != 0 for neuron in layer) for source in range(len(layer[0]))] for layer in layers]
     operations = 0
     for step in range(time_steps):
         for number, layer in enumerate(layers):
             threshold = thresholds[number][0]
             for source, time in enumerate(times[number]):
                 if time == step:
+                    operations += reads[number][source]
                     for neuron, weights in enumerate(layer):
-                        if weights[source] != 0:
-                            potentials[number][neuron] += weights[source]
-                            operations += 1
+                        potentials[number][neuron] += weights[source]
             for neuron in range(len(layer)):
                 if times[number + 1][neuron] == time_steps:
                     at_spike[number][neuron] = potentials[number][neuron]
@@ -74,8 +76,9 @@ def infer(network, spike_times, early_exit):
         (layer.threshold, [int(start) for start in layer.start_potentials for _position in range(layer.maps.positions)])
         for layer in network.layers
     ]
+    reads = [weights_read(layer.dense().tolist(), layer.maps) for layer in network.layers]
     steps = network.time_steps
-    return [infer_one(layers, thresholds, [int(time) for time in row], steps, early_exit) for row in spike_times]
+    return [infer_one(layers, thresholds, [int(time) for time in row], steps, early_exit, reads) for row in spike_times]
 
 
 def unrolled(kernels, maps):
@@ -104,6 +107,32 @@ def unrolled(kernels, maps):
                             weights.append(weight)
                 neurons.append(weights)
     return neurons
+
+
+def weights_read(kernels, maps):
+    """Return how many weights a spike of each source of a layer with maps reads.
+
+    Where a target channel has several neurons, those are all weights of its channel that some neuron on an endless map would
+    see it through; else those that the one neuron sees it through.
+    """
+    rows = (-(-maps.height // maps.pooling) + 2 * maps.padding - maps.kernel_height) // maps.stride + 1
+    columns = (-(-maps.width // maps.pooling) + 2 * maps.padding - maps.kernel_width) // maps.stride + 1
+    reads = []
+    for channel in range(maps.channels):
+        for y in range(maps.height):
+            for x in range(maps.width):
+                count = 0
+                for dy in range(maps.kernel_height):
+                    for dx in range(maps.kernel_width):
+                        down, right = y // maps.pooling + maps.padding - dy, x // maps.pooling + maps.padding - dx
+                        if rows * columns > 1:
+                            meets = down % maps.stride == 0 and right % maps.stride == 0
+                        else:
+                            meets = down == 0 and right == 0
+                        tap = (channel * maps.kernel_height + dy) * maps.kernel_width + dx
+                        count += meets * sum(kernel[tap] != 0 for kernel in kernels)
+                reads.append(count)
+    return reads
 
 
 def encode(pixel, thresholds):

@@ -117,29 +117,6 @@ def map_networks(draw, most_maps=2, max_channels=3, max_side=6, max_steps=8):
     return Network(LatencyEncoder.linear(time_steps, draw(st.integers(1, 100))), layers, image)
 
 
-def engine_for_both(shape, other):
-    """Return an engine that holds what either of two does, and has places left."""
-
-    def larger(one, two):
-        if one is None:
-            return None
-        sizes = {name: max(value, getattr(two, name)) for name, value in vars(one).items() if isinstance(value, int)}
-        return replace(one, **sizes)
-
-    layers, source_bits = [], shape.source_bits
-    for one, two in zip(shape.layers, other.layers, strict=True):
-        layer = larger(one, two)
-        locator = larger(one.locator, two.locator)
-        locator = locator and replace(locator, places=locator.places + 3, row_bits=locator.row_bits + 1)
-        layers.append(replace(layer, locator=locator, source_bits=source_bits, lane_neurons=layer.lane_neurons + 5))
-        source_bits = layers[-1].address_bits
-    output = replace(larger(shape.output, other.output), source_bits=source_bits)
-    locator = larger(shape.output.locator, other.output.locator)
-    places = layers[-1].lane_neurons if layers else 0
-    output = replace(output, locator=locator and replace(locator, places=max(places, locator.places)))
-    return replace(shape, layers=tuple(layers), output=output)
-
-
 def random_map_network(seed, image=(9, 8), *, channels=(5, 7), hidden=6, outputs=3, time_steps=4, **options):
     """Return a network of two convolutions, the first one strided, and fully connected layers behind pooled maps."""
     generator = np.random.default_rng(seed)

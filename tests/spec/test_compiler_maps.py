@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from firstspike_sim.networks import shape_for
 from firstspike_spec import InputError, LatencyEncoder, Maps, Network
 from firstspike_spec.compiler import compile_network, plan
 from firstspike_spec.engine import EngineShape, LocatorShape
 from firstspike_spec.words import Memory
 
 from . import naive_model
-from .random_networks import engine_for_both, map_networks, networks, random_layer, with_activity
+from .random_networks import map_networks, networks, random_layer, with_activity
 
 
 def bits_of(word, *widths):
@@ -142,7 +143,7 @@ def test_a_smaller_network_fits_a_larger_engine(network, seed):
         for layer in network.layers
     ]
     other = Network(network.encoder, others, network.input_shape)
-    shape = engine_for_both(plan(network, 2), plan(other, 2))
+    shape = shape_for([network, other], 2)
     assert check_image(compile_network(network, shape)) == check_image(compile_network(other, shape)) > 0
 
 
@@ -186,3 +187,14 @@ def test_an_engine_without_locators_refuses_maps():
     bare = replace(shape, layers=(replace(shape.layers[0], locator=None),))
     with pytest.raises(InputError, match="layer 0 has 1 source maps, the engine's 0"):
         compile_network(network, bare)
+
+
+def test_an_engine_refuses_maps_of_classes():
+    generator = np.random.default_rng(0)
+    maps = Maps(1, 3, 3, 2, 2)
+    network = Network(LatencyEncoder.linear(4), [random_layer(generator, 4, 3, maps=maps)], (3, 3))
+    with pytest.raises(InputError, match="its output layer is a convolution with several neurons a class"):
+        plan(network)
+    flat = Network(LatencyEncoder.linear(4), [random_layer(generator, 9, 12)], (9,))
+    with pytest.raises(InputError, match="its output layer is a convolution with several neurons a class"):
+        compile_network(network, plan(flat))

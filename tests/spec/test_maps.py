@@ -24,7 +24,9 @@ def test_operations_and_potential_range_are_those_of_the_unrolled_weights(maps, 
     layer = one_layer(seed, maps, connectivity=connectivity)
     weights = np.array(naive_model.unrolled(layer.dense().tolist(), maps))
     assert weights.shape == (layer.targets, layer.sources) == (2 * maps.positions, maps.sources)
-    assert layer.operations.tolist() == np.count_nonzero(weights, axis=0).tolist()
+    assert layer.operations.tolist() == naive_model.weights_read(layer.dense().tolist(), maps)
+    if maps.positions == 1:
+        assert layer.operations.tolist() == np.count_nonzero(weights, axis=0).tolist()
     start = np.repeat(layer.start_potentials, maps.positions) - layer.threshold
     low, high = layer.potential_range
     assert low.tolist() == (start + np.minimum(weights, 0).sum(axis=1)).tolist()
@@ -92,8 +94,6 @@ def test_layers_that_do_not_follow_each_other():
         network(first, one_layer(1, Maps.whole(2, 2, 8)))
     with pytest.raises(InputError, match="layer 0 has sources of 1 x 6 x 6, but the input neurons of 1 x 4 x 9"):
         network(first, one_layer(1, Maps.whole(2, 4, 4)), image=(4, 9))
-    with pytest.raises(InputError, match="the last layer's neurons are the classes"):
-        network(first)
     with pytest.raises(InputError, match="row_starts must be one more than the maps' taps, 10, not 9"):
         random_layer(np.random.default_rng(0), 8, 2, maps=Maps(1, 6, 6, 3, 3))
 

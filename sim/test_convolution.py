@@ -1,0 +1,65 @@
+"""A hidden layer with maps, in generated Verilog: every spike, with load words, stalls and images cut off after each step."""
+
+import numpy as np
+import pytest
+
+from firstspike_hw.layer import Layer
+from firstspike_sim.handover import Vectors
+from firstspike_sim.networks import as_hidden, random_convolution, random_spike_times, shape_for
+from firstspike_sim.runner import build, simulate
+from firstspike_sim.vectors import layer_vectors
+from firstspike_spec import Maps
+from firstspike_spec.compiler import compile_network
+
+BENCH = "firstspike_sim.layer_bench"
+
+#: Maps, target channels (which do not divide by the lanes), lanes, spikes a token.
+LAYERS = {
+    "odd maps": (Maps(2, 7, 5, 3, 3, padding=1), 5, 2, 2),
+    "stride 2": (Maps(3, 6, 9, 5, 3, stride=2, padding=2), 4, 3, 1),
+    "pooled by 2": (Maps(3, 7, 8, 3, 3, pooling=2, padding=1), 7, 4, 2),
+    "pooled by 3, stride 2": (Maps(2, 11, 8, 2, 2, pooling=3, stride=2, padding=1), 3, 2, 2),
+    "a kernel larger than the map": (Maps(1, 4, 3, 6, 5, padding=2), 3, 1, 1),
+    "no padding": (Maps(2, 6, 6, 4, 3), 5, 2, 2),
+    "fully connected": (Maps.whole(5, 5, 3, 2), 9, 4, 2),
+}
+
+
+def border_spike_times(network):
+    """Return images with a single spike each, in every corner and in the middle of every border, of every channel."""
+    maps, times = network.layers[0].maps, []
+    for channel in range(maps.channels):
+        for y in {0, maps.height // 2, maps.height - 1}:
+            for x in {0, maps.width // 2, maps.width - 1}:
+                image = np.full(maps.source_shape, network.time_steps, np.int16)
+                image[channel, y, x] = (y + x) % network.time_steps
+                times.append(image.reshape(-1))
+    return np.array(times)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_networks_of_all_kinds(request, tmp_path, name):
+    """The first network is built in; then others with the same maps are loaded one after the other."""
+    maps, channels, lanes, width = LAYERS[name]
+    rng = np.random.default_rng(len(name))
+    first, *others = (random_convolution(rng, maps, channels, time_steps=steps) for steps in (4, 4, 8))
+    others.append(random_convolution(rng, maps, channels - 1, weight_bits=2))
+    shape = shape_for([as_hidden(network) for network in (first, *others)], lanes, spikes_per_token=width)
+    image = compile_network(as_hidden(first), shape)
+    design = Layer(
+        shape.layers[0],
+        width=width,
+        time_steps=shape.time_steps,
+        queue_depth=shape.queue_depth,
+        images=image.banks[0],
+        locations=image.locations[0],
+    )
+    simulator = build(design, "layer")
+    parts = [layer_vectors(rng, first, shape, random_spike_times(rng, 6, first), load=False)]
+    # So many images that some must wait when nobody takes the spikes.
+    batch = max(12, 800 // (maps.positions * channels))
+    parts += [layer_vectors(rng, network, shape, random_spike_times(rng, batch, network), load=True) for network in others]
+    times = np.concatenate([border_spike_times(first), random_spike_times(rng, batch, first)])
+    parts.append(layer_vectors(rng, first, shape, times, load=True))
+    path = Vectors.join(parts).save(tmp_path / "vectors.npz")
+    simulate(simulator, BENCH, path, run=f"layer {request.node.name}", seed=1)
