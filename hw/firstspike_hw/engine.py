@@ -10,13 +10,14 @@ from firstspike_spec.engine import EngineShape
 from firstspike_spec.protocol import COUNTER_BYTES
 from firstspike_spec.words import LOAD_WORD, RESULT_WORD
 
+from .delays import delayed
 from .feeder import TIME_BITS, Feeder
 from .layer import Layer
 from .layouts import input_layout, token_layout, word_layout
 from .output_layer import OutputLayer
 from .readout import ReadOut
 from .relay import Relay
-from .trees import any_of, count_ones, delayed, sum_of
+from .trees import any_of, count_ones, sum_of
 
 #: Totals since the last reset (`firstspike_spec.protocol.COUNTERS`); each wraps around.
 COUNTERS = data.StructLayout(

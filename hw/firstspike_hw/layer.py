@@ -11,12 +11,13 @@ from firstspike_spec.engine import LayerShape
 from firstspike_spec.words import LOAD_WORD
 
 from .collector import Collector
+from .delays import delayed
 from .lane_group import LaneGroup
 from .layouts import token_layout, word_layout
 from .locator import Locator, attach_locator
 from .relay import Relay
 from .start_relay import StartRelay
-from .trees import any_of, delayed, running_total
+from .trees import any_of, running_total
 
 #: Banks of a lane group: as many as one signal reaches without slowing down.
 GROUP_BANKS = 4

@@ -11,10 +11,11 @@ from firstspike_spec.compiler import SliceImage
 from firstspike_spec.engine import OutputShape, index_bits
 from firstspike_spec.words import LOAD_WORD, Memory
 
+from .delays import delayed
 from .layouts import token_layout, verdict_layout, word_layout
 from .loadable_memory import LoadableMemory
 from .locator import Locator, attach_locator
-from .trees import any_of, count_ones, delayed, running_total, sum_of
+from .trees import any_of, count_ones, running_total, sum_of
 
 #: What goes through the pipeline beside the weights: whether there is a token, and what it ends.
 _MARKS = data.StructLayout({"taken": 1, "end": 1, "last": 1})

@@ -83,12 +83,3 @@ def one_hot(index: Value, count: int) -> Value:
     lows = [low == number for number in range(1 << len(low))] if len(low) else [Const(1)]
     highs = [high == number for number in range(-(-count // len(lows)))]
     return Cat(lows[at % len(lows)] & highs[at // len(lows)] for at in range(count))
-
-
-def delayed(m: Module, value: Value, cycles: int) -> Value:
-    """Return a value of so many cycles ago."""
-    for _ in range(cycles):
-        later = Signal.like(value)
-        m.d.sync += later.eq(value)
-        value = later
-    return value

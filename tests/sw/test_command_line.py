@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from firstspike_spec import infer, load_network, save_network
+from firstspike_spec import LatencyEncoder, Layer, Maps, Network, infer, load_network, save_network
 
 from ..spec.random_networks import random_network
 
@@ -41,9 +41,22 @@ def test_info(firstspike, network_file, network):
     assert shown["connectivity"] == pytest.approx(network.connectivity)
     assert shown["digest"] == network.digest
     assert set(shown["layers"][0]) == {
-        "neurons", "synapses", "connectivity", "weight_bits", "potential_bits", "threshold", "expected_operations",
+        "neurons", "maps", "synapses", "connectivity", "weight_bits", "potential_bits", "threshold", "expected_operations",
     }  # fmt: skip
+    assert shown["layers"][0]["maps"] is None
     assert network.digest in firstspike("info", network_file).out.replace("\n", "")
+
+
+def test_info_of_maps(firstspike, tmp_path):
+    maps = Maps(1, 9, 8, 3, 3, pooling=2, stride=2, padding=1)
+    kernels = np.ones((2, maps.taps), int)
+    layers = [Layer.from_dense(kernels, [0, 0], 4, 4, maps=maps), Layer.from_dense(np.ones((3, 12), int), [0, 0, 0], 2, 4)]
+    save_network(Network(LatencyEncoder.linear(4), layers, (9, 8)), tmp_path / "maps.safetensors")
+    shown = firstspike("info", tmp_path / "maps.safetensors", "--json").json
+    assert (shown["layers"][0]["maps"], shown["layers"][0]["neurons"]) == (maps.as_dict(), 12)
+    told = " ".join(firstspike("info", tmp_path / "maps.safetensors").out.split())
+    assert "1 x 9 x 8" in told
+    assert "pooled by 2" in told
 
 
 @pytest.mark.parametrize("device", ["golden", "sim"])

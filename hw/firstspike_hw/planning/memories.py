@@ -79,6 +79,8 @@ def memories(shape: EngineShape) -> Counter:
             found[kind] += layer.lanes
         found[OfJudge(layer)] += layer.lanes
     found[Loadable(shape.output.weights.bits, shape.output.rows, width)] += shape.output.slices
+    for locator in filter(None, (part.locator for part in (*shape.layers, shape.output))):
+        found[Loadable(locator.location.bits, locator.places, width)] += 1
     return found
 
 

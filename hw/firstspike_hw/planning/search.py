@@ -111,10 +111,10 @@ def outlooks(
 
 def lanes_to_try(network: Network, device: Device) -> list[int]:
     """Return the numbers of lanes that a search tries: up to those of the widest hidden layer."""
-    neurons = [layer.targets for layer in network.layers[:-1]]
+    channels = [layer.channels for layer in network.layers[:-1]]
     possible = []
     for count in LANES:
-        if count > max(neurons, default=1):
+        if count > max(channels, default=1):
             break
         try:
             device.family.plan(network, count)

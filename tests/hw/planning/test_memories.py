@@ -11,12 +11,13 @@ from firstspike_hw.judge import slot_bits
 from firstspike_hw.planning.memories import Loadable, OfJudge, OfLane, lut_ram_luts, memories
 from firstspike_spec.compiler import plan
 
-from ...spec.random_networks import random_network
+from ...spec.random_networks import random_map_network, random_network
 
 SHAPES = [
     plan(random_network(1, sizes), lanes, spikes_per_token=width, bank_lanes=bank_lanes, queue_depth=8)
     for sizes, lanes, width, bank_lanes in [((9, 7, 3), 2, 1, 1), ((30, 21, 15, 12), [6, 4], 2, 2), ((9, 70, 3), 1, 2, 1)]
 ]
+SHAPES.append(plan(random_map_network(1), [2, 3, 2], queue_depth=8))
 
 
 def in_netlist(shape):
@@ -29,7 +30,8 @@ def in_netlist(shape):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_all_memories_of_an_engine(shape):
-    """But for two that are always in LUTs: the two halves of the row readers' queues, and the feeder's start times."""
+    """But for those that are always in LUTs: the feeder's start times, the two halves of the row readers' queues, and the
+    locators' places."""
     expected = Counter()
     for kind, count in memories(shape).items():
         if isinstance(kind, OfJudge):
@@ -40,8 +42,9 @@ def test_all_memories_of_an_engine(shape):
             assert isinstance(kind, Loadable | OfLane)
             expected[kind.bits, max(2, kind.depth)] += count
     found = in_netlist(shape)
+    locators = sum(part.locator is not None for part in (*shape.layers, shape.output))
     assert expected <= found
-    assert (found - expected).total() == 1 + 2 * sum(layer.lanes for layer in shape.layers)
+    assert (found - expected).total() == 1 + 2 * sum(layer.lanes for layer in shape.layers) + locators
 
 
 def test_words_in_luts():
