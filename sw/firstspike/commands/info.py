@@ -22,24 +22,22 @@ def info(network: NetworkArgument, json: JsonOption = False) -> None:
     thresholds = ", ".join(map(str, summary["encoder_thresholds"]))
     console.print(f"{shape} pixels, {summary['time_steps']} time steps; a pixel spikes when it reaches {thresholds}")
     table = Table()
-    has_maps = any(layer["maps"] for layer in summary["layers"])
-    of_maps = ["sources", "window"] if has_maps else []
-    sizes = ["neurons", "synapses", "connectivity", "weight bits", "potential bits", "threshold"]
-    for title in ("layer", *of_maps, *sizes):
+    for title in ("layer", "neurons", "synapses", "connectivity", "weight bits", "potential bits", "threshold"):
         table.add_column(title, justify="right")
     for index, layer in enumerate(summary["layers"]):
         table.add_row(
             str(index),
-            *(_maps(layer["maps"]) if of_maps else []),
             f"{layer['neurons']:,}",
             f"{layer['synapses']:,}",
             f"{layer['connectivity']:.2%}",
             *(f"{layer[name]}" for name in ("weight_bits", "potential_bits", "threshold")),
         )
     table.add_section()
-    total = [f"{summary['synapses']:,}", f"{summary['connectivity']:.2%}"]
-    table.add_row("all", *("" for _ in of_maps), "", *total, "", "", "")
+    table.add_row("all", "", f"{summary['synapses']:,}", f"{summary['connectivity']:.2%}", "", "", "")
     console.print(table)
+    for index, layer in enumerate(summary["layers"]):
+        if layer["maps"]:
+            console.print(f"layer {index}: {_window(layer['maps'])}")
     console.print(_activity(summary))
     console.print(f"classes: {', '.join(summary['class_names'])}", markup=False)
     console.print(f"digest: {summary['digest']}")
@@ -47,14 +45,13 @@ def info(network: NetworkArgument, json: JsonOption = False) -> None:
         console.print(f"{name}: {value}", markup=False)
 
 
-def _maps(maps: dict | None) -> list[str]:
-    """Return a layer's source maps, and the window through which its neurons see them."""
-    if maps is None:
-        return ["", "all"]
-    window = f"{maps['kernel_height']} x {maps['kernel_width']}"
-    rest = {"stride": maps["stride"] - 1, "padding": maps["padding"], "pooled by": maps["pooling"] - 1}
-    parts = [f"{name} {maps[name.replace('pooled by', 'pooling')]}" for name, told in rest.items() if told]
-    return [f"{maps['channels']} x {maps['height']} x {maps['width']}", ", ".join([window, *parts])]
+def _window(maps: dict[str, int]) -> str:
+    """Return what of its source maps each neuron of a layer sees."""
+    window = (
+        f"{maps['kernel_height']} x {maps['kernel_width']} of {maps['channels']} x {maps['height']} x {maps['width']} sources"
+    )
+    parts = [("pooled by", maps["pooling"], 1), ("stride", maps["stride"], 1), ("padding", maps["padding"], 0)]
+    return ", ".join([window, *(f"{name} {number}" for name, number, usual in parts if number != usual)])
 
 
 def _activity(summary: dict) -> str:
