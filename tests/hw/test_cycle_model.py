@@ -14,6 +14,7 @@ from firstspike_hw.simulation import NativeEngine
 from firstspike_sim.networks import shape_for
 from firstspike_spec import infer_spikes, load_network
 from firstspike_spec.compiler import compile_network, plan
+from firstspike_spec.results import Results, compare_results
 from firstspike_spec.streams import input_tokens
 
 from ..spec.random_networks import random_map_network, random_network, random_times
@@ -95,15 +96,13 @@ def test_equals_the_rtl(name):
 
 @pytest.mark.parametrize("width", [1, 2])
 def test_equals_the_rtl_on_maps(width):
-    """Networks of the same maps in one engine: locators before hidden layers; another one has its pooled maps at the end."""
+    """Networks of the same maps in one engine, all their spikes too; locators before hidden layers, and before the output."""
     options = [{"connectivity": share, "threshold": threshold} for share in (0.1, 0.5, 1.0) for threshold in (1, 6, None)]
+    networks = [random_map_network(seed, spread=seed % 2, bits=3 + seed % 3, **some) for seed, some in enumerate(options)]
     compared = 0
-    for hidden in (6, None):
-        maps = [random_map_network(seed, spread=seed % 2, bits=3 + seed % 3, **some) for seed, some in enumerate(options)]
-        if hidden is None:
-            maps = [without_last_layer(network) for network in maps]
-        lanes = [2, 3, 2][: len(maps[0].layers) - 1]
-        shape = shape_for(maps, lanes, spikes_per_token=width)
+    for maps in (networks, [replace(network, layers=network.layers[:-1], class_names=()) for network in networks]):
+        shape = shape_for(maps, [2, 3, 2][: len(maps[0].layers) - 1], spikes_per_token=width)
+        assert (shape.output.locator is None) == (maps is networks)
         engine = NativeEngine(shape)
         for seed, network in enumerate(maps):
             image = compile_network(network, shape)
@@ -111,12 +110,13 @@ def test_equals_the_rtl_on_maps(width):
             for early_exit in (True, False):
                 times = random_times(seed, network, 12, silent=0.3)
                 compared += check(engine, image, times, stream_images=4, early_exit=early_exit)[1]
+                golden, results = infer_spikes(network, times, early_exit=early_exit), engine.run(times, early_exit=early_exit)
+                expected = Results.from_inference(golden, early_exit=early_exit)
+                comparison = compare_results(expected, results)
+                comparison.check()
+                compared += comparison.compared_values
         engine.close()
-    assert compared > 500
-
-
-def without_last_layer(network):
-    return replace(network, layers=network.layers[:-1], class_names=())
+    assert compared > 10_000
 
 
 def test_equals_the_rtl_on_real_digits(mnist_test):
