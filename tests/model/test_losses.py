@@ -70,6 +70,28 @@ def test_brightness_multiplies_each_image_by_its_own_factor():
     assert ((taken[~cut, 0, 3] - 200 * factors[~cut]).abs() <= 2).all()
 
 
+def test_images_turn_and_grow_about_their_middles():
+    """A bar through the middle stays in the middle; how far its ends go tells the angle and the scale, either way."""
+    image = torch.zeros(1, 41, 41, dtype=torch.uint8)
+    image[0, 20, 8:33] = 255  # 25 long
+
+    def ends(**options):
+        variations = RandomVariations(image, 0, False, 0, torch.Generator().manual_seed(0), **options)
+        taken = variations.take(torch.zeros(300, dtype=torch.int64))
+        bright = [torch.nonzero(picture > 100).double() - 20 for picture in taken]
+        assert all(picture.mean(dim=0).abs().max() < 1 for picture in bright)
+        return torch.stack([picture[picture[:, 1].argmax()] for picture in bright])  # of the right end: down, right
+
+    turned = ends(largest_rotation=30.0)
+    angles = torch.rad2deg(torch.atan2(turned[:, 0], turned[:, 1]))
+    assert 25 < angles.max() < 34
+    assert -34 < angles.min() < -25
+    grown = ends(largest_scaling=0.25)
+    assert grown[:, 0].abs().max() <= 1
+    assert 14 <= grown[:, 1].max() <= 16
+    assert 8 <= grown[:, 1].min() <= 10
+
+
 # Image 0 is right from the start; image 1 only from the second step on, where its rival is overtaken.
 MARGINS = torch.tensor([[[5.0, 0.0], [2.0, 1.0]], [[5.0, 0.0], [3.0, 4.0]]])
 LABELS = torch.tensor([0, 1])

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from firstspike_model.recipe import load_recipe, parse_change, parse_recipe, recipe_names, recipe_of, settings_of
-from firstspike_spec import InputError, InputTypeError, LatencyEncoder
+from firstspike_spec import InputError, InputTypeError, LatencyEncoder, Maps
 
 TEXT = """
 dataset = "mnist"
@@ -72,6 +72,25 @@ def test_an_unknown_recipe_lists_those_that_exist():
             InputError,
             "budget must be one number, or one for each of 2 layers, not 1",
         ),
+        (
+            "hidden = [800]",
+            "hidden = [800]\nconvolution_channels = [8, 9]\nkernel_sizes = [3]",
+            InputError,
+            "kernel_sizes must be 2 numbers for 2 convolutions, not 1",
+        ),
+        (
+            "hidden = [800]",
+            "hidden = [800]\nconvolution_channels = [8]\nkernel_sizes = [3]\npoolings = [2]",
+            InputError,
+            "poolings must be 2 numbers for 1 convolutions, not 1",
+        ),
+        (
+            "budget =",
+            "convolution_channels = [8]\nkernel_sizes = [3]\nbudget = [0.1, 0.2] #",
+            InputError,
+            "budget must be one number, or one for each of 3 layers, not 2",
+        ),
+        ("hidden = [800]", "hidden = [800]\nstrides = [3]", InputError, r"strides must be in 1 \.\. 2, not 3"),
         ("budget =", "budget = [0.1, 2] #", InputError, r"budget must be in 0.0001 \.\. 1, not 2.0"),
         ("alpha =", "potential_weight = 0\nspike_weight = 0 #", InputError, "must not both be 0"),
         ("alpha =", 'pruning = "magnitude"\nbudget_by = 0.5 #', InputError, "budget_by needs the pruning gradr or stds"),
@@ -115,6 +134,21 @@ def test_the_encoder_is_linear_unless_its_table_is_given():
     linear, table = {"dimmest": 8}, {"encoder_thresholds": [9, 8, 5, 2]}
     encoders = [parse_recipe("mine", TEXT, changes).encoder().thresholds.tolist() for changes in (linear, table)]
     assert encoders == [LatencyEncoder.linear(4, 8).thresholds.tolist(), [9, 8, 5, 2]]
+
+
+def test_layers_of_a_recipe():
+    """Convolutions first, padded with half of their kernels; fully connected layers see all of what is left."""
+    recipe = load_recipe(
+        "mnist-mlp",
+        {"convolution_channels": [16, 32], "kernel_sizes": [5, 3], "strides": [2, 1], "poolings": [1, 1, 2], "hidden": [50]},
+    )
+    assert recipe.layers((28, 28), 10) == [
+        (Maps(1, 28, 28, 5, 5, stride=2, padding=2), 16),
+        (Maps(16, 14, 14, 3, 3, padding=1), 32),
+        (Maps.whole(32, 14, 14, 2), 50),
+        (Maps.flat(50), 10),
+    ]
+    assert load_recipe("mnist-mlp").layers((28, 28), 10) == [(Maps.flat(784), 800), (Maps.flat(800), 10)]
 
 
 def test_a_recipe_of_ones_own(tmp_path):

@@ -55,6 +55,15 @@ def test_improves_over_chance_within_the_budget(tiny_recipe, digits_folder):
         {"weight_bits": 2, "encoder_thresholds": (100, 50, 20, 5)},
         {"weight_bits": 8, "budget": 1.0, "prune_epochs": 0},
         {"refine_epochs": 0},
+        {"convolution_channels": (6,), "kernel_sizes": (3,), "poolings": (1, 2), "hidden": ()},
+        {"convolution_channels": (4, 6), "kernel_sizes": (3, 3), "strides": (2, 1), "hidden": (12,), "normalised": True},
+        {
+            "convolution_channels": (6,),
+            "kernel_sizes": (5,),
+            "operations_share": 0.5,
+            "dropout": 0.2,
+            "largest_rotation": 10.0,
+        },
     ],
 )
 def test_every_option_trains_and_exports_what_it_measured(tiny_recipe, digits_folder, changes):
@@ -216,6 +225,26 @@ def test_a_checkpoint_of_another_training_is_refused(tiny_recipe, digits_folder,
         files.checkpoint.write_bytes(damaged)
         with pytest.raises(InputError, match=r"net\.checkpoint is no checkpoint or damaged .* --fresh"):
             train_recipe(tiny_recipe, data=digits_folder, files=files)
+
+
+def test_convolutions(tiny_recipe, digits_folder):
+    """As many layers as the recipe says, of its sizes; a stopped training of them goes on bit for bit elsewhere."""
+    recipe = replace(
+        tiny_recipe,
+        convolution_channels=(5, 7),
+        kernel_sizes=(5, 3),
+        strides=(2, 1),
+        poolings=(1, 2, 2),
+        budget=(0.5, 0.5, 0.4, 1.0),
+        keep_connected=True,
+    )
+    outcome = train_recipe(recipe, data=digits_folder)
+    layers = outcome.network.layers
+    assert [layer.maps.kernel_height for layer in layers[:2]] == [5, 3]
+    assert [layer.maps.pooling for layer in layers] == [1, 2, 2, 1]
+    assert [layer.target_shape[1:] for layer in layers] == [(4, 4), (2, 2), (1, 1), (1, 1)]
+    assert layers[0].synapses <= 5 * 25 * 0.5
+    assert outcome.facts["test_accuracy"] > 0.3
 
 
 def test_several_hidden_layers(tiny_recipe, digits_folder):
