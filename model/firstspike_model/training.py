@@ -22,7 +22,7 @@ from .recipe import Recipe
 from .surrogate import Surrogate
 
 #: Images that are measured at once.
-CHUNK = 1000
+CHUNK = 200
 
 #: Steps to a unit of the threshold in which a float network's output threshold is calibrated.
 FLOAT_GRID = 64
