@@ -56,6 +56,7 @@ class Locator(wiring.Component):
     def __init__(self, shape: LocatorShape, source_bits: int, *, width: int, locations: Iterable[int] = ()):
         self._shape, self._width, self._locations = shape, width, locations
         rows = token_layout(shape.row_bits + shape.lane_bits, width, shape.base_bits)
+        assert self.places & (self.places - 1) == 0  # their numbers wrap around
         super().__init__(
             {
                 "i": In(stream.Signature(token_layout(source_bits, width))),

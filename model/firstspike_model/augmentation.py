@@ -66,7 +66,8 @@ class RandomVariations:
         angles, scales = 2 * torch.rand(2, len(images), generator=self.generator).to(images.device) - 1
         angles, scales = angles * math.radians(self.largest_rotation), 1 / (1 + scales * self.largest_scaling)
         cosines, sines, zeros = scales * angles.cos(), scales * angles.sin(), torch.zeros_like(angles)
-        turns = torch.stack([cosines, -sines, zeros, sines, cosines, zeros], dim=1).reshape(-1, 2, 3)
+        flat = images.shape[1] / images.shape[2]  # places run from -1 to 1 in both directions
+        turns = torch.stack([cosines, -sines * flat, zeros, sines / flat, cosines, zeros], dim=1).reshape(-1, 2, 3)
         pixels = images[:, None].float()
         places = functional.affine_grid(turns, list(pixels.shape), align_corners=False)
         turned = functional.grid_sample(pixels, places, align_corners=False)

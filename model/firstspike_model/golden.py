@@ -68,10 +68,10 @@ class _LayerTensors:
 
     def __init__(self, layer: Layer, device: str | torch.device):
         self.maps = maps = layer.maps
-        weights = layer.dense().astype(np.int64).reshape(-1, maps.channels, maps.kernel_height, maps.kernel_width)
+        weights = layer.dense().astype(np.int64)
         # Every partial sum, in any order, lies between the sum of the negative and that of the positive weights.
         each = maps.pooling**2  # spikes that a tap can see
-        largest = each * max(int(np.maximum(sign * weights, 0).sum(axis=(1, 2, 3)).max()) for sign in (1, -1))
+        largest = each * max(int(np.maximum(sign * weights, 0).sum(axis=1).max()) for sign in (1, -1))
         # A lower precision may have been chosen for the whole process, on processors (bfloat16) as on GPUs (TF32).
         exact = largest < 1 << 24 and torch.get_float32_matmul_precision() == "highest"
         self.weights = torch.tensor(weights, dtype=torch.float32 if exact else torch.float64, device=device)
@@ -84,12 +84,13 @@ class _LayerTensors:
         steps = torch.arange(time_steps, dtype=source_times.dtype, device=source_times.device)
         present = (source_times <= steps[:, None, None]).to(self.weights.dtype)
         if self.maps.is_flat:
-            sums = functional.linear(present, self.weights[:, :, 0, 0])
-            return sums.to(torch.int64) + self.start_potentials
+            return functional.linear(present, self.weights).to(torch.int64) + self.start_potentials
         maps = present.reshape(-1, *self.maps.source_shape)
         pooled = functional.avg_pool2d(maps, self.maps.pooling, ceil_mode=True, divisor_override=1)
-        sums = functional.conv2d(pooled, self.weights, stride=self.maps.stride, padding=self.maps.padding).to(torch.int64)
-        potentials = sums + self.start_potentials[:, None, None]
+        # A matrix product: convolutions may be computed by algorithms that are not exact for whole numbers.
+        kernel = self.maps.kernel_height, self.maps.kernel_width
+        windows = functional.unfold(pooled, kernel, padding=self.maps.padding, stride=self.maps.stride)
+        potentials = (self.weights @ windows).to(torch.int64) + self.start_potentials[:, None]
         return potentials.reshape(time_steps, len(source_times), len(self.start_potentials) * self.maps.positions)
 
 

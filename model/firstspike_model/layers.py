@@ -114,11 +114,11 @@ class FirstSpikeLayer(nn.Module):
         if self.maps.is_flat:
             return synaptic_input(present.flatten(2), weights, whole)
         sums = map_input(present.reshape(*present.shape[:2], *self.maps.source_shape), weights, self.maps, whole)
-        return sums if self.maps.positions > 1 else sums.flatten(2)
+        return sums if self.maps.is_convolution else sums.flatten(2)
 
     def _by_channel(self, values: torch.Tensor) -> torch.Tensor:
         """Return a number for each target channel so that it is added to all of the channel's neurons."""
-        return values[:, None, None] if self.maps.positions > 1 else values
+        return values[:, None, None] if self.maps.is_convolution else values
 
     def connected_weights(self) -> torch.Tensor:
         """Return the weights as the forward pass has them before quantisation, shape (channels, taps), with gradient."""

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from firstspike_spec import Dataset, InputError, LatencyEncoder, Network
+from firstspike_spec.golden import sums
 
 from .calibration import Calibration, Target, calibrate
 from .golden import infer
@@ -99,8 +100,8 @@ def output_margins(network: Network, images: np.ndarray) -> torch.Tensor:
     sources = infer(network, images, early_exit=False).spike_times[-2]
     last = network.layers[-1]
     weights = last.dense().T.astype(np.float64)
-    seen = (last.maps.windows((sources <= step).astype(np.float64))[:, 0] for step in range(network.time_steps))
-    potentials = np.stack([taps @ weights for taps in seen]) + last.start_potentials
+    steps = (sums(last, (sources <= step).astype(np.float64), weights) for step in range(network.time_steps))
+    potentials = np.stack(list(steps)) + last.neuron_start_potentials
     return torch.from_numpy((potentials - last.threshold).astype(np.float32))
 
 

@@ -169,7 +169,7 @@ class Recipe:
         for name, wanted in (
             ("kernel_sizes", (convolutions,)),
             ("strides", (0, convolutions)),
-            ("poolings", (0, convolutions + 1)),
+            ("poolings", (0, convolutions + 1 if convolutions else 0)),
         ):
             if len(getattr(self, name)) not in wanted:
                 raise InputError(
@@ -215,7 +215,7 @@ class Recipe:
         Raises
         ------
         InputError
-            If a kernel is larger than its padded maps.
+            If a layer has more neurons than there can be; the message names it.
         """
         shape, layers = (1, *image_shape), []
         count = len(self.convolution_channels)
@@ -223,7 +223,10 @@ class Recipe:
         for channels, kernel, stride, pooling in zip(
             self.convolution_channels, self.kernel_sizes, strides, poolings[:-1], strict=True
         ):
-            maps = Maps(*shape, kernel, kernel, pooling, stride, padding=kernel // 2)
+            try:
+                maps = Maps(*shape, kernel, kernel, pooling, stride, padding=kernel // 2)
+            except InputError as error:
+                raise InputError(f"convolution {len(layers)}: {error}; use fewer channels, or pool more") from error
             layers.append((maps, channels))
             shape = channels, maps.target_height, maps.target_width
         maps = Maps.whole(*shape, poolings[-1]) if count else Maps.flat(math.prod(shape))

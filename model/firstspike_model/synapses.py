@@ -69,7 +69,7 @@ def map_input(present: torch.Tensor, weights: torch.Tensor, maps: Maps, whole: b
     Tensor of float32, shape (..., channels, target height, target width)
     """
     pooled = pool(present.float().reshape(-1, *maps.source_shape), maps.pooling)
-    if maps.positions == 1:
+    if maps.sees_all:
         sums = synaptic_input(pooled.flatten(1), weights, whole)
         sums = sums[:, :, None, None]
     else:
@@ -95,7 +95,8 @@ class _MapInput(torch.autograd.Function):
         present = present.to(kind, memory_format=torch.channels_last)
         context.save_for_backward(present, kernels)
         context.window = stride, padding
-        return functional.conv2d(present, kernels.to(kind), stride=stride, padding=padding).float()
+        sums = functional.conv2d(present, kernels.to(kind), stride=stride, padding=padding).float()
+        return sums.round_() if whole else sums  # some of the algorithms are not exact for whole numbers
 
     @staticmethod
     def backward(context, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor, None, None, None]:

@@ -22,13 +22,13 @@ class BankImage:
 
     Attributes
     ----------
-    pointers : ndarray of uint64, shape (sources,)
-        `LayerShape.pointer` words; a source without connections here has lengths 0.
+    pointers : ndarray of uint64, shape (rows,)
+        `LayerShape.pointer` words; a row without connections here has lengths 0.
     entries : ndarray of uint64, shape (entries,)
         `LayerShape.entry` words, as many as the bank holds connections, and neurons of the start row.
     start_potentials : ndarray of int64, shape (lane_neurons * bank_lanes,)
-        Start potential minus threshold of neuron ``n`` of lane ``l`` of the bank at ``n * bank_lanes + l``; the lowest
-        number of the potential's width where there is no neuron.
+        Start potential minus threshold of neuron ``n`` of lane ``l`` of the bank at ``n * bank_lanes + l``; where there is no
+        neuron, so low that nothing that comes there fires, in most places the lowest number of the potential's width.
     """
 
     pointers: np.ndarray
@@ -42,7 +42,7 @@ class SliceImage:
 
     Attributes
     ----------
-    weights : ndarray of uint64, shape (sources,)
+    weights : ndarray of uint64, shape (rows,)
         `OutputShape.weights` words; weight 0 where there is no connection, no source or no neuron.
     start_potentials : ndarray of int64, shape (neurons of this slice,)
         Start potential minus threshold; the lowest number of the potential's width where the network has no neuron.
@@ -229,15 +229,6 @@ class LaneSources:
         layout, channels = MapLayout(layer.maps), -(-layer.channels // lanes)
         return cls(lanes, channels, layout.numbers(np.arange(channels)), layout.lane_places(channels))
 
-    def locations(self, layer: Layer) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the row of each of `numbers` for a layer that has them as sources, -1 if nobody sees it; and its base."""
-        layout = MapLayout(layer.maps)
-        per_channel = layer.maps.height * layer.maps.width
-        channel, position = np.divmod(np.arange(len(self.numbers)), per_channel)
-        place = layout.place_of_position[position]
-        rows = layout.row_of_place[place]
-        return np.where(rows < 0, -1, channel * layout.rows_of_channel + rows), layout.base_of_place[place]
-
 
 def _plan_locator(layer: Layer, sources: LaneSources, lane_bits: int) -> LocatorShape:
     """Return the smallest locator that leads to a layer's rows."""
@@ -272,7 +263,7 @@ def _plan_layer(
 
 def _potential_bits(layer: Layer, rows: Placement) -> int:
     """Return the width that a layer's potentials have in an engine: in maps, some are of places without a neuron."""
-    if layer.maps.positions == 1:
+    if not layer.maps.is_convolution:
         return layer.potential_bits
     return max(layer.potential_bits, EmptyPlaces.of(layer, rows).potential_bits)
 
@@ -323,7 +314,8 @@ def _rows_and_bases(layer: Layer, sources: LaneSources) -> tuple[np.ndarray, np.
     """Return the row of each number of a lane of sources, within that lane, and its base."""
     if layer.maps.is_flat:
         return sources.numbers, np.zeros_like(sources.numbers)
-    return sources.locations(layer)
+    per_channel = layer.maps.height * layer.maps.width  # inputs may have several channels in their one lane
+    return MapLayout(layer.maps).rows_and_bases(len(sources.numbers) // per_channel)
 
 
 def _row_addresses(
@@ -350,7 +342,7 @@ def _bank_images(layer: Layer, shape: LayerShape, rows: Placement, row_addresses
     bounds = np.searchsorted(entry_banks[order], np.arange(shape.banks + 1))
     banks, within = np.divmod(rows.lanes, shape.bank_lanes)
     starts = layer.neuron_start_potentials - layer.threshold
-    empty = EmptyPlaces.of(layer, rows) if layer.maps.positions > 1 else None
+    empty = EmptyPlaces.of(layer, rows) if layer.maps.is_convolution else None
     for bank in range(shape.banks):
         mine = order[bounds[bank] : bounds[bank + 1]]
         cells = entry_within[mine] * shape.rows + addresses[mine]
@@ -385,7 +377,7 @@ def _slice_images(layer: Layer, shape: OutputShape, row_addresses: np.ndarray) -
 
 
 def _lowest(shape: LayerShape | OutputShape) -> int:
-    """Return the lowest potential: a place without a neuron has it and never fires."""
+    """Return the lowest potential: where there is no neuron, and nothing ever comes, it never fires."""
     return -(1 << (shape.potential_bits - 1))
 
 
@@ -411,7 +403,7 @@ def _check_fit(network: Network, shape: EngineShape) -> None:
             ]
             if isinstance(has, LayerShape):
                 sources, lane_bits = LaneSources.of(layer, has.lanes), has.lane_bits
-                wanted = has.lanes * sources.places if layer.maps.positions > 1 else layer.targets
+                wanted = has.lanes * sources.places if layer.maps.is_convolution else layer.targets
                 sizes.insert(0, ("neurons", wanted, has.lanes * has.lane_neurons))
             else:
                 sizes.insert(0, ("neurons", layer.targets, has.neurons))
@@ -425,7 +417,7 @@ def _check_fit(network: Network, shape: EngineShape) -> None:
 
 
 def _problems_of_output(layer: Layer) -> list[str]:
-    return ["its output layer is a convolution with several neurons a class"] if layer.maps.positions > 1 else []
+    return ["its output layer is a convolution with several neurons a class"] if layer.maps.is_convolution else []
 
 
 def _locator_sizes(
@@ -451,7 +443,7 @@ def _check_entries(network: Network, placed: list[Placement], shape: EngineShape
         ):
             if wanted > found:
                 problems.append(f"{where} would hold {wanted} connections, the engine's {found}")
-        bits = _potential_bits(layer, rows) if layer.maps.positions > 1 else 0
+        bits = EmptyPlaces.of(layer, rows).potential_bits if layer.maps.is_convolution else 0
         if bits > has.potential_bits:
             problems.append(f"layer {index}'s places have {bits} bits a potential, the engine's {has.potential_bits}")
     _refuse(problems)

@@ -83,7 +83,7 @@ class LayerShape:
         Lanes that share one memory of pointers and one of entries, 1 or 2: lane ``l`` is lane ``l % bank_lanes`` of bank
         ``l // bank_lanes``.
     lane_neurons : int
-        Neurons that each lane has room for.
+        Neurons that each lane has room for; with maps, places, of which some have no neuron.
     bank_entries : int
         Entries that each bank has room for.
     row_entries : int
@@ -126,6 +126,8 @@ class LayerShape:
         whole_number(self.weight_bits, "weight_bits", 1, MAX_WEIGHT_BITS)
         whole_number(self.potential_bits, "potential_bits", 1, MAX_POTENTIAL_BITS)
         whole_number(self.address_bits, "width of a neuron's address", 1, MAX_ADDRESS_BITS)
+        if self.locator and self.banks == MAX_LANES:
+            raise InputError(f"with a locator, banks must be fewer than {MAX_LANES}: use fewer lanes, or two lanes a bank")
         for name in ("pointer", "entry"):
             bits = getattr(self, name).bits
             if bits > _LOAD_BITS["data"]:
@@ -227,7 +229,10 @@ class OutputShape:
         whole_number(self.source_bits, "source_bits", 1, MAX_ADDRESS_BITS)
         whole_number(self.weight_bits, "weight_bits", 1, MAX_WEIGHT_BITS)
         whole_number(self.potential_bits, "potential_bits", 1, MAX_POTENTIAL_BITS)
-        whole_number(self.neurons, "neurons of the output layer", 1, MAX_LANES * self.slice_neurons)
+        slices = MAX_LANES - (self.locator is not None)  # the locator's words have the number behind the last slice
+        whole_number(self.neurons, "neurons of the output layer", 1, slices * self.slice_neurons)
+        if self.locator:
+            whole_number(self.locator.base_bits, "base_bits of the output layer's locator", 0, 0)
 
     @property
     def row_bits(self) -> int:

@@ -16,8 +16,8 @@ from .network import Network
 #: Images that are worked on together at most; it bounds the memory that a large batch takes.
 CHUNK = 2000
 
-#: Numbers of spikes at taps that are held at once, likewise.
-CHUNK_TAPS = 1 << 26
+#: Numbers that are held at once in a layer, likewise: spikes at taps, and what there is of each neuron.
+CHUNK_NUMBERS = 1 << 25
 
 #: Integers up to this magnitude are exact in float32, whose matrix product is many times faster than numpy's integer one.
 EXACT_IN_FLOAT32 = 1 << 24
@@ -54,8 +54,8 @@ def infer_spikes(network: Network, spike_times: np.ndarray, *, early_exit: bool 
         Steps ``0 .. T - 1``, or ``T`` for no spike.
     """
     check_spike_times(network, spike_times)
-    most_taps = max(layer.maps.positions * layer.maps.taps for layer in network.layers)
-    chunk = max(1, min(CHUNK, CHUNK_TAPS // most_taps))
+    most = max(layer.maps.positions * (layer.maps.taps + 4 * layer.channels) for layer in network.layers)
+    chunk = max(1, min(CHUNK, CHUNK_NUMBERS // most))
     chunks = [
         _infer_chunk(network, spike_times[first : first + chunk], early_exit)
         for first in range(0, max(len(spike_times), 1), chunk)
@@ -146,7 +146,7 @@ def _run_layer(layer: Layer, source_times: np.ndarray, time_steps: int) -> tuple
     times = np.full(potential.shape, time_steps, SPIKE_TIME_TYPE)
     final = np.empty(potential.shape, np.int32)
     for step in range(time_steps):
-        potential += _sums(layer, (source_times == step).astype(number), weights)
+        potential += sums(layer, (source_times == step).astype(number), weights)
         fires = (potential >= layer.threshold) & (times == time_steps)
         times[fires] = step
         final[fires] = potential[fires]
@@ -155,7 +155,7 @@ def _run_layer(layer: Layer, source_times: np.ndarray, time_steps: int) -> tuple
     return times, final
 
 
-def _sums(layer: Layer, spikes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def sums(layer: Layer, spikes: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return what spikes, shape (batch, sources), add to the potentials, shape (batch, targets)."""
     windows = layer.maps.windows(spikes).reshape(-1, layer.maps.taps)
     sums = (windows @ weights).reshape(len(spikes), layer.maps.positions, layer.channels)

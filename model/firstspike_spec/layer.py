@@ -243,8 +243,13 @@ class Layer:
         """Sum of the negative, and of the positive weights that can reach each neuron: two of int64, shape (targets,)."""
         sums = []
         for weights in (np.minimum(self.row_weights, 0), np.maximum(self.row_weights, 0)):
-            total = np.zeros((self.channels, self.maps.positions), np.int64)
-            np.add.at(total, self.row_targets, self.maps.counts.T[self.taps_of_synapses] * weights[:, None].astype(np.int64))
+            if self.maps.is_convolution:
+                kernels = np.zeros((self.channels, self.maps.taps))
+                kernels[self.row_targets, self.taps_of_synapses] = weights
+                total = (kernels @ self.maps.counts.T.astype(np.float64)).astype(np.int64)  # exact: far below 2 ** 53
+            else:
+                total = np.zeros(self.channels, np.int64)
+                np.add.at(total, self.row_targets, self.maps.counts[0].astype(np.int64)[self.taps_of_synapses] * weights)
             sums.append(total.reshape(-1))
         return tuple(sums)
 

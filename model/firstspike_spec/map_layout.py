@@ -93,26 +93,21 @@ class MapLayout:
         return _Axis(maps.pooled_width, maps.kernel_width, maps.stride, maps.padding, maps.target_width)
 
     @property
-    def is_convolution(self) -> bool:
-        """Whether target channels have several neurons, so that places are sums."""
-        return self.maps.positions > 1
-
-    @property
     def pitch(self) -> int:
         """Places from a neuron to the one below it."""
-        return self.maps.target_width + (max(self._right.before, self._right.behind) if self.is_convolution else 0)
+        return self.maps.target_width + (max(self._right.before, self._right.behind) if self.maps.is_convolution else 0)
 
     @property
     def channel_places(self) -> int:
         """Places from a target channel's first neuron to that of the next channel in its lane."""
-        if not self.is_convolution:
+        if not self.maps.is_convolution:
             return 1
         return (self.maps.target_height + max(self._down.before, self._down.behind)) * self.pitch
 
     @property
     def origin(self) -> int:
         """Places in front of a lane's first neuron."""
-        return self._down.before * self.pitch + self._right.before if self.is_convolution else 0
+        return self._down.before * self.pitch + self._right.before if self.maps.is_convolution else 0
 
     def lane_places(self, channels: int) -> int:
         """Return the places of a lane that has so many target channels."""
@@ -136,7 +131,7 @@ class MapLayout:
     @property
     def rows_of_channel(self) -> int:
         """Rows of a source channel: one a phase in a convolution, else one a tap."""
-        return self.maps.stride**2 if self.is_convolution else self.maps.taps // self.maps.channels
+        return self.maps.stride**2 if self.maps.is_convolution else self.maps.taps // self.maps.channels
 
     @cached_property
     def row_of_place(self) -> np.ndarray:
@@ -145,7 +140,7 @@ class MapLayout:
         Shape (pooled_height * pooled_width,).
         """
         maps = self.maps
-        if self.is_convolution:
+        if self.maps.is_convolution:
             rows = self._down.phases[:, None] * maps.stride + self._right.phases
             # A phase that no tap has is seen by nobody.
             seen = (self._down.phases < maps.kernel_height)[:, None] & (self._right.phases < maps.kernel_width)
@@ -157,7 +152,7 @@ class MapLayout:
     @cached_property
     def base_of_place(self) -> np.ndarray:
         """The base of each place of a pooled source map, shape (pooled_height * pooled_width,)."""
-        if not self.is_convolution:
+        if not self.maps.is_convolution:
             return np.zeros(self.maps.pooled_height * self.maps.pooled_width, np.int64)
         return (self._down.bases[:, None] * self.pitch + self._right.bases).reshape(-1)
 
@@ -173,18 +168,32 @@ class MapLayout:
         """Rows of all source channels."""
         return self.maps.channels * self.rows_of_channel
 
+    def rows_and_bases(self, channels: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the row of each source of some channels, -1 if nobody sees it, and its base.
+
+        Returns
+        -------
+        rows, bases : ndarray of int64, shape (channels * height * width,)
+        """
+        rows, bases = (of_place[self.place_of_position] for of_place in (self.row_of_place, self.base_of_place))
+        first = np.arange(channels)[:, None] * self.rows_of_channel
+        return np.where(rows < 0, -1, first + rows).reshape(-1), np.tile(bases, channels)
+
     @cached_property
     def row_of_source(self) -> np.ndarray:
         """The row of each source, -1 if nobody sees it; shape (sources,)."""
-        rows = self.row_of_place[self.place_of_position]
-        first = np.arange(self.maps.channels)[:, None] * self.rows_of_channel
-        return np.where(rows < 0, -1, first + rows).reshape(-1)
+        return self.rows_and_bases(self.maps.channels)[0]
+
+    @cached_property
+    def base_of_source(self) -> np.ndarray:
+        """The base of each source, shape (sources,)."""
+        return self.rows_and_bases(self.maps.channels)[1]
 
     @cached_property
     def row_of_tap(self) -> np.ndarray:
         """The row of each tap: that of its source channel and phase, or its own. Shape (taps,)."""
         maps = self.maps
-        if not self.is_convolution:
+        if not self.maps.is_convolution:
             return np.arange(maps.taps)
         channel, down, right = np.indices((maps.channels, maps.kernel_height, maps.kernel_width)).reshape(3, -1)
         return channel * self.rows_of_channel + (down % maps.stride) * maps.stride + right % maps.stride
@@ -193,7 +202,7 @@ class MapLayout:
     def offset_of_tap(self) -> np.ndarray:
         """The offset of each tap in a lane's first channel, shape (taps,)."""
         maps = self.maps
-        if not self.is_convolution:
+        if not self.maps.is_convolution:
             return np.zeros(maps.taps, np.int64)
         _channel, down, right = np.indices((maps.channels, maps.kernel_height, maps.kernel_width)).reshape(3, -1)
         return self.origin + self._down.offsets[down] * self.pitch + self._right.offsets[right]

@@ -15,6 +15,9 @@ MAX_NEURONS = 1 << 16
 MAX_POOLING = 8
 MAX_STRIDE = 2
 
+#: Taps of all neurons of a channel together; the golden model holds what they see.
+MAX_WINDOWS = 1 << 24
+
 
 @dataclass(frozen=True)
 class Maps:
@@ -58,14 +61,18 @@ class Maps:
     padding: int = 0
 
     def __post_init__(self):
+        def check(name, low, high):
+            object.__setattr__(self, name, whole_number(getattr(self, name), name, low, high))
+
         for name in ("channels", "height", "width"):
-            whole_number(getattr(self, name), name, 1, MAX_NEURONS)
+            check(name, 1, MAX_NEURONS)
         whole_number(self.sources, "number of sources", 1, MAX_NEURONS)
-        whole_number(self.pooling, "pooling", 1, MAX_POOLING)
-        whole_number(self.stride, "stride", 1, MAX_STRIDE)
-        whole_number(self.padding, "padding", 0, MAX_NEURONS)
+        check("pooling", 1, MAX_POOLING)
+        check("stride", 1, MAX_STRIDE)
+        check("padding", 0, MAX_NEURONS)
         for name, side in (("kernel_height", self.pooled_height), ("kernel_width", self.pooled_width)):
-            whole_number(getattr(self, name), name, self.padding + 1, side + 2 * self.padding)
+            check(name, self.padding + 1, side + 2 * self.padding)
+        whole_number(self.positions * self.taps, "neurons of a channel times taps of each", 1, MAX_WINDOWS)
 
     @classmethod
     def flat(cls, sources: int) -> "Maps":
@@ -93,6 +100,16 @@ class Maps:
     def is_flat(self) -> bool:
         """Whether the sources are just numbers."""
         return self == Maps.flat(self.channels)
+
+    @property
+    def is_convolution(self) -> bool:
+        """Whether target channels have several neurons."""
+        return self.positions > 1
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether the one neuron of each target channel sees all places, each through a tap of its own."""
+        return (self.kernel_height, self.kernel_width, self.padding) == (self.pooled_height, self.pooled_width, 0)
 
     @property
     def source_shape(self) -> tuple[int, int, int]:
@@ -180,5 +197,5 @@ class Maps:
 
     @cached_property
     def counts(self) -> np.ndarray:
-        """The most spikes that each neuron can see at each tap in one inference: int64, shape (positions, taps)."""
-        return self.windows(np.ones((1, self.sources), np.int64))[0]
+        """The most spikes that each neuron can see at each tap in one inference: uint8, shape (positions, taps)."""
+        return self.windows(np.ones((1, self.sources), np.uint8))[0]

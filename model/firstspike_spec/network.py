@@ -47,7 +47,7 @@ class Network:
         At least one; each one's ``sources`` are the neurons of the one before, the first one's are the pixels. Where a
         layer's sources are maps, those are the maps of the layer before, or the image's rows and columns.
     input_shape : sequence of int
-        Shape of one image, such as (28, 28).
+        Shape of one image, such as (28, 28). For a layer with maps: height and width, or channels, height and width.
     class_names : sequence of str, optional
         One a neuron of the last layer; by default ``"0"``, ``"1"``, ...
     provenance : dict, optional

@@ -71,18 +71,20 @@ class EmptyPlaces:
     def of(cls, layer: Layer, placement: Placement) -> "EmptyPlaces":
         """Return the empty places of a layer, in its lanes with neurons."""
         layout = MapLayout(layer.maps)
-        bases = np.tile(layout.base_of_place[layout.place_of_position], layer.maps.channels)
-        entries = [np.flatnonzero(placement.rows == row) for row in range(layout.rows)]
-        targets = [
-            placement.entry_numbers[mine][:, None] + bases[layout.row_of_source == row] for row, mine in enumerate(entries)
-        ]
-        lanes = int(placement.lanes.max()) + 1
-        places = 1 + max(int(at.max(initial=0)) for at in (placement.numbers, *targets))
+        lanes, places = int(placement.lanes.max()) + 1, int(placement.numbers.max()) + 1
+        rows = []  # entries, and where the row's sources have their bases, with how many of them each
+        for row in range(layout.rows):
+            found, counts = np.unique(layout.base_of_source[layout.row_of_source == row], return_counts=True)
+            entries = np.flatnonzero(placement.rows == row)
+            if len(found) and len(entries):
+                rows.append((entries, found, counts))
+                places = max(places, int(placement.entry_numbers[entries].max() + found.max()) + 1)
         sums = []
         for weights in (np.minimum(placement.weights, 0), np.maximum(placement.weights, 0)):
             total = np.zeros((lanes, places), np.int64)
-            for mine, at in zip(entries, targets, strict=True):
-                np.add.at(total, (placement.entry_lanes[mine][:, None], at), weights[mine][:, None].astype(np.int64))
+            for entries, found, counts in rows:
+                at = placement.entry_lanes[entries][:, None], placement.entry_numbers[entries][:, None] + found
+                np.add.at(total, at, weights[entries][:, None].astype(np.int64) * counts)
             total[placement.lanes, placement.numbers] = 0
             sums.append(total)
         return cls(*sums)
@@ -174,7 +176,8 @@ def _assign(
     come first among equals. With maps, "neuron" is a target channel here, and "source" a row.
 
     No lane gets more neurons than it must, so the places depend on the number of lanes alone, not on their sizes. All numbers
-    are whole and below 2**63, so the places do not depend on the machine either.
+    are whole, so the places do not depend on the machine either. They stay below 2**63 but for kernels of hundreds of taps in
+    a lane of a hundred channels, where the cost wraps around and the work may be shared out badly.
     """
     room = -(-neurons // lanes)
     order = np.argsort(targets, kind="stable")

@@ -133,6 +133,17 @@ def test_equals_the_rtl_on_real_digits(mnist_test):
     assert compared > 650
 
 
+def test_streams_in_parts(monkeypatch):
+    """Where not all streams fit into memory at once, the replay is the same, also with a shorter last stream."""
+    image = random_image(3, (20, 14, 3), 2, width=2)
+    times = random_times(1, image.network, 23)
+    at_once = replayed(image, times, stream_images=4, early_exit=True)
+    monkeypatch.setattr("firstspike_hw.cycles.replay.STREAMS_BYTES", 1)
+    in_parts = replayed(image, times, stream_images=4, early_exit=True)
+    for name, values in vars(at_once).items():
+        np.testing.assert_array_equal(getattr(in_parts, name), values, name)
+
+
 def test_after_a_reset():
     """The first image waits until the lanes have swept."""
     image = random_image(3, (6, 7, 3), 2, width=1)

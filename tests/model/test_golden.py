@@ -1,5 +1,6 @@
 """The golden model in PyTorch gives the numbers of the golden model in numpy."""
 
+import warnings
 from itertools import pairwise
 
 import numpy as np
@@ -15,6 +16,7 @@ from firstspike_spec import (
     InputTypeError,
     LatencyEncoder,
     Layer,
+    Maps,
     Network,
     compare_inferences,
 )
@@ -39,6 +41,29 @@ def networks(draw) -> Network:
         start_potentials *= draw(st.booleans())  # all 0: ties between neurons without inputs
         layers.append(Layer.from_dense(weights, start_potentials, threshold, bits))
     return Network(LatencyEncoder.linear(time_steps, draw(st.integers(1, 100))), layers, (sizes[0],))
+
+
+@pytest.mark.parametrize("library", [True, False], ids=["with oneDNN", "without oneDNN"])
+def test_no_algorithm_for_convolutions_is_inexact(library):
+    """What PyTorch takes for a convolution without oneDNN rounds, which would lose whole potentials."""
+    generator = np.random.default_rng(0)
+    layers, shape = [], (1, 28, 28)
+    for channels in (16, 32):
+        maps = Maps(*shape, 3, 3, padding=1)
+        weights = generator.integers(-7, 8, (channels, maps.taps))
+        layers.append(Layer.from_dense(weights, np.zeros(channels, int), 12, 4, maps=maps))
+        shape = layers[-1].target_shape
+    whole = Maps.whole(*shape, 2)
+    layers.append(Layer.from_dense(generator.integers(-7, 8, (10, whole.taps)), np.zeros(10, int), 40, 4, maps=whole))
+    network = Network(LatencyEncoder.linear(4), layers, (28, 28))
+    images = generator.integers(0, 256, (4, 28, 28), dtype=np.uint8)
+    expected = firstspike_spec.infer(network, images)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of settings of other processors, which come with this one
+        with torch.backends.mkldnn.flags(enabled=library):
+            comparison = compare_inferences(expected, infer(network, images))
+    comparison.check()
+    assert comparison.compared_values > 100_000
 
 
 @given(

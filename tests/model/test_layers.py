@@ -27,7 +27,8 @@ def flat(sizes: list[int]) -> list[tuple[Maps, int]]:
 CONVOLUTIONS = [
     (Maps(1, 9, 7, 3, 3, padding=1), 4),
     (Maps(4, 9, 7, 3, 2, pooling=2, stride=2), 5),
-    (Maps.whole(5, 2, 2, pooling=2), 8),
+    (Maps(5, 2, 2, 3, 3, padding=1, stride=2), 6),
+    (Maps.whole(6, 1, 1), 8),
     (Maps.flat(8), 3),
 ]
 

@@ -90,6 +90,12 @@ def test_an_unknown_recipe_lists_those_that_exist():
             InputError,
             "budget must be one number, or one for each of 3 layers, not 2",
         ),
+        (
+            "hidden = [800]",
+            "hidden = [800]\npoolings = [2]",
+            InputError,
+            "poolings must be 0 numbers for 0 convolutions, not 1",
+        ),
         ("hidden = [800]", "hidden = [800]\nstrides = [3]", InputError, r"strides must be in 1 \.\. 2, not 3"),
         ("budget =", "budget = [0.1, 2] #", InputError, r"budget must be in 0.0001 \.\. 1, not 2.0"),
         ("alpha =", "potential_weight = 0\nspike_weight = 0 #", InputError, "must not both be 0"),

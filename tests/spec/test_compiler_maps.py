@@ -154,13 +154,13 @@ def test_a_network_without_maps_in_an_engine_with_locators(network):
     shape = plan(network, 3)
     lane_bits, places, layers = 0, network.inputs, []
 
-    def locator():
-        return LocatorShape(places, lane_bits, places.bit_length() + 1, 2)
+    def locator(base_bits=2):
+        return LocatorShape(places, lane_bits, places.bit_length() + 1, base_bits)
 
     for layer in shape.layers:
         layers.append(replace(layer, locator=locator()))
         lane_bits, places = layer.lane_bits, layer.lane_neurons
-    shape = replace(shape, layers=tuple(layers), output=replace(shape.output, locator=locator()))
+    shape = replace(shape, layers=tuple(layers), output=replace(shape.output, locator=locator(base_bits=0)))
     image = compile_network(network, shape)
     assert check_image(image) > 0
 
@@ -198,3 +198,31 @@ def test_an_engine_refuses_maps_of_classes():
     flat = Network(LatencyEncoder.linear(4), [random_layer(generator, 9, 12)], (9,))
     with pytest.raises(InputError, match="its output layer is a convolution with several neurons a class"):
         compile_network(network, plan(flat))
+
+
+def test_a_width_that_is_declared_wider_changes_nothing():
+    generator = np.random.default_rng(0)
+    maps = Maps(1, 4, 4, 3, 3, padding=1)
+    first = random_layer(generator, maps.taps, 3, maps=maps)
+    last = random_layer(generator, 48, 2)
+    shape = plan(Network(LatencyEncoder.linear(4), [first, last], (4, 4)), 2)
+    wider = replace(first, potential_bits=first.potential_bits + 6)
+    assert check_image(compile_network(Network(LatencyEncoder.linear(4), [wider, last], (4, 4)), shape)) > 0
+
+
+def test_what_a_locator_leaves_no_number_for():
+    """Its words have the number behind the last bank or slice, which must be one of 256."""
+    generator = np.random.default_rng(0)
+    maps = Maps(1, 2, 2, 1, 1)
+    network = Network(
+        LatencyEncoder.linear(4), [random_layer(generator, 1, 256, maps=maps), random_layer(generator, 1024, 2)], (2, 2)
+    )
+    with pytest.raises(InputError, match="with a locator, banks must be fewer than 256"):
+        plan(network, 256, bank_lanes=1)
+    shape = plan(network, 256)
+    assert len(compile_network(network, shape).digest) == 64
+    locator = LocatorShape(places=4, lane_bits=8, row_bits=2, base_bits=1)
+    with pytest.raises(InputError, match=r"base_bits of the output layer's locator must be in 0 \.\. 0, not 1"):
+        replace(shape.output, locator=locator)
+    with pytest.raises(InputError, match="neurons of the output layer must be in 1"):
+        replace(shape.output, neurons=256 * shape.output.slice_neurons, locator=replace(locator, base_bits=0))

@@ -68,6 +68,10 @@ def test_flat_is_a_fully_connected_layer():
         ({"kernel_height": 7}, "kernel_height must be in 1 .. 6, not 7"),
         ({"kernel_width": 2, "padding": 2}, "kernel_width must be in 3 .. 10, not 2"),
         ({"padding": -1}, "padding must be in 0"),
+        (
+            {"height": 256, "width": 256, "kernel_height": 256, "kernel_width": 256, "padding": 127},
+            "neurons of a channel times taps of each must be in 1",
+        ),
     ],
 )
 def test_sizes_out_of_range(changes, message):
@@ -79,6 +83,14 @@ def test_sizes_out_of_range(changes, message):
         Maps(**(fitting | {"stride": 1.5}))
     with pytest.raises(InputTypeError, match="not the description of maps"):
         Maps.from_dict(fitting | {"dilation": 1})
+
+
+def test_numpy_numbers_become_whole_ones():
+    """So that they can be written to a file, and do not wrap."""
+    maps = Maps(*np.array([1, 100, 100, 3, 3], np.uint8))
+    assert maps == Maps(1, 100, 100, 3, 3)
+    assert {type(size) for size in maps.as_dict().values()} == {int}
+    assert maps.sources == 10_000
 
 
 def test_layers_that_do_not_follow_each_other():

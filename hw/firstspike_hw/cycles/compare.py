@@ -14,6 +14,7 @@ import typer
 from firstspike_spec import Network, infer_spikes, load_dataset, load_network
 from firstspike_spec.compiler import compile_network, plan
 from firstspike_spec.engine import QUEUE_DEPTHS, EngineShape
+from firstspike_spec.errors import InputError
 from firstspike_spec.placement import place
 
 from .replay import Replay, replay
@@ -89,6 +90,8 @@ def lock_step(network: Network, spike_times: np.ndarray, lanes: int) -> Figures:
     layer, shape = network.layers[0], plan(network, lanes)
     hidden = shape.layers[0]
     rows = place(layer, hidden.lanes)
+    if not layer.maps.is_flat:
+        raise InputError("the designs are compared on networks without maps; name another network")
     lengths = np.zeros((layer.sources + 1, hidden.lanes), np.int64)
     np.add.at(lengths, (rows.rows, rows.entry_lanes), 1)
     words = lengths.max(axis=1)

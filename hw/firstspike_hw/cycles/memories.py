@@ -26,8 +26,8 @@ class Rows:
 
     Attributes
     ----------
-    rows : ndarray of int64, shape (lanes, source addresses + 1)
-        By lane and source address plus 1: the base, ``ENTRY_BITS`` below it the number of the first entry, and
+    rows : ndarray of int64, shape (lanes, addresses + 1)
+        By lane and address plus 1, of a source or the `start_address`: the base, ``ENTRY_BITS`` below it the number of the first entry, and
         ``LENGTH_BITS`` below that the number of entries; 0 where there is no row.
     neurons, weights : ndarray, shape (entries,)
         Of each entry: the neuron's number within its lane, less the base, and the weight.

@@ -5,11 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from firstspike_spec.compiler import EngineImage
+from firstspike_spec.engine import EngineShape
 
+from ..judge import slot_bits
 from .feeder import Feeder
 from .items import NOTHING, sources
 from .layer import Layer
 from .output_layer import OutputLayer
+
+#: Memory that the streams of a replay may take at once.
+STREAMS_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +68,38 @@ def replay(
     after_reset : bool
         The first token is on offer in the first cycle after a reset, not to an engine that has been idle for a while.
     """
+    most = max(1, STREAMS_BYTES // _stream_bytes(image.shape)) * stream_images
+    parts = [
+        _replay(image, spike_times[first : first + most], stream_images, early_exit=early_exit, after_reset=after_reset)
+        for first in range(0, max(1, len(spike_times)), most)
+    ]
+    return parts[0] if len(parts) == 1 else _joined(parts)
+
+
+def _stream_bytes(shape: EngineShape) -> int:
+    """Return about how much memory a stream takes: what is known of the neurons, and the judges' queues."""
+    return sum(20 * layer.lanes * (layer.lane_neurons + (1 << slot_bits(layer.lane_neurons))) for layer in shape.layers) + 1
+
+
+def _joined(parts: list[Replay]) -> Replay:
+    """Return the replay of all streams; only the last part can have streams of fewer images."""
+    images = parts[0].cycles.shape[1]
+
+    def by_image(values: np.ndarray) -> np.ndarray:
+        return np.pad(values, ((0, 0), (0, images - values.shape[1])), constant_values=-1)
+
+    joined = {"lanes": parts[0].lanes}
+    for name in ("cycles", "starts", "decisions"):
+        joined[name] = np.concatenate([by_image(getattr(part, name)) for part in parts])
+    for name in ("total_cycles", "busy_cycles", "stall_cycles", "spikes", "synaptic_operations"):
+        joined[name] = np.concatenate([getattr(part, name) for part in parts])
+    for name in ("operations", "work_cycles"):
+        joined[name] = np.concatenate([getattr(part, name) for part in parts], axis=1)
+    return Replay(**joined)
+
+
+def _replay(image: EngineImage, spike_times: np.ndarray, stream_images: int, *, early_exit: bool, after_reset: bool) -> Replay:
+    """Return what an engine does with some streams, as `replay`."""
     shape = image.shape
     count = -(-len(spike_times) // stream_images)
     images = np.full(count, stream_images)

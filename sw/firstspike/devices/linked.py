@@ -140,15 +140,23 @@ class LinkedDevice:
         parts = readable(self._loaded)
         ranges = [check_range(part, 0, len(part.words)) for part in parts]
         checks = self._link.exchange((Kind.CHECK, body) for body, _ in ranges)
-        hidden, wrong = len(self._shape.layers), []
+        wrong = []
         for done, (part, check, (_, expected)) in enumerate(zip(parts, checks, ranges, strict=True), 1):
             if check != expected:
                 wrong.append(part)
             progress(done)
         for part in wrong:
-            name = f"layer {part.layer}, {'bank' if part.layer < hidden else 'slice'} {part.lane}, {_MEMORIES[part.memory]}"
+            name = f"layer {part.layer}, {self._part_name(part)}"
             for word in self._wrong_words(part, 0, len(part.words)):
                 yield f"{name}: word {word} is not the {int(part.words[word]):#x} that was loaded"
+
+    def _part_name(self, part: MemoryImage) -> str:
+        """Return what a memory is called within its layer."""
+        is_hidden = part.layer < len(self._shape.layers)
+        parts = self._shape.layers[part.layer].banks if is_hidden else self._shape.output.slices
+        if part.lane == parts:
+            return "locator"
+        return f"{'bank' if is_hidden else 'slice'} {part.lane}, {_MEMORIES[part.memory]}"
 
     def _wrong_words(self, part: MemoryImage, first: int, count: int) -> Iterator[int]:
         """Yield the addresses of words that differ, by halving."""
