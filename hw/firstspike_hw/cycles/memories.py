@@ -27,8 +27,8 @@ class Rows:
     Attributes
     ----------
     rows : ndarray of int64, shape (lanes, addresses + 1)
-        By lane and address plus 1, of a source or the `start_address`: the base, ``ENTRY_BITS`` below it the number of the first entry, and
-        ``LENGTH_BITS`` below that the number of entries; 0 where there is no row.
+        By lane and address plus 1, of a source or the `start_address`: the base, ``ENTRY_BITS`` below it the number of the
+        first entry, and ``LENGTH_BITS`` below that the number of entries; 0 where there is no row.
     neurons, weights : ndarray, shape (entries,)
         Of each entry: the neuron's number within its lane, less the base, and the weight.
     starts : ndarray, shape (lane neurons * lanes,)
