@@ -9,6 +9,7 @@ from firstspike.devices import linked
 from firstspike.devices.linked import LinkedDevice
 from firstspike.link.link import Link
 from firstspike_hw.simulation import NativeLink
+from firstspike_sim.networks import shape_for
 from firstspike_spec import InputError, infer_spikes
 from firstspike_spec.compiler import compile_network, plan
 from firstspike_spec.errors import DeviceError
@@ -18,7 +19,7 @@ from firstspike_spec.results import Results, compare_results
 from firstspike_spec.words import Memory
 
 from ..spec.naive_link import Frames, block_head, framed, split
-from ..spec.random_networks import random_network, random_times
+from ..spec.random_networks import random_map_network, random_network, random_times
 
 LARGE = random_network(11, (12, 9, 5), connectivity=1.0, threshold=9)
 SMALL = random_network(12, (9, 6, 3), time_steps=7, connectivity=0.5, threshold=4)
@@ -321,3 +322,35 @@ def test_an_image_that_the_board_cannot_read(way, monkeypatch):
         device.run(random_times(0, LARGE, 20), early_exit=False)
     assert len(caught.value.results.classes) == 7
     check(device, LARGE)
+
+
+def test_maps(cache):
+    """Locators are loaded, read back and named like all memories."""
+    networks = [without_hidden(random_map_network(seed, connectivity=0.5, threshold=4, spread=0)) for seed in range(3)]
+    shape = shape_for(networks, 3)
+    far_end = NativeLink(replace(IDENTITY, shape=shape), cache=cache)
+    way = Way(far_end)
+    device = opened(way, networks[0])
+    for network in (*networks[1:], networks[0]):
+        device.load(network)
+        check(device, network, batch=10)
+        assert list(device.differences()) == []
+    image = compile_network(networks[0], shape)
+    locators = [
+        part for part in readable(image) if part.memory == Memory.POINTERS and part.words is image.locations[part.layer]
+    ]
+    assert [part.layer for part in locators] == [0, 1, 2]
+    wanted, blocks = set(), []
+    for part in locators:
+        word, width = int(part.words[3]), (part.bits + 7) // 8
+        head = bytes([part.layer, part.lane, part.memory, width, 3, 0, 0])
+        blocks.append((Kind.LOAD_BLOCK, head + (word ^ 1).to_bytes(width, "little")))
+        wanted.add(f"layer {part.layer}, locator: word 3 is not the {word:#x} that was loaded")
+    way.forge((Kind.LOAD_BEGIN, b""), *blocks)
+    assert set(device.differences()) == wanted
+    far_end.close()
+
+
+def without_hidden(network):
+    """Return a map network that decides over its last maps, where it has a hidden layer behind them."""
+    return replace(network, layers=network.layers[:-1], class_names=())
