@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -138,7 +139,7 @@ def test_streams_in_parts(monkeypatch):
     image = random_image(3, (20, 14, 3), 2, width=2)
     times = random_times(1, image.network, 23)
     at_once = replayed(image, times, stream_images=4, early_exit=True)
-    monkeypatch.setattr("firstspike_hw.cycles.replay.STREAMS_BYTES", 1)
+    monkeypatch.setattr(import_module("firstspike_hw.cycles.replay"), "STREAMS_BYTES", 1)
     in_parts = replayed(image, times, stream_images=4, early_exit=True)
     for name, values in vars(at_once).items():
         np.testing.assert_array_equal(getattr(in_parts, name), values, name)
