@@ -61,8 +61,8 @@ class Judge(wiring.Component):
 
     Notes
     -----
-    Latency: `latency` cycles from an end's push to its output if nothing fires. Throughput: one neuron a cycle that ``o`` is
-    ready, firing or not.
+    Latency: `latency` cycles from an end's push to its output if nothing fires. Throughput: one neuron a cycle, firing or
+    not, while ``o`` is ready; in two cycles one that does not fire while it is not.
     """
 
     #: Cycles from an end's push to ``o.valid``.
@@ -117,12 +117,14 @@ class Judge(wiring.Component):
             m.d.sync += [next_place.eq(after_next), after_next.eq(after_next + 1), more.eq(after_next != limit)]
         with m.If(marks.push & marks.end):
             m.d.sync += [limit.eq(slot + 1), more.eq(1)]
-        # A neuron that does not fire also waits for `ready`: what comes out of block RAM decides nothing here.
-        found = queue_read.data
+        # A neuron that does not fire goes when `ready` comes, or a cycle later: what comes out of block RAM decides nothing in
+        # the cycle in which it comes.
+        found, skip = queue_read.data, Signal()
+        m.d.sync += skip.eq(has & ~taken & ~self.o.valid)
         m.d.comb += [
             self.o.payload.eq(found),
             self.o.valid.eq(has & (found.end | fires_read.data)),
-            taken.eq(has & self.o.ready),
+            taken.eq(has & (self.o.ready | skip)),
             fetch.eq(more & (~has | taken)),
             queue_read.addr.eq(next_place),
             queue_read.en.eq(fetch),

@@ -34,7 +34,7 @@ class Judges:
         self._coming = deque(np.zeros(shape, np.int8) for _ in range(ACCUMULATOR))
         self._ends_coming = np.zeros(shape, np.int8)
         self._ended, self._waiting = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
-        self._has, self._fetched = np.zeros(shape, bool), np.zeros(shape, bool)
+        self._has, self._fetched, self._skip = (np.zeros(shape, bool) for _ in range(3))
         self._item = np.zeros(shape, np.int32)
         self._stage = LaneStage(shape, np.int32)
         self._crowded = deque(np.zeros(shape, bool) for _ in range(HOLD))
@@ -75,7 +75,8 @@ class Judges:
         comes_end = comes == STEP_END
 
         item = self._item  # nothing, if none is there
-        gone = self._has & self._stage.ready
+        gone = self._has & (self._stage.ready | self._skip)
+        self._skip = self._has & ~gone & (item == NOTHING)
         self._stage.step(item, taken)
         fetch = (self._ended > (item & END)) & (gone | ~self._has)
         self._has = fetch | (self._has & ~gone)
