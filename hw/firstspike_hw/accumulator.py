@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from firstspike_spec.engine import LayerShape, index_bits
 from firstspike_spec.words import LOAD_WORD
 
+from .delays import delayed
 from .judge import marks_layout
 from .lane_memory import LaneMemory, has_late_words
 from .layouts import word_layout
@@ -144,11 +145,7 @@ class Accumulator(wiring.Component):
             m.d.sync += renewed.eq(Mux(renewed == shape.lane_neurons - 1, 0, renewed + 1))
         target = self.entry.neuron
         if shape.base_bits:
-            base = self.base
-            for stage in range(self.entry_latency):
-                m.d.sync += (later := Signal(shape.base_bits, name=f"base_{stage + 1}")).eq(base)
-                base = later
-            target = target + base
+            target = target + delayed(m, self.base, self.entry_latency)
         m.d.comb += [
             neuron[2].eq(Mux(operation[2].end, renewed, target)),
             sums.address.eq(neuron[2]),

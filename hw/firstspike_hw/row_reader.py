@@ -9,6 +9,9 @@ from firstspike_spec.engine import LayerShape, index_bits
 from .spram import has_spram
 from .trees import several
 
+#: Width of an iCE40's block RAM.
+_BLOCK_BITS = 16
+
 
 def row_layout(shape: LayerShape) -> data.StructLayout:
     """Return a row of the entry memory, if it ``exists``: its first address, and how many ``more`` entries follow that one.
@@ -97,30 +100,39 @@ class RowReader(wiring.Component):
         # With each token stands whether it is several things to do.
         layout = data.StructLayout({name: self.i.shape()[name].shape for name in ("rows", "end", "last")} | {"several": 1})
 
-        # The queue. What came, and what went in the cycle before, is counted with a delay that `slack` reckons with. There
-        # are two halves, and the second one lies one place further: its addresses are the next ones of the first. So none of
-        # these goes to more than half of the LUTs that the memory takes.
+        # The queue. What came, and what went in the cycle before, is counted with a delay that `slack` reckons with. It is in
+        # parts, each with addresses of its own: an address goes to no more LUTs than half of the memory takes. The second part
+        # lies one place further, so that its addresses are the next ones of the first. An iCE40 has no LUTs for this: there, a
+        # block RAM holds what only the head needs, and is the head's register.
         places = range(self._queue_depth)
         put, put_next = Signal(range(2 * len(places))), Signal(range(2 * len(places)), init=1)
         got, got_next = Signal.like(put), Signal.like(put, init=1)
-        coming, first = Signal(layout), Signal(layout)
-        half = layout.size if has_spram(platform) else layout.size // 2  # an iCE40 has no such LUTs: all in one block RAM
+        coming, first, head = Signal(layout), Signal(layout), Signal(layout)
+        late = min(_BLOCK_BITS, layout["rows"].shape.elem_shape["exists"].offset) if has_spram(platform) else 0
+        middle = layout.size if late else layout.size // 2
+        proceeds = Signal()  # the head becomes what is first
         for name, bits, write_address, read_address in (
-            ("low", slice(0, half), put, got),
-            ("high", slice(half, layout.size), put_next, got_next),
+            ("late", slice(0, late), put, got),
+            ("low", slice(late, middle), put, got),
+            ("high", slice(middle, layout.size), put_next, got_next),
         ):
             part = coming.as_value()[bits]
             if not len(part):
                 continue
             m.submodules[f"queue_{name}"] = queue = memory.Memory(shape=unsigned(len(part)), depth=len(places), init=[])
-            write, read = queue.write_port(), queue.read_port(domain="comb")
+            write, read = queue.write_port(), queue.read_port(domain="sync" if name == "late" else "comb")
             m.d.comb += [
                 write.en.eq(self.i.means_something),
                 write.addr.eq(write_address),
                 write.data.eq(part),
                 read.addr.eq(read_address),
-                first.as_value()[bits].eq(read.data),
             ]
+            if name == "late":
+                m.d.comb += [read.en.eq(proceeds), head.as_value()[bits].eq(read.data)]
+            else:
+                m.d.comb += first.as_value()[bits].eq(read.data)
+                with m.If(proceeds):
+                    m.d.sync += head.as_value()[bits].eq(read.data)
         has = Signal()  # told one cycle after a token has come
         comes, goes, came, went = Signal(), Signal(), Signal(), Signal()
         waiting = Signal(range(self._queue_depth + 1))
@@ -144,7 +156,6 @@ class RowReader(wiring.Component):
 
         # The token at the head, and what of it is still to be done: by row; then the end. The next token follows it once the
         # last of that begins.
-        head = Signal(layout)
         waits = Signal(self._width + 1)
         some_wait, several_wait = Signal(), Signal()  # of `waits`
         # The operation under way is its row's last, or there is none: for the queue; and the opposite, for the operations.
@@ -155,12 +166,12 @@ class RowReader(wiring.Component):
         m.d.comb += [
             may_follow.eq(~some_wait | (may_begin & ~several_wait)),
             goes.eq(may_follow & has & ~held),
+            proceeds.eq(may_follow & ~held),
         ]
         chosen = [waits[at] & ~waits[:at].any() for at in range(len(waits))]
         with m.If(~held):
             with m.If(may_follow):
                 m.d.sync += [
-                    head.eq(first),
                     waits.eq(Mux(has, _parts(first), 0)),
                     some_wait.eq(has),
                     several_wait.eq(has & first.several),

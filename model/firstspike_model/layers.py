@@ -102,13 +102,13 @@ class FirstSpikeLayer(nn.Module):
             In units of the threshold; at least 0 where a neuron that has not spiked spikes.
         """
         if self.scale is None:
-            return gain * self._input(present, self.connected_weights()) + self._by_channel(self.start_potentials - 1)
+            return self._from(self.start_potentials - 1, gain * self._input(present, self.connected_weights()))
         return self.scale * self.integer_margins(present, gain)
 
     def integer_margins(self, present: torch.Tensor, gain: float = 1.0) -> torch.Tensor:
         """Return ``V - theta``, with a gain of 1 in whole numbers, as floats that hold them exactly (below ``2 ** 24``)."""
         offsets = self.integer_start_potentials() - self.integer_threshold
-        return gain * self._input(present, self.integer_weights(), whole=True) + self._by_channel(offsets)
+        return self._from(offsets, gain * self._input(present, self.integer_weights(), whole=True))
 
     def _input(self, present: torch.Tensor, weights: torch.Tensor, whole: bool = False) -> torch.Tensor:
         if self.maps.is_flat:
@@ -116,9 +116,9 @@ class FirstSpikeLayer(nn.Module):
         sums = map_input(present.reshape(*present.shape[:2], *self.maps.source_shape), weights, self.maps, whole)
         return sums if self.maps.is_convolution else sums.flatten(2)
 
-    def _by_channel(self, values: torch.Tensor) -> torch.Tensor:
-        """Return a number for each target channel so that it is added to all of the channel's neurons."""
-        return values[:, None, None] if self.maps.is_convolution else values
+    def _from(self, offsets: torch.Tensor, sums: torch.Tensor) -> torch.Tensor:
+        """Return the sums and a number for each target channel, in the sums' type."""
+        return sums + (offsets[:, None, None] if self.maps.is_convolution else offsets).to(sums.dtype)
 
     def connected_weights(self) -> torch.Tensor:
         """Return the weights as the forward pass has them before quantisation, shape (channels, taps), with gradient."""

@@ -5,6 +5,7 @@ spiked by then, and one matrix product serves all steps. Which processor instruc
 """
 
 import functools
+import itertools
 
 import torch
 from torch.nn import functional
@@ -48,7 +49,7 @@ class _SynapticInput(torch.autograd.Function):
         present, weights = context.saved_tensors
         kind = gradient_type(gradient.device.type)
         gradient = gradient.to(kind)
-        to_present = (gradient @ weights.to(kind)).float() if context.needs_input_grad[0] else None
+        to_present = (gradient @ weights.to(kind)).to(present.dtype) if context.needs_input_grad[0] else None
         return to_present, (gradient.t() @ present.to(kind)).float(), None
 
 
@@ -66,9 +67,13 @@ def map_input(present: torch.Tensor, weights: torch.Tensor, maps: Maps, whole: b
 
     Returns
     -------
-    Tensor of float32, shape (..., channels, target height, target width)
+    Tensor of float, shape (..., channels, target height, target width)
+        Of type float32 where they are exact; of a convolution, else, as `gradient_type` says.
     """
-    pooled = pool(present.float().reshape(-1, *maps.source_shape), maps.pooling)
+    # Channels are innermost in memory, from the first convolution to the last.
+    pooled = present.reshape(-1, *maps.source_shape).to(gradient_type(present.device.type), memory_format=torch.channels_last)
+    if maps.pooling > 1:
+        pooled = _Pool.apply(pooled, maps.pooling)
     if maps.sees_all:
         sums = synaptic_input(pooled.flatten(1), weights, whole)
         sums = sums[:, :, None, None]
@@ -78,35 +83,50 @@ def map_input(present: torch.Tensor, weights: torch.Tensor, maps: Maps, whole: b
     return sums.unflatten(0, present.shape[:-3])
 
 
-def pool(present: torch.Tensor, pooling: int) -> torch.Tensor:
-    """Return the sums over squares of ``pooling`` times ``pooling`` places; those at the far edges may be smaller.
+class _Pool(torch.autograd.Function):
+    """The sums over squares of ``pooling`` times ``pooling`` places; those at the far edges may be smaller.
 
     Average pooling is this and a factor, and the weights behind it have the factor in them.
     """
-    if pooling == 1:
-        return present
-    return functional.avg_pool2d(present, pooling, ceil_mode=True, divisor_override=1)
+
+    @staticmethod
+    def forward(context, present: torch.Tensor, pooling: int) -> torch.Tensor:
+        context.shape, context.pooling = present.shape, pooling
+        pooled = present[:, :, ::pooling, ::pooling].clone(memory_format=torch.channels_last)
+        for down, right in list(itertools.product(range(pooling), repeat=2))[1:]:
+            part = present[:, :, down::pooling, right::pooling]
+            pooled[:, :, : part.shape[2], : part.shape[3]] += part
+        return pooled
+
+    @staticmethod
+    def backward(context, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        pooling = context.pooling
+        to_present = torch.empty(
+            context.shape, dtype=gradient.dtype, device=gradient.device, memory_format=torch.channels_last
+        )
+        for down, right in itertools.product(range(pooling), repeat=2):
+            part = to_present[:, :, down::pooling, right::pooling]
+            part.copy_(gradient[:, :, : part.shape[2], : part.shape[3]])
+        return to_present, None
 
 
 class _MapInput(torch.autograd.Function):
     @staticmethod
     def forward(context, present: torch.Tensor, kernels: torch.Tensor, stride: int, padding: int, whole: bool) -> torch.Tensor:
-        kind = torch.float32 if whole else gradient_type(present.device.type)
-        present = present.to(kind, memory_format=torch.channels_last)
         context.save_for_backward(present, kernels)
         context.window = stride, padding
-        sums = functional.conv2d(present, kernels.to(kind), stride=stride, padding=padding).float()
+        kind = torch.float32 if whole else present.dtype
+        sums = functional.conv2d(present.to(kind), kernels.to(kind), stride=stride, padding=padding)
         return sums.round_() if whole else sums  # some of the algorithms are not exact for whole numbers
 
     @staticmethod
     def backward(context, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor, None, None, None]:
         present, kernels = context.saved_tensors
         stride, padding = context.window
-        kind = gradient_type(gradient.device.type)
         to_present, to_kernels, _ = torch.ops.aten.convolution_backward(
-            gradient.to(kind, memory_format=torch.channels_last),
-            present.to(kind),
-            kernels.to(kind, memory_format=torch.channels_last),
+            gradient.to(present.dtype, memory_format=torch.channels_last),
+            present,
+            kernels.to(present.dtype, memory_format=torch.channels_last),
             None,
             [stride] * 2,
             [padding] * 2,
@@ -116,7 +136,7 @@ class _MapInput(torch.autograd.Function):
             1,
             [context.needs_input_grad[0], True, False],
         )
-        return None if to_present is None else to_present.float(), to_kernels.float(), None, None, None
+        return to_present, to_kernels.float(), None, None, None
 
 
 @functools.cache

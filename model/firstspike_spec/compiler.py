@@ -12,7 +12,7 @@ from .errors import InputError
 from .layer import Layer
 from .map_layout import MapLayout
 from .network import Network
-from .placement import EmptyPlaces, Placement, place
+from .placement import Placement, place
 from .words import LOAD_WORD, Memory
 
 
@@ -205,8 +205,6 @@ class LaneSources:
     ----------
     lanes : int
         Of the layer before.
-    channels : int
-        Its channels in a lane.
     numbers : ndarray of int64, shape (channels * positions,)
         Of each source, by channel and position, within the lane.
     places : int
@@ -214,20 +212,19 @@ class LaneSources:
     """
 
     lanes: int
-    channels: int
     numbers: np.ndarray
     places: int
 
     @classmethod
     def inputs(cls, count: int) -> "LaneSources":
         """Return the inputs, all of them in one lane."""
-        return cls(1, 1, np.arange(count), count)
+        return cls(1, np.arange(count), count)
 
     @classmethod
     def of(cls, layer: Layer, lanes: int) -> "LaneSources":
         """Return the neurons of a hidden layer that lies in so many lanes."""
         layout, channels = MapLayout(layer.maps), -(-layer.channels // lanes)
-        return cls(lanes, channels, layout.numbers(np.arange(channels)), layout.lane_places(channels))
+        return cls(lanes, layout.numbers(np.arange(channels)), layout.lane_places(channels))
 
 
 def _plan_locator(layer: Layer, sources: LaneSources, lane_bits: int) -> LocatorShape:
@@ -256,16 +253,9 @@ def _plan_layer(
         bank_entries=max(1, rows.bank_entries(bank_lanes)),
         row_entries=max(1, rows.row_entries()),
         weight_bits=layer.weight_bits,
-        potential_bits=_potential_bits(layer, rows),
+        potential_bits=max(layer.potential_bits, rows.empty_bits),
         locator=locator,
     )
-
-
-def _potential_bits(layer: Layer, rows: Placement) -> int:
-    """Return the width that a layer's potentials have in an engine: in maps, some are of places without a neuron."""
-    if not layer.maps.is_convolution:
-        return layer.potential_bits
-    return max(layer.potential_bits, EmptyPlaces.of(layer, rows).potential_bits)
 
 
 def compile_network(network: Network, shape: EngineShape) -> EngineImage:
@@ -285,7 +275,7 @@ def compile_network(network: Network, shape: EngineShape) -> EngineImage:
     _check_fit(network, shape)
     *hidden, last = network.layers
     placed = [place(layer, has.lanes) for layer, has in zip(hidden, shape.layers, strict=True)]
-    _check_entries(network, placed, shape)
+    _check_entries(placed, shape)
     banks, locations, addresses = [], [], []
     source_addresses, sources = np.arange(network.inputs), LaneSources.inputs(network.inputs)
     for layer, has, rows in zip(hidden, shape.layers, placed, strict=True):
@@ -342,7 +332,7 @@ def _bank_images(layer: Layer, shape: LayerShape, rows: Placement, row_addresses
     bounds = np.searchsorted(entry_banks[order], np.arange(shape.banks + 1))
     banks, within = np.divmod(rows.lanes, shape.bank_lanes)
     starts = layer.neuron_start_potentials - layer.threshold
-    empty = EmptyPlaces.of(layer, rows) if layer.maps.is_convolution else None
+    empty = rows.empty
     for bank in range(shape.banks):
         mine = order[bounds[bank] : bounds[bank + 1]]
         cells = entry_within[mine] * shape.rows + addresses[mine]
@@ -434,16 +424,16 @@ def _locator_sizes(
     yield "bits a base", wanted.base_bits, has.base_bits
 
 
-def _check_entries(network: Network, placed: list[Placement], shape: EngineShape) -> None:
+def _check_entries(placed: list[Placement], shape: EngineShape) -> None:
     problems = []
-    for index, (layer, rows, has) in enumerate(zip(network.layers, placed, shape.layers, strict=False)):
+    for index, (rows, has) in enumerate(zip(placed, shape.layers, strict=True)):
         for where, wanted, found in (
             (f"a bank of layer {index}", rows.bank_entries(has.bank_lanes), has.bank_entries),
             (f"a lane's row of layer {index}", rows.row_entries(), has.row_entries),
         ):
             if wanted > found:
                 problems.append(f"{where} would hold {wanted} connections, the engine's {found}")
-        bits = EmptyPlaces.of(layer, rows).potential_bits if layer.maps.is_convolution else 0
+        bits = rows.empty_bits
         if bits > has.potential_bits:
             problems.append(f"layer {index}'s places have {bits} bits a potential, the engine's {has.potential_bits}")
     _refuse(problems)

@@ -1,6 +1,6 @@
 """The placement of a hidden layer's neurons on lanes, so that the lanes share the work of each inference evenly."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,6 +32,8 @@ class Placement:
         The connections, then the start row: the neurons that can fire before any spike has come, with the weight 0. Of each
         entry: its row (that of the start row stands behind the last one), its lane, the number there, less the source's
         base, and the weight.
+    empty : EmptyPlaces or None
+        The places of a convolution that have no neuron.
     """
 
     lanes: np.ndarray
@@ -40,6 +42,12 @@ class Placement:
     entry_lanes: np.ndarray
     entry_numbers: np.ndarray
     weights: np.ndarray
+    empty: "EmptyPlaces | None" = None
+
+    @property
+    def empty_bits(self) -> int:
+        """Width that the potentials of the empty places need; 0 if there are none."""
+        return self.empty.potential_bits if self.empty else 0
 
     def bank_entries(self, bank_lanes: int) -> int:
         """Return the number of entries of the fullest bank."""
@@ -139,7 +147,7 @@ def arrange(layer: Layer, owners: np.ndarray, slots: np.ndarray) -> Placement:
     rows, channels, weights = rows[used], layer.row_targets[used], layer.row_weights[used]
     offsets = layout.offset_of_tap[layer.taps_of_synapses[used]]
     starting = np.flatnonzero(layer.neuron_start_potentials >= layer.threshold)
-    return Placement(
+    placement = Placement(
         lanes=lanes,
         numbers=numbers,
         rows=np.concatenate([rows, np.full(len(starting), layout.rows)]),
@@ -147,6 +155,7 @@ def arrange(layer: Layer, owners: np.ndarray, slots: np.ndarray) -> Placement:
         entry_numbers=np.concatenate([slots[channels] * layout.channel_places + offsets, numbers[starting]]),
         weights=np.concatenate([weights, np.zeros(len(starting), weights.dtype)]),
     )
+    return replace(placement, empty=EmptyPlaces.of(layer, placement)) if layer.maps.is_convolution else placement
 
 
 def _likelihoods(layer: Layer, layout: MapLayout) -> np.ndarray:

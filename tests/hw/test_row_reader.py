@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+import firstspike_hw.row_reader
 from firstspike_hw.row_reader import RowReader
 from firstspike_spec.engine import LayerShape
 
@@ -162,6 +163,13 @@ def cycles_until_counted():
     raise AssertionError("there is always room")
 
 
+@pytest.fixture(params=["LUTs", "block RAM"])
+def queue(request, monkeypatch):
+    """Where tokens wait; in block RAM as on an iCE40."""
+    monkeypatch.setattr(firstspike_hw.row_reader, "has_spram", lambda platform: request.param == "block RAM")
+
+
+@pytest.mark.usefixtures("queue")
 @pytest.mark.parametrize("hold", [(0, 0), (0.3, 0.3), (0.02, 0.97), (0.9, 0.9)])
 @pytest.mark.parametrize("width", [1, 2])
 def test_operations_and_their_cycles(width, hold):
