@@ -9,7 +9,7 @@ import pytest
 from firstspike.plots.output import write_plot
 from firstspike_spec import InputError, infer, save_network
 
-from ..spec.random_networks import random_network
+from ..spec.random_networks import random_map_network, random_network
 from .test_command_line import assert_refused
 
 OF_NETWORKS = ["decisions", "raster", "firing", "weights"]
@@ -57,7 +57,7 @@ def is_picture(path):
 def test_help_lists_the_kinds(firstspike):
     assert "plot" in firstspike("--help").out
     shown = firstspike("plot", "--help").out
-    for kind in ["curve", *OF_NETWORKS]:
+    for kind in ["curve", "maps", *OF_NETWORKS]:
         assert kind in shown
         assert "--json" in firstspike("plot", kind, "--help").out
 
@@ -91,6 +91,22 @@ def test_raster(plot, tmp_path, network, images):
     rows = read_table(tmp_path / "here" / "small-raster-5.csv")
     times = [int(row["spike_time"] or network.time_steps) for row in rows]
     assert times == [time for layer in expected.spike_times for time in layer[0]]
+
+
+def test_maps(firstspike, tmp_path):
+    """A picture of as many maps as fill rows and more; a network without any is refused."""
+    network, images = random_map_network(4, channels=(13, 5)), np.random.default_rng(1).integers(0, 256, (3, 9, 8))
+    data = write_data(tmp_path / "data", images.astype(np.uint8), [0, 1, 2])
+    save_network(network, tmp_path / "conv.safetensors")
+    save_network(replace(random_network(7, (72, 9, 3)), input_shape=(9, 8)), tmp_path / "flat.safetensors")
+    options = ("--image", 2, "--data", data, "--dataset", "own", "--out", tmp_path / "new" / "m.png")
+    shown = firstspike("plot", "maps", tmp_path / "conv.safetensors", *options)
+    assert shown.code == 0, shown.err
+    assert is_picture(tmp_path / "new" / "m.png")
+    assert len(read_table(tmp_path / "new" / "m.csv")) == 18 * 20
+    options = (*options[:-1], tmp_path / "other" / "m.png")
+    assert_refused(firstspike("plot", "maps", tmp_path / "flat.safetensors", *options), "no convolution")
+    assert files_in(tmp_path / "other") == []
 
 
 @pytest.mark.parametrize("exit_option", ["--early-exit", "--all-steps"])

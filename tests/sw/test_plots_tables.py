@@ -10,12 +10,13 @@ from firstspike import Accelerator
 from firstspike.plots.curve import counted_images, curve_figures, curve_table
 from firstspike.plots.decisions import decisions_figures, decisions_table
 from firstspike.plots.firing import firing_table, firing_totals
+from firstspike.plots.maps import maps_table, spike_maps
 from firstspike.plots.raster import raster_figures, raster_table
 from firstspike.plots.runs import read_runs
 from firstspike.plots.weights import weights_table
 from firstspike_spec import InputError, Layer, Network, infer
 
-from ..spec.random_networks import random_network
+from ..spec.random_networks import random_map_network, random_network
 
 NETWORKS = [
     random_network(7, (16, 9, 4), connectivity=0.6, threshold=6, spread=0),  # some images end without an output spike
@@ -118,6 +119,24 @@ def test_raster(network, images):
         assert figures["class"] == str(given)
         assert figures["true"] == "1"
         assert list(figures["spikes"].values()) == [sum(t < steps for t in layer) for layer in times]
+
+
+def test_maps():
+    """Each place of each map is the neuron whose number the contract gives it; fully connected layers have none."""
+    network = random_map_network(4, channels=(13, 5), threshold=3)
+    picture = np.random.default_rng(1).integers(0, 256, (1, 9, 8)).astype(np.uint8)
+    inference = infer(network, picture, early_exit=False)
+    rows, steps = maps_table(network, inference), network.time_steps
+    assert len(rows) == 13 * 5 * 4 + 5 * 5 * 4
+    for row in rows:
+        index = ["layer 0", "layer 1"].index(row["layer"])
+        time = inference.spike_times[index + 1][0, row["channel"] * 20 + row["row"] * 4 + row["column"]]
+        assert row["spike_time"] == (None if time == steps else time)
+        assert row["with_early_exit"] == (time <= inference.decision_steps[0])
+    assert len({(row["layer"], row["channel"], row["row"], row["column"]) for row in rows}) == len(rows)
+    assert len({row["spike_time"] for row in rows}) > 2
+    with pytest.raises(InputError, match=r"no convolution, .* firstspike plot raster"):
+        spike_maps(NETWORKS[0], infer(NETWORKS[0], np.zeros((1, 16), np.uint8), early_exit=False))
 
 
 @pytest.mark.parametrize("network", NETWORKS)

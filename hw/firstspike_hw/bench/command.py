@@ -28,7 +28,7 @@ def bench(
     toolchain: Annotated[str, typer.Option(help=f"One of {', '.join(TOOLCHAINS)}.")] = YOWASP,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False,
 ) -> None:
-    """Measure bare engines: cycles on the MNIST test images, clock and size by place-and-route.
+    """Measure bare engines: cycles on the network's test images, clock and size by place-and-route.
 
     Each point takes minutes a seed. A run that was stopped goes on where it was; what is up to date is not done again.
     Clock and size are those that place-and-route reports, with a register at each port of the engine; no device is needed.
@@ -39,7 +39,6 @@ def bench(
     with needing("boards", "amaranth-boards", "amaranth", "amaranth_boards", what="bench"):
         from .measure import measure
     console = Console(stderr=True, quiet=json)
-    pictures = load_dataset("mnist", "test", data).first(images).images
     results = []
     for name in points or POINTS:
         point = POINTS[name]
@@ -48,6 +47,7 @@ def bench(
             console.print(f"{name}: {text}", highlight=False)
 
         network = load_network(networks / f"{point.network}.safetensors")
+        pictures = load_dataset(network.provenance.get("dataset", "mnist"), "test", data).first(images).images
         result = measure(point, network, pictures, seeds=seeds, folder=work / name, toolchain=toolchain, note=note)
         with whole_file(out / f"{name}.json") as temporary:
             temporary.write_text(json_format.dumps(result, indent=1) + "\n")

@@ -77,7 +77,7 @@ def cycle_figures(image: EngineImage, spike_times: np.ndarray) -> dict[str, floa
         "cycles_p99": between.high,
         "latency_cycles_median": alone.median,
         "latency_cycles_p99": alone.high,
-        "lane_utilisation": utilisation(stream)[0] if image.shape.layers else 0.0,
+        "lane_utilisation": max(utilisation(stream), default=0.0),
     }
 
 

@@ -14,8 +14,8 @@ class Point:
     network : str
         One of those in ``networks/``.
     device : str
-    lanes : int
-        Of each hidden layer.
+    lanes : int or tuple of int
+        Of each hidden layer: one number for all, or one for each.
     engines : int
         Side by side; images are dealt out in turn.
     goal_mhz : float
@@ -25,7 +25,7 @@ class Point:
     name: str
     network: str
     device: str
-    lanes: int
+    lanes: int | tuple[int, ...]
     engines: int
     goal_mhz: float
 

@@ -7,7 +7,7 @@ _COLUMNS = {
     "point": lambda result: result["point"],
     "network": lambda result: result["network"],
     "device": lambda result: result["device"],
-    "lanes": lambda result: f"{result['lanes']}",
+    "lanes": lambda result: str(result["lanes"]).strip("[()]"),
     "engines": lambda result: f"{result['engines']}",
     "fmax min / median / max": lambda result: "{min:.0f} / {median:.0f} / {max:.0f} MHz".format(**result["fmax_mhz"]),
     "seeds": lambda result: f"{len(result['fmax_mhz']['seeds'])}",

@@ -23,7 +23,7 @@ from ..dp16kd import MOST_LUT_RAM_WORDS
 from ..judge import Judge, slot_bits
 from ..lane_memory import LaneMemory
 from ..loadable_memory import LoadableMemory
-from ..row_reader import rows_layout
+from ..row_reader import RowReader, rows_layout
 
 #: Cells that are block RAMs, by the beginning of their names. An SPRAM is none of them.
 _BLOCK_RAMS = {"ECP5": ("DP16KD", "PDPW16KD"), "iCE40": ("SB_RAM40",), "Gowin": ("SP", "DP", "SDP", "pROM")}
@@ -68,6 +68,19 @@ class OfJudge:
         return Judge(self.shape)
 
 
+@dataclass(frozen=True)
+class OfReader:
+    """The queue of a `RowReader`."""
+
+    shape: LayerShape
+    width: int
+    queue_depth: int
+
+    def component(self) -> wiring.Component:
+        """Return the reader."""
+        return RowReader(self.shape, width=self.width, queue_depth=self.queue_depth, slack=0)
+
+
 def memories(shape: EngineShape) -> Counter:
     """Return an engine's memories that can be block RAM, and how many there are of each."""
     found: Counter = Counter()
@@ -78,6 +91,7 @@ def memories(shape: EngineShape) -> Counter:
         for kind in _of_lane(layer, shape.time_steps):
             found[kind] += layer.lanes
         found[OfJudge(layer)] += layer.lanes
+        found[OfReader(layer, width, shape.queue_depth)] += layer.lanes
     found[Loadable(shape.output.weights.bits, shape.output.rows, width)] += shape.output.slices
     for locator in filter(None, (part.locator for part in (*shape.layers, shape.output))):
         found[Loadable(locator.location.bits, locator.places, width)] += 1

@@ -1,7 +1,7 @@
 """The sub-commands ``firstspike plot ...``: pictures of networks and of trained runs, each with the CSV behind it."""
 
 import json as json_format
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +18,7 @@ from ..accelerator import Accelerator
 from ..plots.curve import counted_images, curve_figures, curve_table, draw_curve
 from ..plots.decisions import decisions_figures, decisions_table, draw_decisions
 from ..plots.firing import draw_firing, firing_table, firing_totals
+from ..plots.maps import draw_maps, maps_table
 from ..plots.output import Row, check_plot, write_plot
 from ..plots.raster import draw_raster, raster_figures, raster_table
 from ..plots.runs import SEED, read_runs
@@ -116,10 +117,13 @@ def decisions(
     _finish("decisions", out, figure, rows, figures, words, json)
 
 
+ImageOption = Annotated[int, typer.Option(help="Number of the image, from 0.")]
+
+
 @plot.command()
 def raster(
     network: NetworkArgument,
-    image: Annotated[int, typer.Option(help="Number of the image, from 0.")] = 0,
+    image: ImageOption = 0,
     data: DataOption = None,
     dataset: DatasetOption = None,
     split: SplitOption = "test",
@@ -127,17 +131,21 @@ def raster(
     json: JsonOption = False,
 ) -> None:
     """All spikes of one image: the input's and each layer's spike times, and the outputs' latencies."""
-    out = _named(out, network, f"raster-{image}")
-    check_plot(out, [network])
-    loaded, images = _open(network, dataset, data, split, None)
-    image = whole_number(image, "image", 0, len(images.images) - 1)
-    picture, label = images.images[image], int(images.labels[image])
-    inference = infer(loaded, picture[None], early_exit=False)
-    source = f"{images.name}, {split} split"
-    figure = draw_raster(loaded, inference, picture, image=image, label=label, name=network.stem, source=source)
-    figures = {"image": image, **raster_figures(loaded, inference, label)}
-    words = f"image {image}, true {figures['true']}, class {figures['class']}, decided at step {figures['decision_step']}"
-    _finish("raster", out, figure, raster_table(loaded, inference), figures, words, json)
+    _draw_image("raster", draw_raster, raster_table, network, image, data, dataset, split, out, json)
+
+
+@plot.command()
+def maps(
+    network: NetworkArgument,
+    image: ImageOption = 0,
+    data: DataOption = None,
+    dataset: DatasetOption = None,
+    split: SplitOption = "test",
+    out: OutOption = None,
+    json: JsonOption = False,
+) -> None:
+    """What each map of a convolutional network makes of one image: a colour for each neuron's spike time."""
+    _draw_image("maps", draw_maps, maps_table, network, image, data, dataset, split, out, json)
 
 
 @plot.command()
@@ -175,6 +183,32 @@ def weights(network: NetworkArgument, out: OutOption = None, json: JsonOption = 
     }
     words = f"{loaded.synapses:,} connections, connectivity {loaded.connectivity:.2%}"
     _finish("weights", out, draw_weights(loaded, network.stem), weights_table(loaded), figures, words, json)
+
+
+def _draw_image(
+    kind: str,
+    draw: Callable[..., "Figure"],
+    table: Callable[[Network, Inference], list[Row]],
+    network: Path,
+    image: int,
+    data: Path | None,
+    dataset: str | None,
+    split: str,
+    out: Path | None,
+    json: bool,
+) -> None:
+    """Draw what a network makes of one image, and say how it ends."""
+    out = _named(out, network, f"{kind}-{image}")
+    check_plot(out, [network])
+    loaded, images = _open(network, dataset, data, split, None)
+    image = whole_number(image, "image", 0, len(images.images) - 1)
+    picture, label = images.images[image], int(images.labels[image])
+    inference = infer(loaded, picture[None], early_exit=False)
+    source = f"{images.name}, {split} split"
+    figure = draw(loaded, inference, picture, image=image, label=label, name=network.stem, source=source)
+    figures = {"image": image, **raster_figures(loaded, inference, label)}
+    words = f"image {image}, true {figures['true']}, class {figures['class']}, decided at step {figures['decision_step']}"
+    _finish(kind, out, figure, table(loaded, inference), figures, words, json)
 
 
 def _named(out: Path | None, source: Path, kind: str) -> Path:

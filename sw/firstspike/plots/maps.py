@@ -1,0 +1,139 @@
+"""What the maps of a network's convolutions make of one image."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from firstspike_spec.errors import InputError
+from firstspike_spec.inference import Inference
+from firstspike_spec.network import Network
+
+from ..pictures import draw_verdict, new_figure
+from .firing import layer_name
+from .output import Row
+from .style import GREY, add_titles, step_colours
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Maps side by side.
+COLUMNS = 12
+
+
+def spike_maps(network: Network, inference: Inference) -> dict[str, np.ndarray]:
+    """Return the spike times of each layer that has maps, by its name: int16, shape (channels, height, width).
+
+    Parameters
+    ----------
+    network : Network
+    inference : Inference
+        Of one image, without early exit.
+
+    Raises
+    ------
+    InputError
+        If the network has no convolution.
+    """
+    found = {
+        layer_name(index, network): inference.spike_times[index][0].reshape(layer.target_shape)
+        for index, layer in enumerate(network.layers, 1)
+        if layer.maps.is_convolution
+    }
+    if not found:
+        raise InputError("the network has no convolution, so no maps: draw its spikes with firstspike plot raster")
+    return found
+
+
+def maps_table(network: Network, inference: Inference) -> list[Row]:
+    """Return all neurons that lie in maps with their spike times.
+
+    Returns
+    -------
+    list of dict
+        As of `firstspike.plots.raster.raster_table`, with ``channel``, ``row`` and ``column`` in place of the number.
+    """
+    decision = int(inference.decision_steps[0])
+    return [
+        {
+            "layer": name,
+            "channel": channel,
+            "row": row,
+            "column": column,
+            "spike_time": None if time == network.time_steps else int(time),
+            "with_early_exit": int(time <= decision),
+        }
+        for name, maps in spike_maps(network, inference).items()
+        for (channel, row, column), time in np.ndenumerate(maps)
+    ]
+
+
+def draw_maps(
+    network: Network, inference: Inference, picture: np.ndarray, *, image: int, label: int, name: str, source: str
+) -> "Figure":
+    """Return the picture of one image, its spike times, and those of each map.
+
+    Parameters
+    ----------
+    network, inference, picture, image, label, name, source
+        As for `firstspike.plots.raster.draw_raster`.
+    """
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+
+    maps, steps, decision = spike_maps(network, inference), network.time_steps, int(inference.decision_steps[0])
+    rows = [-(-len(channels) // COLUMNS) for channels in maps.values()]
+    figure = new_figure(10, 3.6 + sum(0.3 + 0.85 * count for count in rows))
+    panels = figure.add_gridspec(1 + len(maps), 1, height_ratios=[2.4, *(0.3 + 0.85 * count for count in rows)])
+    head = panels[0].subgridspec(1, 3, width_ratios=(1, 1, 0.05))
+    digit, times, bar = (figure.add_subplot(cell) for cell in head)
+    digit.imshow(picture, cmap="gray_r", vmin=0, vmax=255)
+    draw_verdict(digit, network, image, label, int(inference.classes[0]))
+    look = {"cmap": ListedColormap(step_colours(steps)), "norm": BoundaryNorm(np.arange(steps + 1) - 0.5, steps)}
+    shown = times.imshow(np.ma.masked_equal(inference.spike_times[0][0], steps).reshape(picture.shape), **look)
+    times.set_title("input spike times", fontsize=10)
+    figure.colorbar(shown, cax=bar, label="time step").set_ticks(range(0, steps, 1 + steps // 9))
+    bar.minorticks_off()
+    for axes in (digit, times):
+        axes.set(xticks=[], yticks=[])
+    for panel, (title, channels) in zip(list(panels)[1:], maps.items(), strict=True):
+        axes = figure.add_subplot(panel)
+        sheet = _side_by_side(channels, steps)
+        seen = np.where(sheet <= decision, 1, 0.35)  # what does not come with early exit is pale
+        axes.imshow(np.ma.masked_greater_equal(sheet, steps), alpha=seen, **look)
+        _draw_frames(axes, channels.shape)
+        count, height, width = channels.shape
+        axes.set_title(
+            f"{title}: {count} maps of {height} x {width}; {(channels < steps).mean():.1%} of the neurons spike, "
+            f"{(channels <= decision).mean():.1%} by the decision",
+            fontsize=9, loc="left",
+        )  # fmt: skip
+    add_titles(
+        figure,
+        f"{name}: maps of image {image}",
+        f"Simulated with the golden model: 1 image, {source}. A colour for each spike time, white where a neuron does not "
+        f"spike; pale: after the decision step, {decision}, so that with early exit it does not come.",
+    )
+    return figure
+
+
+def _side_by_side(channels: np.ndarray, empty: int) -> np.ndarray:
+    """Return the maps in rows of `COLUMNS`, with a place between them; ``empty`` where there is no neuron."""
+    count, height, width = channels.shape
+    sheet = np.full((-(-count // COLUMNS) * (height + 1) - 1, COLUMNS * (width + 1) - 1), empty)
+    for number, channel in enumerate(channels):
+        down, right = number // COLUMNS * (height + 1), number % COLUMNS * (width + 1)
+        sheet[down : down + height, right : right + width] = channel
+    return sheet
+
+
+def _draw_frames(axes: "Axes", shape: tuple[int, int, int]) -> None:
+    """Draw a frame around each map, in place of the axes' own."""
+    from matplotlib.patches import Rectangle
+
+    count, height, width = shape
+    for number in range(count):
+        down, right = number // COLUMNS * (height + 1), number % COLUMNS * (width + 1)
+        axes.add_patch(Rectangle((right - 0.5, down - 0.5), width, height, fill=False, edgecolor=GREY, linewidth=0.5))
+    down, right = -(-count // COLUMNS) * (height + 1), COLUMNS * (width + 1)
+    axes.set(xticks=[], yticks=[], xlim=(-1, right - 1), ylim=(down - 1, -1))
+    axes.set_frame_on(False)
