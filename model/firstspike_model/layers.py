@@ -102,23 +102,26 @@ class FirstSpikeLayer(nn.Module):
             In units of the threshold; at least 0 where a neuron that has not spiked spikes.
         """
         if self.scale is None:
-            return self._from(self.start_potentials - 1, gain * self._input(present, self.connected_weights()))
+            return self._margins(present, self.connected_weights(), self.start_potentials - 1, gain)
         return self.scale * self.integer_margins(present, gain)
 
     def integer_margins(self, present: torch.Tensor, gain: float = 1.0) -> torch.Tensor:
         """Return ``V - theta``, with a gain of 1 in whole numbers, as floats that hold them exactly (below ``2 ** 24``)."""
         offsets = self.integer_start_potentials() - self.integer_threshold
-        return self._from(offsets, gain * self._input(present, self.integer_weights(), whole=True))
+        return self._margins(present, self.integer_weights(), offsets, gain, whole=True)
 
-    def _input(self, present: torch.Tensor, weights: torch.Tensor, whole: bool = False) -> torch.Tensor:
+    def _margins(
+        self, present: torch.Tensor, weights: torch.Tensor, offsets: torch.Tensor, gain: float, whole: bool = False
+    ) -> torch.Tensor:
         if self.maps.is_flat:
-            return synaptic_input(present.flatten(2), weights, whole)
-        sums = map_input(present.reshape(*present.shape[:2], *self.maps.source_shape), weights, self.maps, whole)
-        return sums if self.maps.is_convolution else sums.flatten(2)
-
-    def _from(self, offsets: torch.Tensor, sums: torch.Tensor) -> torch.Tensor:
-        """Return the sums and a number for each target channel, in the sums' type."""
-        return sums + (offsets[:, None, None] if self.maps.is_convolution else offsets).to(sums.dtype)
+            return gain * synaptic_input(present.flatten(2), weights, whole) + offsets
+        present = present.reshape(*present.shape[:2], *self.maps.source_shape)
+        if gain == 1:  # a convolution adds the offsets on its way
+            margins = map_input(present, weights, self.maps, whole, offsets)
+        else:
+            sums = gain * map_input(present, weights, self.maps, whole)
+            margins = sums + offsets[:, None, None].to(sums.dtype)
+        return margins if self.maps.is_convolution else margins.flatten(2)
 
     def connected_weights(self) -> torch.Tensor:
         """Return the weights as the forward pass has them before quantisation, shape (channels, taps), with gradient."""
