@@ -8,9 +8,11 @@ import pytest
 from firstspike_hw.engine import Engine
 from firstspike_sim.handover import Vectors
 from firstspike_sim.networks import (
+    random_map_network,
     random_network,
     random_spike_times,
     roomy_shape,
+    shape_for,
     silent_network,
     tied_network,
     unconnected_network,
@@ -71,6 +73,33 @@ def test_networks_loaded_one_after_the_other(request, tmp_path, size):
     for early_exit in (False, True):
         for number, (image, times) in enumerate(batches):
             # The first network ran once more at the end.
+            compare_seen(run.folder, number or len(batches), image, times, early_exit=early_exit).check()
+
+
+#: Channels of each convolution, neurons of the layers behind them, lanes of each hidden layer, spikes a token.
+WITH_MAPS = {
+    "a convolution before the output": ([5], [3], [2], 1),
+    "two convolutions and a hidden layer": ([3, 7], [11, 4], [2, 4, 3], 2),
+}
+
+
+@pytest.mark.parametrize("name", WITH_MAPS)
+def test_convolutional_networks_loaded_one_after_the_other(request, tmp_path, name):
+    """Others have fewer channels, or outputs that never spike; every spike time, potential, class and counter."""
+    channels, neurons, lanes, width = WITH_MAPS[name]
+    rng = np.random.default_rng(64)
+    networks = [
+        random_map_network(rng, channels, neurons),
+        random_map_network(rng, [count - 1 for count in channels], neurons, time_steps=2, weight_bits=3),
+        random_map_network(rng, channels, neurons, time_steps=7),
+    ]
+    shape = shape_for(networks, lanes, spikes_per_token=width, bank_lanes=1)
+    simulator = build(Engine(shape), "engine")
+    batches = [(compile_network(network, shape), random_spike_times(rng, 6, network)) for network in networks]
+    vectors = Vectors.join([engine_vectors(*batch, load=True, rng=rng) for batch in batches])
+    run = simulate(simulator, BENCH, vectors.save(tmp_path / "vectors.npz"), run=f"engine {request.node.name}", seed=1)
+    for early_exit in (False, True):
+        for number, (image, times) in enumerate(batches):
             compare_seen(run.folder, number or len(batches), image, times, early_exit=early_exit).check()
 
 

@@ -138,6 +138,40 @@ def random_convolution(
     return Network(LatencyEncoder.linear(time_steps), (layer,), maps.source_shape)
 
 
+def random_map_network(
+    rng: np.random.Generator,
+    channels: Sequence[int],
+    neurons: Sequence[int],
+    *,
+    image: tuple[int, int] = (9, 7),
+    weight_bits: int = 4,
+    time_steps: int = 4,
+) -> Network:
+    """Return a network of convolutions, the first one strided, and fully connected layers behind pooled maps.
+
+    Of its layers, what `random_convolution` and `random_network` say holds.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    channels : sequence of int
+        Of each convolution.
+    neurons : sequence of int
+        Of each layer behind them, the output layer being the last one.
+    image : tuple of int
+    weight_bits, time_steps : int
+    """
+    layers, shape = [], (1, *image)
+    for stride, count in zip((2, *[1] * len(channels)), channels, strict=False):
+        maps = Maps(*shape, 3, 3, stride=stride, padding=1)
+        layers += random_convolution(rng, maps, count, weight_bits=weight_bits).layers
+        shape = layers[-1].target_shape
+    layers += random_convolution(rng, Maps.whole(*shape, 2), neurons[0], weight_bits=weight_bits).layers
+    if len(neurons) > 1:
+        layers += random_network(rng, neurons[0], neurons[1:], weight_bits=weight_bits).layers
+    return Network(LatencyEncoder.linear(time_steps), tuple(layers), image)
+
+
 def ladder_network(rng: np.random.Generator, inputs: int, targets: int, *, time_steps: int = 4) -> Network:
     """Return a network of one layer, all of whose neurons have the same weights, and start potentials one apart.
 
