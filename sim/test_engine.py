@@ -50,6 +50,18 @@ def vectors_of(rng, network, shape, batch, *, load=True):
     return engine_vectors(compile_network(network, shape), random_spike_times(rng, batch, network), load=load, rng=rng)
 
 
+def run_one_after_the_other(request, tmp_path, rng, shape, networks):
+    """Load each network into one engine in turn, run images, and compare all that they do with the golden model."""
+    simulator = build(Engine(shape), "engine")
+    batches = [(compile_network(network, shape), random_spike_times(rng, 6, network)) for network in networks]
+    vectors = Vectors.join([engine_vectors(*batch, load=True, rng=rng) for batch in batches])
+    run = simulate(simulator, BENCH, vectors.save(tmp_path / "vectors.npz"), run=f"engine {request.node.name}", seed=1)
+    for early_exit in (False, True):
+        for number, (image, times) in enumerate(batches):
+            # The first network ran once more at the end.
+            compare_seen(run.folder, number or len(batches), image, times, early_exit=early_exit).check()
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_networks_loaded_one_after_the_other(request, tmp_path, size):
     """The first network fills the engine; others are smaller in every way, have ties, or are silent in a layer."""
@@ -66,14 +78,7 @@ def test_networks_loaded_one_after_the_other(request, tmp_path, size):
         silent_network(random_network(rng, inputs, neurons, time_steps=3), -1),
         unconnected_network(random_network(rng, inputs, neurons, time_steps=3)),
     ]
-    simulator = build(Engine(shape), "engine")
-    batches = [(compile_network(network, shape), random_spike_times(rng, 6, network)) for network in networks]
-    vectors = Vectors.join([engine_vectors(*batch, load=True, rng=rng) for batch in batches])
-    run = simulate(simulator, BENCH, vectors.save(tmp_path / "vectors.npz"), run=f"engine {request.node.name}", seed=1)
-    for early_exit in (False, True):
-        for number, (image, times) in enumerate(batches):
-            # The first network ran once more at the end.
-            compare_seen(run.folder, number or len(batches), image, times, early_exit=early_exit).check()
+    run_one_after_the_other(request, tmp_path, rng, shape, networks)
 
 
 #: Channels of each convolution, neurons of the layers behind them, lanes of each hidden layer, spikes a token.
@@ -85,7 +90,7 @@ WITH_MAPS = {
 
 @pytest.mark.parametrize("name", WITH_MAPS)
 def test_convolutional_networks_loaded_one_after_the_other(request, tmp_path, name):
-    """Others have fewer channels, or outputs that never spike; every spike time, potential, class and counter."""
+    """Others have fewer channels and steps, or more steps; every spike time, potential, class and counter."""
     channels, neurons, lanes, width = WITH_MAPS[name]
     rng = np.random.default_rng(64)
     networks = [
@@ -94,13 +99,7 @@ def test_convolutional_networks_loaded_one_after_the_other(request, tmp_path, na
         random_map_network(rng, channels, neurons, time_steps=7),
     ]
     shape = shape_for(networks, lanes, spikes_per_token=width, bank_lanes=1)
-    simulator = build(Engine(shape), "engine")
-    batches = [(compile_network(network, shape), random_spike_times(rng, 6, network)) for network in networks]
-    vectors = Vectors.join([engine_vectors(*batch, load=True, rng=rng) for batch in batches])
-    run = simulate(simulator, BENCH, vectors.save(tmp_path / "vectors.npz"), run=f"engine {request.node.name}", seed=1)
-    for early_exit in (False, True):
-        for number, (image, times) in enumerate(batches):
-            compare_seen(run.folder, number or len(batches), image, times, early_exit=early_exit).check()
+    run_one_after_the_other(request, tmp_path, rng, shape, networks)
 
 
 @pytest.fixture(scope="module")

@@ -118,6 +118,11 @@ class Network:
         """
         return self.synapses / sum(layer.possible_synapses for layer in self.layers)
 
+    @property
+    def dataset(self) -> str:
+        """Name of the data set that it was trained on; MNIST, where its provenance does not say."""
+        return self.provenance.get("dataset", "mnist")
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of everything that the artefact holds but the layers' activity, in hexadecimal.

@@ -47,7 +47,7 @@ def bench(
             console.print(f"{name}: {text}", highlight=False)
 
         network = load_network(networks / f"{point.network}.safetensors")
-        pictures = load_dataset(network.provenance.get("dataset", "mnist"), "test", data).first(images).images
+        pictures = load_dataset(network.dataset, "test", data).first(images).images
         result = measure(point, network, pictures, seeds=seeds, folder=work / name, toolchain=toolchain, note=note)
         with whole_file(out / f"{name}.json") as temporary:
             temporary.write_text(json_format.dumps(result, indent=1) + "\n")

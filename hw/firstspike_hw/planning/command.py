@@ -50,7 +50,7 @@ def plan(
     count = whole_number(images, "images", 2, 1 << 31)
     loaded = load_network(network)
     asked = parse_lanes(lanes)
-    pictures = load_dataset(loaded.provenance.get("dataset", "mnist"), "test", data).first(count).images
+    pictures = load_dataset(loaded.dataset, "test", data).first(count).images
     console = Console(stderr=True, quiet=json)
     with console.status("...") as status:
         found = outlooks(

@@ -60,4 +60,4 @@ def load_images_for(
         raise InputError(f"unknown split {split!r}: name one of train, test")
     if limit is not None:
         limit = whole_number(limit, "limit", 1, 1 << 31)
-    return load_dataset(dataset or network.provenance.get("dataset", "mnist"), split, data, note=tell).first(limit)
+    return load_dataset(dataset or network.dataset, split, data, note=tell).first(limit)

@@ -117,35 +117,44 @@ def decisions(
     _finish("decisions", out, figure, rows, figures, words, json)
 
 
-ImageOption = Annotated[int, typer.Option(help="Number of the image, from 0.")]
+def _of_image(kind: str, draw: Callable[..., "Figure"], table: Callable[[Network, Inference], list[Row]], words: str) -> None:
+    """Make a sub-command that draws what a network makes of one image."""
+
+    @plot.command(kind, help=words)
+    def command(
+        network: NetworkArgument,
+        image: Annotated[int, typer.Option(help="Number of the image, from 0.")] = 0,
+        data: DataOption = None,
+        dataset: DatasetOption = None,
+        split: SplitOption = "test",
+        out: OutOption = None,
+        json: JsonOption = False,
+    ) -> None:
+        out = _named(out, network, f"{kind}-{image}")
+        check_plot(out, [network])
+        loaded, images = _open(network, dataset, data, split, None)
+        image = whole_number(image, "image", 0, len(images.images) - 1)
+        picture, label = images.images[image], int(images.labels[image])
+        inference = infer(loaded, picture[None], early_exit=False)
+        source = f"{images.name}, {split} split"
+        figure = draw(loaded, inference, picture, image=image, label=label, name=network.stem, source=source)
+        figures = {"image": image, **raster_figures(loaded, inference, label)}
+        told = f"image {image}, true {figures['true']}, class {figures['class']}, decided at step {figures['decision_step']}"
+        _finish(kind, out, figure, table(loaded, inference), figures, told, json)
 
 
-@plot.command()
-def raster(
-    network: NetworkArgument,
-    image: ImageOption = 0,
-    data: DataOption = None,
-    dataset: DatasetOption = None,
-    split: SplitOption = "test",
-    out: OutOption = None,
-    json: JsonOption = False,
-) -> None:
-    """All spikes of one image: the input's and each layer's spike times, and the outputs' latencies."""
-    _draw_image("raster", draw_raster, raster_table, network, image, data, dataset, split, out, json)
-
-
-@plot.command()
-def maps(
-    network: NetworkArgument,
-    image: ImageOption = 0,
-    data: DataOption = None,
-    dataset: DatasetOption = None,
-    split: SplitOption = "test",
-    out: OutOption = None,
-    json: JsonOption = False,
-) -> None:
-    """What each map of a convolutional network makes of one image: a colour for each neuron's spike time."""
-    _draw_image("maps", draw_maps, maps_table, network, image, data, dataset, split, out, json)
+_of_image(
+    "raster",
+    draw_raster,
+    raster_table,
+    "All spikes of one image: the input's and each layer's spike times, and the outputs' latencies.",
+)
+_of_image(
+    "maps",
+    draw_maps,
+    maps_table,
+    "What each map of a convolutional network makes of one image: a colour for each neuron's spike time.",
+)
 
 
 @plot.command()
@@ -183,32 +192,6 @@ def weights(network: NetworkArgument, out: OutOption = None, json: JsonOption = 
     }
     words = f"{loaded.synapses:,} connections, connectivity {loaded.connectivity:.2%}"
     _finish("weights", out, draw_weights(loaded, network.stem), weights_table(loaded), figures, words, json)
-
-
-def _draw_image(
-    kind: str,
-    draw: Callable[..., "Figure"],
-    table: Callable[[Network, Inference], list[Row]],
-    network: Path,
-    image: int,
-    data: Path | None,
-    dataset: str | None,
-    split: str,
-    out: Path | None,
-    json: bool,
-) -> None:
-    """Draw what a network makes of one image, and say how it ends."""
-    out = _named(out, network, f"{kind}-{image}")
-    check_plot(out, [network])
-    loaded, images = _open(network, dataset, data, split, None)
-    image = whole_number(image, "image", 0, len(images.images) - 1)
-    picture, label = images.images[image], int(images.labels[image])
-    inference = infer(loaded, picture[None], early_exit=False)
-    source = f"{images.name}, {split} split"
-    figure = draw(loaded, inference, picture, image=image, label=label, name=network.stem, source=source)
-    figures = {"image": image, **raster_figures(loaded, inference, label)}
-    words = f"image {image}, true {figures['true']}, class {figures['class']}, decided at step {figures['decision_step']}"
-    _finish(kind, out, figure, table(loaded, inference), figures, words, json)
 
 
 def _named(out: Path | None, source: Path, kind: str) -> Path:

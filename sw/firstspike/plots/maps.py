@@ -8,10 +8,11 @@ from firstspike_spec.errors import InputError
 from firstspike_spec.inference import Inference
 from firstspike_spec.network import Network
 
-from ..pictures import draw_verdict, new_figure
+from ..pictures import new_figure
 from .firing import layer_name
 from .output import Row
-from .style import GREY, add_titles, step_colours
+from .raster import draw_input, spike_cells
+from .style import GREY, add_titles, label_bar, step_look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,8 +61,7 @@ def maps_table(network: Network, inference: Inference) -> list[Row]:
             "channel": channel,
             "row": row,
             "column": column,
-            "spike_time": None if time == network.time_steps else int(time),
-            "with_early_exit": int(time <= decision),
+            **spike_cells(int(time), decision, network.time_steps),
         }
         for name, maps in spike_maps(network, inference).items()
         for (channel, row, column), time in np.ndenumerate(maps)
@@ -78,28 +78,19 @@ def draw_maps(
     network, inference, picture, image, label, name, source
         As for `firstspike.plots.raster.draw_raster`.
     """
-    from matplotlib.colors import BoundaryNorm, ListedColormap
-
     maps, steps, decision = spike_maps(network, inference), network.time_steps, int(inference.decision_steps[0])
     rows = [-(-len(channels) // COLUMNS) for channels in maps.values()]
     figure = new_figure(10, 3.6 + sum(0.3 + 0.85 * count for count in rows))
     panels = figure.add_gridspec(1 + len(maps), 1, height_ratios=[2.4, *(0.3 + 0.85 * count for count in rows)])
     head = panels[0].subgridspec(1, 3, width_ratios=(1, 1, 0.05))
     digit, times, bar = (figure.add_subplot(cell) for cell in head)
-    digit.imshow(picture, cmap="gray_r", vmin=0, vmax=255)
-    draw_verdict(digit, network, image, label, int(inference.classes[0]))
-    look = {"cmap": ListedColormap(step_colours(steps)), "norm": BoundaryNorm(np.arange(steps + 1) - 0.5, steps)}
-    shown = times.imshow(np.ma.masked_equal(inference.spike_times[0][0], steps).reshape(picture.shape), **look)
-    times.set_title("input spike times", fontsize=10)
-    figure.colorbar(shown, cax=bar, label="time step").set_ticks(range(0, steps, 1 + steps // 9))
-    bar.minorticks_off()
-    for axes in (digit, times):
-        axes.set(xticks=[], yticks=[])
+    shown = draw_input(digit, times, network, inference, picture, image=image, label=label)
+    label_bar(figure.colorbar(shown, cax=bar, label="time step"), steps)
     for panel, (title, channels) in zip(list(panels)[1:], maps.items(), strict=True):
         axes = figure.add_subplot(panel)
         sheet = _side_by_side(channels, steps)
         seen = np.where(sheet <= decision, 1, 0.35)  # what does not come with early exit is pale
-        axes.imshow(np.ma.masked_greater_equal(sheet, steps), alpha=seen, **look)
+        axes.imshow(np.ma.masked_greater_equal(sheet, steps), alpha=seen, **step_look(steps))
         _draw_frames(axes, channels.shape)
         count, height, width = channels.shape
         axes.set_title(
@@ -116,12 +107,18 @@ def draw_maps(
     return figure
 
 
+def _corners(shape: tuple[int, int, int]) -> tuple[list[tuple[int, int]], int, int]:
+    """Return where each map begins, in rows of `COLUMNS` with a place between them, and how high and wide all are."""
+    count, height, width = shape
+    corners = [(number // COLUMNS * (height + 1), number % COLUMNS * (width + 1)) for number in range(count)]
+    return corners, -(-count // COLUMNS) * (height + 1) - 1, COLUMNS * (width + 1) - 1
+
+
 def _side_by_side(channels: np.ndarray, empty: int) -> np.ndarray:
-    """Return the maps in rows of `COLUMNS`, with a place between them; ``empty`` where there is no neuron."""
-    count, height, width = channels.shape
-    sheet = np.full((-(-count // COLUMNS) * (height + 1) - 1, COLUMNS * (width + 1) - 1), empty)
-    for number, channel in enumerate(channels):
-        down, right = number // COLUMNS * (height + 1), number % COLUMNS * (width + 1)
+    """Return the maps on one sheet; ``empty`` where there is no neuron."""
+    corners, *size = _corners(channels.shape)
+    sheet, (_, height, width) = np.full(size, empty), channels.shape
+    for channel, (down, right) in zip(channels, corners, strict=True):
         sheet[down : down + height, right : right + width] = channel
     return sheet
 
@@ -130,10 +127,8 @@ def _draw_frames(axes: "Axes", shape: tuple[int, int, int]) -> None:
     """Draw a frame around each map, in place of the axes' own."""
     from matplotlib.patches import Rectangle
 
-    count, height, width = shape
-    for number in range(count):
-        down, right = number // COLUMNS * (height + 1), number % COLUMNS * (width + 1)
+    (corners, high, wide), (_, height, width) = _corners(shape), shape
+    for down, right in corners:
         axes.add_patch(Rectangle((right - 0.5, down - 0.5), width, height, fill=False, edgecolor=GREY, linewidth=0.5))
-    down, right = -(-count // COLUMNS) * (height + 1), COLUMNS * (width + 1)
-    axes.set(xticks=[], yticks=[], xlim=(-1, right - 1), ylim=(down - 1, -1))
+    axes.set(xticks=[], yticks=[], xlim=(-1, wide), ylim=(high, -1))
     axes.set_frame_on(False)

@@ -10,11 +10,17 @@ from firstspike_spec.network import Network
 from ..pictures import GIVEN, draw_latencies, draw_verdict, label_steps, new_figure
 from .firing import layer_name
 from .output import Row
-from .style import add_titles, step_colours
+from .style import add_titles, label_bar, step_colours, step_look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+
+def spike_cells(time: int, decision: int, steps: int) -> Row:
+    """Return the cells of a table's row for a neuron's spike time, ``steps`` for none."""
+    return {"spike_time": None if time == steps else time, "with_early_exit": int(time <= decision)}
 
 
 def raster_table(network: Network, inference: Inference) -> list[Row]:
@@ -37,8 +43,7 @@ def raster_table(network: Network, inference: Inference) -> list[Row]:
         {
             "layer": layer_name(index, network),
             "neuron": neuron,
-            "spike_time": None if time == network.time_steps else int(time),
-            "with_early_exit": int(time <= decision),
+            **spike_cells(int(time), decision, network.time_steps),
         }
         for index, times in enumerate(inference.spike_times)
         for neuron, time in enumerate(times[0])
@@ -76,8 +81,6 @@ def draw_raster(
     source : str
         Which data set, in words.
     """
-    from matplotlib.colors import BoundaryNorm, ListedColormap
-
     steps, layers = network.time_steps, len(network.layers)
     colours = step_colours(steps)
     decision, given = int(inference.decision_steps[0]), int(inference.classes[0])
@@ -88,20 +91,8 @@ def draw_raster(
     digit, times = figure.add_subplot(beside[0]), figure.add_subplot(beside[1])
     panels = right.subgridspec(layers + 1, 1, height_ratios=heights).subplots(sharex=True)
 
-    digit.imshow(picture, cmap="gray_r", vmin=0, vmax=255)
-    draw_verdict(digit, network, image, label, given)
-    input_times = inference.spike_times[0][0]
-    shown = times.imshow(
-        np.ma.masked_equal(input_times, steps).reshape(picture.shape),
-        cmap=ListedColormap(colours),
-        norm=BoundaryNorm(np.arange(steps + 1) - 0.5, steps),
-    )
-    times.set_title("input spike times", fontsize=10)
-    bar = figure.colorbar(shown, ax=times, orientation="horizontal", label="time step", shrink=0.8)
-    bar.set_ticks(range(0, steps, 1 + steps // 9))
-    bar.minorticks_off()
-    for axes in (digit, times):
-        axes.set(xticks=[], yticks=[])
+    shown = draw_input(digit, times, network, inference, picture, image=image, label=label)
+    label_bar(figure.colorbar(shown, ax=times, orientation="horizontal", label="time step", shrink=0.8), steps)
 
     for index, axes in enumerate(panels):
         layer_times = inference.spike_times[index][0]
@@ -127,6 +118,27 @@ def draw_raster(
         f"decision step, {decision}, where {decided} decides; later spikes, in pale, do not come with early exit.",
     )
     return figure
+
+
+def draw_input(
+    digit: "Axes", times: "Axes", network: Network, inference: Inference, picture: np.ndarray, *, image: int, label: int
+) -> "AxesImage":
+    """Draw an image with what it is taken for, and its spike times beside it; return the latter.
+
+    Parameters
+    ----------
+    digit, times : Axes
+    network, inference, picture, image, label
+        As for `draw_raster`.
+    """
+    digit.imshow(picture, cmap="gray_r", vmin=0, vmax=255)
+    draw_verdict(digit, network, image, label, int(inference.classes[0]))
+    steps = network.time_steps
+    shown = times.imshow(np.ma.masked_equal(inference.spike_times[0][0], steps).reshape(picture.shape), **step_look(steps))
+    times.set_title("input spike times", fontsize=10)
+    for axes in (digit, times):
+        axes.set(xticks=[], yticks=[])
+    return shown
 
 
 def _draw_spikes(axes: "Axes", times: np.ndarray, decision: int, colours: np.ndarray) -> None:

@@ -1,7 +1,7 @@
 """The look that the plots share: titles, what the numbers are, a colour for each step, shares in per cent."""
 
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from ..pictures import plain
 
 if TYPE_CHECKING:
     from matplotlib.axis import Axis
+    from matplotlib.colorbar import Colorbar
     from matplotlib.figure import Figure
 
 GREY = "dimgray"
@@ -30,6 +31,19 @@ def step_colours(steps: int) -> np.ndarray:
     from matplotlib import colormaps
 
     return colormaps["viridis"](np.linspace(0.05, 0.95, steps))
+
+
+def step_look(steps: int) -> dict[str, Any]:
+    """Return how a picture of spike times is coloured, as ``imshow`` takes it."""
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+
+    return {"cmap": ListedColormap(step_colours(steps)), "norm": BoundaryNorm(np.arange(steps + 1) - 0.5, steps)}
+
+
+def label_bar(bar: "Colorbar", steps: int) -> None:
+    """Label the bar of colours beside such a picture with its steps."""
+    bar.set_ticks(range(0, steps, 1 + steps // 9))
+    bar.minorticks_off()
 
 
 def in_per_cent(axis: "Axis") -> None:

@@ -44,7 +44,7 @@ def test_cycles_have_not_become_more(name):
     """On the first images, 2 % are allowed."""
     stored, network = RESULTS[name]["short"], network_of(RESULTS[name])
     try:
-        images = load_dataset(network.provenance.get("dataset", "mnist"), "test").first(SHORT_IMAGES).images
+        images = load_dataset(network.dataset, "test").first(SHORT_IMAGES).images
     except InputError as error:
         pytest.skip(str(error))
     now = cycle_figures(compile_network(network, shape_of(RESULTS[name])), network.spike_times(images))
