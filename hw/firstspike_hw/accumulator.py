@@ -7,7 +7,6 @@ from amaranth.lib.wiring import In, Out
 from firstspike_spec.engine import LayerShape, index_bits
 from firstspike_spec.words import LOAD_WORD
 
-from .delays import delayed
 from .judge import marks_layout
 from .lane_memory import LaneMemory, has_late_words
 from .layouts import word_layout
@@ -67,8 +66,6 @@ class Accumulator(wiring.Component):
     -------
     valid : ``In(1)``, i : ``In(operation_layout())``
         An operation begins: two cycles after an inference's last end at the earliest, three after the last sweep.
-    base : ``In(shape.base_bits)``
-        What is added to the number in its entry, if there are bases.
     entry : ``In(word_layout(shape.entry))``
         Its entry, `entry_latency` cycles later.
     marks : ``Out(marks_layout(...))``
@@ -105,7 +102,6 @@ class Accumulator(wiring.Component):
             {
                 "valid": In(1),
                 "i": In(operation_layout()),
-                **({"base": In(shape.base_bits)} if shape.base_bits else {}),
                 "entry": In(word_layout(shape.entry)),
                 "marks": Out(marks_layout(shape.neuron_bits, slot_bits)),
                 "next_slot": In(slot_bits),
@@ -143,11 +139,8 @@ class Accumulator(wiring.Component):
         renewed = Signal(shape.neuron_bits)
         with m.If(valid[2] & operation[2].end):
             m.d.sync += renewed.eq(Mux(renewed == shape.lane_neurons - 1, 0, renewed + 1))
-        target = self.entry.neuron
-        if shape.base_bits:
-            target = target + delayed(m, self.base, self.entry_latency)
         m.d.comb += [
-            neuron[2].eq(Mux(operation[2].end, renewed, target)),
+            neuron[2].eq(Mux(operation[2].end, renewed, self.entry.neuron)),
             sums.address.eq(neuron[2]),
             starts.address.eq(Mux(self.peek, self.load.p.address, neuron[2])),
         ]

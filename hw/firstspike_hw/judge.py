@@ -48,6 +48,8 @@ class Judge(wiring.Component):
     Parameters
     ----------
     shape : LayerShape
+    late : int
+        Cycles that operations take on their way to the accumulator.
 
     Members
     -------
@@ -68,11 +70,11 @@ class Judge(wiring.Component):
     #: Cycles from an end's push to ``o.valid``.
     latency = 2
 
-    #: Operations that may still take a place once the judge is crowded.
+    #: Operations that may still take a place once the judge is crowded, and those that are ``late`` as well.
     slack = 8
 
-    def __init__(self, shape: LayerShape):
-        self._shape = shape
+    def __init__(self, shape: LayerShape, *, late: int = 0):
+        self._shape, self._slack = shape, self.slack + late
         self._slot_bits = slot_bits(shape.lane_neurons)
         super().__init__(
             {
@@ -139,6 +141,6 @@ class Judge(wiring.Component):
             fetched.eq(fetch),
             waiting.eq(waiting + marks.push - fetched),
         ]
-        nearly_full = waiting + marks.push > places - self.slack
+        nearly_full = waiting + marks.push > places - self._slack
         m.d.comb += self.crowded.eq(nearly_full & (has | more | marks.ending))
         return m

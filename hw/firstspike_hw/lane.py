@@ -8,6 +8,8 @@ from firstspike_spec.engine import LayerShape
 from firstspike_spec.words import LOAD_WORD
 
 from .accumulator import Accumulator
+from .base_adder import BaseAdder, base_latency
+from .delays import delayed
 from .judge import Judge, slot_bits
 from .layouts import lane_layout, word_layout
 from .row_reader import RowReader, row_layout, rows_layout
@@ -52,7 +54,7 @@ class Lane(wiring.Component):
         As in `Accumulator`.
     """
 
-    #: Cycles from a row's coming to its first entry's mark.
+    #: Cycles from a row's coming to its first entry's mark; a `BaseAdder`'s are more.
     latency = RowReader.latency + Accumulator.latency
 
     #: Cycles from ``peek`` to ``peeked``.
@@ -88,7 +90,8 @@ class Lane(wiring.Component):
             slot_bits=slot_bits(self._shape.lane_neurons),
             starts=self._starts,
         )
-        m.submodules.judge = judge = Judge(self._shape)
+        late = base_latency(self._shape)
+        m.submodules.judge = judge = Judge(self._shape, late=late)
         wiring.connect(m, judge.o, wiring.flipped(self.o))
         wiring.connect(m, wiring.flipped(self.load), accumulator.load)
         m.d.comb += [
@@ -98,8 +101,8 @@ class Lane(wiring.Component):
             reader.hold.eq(judge.crowded),
             self.room.eq(reader.room),
             self.address.eq(reader.address),
-            accumulator.valid.eq(reader.valid),
-            accumulator.i.eq(reader.o),
+            accumulator.valid.eq(delayed(m, reader.valid, late)),
+            accumulator.i.eq(delayed(m, reader.o, late)),
             accumulator.entry.eq(self.entry),
             accumulator.next_slot.eq(judge.next_slot),
             accumulator.peek.eq(self.peek),
@@ -108,5 +111,11 @@ class Lane(wiring.Component):
             self.peeked.eq(accumulator.peeked),
         ]
         if self._shape.base_bits:
-            m.d.comb += accumulator.base.eq(reader.base)
+            m.submodules.base_adder = base_adder = BaseAdder(self._shape)
+            m.d.comb += [
+                base_adder.base.eq(reader.base),
+                base_adder.entry.eq(self.entry),
+                accumulator.entry.eq(base_adder.o),
+                judge.marks.ending.eq(accumulator.marks.ending | (reader.valid & reader.o.end)),
+            ]
         return m

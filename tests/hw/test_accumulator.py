@@ -2,6 +2,7 @@
 
 import random
 from collections import deque
+from dataclasses import replace
 from itertools import pairwise, product
 from unittest import mock
 
@@ -14,7 +15,7 @@ from firstspike_hw.accumulator import Accumulator, inference_tag_bits
 from firstspike_hw.judge import Judge
 from firstspike_hw.lane import Lane
 from firstspike_hw.row_reader import operation_layout, row_layout, rows_layout
-from firstspike_spec.engine import LayerShape
+from firstspike_spec.engine import LayerShape, LocatorShape
 from firstspike_spec.words import Memory
 
 from .bench import load_word, peek, plain, sender, simulate, with_reset
@@ -25,8 +26,9 @@ from .test_row_reader import cycles_until_held
 END, LAST = "end", "last"
 
 
-def make(neurons, *, weight_bits=4, potential_bits=8):
-    return LayerShape(2, 1, 1, neurons, 8, 8, weight_bits, potential_bits)
+def make(neurons, *, weight_bits=4, potential_bits=8, has_bases=False):
+    shape = LayerShape(2, 1, 1, neurons, 8, 8, weight_bits, potential_bits)
+    return replace(shape, locator=LocatorShape(4, 0, 2, shape.neuron_bits)) if has_bases else shape
 
 
 class ScriptedReader(wiring.Component):
@@ -41,6 +43,7 @@ class ScriptedReader(wiring.Component):
                 "sweep_last": In(1),
                 "hold": In(1),
                 "address": Out(row_layout(shape).members["start"]),
+                **({"base": Out(shape.base_bits)} if shape.base_bits else {}),
                 "o": Out(operation_layout()),
                 "valid": Out(1),
             }
@@ -91,11 +94,16 @@ class Run:
         begins = operation is not None and not held and not self._rests
         self._rests = begins and operation == LAST
         end = operation in (END, LAST)
-        self._entries.append(operation if begins and not end else None)
+        # In the entry stands the neuron less the base, which may be any number.
+        base = rng.getrandbits(self.shape.base_bits)
+        number = operation and not end and (operation[0] - base) % (1 << self.shape.neuron_bits)
+        self._entries.append((number, operation[1]) if begins and not end else None)
         entry = self._entries.popleft()
         # What stands where nothing is to be looked at is random.
         word = int(self.shape.entry.pack(neuron=entry[0], weight=entry[1])) if entry else rng.getrandbits(bits)
         ctx.set(reader.valid, begins)
+        if self.shape.base_bits:
+            ctx.set(reader.base, base)
         kind = end | (operation == LAST or (rng.randrange(2) and not end)) << 1 | sweep << 2
         ctx.set(Value.cast(reader.o), kind if begins else rng.getrandbits(3))
         ctx.set(Value.cast(lane.entry), word)
@@ -241,12 +249,14 @@ def test_every_pattern_of_neighbours(neurons):
     assert found == possible_neighbours(neurons)
 
 
+@pytest.mark.parametrize("has_bases", [False, True])
 @pytest.mark.parametrize("neurons", [1, 2, 3, 5, 8, 12, 13, 17, 28, 40])
-def test_random_operations(neurons):
+def test_random_operations(neurons, has_bases):
     """Few operations and many, on favourites and on all; T at most and less; a receiver that stalls now and then."""
     for seed, (most, time_steps, less) in enumerate([(10, 2, 0), (60, 3, 1), (10, 9, 4), (25, 16, 0)]):
         rng = random.Random(f"{neurons} {seed}")
-        shape = make(neurons, weight_bits=rng.choice([2, 4, 8]), potential_bits=rng.choice([9, 12]))
+        widths = {"weight_bits": rng.choice([2, 4, 8]), "potential_bits": rng.choice([9, 12])}
+        shape = make(neurons, **widths, has_bases=has_bases)
         starts = [rng.randint(-8, 3) for _ in range(neurons)]
         steps = time_steps - less
         operations = random_operations(rng, shape, starts, time_steps=steps, inferences=120 // steps, most=most)
@@ -313,10 +323,11 @@ def test_words_of_old_inferences(neurons):
         check(shape, [-3] * neurons, operations, time_steps=2, seed=bits)
 
 
-@pytest.mark.parametrize("neurons", [1, 4, 12, 13, 28, 29, 40])
-def test_all_neurons_at_once_and_a_receiver_that_waits(neurons):
+@pytest.mark.parametrize("has_bases", [False, True])
+@pytest.mark.parametrize("neurons", [1, 4, 12, 13, 15, 28, 31, 40])
+def test_all_neurons_at_once_and_a_receiver_that_waits(neurons, has_bases):
     """Every neuron is a candidate in every step; the judge is crowded in time, and nothing is lost."""
-    shape, crowded = make(neurons), 0
+    shape, crowded = make(neurons, has_bases=has_bases), 0
     for seed in range(3):
         rng, operations = random.Random(f"{neurons} {seed}"), []
         for _ in range(3):

@@ -19,19 +19,21 @@ class Judges:
     Parameters
     ----------
     lane_neurons, lanes, streams : int
+    late : int
+        Cycles that operations take on their way to the accumulator.
     """
 
-    def __init__(self, *, lane_neurons: int, lanes: int, streams: int):
+    def __init__(self, *, lane_neurons: int, lanes: int, streams: int, late: int):
         shape = (lanes, streams)
         places = 1 << slot_bits(lane_neurons)
-        self._most = places - Gateware.slack
+        self._most = places - Gateware.slack - late
         # Operations are done when they begin, so the queue also holds what is on its way to it in the gateware.
-        self._depth = 1 << (places + ACCUMULATOR).bit_length()
+        self._depth = 1 << (places + late + ACCUMULATOR).bit_length()
         self._queue = np.zeros(lanes * streams * self._depth, np.int32)
         self._queue_at = np.arange(lanes * streams) * self._depth
         self._next_put = np.zeros(lanes * streams, np.int64)
         self._next_fetch = np.zeros(shape, np.int64)
-        self._coming = deque(np.zeros(shape, np.int8) for _ in range(ACCUMULATOR))
+        self._coming = deque(np.zeros(shape, np.int8) for _ in range(late + ACCUMULATOR))
         self._ends_coming = np.zeros(shape, np.int8)
         self._ended, self._waiting = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
         self._has, self._fetched, self._skip = (np.zeros(shape, bool) for _ in range(3))

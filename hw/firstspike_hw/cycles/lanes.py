@@ -4,6 +4,7 @@ import numpy as np
 
 from firstspike_spec.engine import LayerShape
 
+from ..base_adder import base_latency
 from .accumulators import Accumulators
 from .judges import Judges
 from .memories import Rows
@@ -26,7 +27,7 @@ class Lanes:
     ):
         sizes = {"lane_neurons": shape.lane_neurons, "lanes": shape.lanes, "streams": streams}
         self.readers = RowReaders(rows, group_of_lane, width=width, queue_depth=queue_depth, streams=streams)
-        self.judges = Judges(**sizes)
+        self.judges = Judges(**sizes, late=base_latency(shape))
         self.accumulators = Accumulators(rows, self.judges, **sizes)
 
     def step(self, tokens: np.ndarray, taken: np.ndarray) -> None:
