@@ -6,7 +6,11 @@ from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.engine import LayerShape
 
+from .dp16kd import has_dp16kd
 from .layouts import lane_layout
+
+#: So many marks of one bit lie in an ECP5's LUTs: a block RAM for them would be nearly empty.
+MOST_PLACES_IN_LUTS = 1024
 
 
 def marks_layout(neuron_bits: int, slot_bits: int) -> data.StructLayout:
@@ -90,7 +94,10 @@ class Judge(wiring.Component):
         places = 1 << self._slot_bits
         layout = self.o.payload.shape()
         m.submodules.queue = queue = memory.Memory(shape=layout, depth=places, init=[])
-        m.submodules.fires = fires = memory.Memory(shape=1, depth=places, init=[])
+        in_luts = places <= MOST_PLACES_IN_LUTS and has_dp16kd(platform)
+        m.submodules.fires = fires = memory.Memory(
+            shape=1, depth=places, init=[], attrs={"ram_style": "distributed"} if in_luts else {}
+        )
         queue_read, queue_write = queue.read_port(), queue.write_port()
         fires_read, fires_write = fires.read_port(), fires.write_port()
 

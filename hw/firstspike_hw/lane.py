@@ -8,8 +8,8 @@ from firstspike_spec.engine import LayerShape
 from firstspike_spec.words import LOAD_WORD
 
 from .accumulator import Accumulator
-from .base_adder import BaseAdder, base_latency
 from .delays import delayed
+from .entry_stage import EntryStage, entry_stages
 from .judge import Judge, slot_bits
 from .layouts import lane_layout, word_layout
 from .row_reader import RowReader, row_layout, rows_layout
@@ -54,7 +54,7 @@ class Lane(wiring.Component):
         As in `Accumulator`.
     """
 
-    #: Cycles from a row's coming to its first entry's mark; a `BaseAdder`'s are more.
+    #: Cycles from a row's coming to its first entry's mark; those of an `EntryStage` are more.
     latency = RowReader.latency + Accumulator.latency
 
     #: Cycles from ``peek`` to ``peeked``.
@@ -90,7 +90,7 @@ class Lane(wiring.Component):
             slot_bits=slot_bits(self._shape.lane_neurons),
             starts=self._starts,
         )
-        late = base_latency(self._shape)
+        late = entry_stages(self._shape)
         m.submodules.judge = judge = Judge(self._shape, late=late)
         wiring.connect(m, judge.o, wiring.flipped(self.o))
         wiring.connect(m, wiring.flipped(self.load), accumulator.load)
@@ -110,12 +110,13 @@ class Lane(wiring.Component):
             self.operation.eq(accumulator.operation),
             self.peeked.eq(accumulator.peeked),
         ]
-        if self._shape.base_bits:
-            m.submodules.base_adder = base_adder = BaseAdder(self._shape)
+        if late:
+            m.submodules.entry_stage = entry_stage = EntryStage(self._shape)
             m.d.comb += [
-                base_adder.base.eq(reader.base),
-                base_adder.entry.eq(self.entry),
-                accumulator.entry.eq(base_adder.o),
+                entry_stage.entry.eq(self.entry),
+                accumulator.entry.eq(entry_stage.o),
                 judge.marks.ending.eq(accumulator.marks.ending | (reader.valid & reader.o.end)),
             ]
+        if self._shape.base_bits:
+            m.d.comb += entry_stage.base.eq(reader.base)
         return m

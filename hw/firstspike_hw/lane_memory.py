@@ -6,8 +6,11 @@ from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from .dp16kd import MOST_LUT_RAM_WORDS, Dp16kd, has_dp16kd
+from .dp16kd import MOST_LUT_RAM_WORDS, Dp16kd, grid, has_dp16kd
 from .spram import has_spram
+
+#: An ECP5's block that is written at one port and read at the other, as synthesis makes it of a memory: bits, words.
+_WIDE_BITS, _WIDE_WORDS = 36, 512
 
 
 def has_late_words(platform: object, depth: int) -> bool:
@@ -19,7 +22,8 @@ class LaneMemory(wiring.Component):
     """A memory that always reads what has been written, also in the cycle before.
 
     Where LUTs can be memories, a few words lie in them and are read behind the address's register; many lie in block RAM,
-    with a register for what is just being written, and one more where these have output registers (`has_late_words`).
+    with a register for what is just being written, and one more where these have output registers (`has_late_words`). Where
+    fewer blocks do if each is written at one port and read at the other, it is a register of the device's logic.
 
     Parameters
     ----------
@@ -77,13 +81,25 @@ class LaneMemory(wiring.Component):
         return m
 
     def _late_words(self, m: Module) -> None:
-        m.submodules.cells = cells = Dp16kd(bits=self._bits, depth=self._depth, init=self._init, ports=2)
-        m.d.comb += [
-            cells.address[0].eq(self.write_address),
-            cells.write.eq(self.write),
-            cells.data.eq(self.write_word),
-            cells.address[1].eq(self.address),
-        ]
+        if -(-self._bits // _WIDE_BITS) * -(-self._depth // _WIDE_WORDS) < grid(self._bits, self._depth).blocks:
+            m.submodules.cells = cells = memory.Memory(shape=unsigned(self._bits), depth=self._depth, init=self._init)
+            write, read, late = cells.write_port(), cells.read_port(), Signal(self._bits)
+            m.d.comb += [
+                write.addr.eq(self.write_address),
+                write.en.eq(self.write),
+                write.data.eq(self.write_word),
+                read.addr.eq(self.address),
+            ]
+            m.d.sync += late.eq(read.data)
+        else:
+            m.submodules.cells = cells = Dp16kd(bits=self._bits, depth=self._depth, init=self._init, ports=2)
+            late = cells.word[1]
+            m.d.comb += [
+                cells.address[0].eq(self.write_address),
+                cells.write.eq(self.write),
+                cells.data.eq(self.write_word),
+                cells.address[1].eq(self.address),
+            ]
         written, kept = (
             [Signal(name=f"written_{late}") for late in (1, 2)],
             [Signal(self._bits, name=f"kept_{late}") for late in (1, 2)],
@@ -94,4 +110,4 @@ class LaneMemory(wiring.Component):
             written[1].eq(written[0]),
             kept[1].eq(kept[0]),
         ]
-        m.d.comb += self.word.eq(Mux(written[1], kept[1], cells.word[1]))
+        m.d.comb += self.word.eq(Mux(written[1], kept[1], late))

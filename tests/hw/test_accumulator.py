@@ -26,9 +26,11 @@ from .test_row_reader import cycles_until_held
 END, LAST = "end", "last"
 
 
-def make(neurons, *, weight_bits=4, potential_bits=8, has_bases=False):
+def make(neurons, *, weight_bits=4, potential_bits=8, maps=None):
+    """Return a layer's shape; one with maps has ``"bases"``, or ``"no bases"``."""
     shape = LayerShape(2, 1, 1, neurons, 8, 8, weight_bits, potential_bits)
-    return replace(shape, locator=LocatorShape(4, 0, 2, shape.neuron_bits)) if has_bases else shape
+    bits = {"bases": shape.neuron_bits, "no bases": 0}
+    return replace(shape, locator=LocatorShape(4, 0, 2, bits[maps])) if maps else shape
 
 
 class ScriptedReader(wiring.Component):
@@ -249,14 +251,14 @@ def test_every_pattern_of_neighbours(neurons):
     assert found == possible_neighbours(neurons)
 
 
-@pytest.mark.parametrize("has_bases", [False, True])
+@pytest.mark.parametrize("maps", [None, "no bases", "bases"])
 @pytest.mark.parametrize("neurons", [1, 2, 3, 5, 8, 12, 13, 17, 28, 40])
-def test_random_operations(neurons, has_bases):
+def test_random_operations(neurons, maps):
     """Few operations and many, on favourites and on all; T at most and less; a receiver that stalls now and then."""
     for seed, (most, time_steps, less) in enumerate([(10, 2, 0), (60, 3, 1), (10, 9, 4), (25, 16, 0)]):
         rng = random.Random(f"{neurons} {seed}")
         widths = {"weight_bits": rng.choice([2, 4, 8]), "potential_bits": rng.choice([9, 12])}
-        shape = make(neurons, **widths, has_bases=has_bases)
+        shape = make(neurons, **widths, maps=maps)
         starts = [rng.randint(-8, 3) for _ in range(neurons)]
         steps = time_steps - less
         operations = random_operations(rng, shape, starts, time_steps=steps, inferences=120 // steps, most=most)
@@ -323,11 +325,11 @@ def test_words_of_old_inferences(neurons):
         check(shape, [-3] * neurons, operations, time_steps=2, seed=bits)
 
 
-@pytest.mark.parametrize("has_bases", [False, True])
+@pytest.mark.parametrize("maps", [None, "no bases", "bases"])
 @pytest.mark.parametrize("neurons", [1, 4, 12, 13, 15, 28, 31, 40])
-def test_all_neurons_at_once_and_a_receiver_that_waits(neurons, has_bases):
+def test_all_neurons_at_once_and_a_receiver_that_waits(neurons, maps):
     """Every neuron is a candidate in every step; the judge is crowded in time, and nothing is lost."""
-    shape, crowded = make(neurons, has_bases=has_bases), 0
+    shape, crowded = make(neurons, maps=maps), 0
     for seed in range(3):
         rng, operations = random.Random(f"{neurons} {seed}"), []
         for _ in range(3):
@@ -446,7 +448,8 @@ def test_with_late_words(neurons, block_rams_with_output_registers):
     """As with words that come in the cycle after their address, from the first neighbour to the oldest inference."""
     if neurons <= 2:
         test_every_pattern_of_neighbours(neurons)
-    test_random_operations(neurons)
+    for maps in (None, "bases"):
+        test_random_operations(neurons, maps)
     test_words_of_old_inferences(neurons)
 
 

@@ -40,7 +40,7 @@ def test_reads_what_was_written_until_then(bits, depth, in_luts):
         assert collided > 20
 
 
-@pytest.mark.parametrize(("bits", "depth"), [(1, 2), (12, 65), (19, 100)])
+@pytest.mark.parametrize(("bits", "depth"), [(1, 2), (12, 65), (19, 100), (37, 100), (19, 600)])
 def test_late_words(bits, depth, block_rams_with_output_registers):
     """The same a cycle later, and not the writes of that cycle."""
     rng = random.Random(f"{bits} {depth}")

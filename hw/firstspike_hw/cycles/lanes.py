@@ -4,7 +4,7 @@ import numpy as np
 
 from firstspike_spec.engine import LayerShape
 
-from ..base_adder import base_latency
+from ..entry_stage import entry_stages
 from .accumulators import Accumulators
 from .judges import Judges
 from .memories import Rows
@@ -27,7 +27,7 @@ class Lanes:
     ):
         sizes = {"lane_neurons": shape.lane_neurons, "lanes": shape.lanes, "streams": streams}
         self.readers = RowReaders(rows, group_of_lane, width=width, queue_depth=queue_depth, streams=streams)
-        self.judges = Judges(**sizes, late=base_latency(shape))
+        self.judges = Judges(**sizes, late=entry_stages(shape))
         self.accumulators = Accumulators(rows, self.judges, **sizes)
 
     def step(self, tokens: np.ndarray, taken: np.ndarray) -> None:

@@ -25,7 +25,7 @@ ROOM = Bank.slack - POINTERS - 1
 QUEUE = RowReader.latency - 3
 
 #: From an operation's coming to the accumulator to what it tells the judge. It comes there when it begins, or later by
-#: `firstspike_hw.base_adder.base_latency`.
+#: `firstspike_hw.entry_stage.entry_stages`.
 ACCUMULATOR = Accumulator.latency
 
 #: From the judge's being crowded to the first operation that is held. It is what `Judge.slack` allows for, beside the

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +20,7 @@ from ..build.runner import run_tool
 from ..build.tools import find_tool
 from ..convert import to_rtlil
 from ..dp16kd import MOST_LUT_RAM_WORDS
-from ..judge import Judge, slot_bits
+from ..judge import MOST_PLACES_IN_LUTS, Judge, slot_bits
 from ..lane_memory import LaneMemory
 from ..loadable_memory import LoadableMemory
 from ..row_reader import RowReader, rows_layout
@@ -112,12 +112,12 @@ def block_rams(shapes: Iterable[EngineShape], device: Device, toolchain: str) ->
     """
     wanted = [memories(shape) for shape in shapes]
     kinds = list(dict.fromkeys(kind for counts in wanted for kind in counts))
-    cells = dict(zip(kinds, _synthesised(kinds, device, toolchain), strict=True))
+    cells = dict(zip(kinds, synthesised(kinds, device, toolchain), strict=True))
     return [sum(cells[kind] * count for kind, count in counts.items()) for counts in wanted]
 
 
-def _synthesised(kinds: list, device: Device, toolchain: str) -> list[int]:
-    """Return the block RAMs of each kind."""
+def synthesised(kinds: Sequence[Loadable | OfLane | OfJudge | OfReader], device: Device, toolchain: str) -> list[int]:
+    """Return how many block RAMs synthesis makes of a memory of each kind in a device."""
     yosys = find_tool("yosys", toolchain)
     names = [f"memory_{number}" for number in range(len(kinds))]
     bare = Bare({name: kind.component() for name, kind in zip(names, kinds, strict=True)})
@@ -147,7 +147,8 @@ def lut_ram_luts(shape: EngineShape) -> int:
     for layer in shape.layers:
         places = 1 << slot_bits(layer.lane_neurons)
         lane = [(rows_layout(layer, shape.spikes_per_token).size, shape.queue_depth)]
-        lane += [(layer.neuron_bits + 2, places), (1, places)] if places <= MOST_LUT_RAM_WORDS else []
+        lane += [(layer.neuron_bits + 2, places)] if places <= MOST_LUT_RAM_WORDS else []
+        lane += [(1, places)] if places <= MOST_PLACES_IN_LUTS else []
         of_lane = _of_lane(layer, shape.time_steps)
         lane += [
             (kind.bits, kind.depth)

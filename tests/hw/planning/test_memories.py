@@ -5,11 +5,14 @@ from collections import Counter
 
 import pytest
 
+from firstspike_hw.accumulator import flags_layout, sum_layout
+from firstspike_hw.bench.device import find_device
 from firstspike_hw.convert import to_rtlil
 from firstspike_hw.engine import Engine
 from firstspike_hw.judge import slot_bits
-from firstspike_hw.planning.memories import Loadable, OfJudge, OfLane, OfReader, lut_ram_luts, memories
+from firstspike_hw.planning.memories import Loadable, OfJudge, OfLane, OfReader, lut_ram_luts, memories, synthesised
 from firstspike_spec.compiler import plan
+from firstspike_spec.engine import LayerShape, LocatorShape
 
 from ...spec.random_networks import random_map_network, random_network
 
@@ -57,3 +60,12 @@ def test_words_in_luts():
     assert lut_ram_luts(four) < lut_ram_luts(eight) < 2 * lut_ram_luts(four) + 1
     longer = plan(network, 4, spikes_per_token=1, bank_lanes=1, queue_depth=32)
     assert lut_ram_luts(longer) > lut_ram_luts(four)
+
+
+def test_a_convolutions_lane_takes_few_block_rams():
+    """Sums of 19 bits lie in one block, the judge's marks in LUTs: with the flags, start potentials and its queue, four."""
+    shape = LayerShape(10, 2, 2, 466, 200, 16, 5, 9, LocatorShape(784, 0, 3, 8))
+    sums, flags = OfLane(sum_layout(shape, 4).size, 466), OfLane(flags_layout(slot_bits(466)).size, 466)
+    assert sums.bits == 19
+    kinds = [sums, flags, OfLane(shape.potential_bits, 466), OfJudge(shape)]
+    assert synthesised(kinds, find_device("ecp5-85k"), "yowasp") == [1, 1, 1, 1]
