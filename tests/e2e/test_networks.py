@@ -14,13 +14,14 @@ PROMISES = {
     "mnist-mlp-2": (0.02, 0.977),
     "fashion-mlp": (0.05, 0.888),
     "mnist-conv": (0.06, 0.991),
+    "fashion-conv": (0.03, 0.9),
     "mnist-mlp-200": (0.07, 0.97),  # for a Tang Nano 9K
     "mnist-mlp-88": (0.22, 0.97),  # for an iCEBreaker
 }
 
 
 #: Bytes that a file is below.
-SIZES = dict.fromkeys(PROMISES, 200_000) | {"mnist-conv": 220_000}
+SIZES = dict.fromkeys(PROMISES, 200_000) | {"mnist-conv": 220_000, "fashion-conv": 520_000}
 
 
 def test_there_is_a_network_for_each_promise():

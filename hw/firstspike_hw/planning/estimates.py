@@ -27,16 +27,18 @@ class Estimate:
 
 
 def features(shape: EngineShape, family: Family) -> np.ndarray:
-    """Return what the logic of an engine is made of: its lanes, their memories in LUTs, and the rest.
+    """Return what the logic of an engine is made of: its lanes, their memories in LUTs, what maps take, and the rest.
 
     Returns
     -------
-    ndarray of float, shape (3,)
-        Lanes; `lut_ram_luts`, as far as the family's LUTs can be memories; bits of the output's potentials, and 64 more.
+    ndarray of float, shape (4,)
+        Lanes; `lut_ram_luts`, as far as the family's LUTs can be memories; bits of the output's potentials, and 64 more; lanes
+        of layers with maps.
     """
     lanes = sum(layer.lanes for layer in shape.layers)
     in_luts = 0 if family is ICE40 else lut_ram_luts(shape)
-    return np.array([lanes, in_luts, shape.output.neurons * shape.output.potential_bits + 64], float)
+    with_maps = sum(layer.lanes for layer in shape.layers if layer.locator)
+    return np.array([lanes, in_luts, shape.output.neurons * shape.output.potential_bits + 64, with_maps], float)
 
 
 def clock_features(shape: EngineShape, logic: float) -> np.ndarray:

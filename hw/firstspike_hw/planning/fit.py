@@ -53,7 +53,7 @@ def main(results: Sequence[str], networks: Path = Path("networks")) -> None:
         clock[family.name].append((shape, result["engines"], result["fmax_mhz"]["median"]))
 
     fitted: dict = {}
-    of_logic, of_clock = np.ones(3), np.array([1.0, 0, 0])  # where little is known: all alike, and always the same
+    of_logic, of_clock = np.ones(4), np.array([1.0, 0, 0])  # where little is known: all alike, and always the same
     for name in sorted(logic, key=lambda name: name != ECP5.name):
         of_engine = fit(*map(np.array, zip(*logic[name], strict=True)), of_logic)
         # A plan knows the estimated logic only.

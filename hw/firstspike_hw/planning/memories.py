@@ -142,7 +142,10 @@ def synthesised(kinds: Sequence[Loadable | OfLane | OfJudge | OfReader], device:
 
 
 def lut_ram_luts(shape: EngineShape) -> int:
-    """Return about how many LUTs the lanes' memories take: one for each bit of 16 words, and one to choose between two."""
+    """Return about how many LUTs the lanes' memories take.
+
+    16 words take four for each four bits or less, and each bit one to choose between two such memories.
+    """
     luts = 0
     for layer in shape.layers:
         places = 1 << slot_bits(layer.lane_neurons)
@@ -155,7 +158,7 @@ def lut_ram_luts(shape: EngineShape) -> int:
             for kind in of_lane
             if kind.depth <= MOST_LUT_RAM_WORDS or kind.bits * kind.depth <= _MOST_INFERRED_IN_LUTS
         ]
-        luts += layer.lanes * sum(bits * (2 * -(-words // 16) - 1) for bits, words in lane)
+        luts += layer.lanes * sum((4 * -(-bits // 4) + bits) * -(-words // 16) - bits for bits, words in lane)
     return luts
 
 
