@@ -58,14 +58,7 @@ class LaneMemory(wiring.Component):
             self._late_words(m)
             return m
         in_luts = self._depth <= MOST_LUT_RAM_WORDS and not has_spram(platform)
-        m.submodules.cells = cells = memory.Memory(
-            shape=unsigned(self._bits),
-            depth=self._depth,
-            init=self._init,
-            attrs={"ram_style": "distributed"} if in_luts else {},
-        )
-        write = cells.write_port()
-        m.d.comb += [write.en.eq(self.write), write.addr.eq(self.write_address), write.data.eq(self.write_word)]
+        cells = self._inferred(m, {"ram_style": "distributed"} if in_luts else {})
         if in_luts:
             read = cells.read_port(domain="comb")
             m.d.sync += read.addr.eq(self.address)
@@ -80,16 +73,19 @@ class LaneMemory(wiring.Component):
             m.d.comb += [read.addr.eq(self.address), self.word.eq(Mux(just_written, kept, read.data))]
         return m
 
+    def _inferred(self, m: Module, attributes: dict[str, str]) -> memory.Memory:
+        """Return a memory that synthesis makes of what there is, with its write port in use."""
+        m.submodules.cells = cells = memory.Memory(
+            shape=unsigned(self._bits), depth=self._depth, init=self._init, attrs=attributes
+        )
+        write = cells.write_port()
+        m.d.comb += [write.en.eq(self.write), write.addr.eq(self.write_address), write.data.eq(self.write_word)]
+        return cells
+
     def _late_words(self, m: Module) -> None:
         if -(-self._bits // _WIDE_BITS) * -(-self._depth // _WIDE_WORDS) < grid(self._bits, self._depth).blocks:
-            m.submodules.cells = cells = memory.Memory(shape=unsigned(self._bits), depth=self._depth, init=self._init)
-            write, read, late = cells.write_port(), cells.read_port(), Signal(self._bits)
-            m.d.comb += [
-                write.addr.eq(self.write_address),
-                write.en.eq(self.write),
-                write.data.eq(self.write_word),
-                read.addr.eq(self.address),
-            ]
+            read, late = self._inferred(m, {}).read_port(), Signal(self._bits)
+            m.d.comb += read.addr.eq(self.address)
             m.d.sync += late.eq(read.data)
         else:
             m.submodules.cells = cells = Dp16kd(bits=self._bits, depth=self._depth, init=self._init, ports=2)

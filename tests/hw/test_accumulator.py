@@ -326,7 +326,7 @@ def test_words_of_old_inferences(neurons):
 
 
 @pytest.mark.parametrize("maps", [None, "no bases", "bases"])
-@pytest.mark.parametrize("neurons", [1, 4, 12, 13, 15, 28, 31, 40])
+@pytest.mark.parametrize("neurons", [1, 4, 12, 13, 15, 28, 29, 31, 40])
 def test_all_neurons_at_once_and_a_receiver_that_waits(neurons, maps):
     """Every neuron is a candidate in every step; the judge is crowded in time, and nothing is lost."""
     shape, crowded = make(neurons, maps=maps), 0
