@@ -11,6 +11,7 @@ from .accumulator import Accumulator
 from .delays import delayed
 from .entry_stage import EntryStage, entry_stages
 from .judge import Judge, slot_bits
+from .lane_stage import LaneStage
 from .layouts import lane_layout, word_layout
 from .row_reader import RowReader, row_layout, rows_layout
 
@@ -92,7 +93,6 @@ class Lane(wiring.Component):
         )
         late = entry_stages(self._shape)
         m.submodules.judge = judge = Judge(self._shape, late=late)
-        wiring.connect(m, judge.o, wiring.flipped(self.o))
         wiring.connect(m, wiring.flipped(self.load), accumulator.load)
         m.d.comb += [
             reader.i.eq(self.rows),
@@ -111,12 +111,22 @@ class Lane(wiring.Component):
             self.peeked.eq(accumulator.peeked),
         ]
         if late:
+            # The judge's queue of so many neurons is block RAM without an output register, far from the collector.
+            m.submodules.stage = stage = LaneStage(self._shape.neuron_bits)
+            wiring.connect(m, judge.o, stage.i)
+            m.d.comb += [
+                self.o.valid.eq(stage.o.valid),
+                *(self.o.p[field].eq(stage.o.p[field]) for field, _ in self.o.p.shape()),
+                stage.o.ready.eq(self.o.ready),
+            ]
             m.submodules.entry_stage = entry_stage = EntryStage(self._shape)
             m.d.comb += [
                 entry_stage.entry.eq(self.entry),
                 accumulator.entry.eq(entry_stage.o),
                 judge.marks.ending.eq(accumulator.marks.ending | (reader.valid & reader.o.end)),
             ]
+        else:
+            wiring.connect(m, judge.o, wiring.flipped(self.o))
         if self._shape.base_bits:
             m.d.comb += entry_stage.base.eq(reader.base)
         return m

@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from firstspike_hw.collector import Collector, LaneStage, Merge
+from firstspike_hw.collector import Collector, Merge
+from firstspike_hw.lane_stage import LaneStage
 from firstspike_hw.relay import Relay
 from firstspike_spec.engine import LayerShape
 

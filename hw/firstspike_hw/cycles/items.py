@@ -74,7 +74,7 @@ class StartRelay:
 
 
 class LaneStage:
-    """Stages of lanes' streams side by side (`firstspike_hw.collector.LaneStage`); as `Relay`."""
+    """Stages of lanes' streams side by side (`firstspike_hw.lane_stage.LaneStage`); as `Relay`."""
 
     def __init__(self, shape: tuple[int, ...], kind: type):
         self.out = np.zeros(shape, kind)

@@ -14,7 +14,7 @@ NEURON, STEP_END = 1, 2
 
 
 class Judges:
-    """As `firstspike_hw.judge.Judge`, and the collector's `LaneStage` behind it.
+    """As `firstspike_hw.judge.Judge`, and the `LaneStage` behind it: the collector's, and where entries are late the lane's.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Judges:
         self._ended, self._waiting = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
         self._has, self._fetched, self._skip = (np.zeros(shape, bool) for _ in range(3))
         self._item = np.zeros(shape, np.int32)
-        self._stage = LaneStage(shape, np.int32)
+        self._stages = [LaneStage(shape, np.int32) for _ in range(1 + (late > 0))]
         self._crowded = deque(np.zeros(shape, bool) for _ in range(HOLD))
 
     @property
@@ -49,7 +49,7 @@ class Judges:
     @property
     def out(self) -> np.ndarray:
         """Spikes and ends on offer, int32."""
-        return self._stage.out
+        return self._stages[-1].out
 
     def put(self, at: np.ndarray, items: np.ndarray) -> np.ndarray:
         """Put an item into the queues of the lanes ``at``; return its places there."""
@@ -77,9 +77,12 @@ class Judges:
         comes_end = comes == STEP_END
 
         item = self._item  # nothing, if none is there
-        gone = self._has & (self._stage.ready | self._skip)
+        gone = self._has & (self._stages[0].ready | self._skip)
         self._skip = self._has & ~gone & (item == NOTHING)
-        self._stage.step(item, taken)
+        offers = [item, *(stage.out for stage in self._stages[:-1])]
+        takes = [*(stage.ready for stage in self._stages[1:]), taken]
+        for stage, offered, takes_it in zip(self._stages, offers, takes, strict=True):
+            stage.step(offered, takes_it)
         fetch = (self._ended > (item & END)) & (gone | ~self._has)
         self._has = fetch | (self._has & ~gone)
         self._item = np.where(gone, NOTHING, item)
