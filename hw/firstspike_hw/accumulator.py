@@ -11,6 +11,7 @@ from .judge import marks_layout
 from .lane_memory import LaneMemory, has_late_words
 from .layouts import word_layout
 from .row_reader import operation_layout
+from .sum_memory import SumMemory
 
 
 def inference_tag_bits(lane_neurons: int) -> int:
@@ -75,7 +76,7 @@ class Accumulator(wiring.Component):
     operation : ``Out(1)``
         A weight was added.
     load : ``In(stream.Signature(word_layout(LOAD_WORD), always_ready=True))``
-        Start potentials only; ``address`` is that of a neuron.
+        Start potentials only; ``address`` is that of a neuron. Only while no operation is under way.
     peek : ``In(1)``
         Read the start potential at ``load``'s address; only while no operation is under way.
     peeked : ``Out(shape.potential_bits)``
@@ -118,8 +119,9 @@ class Accumulator(wiring.Component):
         bits = shape.potential_bits
         time = time_layout(shape, self._time_steps)
         of_sum, of_flags = sum_layout(shape, self._time_steps), flags_layout(self._slot_bits)
-        m.submodules.starts = starts = LaneMemory(bits=bits, depth=shape.lane_neurons, init=self._starts)
-        m.submodules.sums = sums = LaneMemory(bits=of_sum.size, depth=shape.lane_neurons)
+        m.submodules.sums = sums = SumMemory(
+            sum_bits=of_sum.size, start_bits=bits, depth=shape.lane_neurons, starts=self._starts
+        )
         m.submodules.flags = flags = LaneMemory(bits=of_flags.size, depth=shape.lane_neurons)
 
         # An operation goes through these stages: its entry is fetched (1), the entry is there (2), the neuron's sum is
@@ -142,7 +144,6 @@ class Accumulator(wiring.Component):
         m.d.comb += [
             neuron[2].eq(Mux(operation[2].end, renewed, self.entry.neuron)),
             sums.address.eq(neuron[2]),
-            starts.address.eq(Mux(self.peek, self.load.p.address, neuron[2])),
         ]
         m.d.sync += [
             weight[3].eq(Mux(operation[2].end, 0, self.entry.weight)),
@@ -164,15 +165,15 @@ class Accumulator(wiring.Component):
         if late:
             inference, sweep = Signal.like(now.inference), operation[4].sweep
             m.d.sync += inference.eq(now.inference)
-        unlike = data.View(of_sum, sums.word).time.inference ^ inference
+        unlike = data.View(of_sum, sums.sum).time.inference ^ inference
         half = len(unlike) // 2
         m.d.comb += [
             is_same_as_second.eq(neuron[3] == neuron[5]),
             second_of_inference.eq(valid[5] & ~(operation[5].end & operation[5].last)),
         ]
         m.d[arriving] += [
-            read.eq(sums.word),
-            start.eq(starts.word),
+            read.eq(sums.sum),
+            start.eq(sums.start),
             alike_low.eq(~unlike[:half].any()),
             alike_high.eq(~unlike[half:].any() & ~sweep),
         ]
@@ -209,13 +210,15 @@ class Accumulator(wiring.Component):
         m.d.comb += flags.address.eq(neuron[3])
 
         # Stage 5: add. The sum of the operation before is in `added`.
-        old, new = Signal(signed(bits)), Signal(signed(bits))
+        old, new, start_5 = Signal(signed(bits)), Signal(signed(bits)), Signal(signed(bits))
+        m.d.sync += start_5.eq(start)
         m.d.comb += [
             old.eq(Mux(after_first[5], added, found)),
             new.eq(old + weight[5]),
             sums.write.eq(valid[5]),
             sums.write_address.eq(neuron[5]),
-            sums.write_word.eq(Cat(new, time_5)),
+            sums.write_sum.eq(Cat(new, time_5)),
+            sums.write_start.eq(start_5),
         ]
         was_in_inference, was_in_step = Signal(), Signal()
         same_inference, same_step, just_spiked, may_take, adds = Signal(), Signal(), Signal(), Signal(), Signal()
@@ -277,11 +280,12 @@ class Accumulator(wiring.Component):
         # Loading.
         peeks, peeked = Signal(2), Signal(bits)
         m.d.comb += [
-            starts.write.eq(self.load.valid),
-            starts.write_address.eq(self.load.p.address),
-            starts.write_word.eq(self.load.p.data),
+            sums.load.eq(self.load.valid),
+            sums.load_address.eq(self.load.p.address),
+            sums.load_start.eq(self.load.p.data),
+            sums.peek.eq(self.peek),
         ]
         m.d.sync += peeks.eq(Cat(self.peek, peeks))
-        m.d[arriving] += peeked.eq(starts.word)
+        m.d[arriving] += peeked.eq(sums.start)
         m.d.sync += self.peeked.eq(Mux(peeks[-1], peeked, 0))
         return m

@@ -24,6 +24,9 @@ COUNTERS = data.StructLayout(
     dict.fromkeys(("busy_cycles", "stall_cycles", "spikes", "synaptic_operations"), 8 * COUNTER_BYTES)
 )
 
+#: Cycles from a lane's last sweep, after a reset, to when its sum has been written, and some more.
+AFTER_SWEEP = 32
+
 
 def taps(shape: EngineShape) -> dict[str, Out]:
     """Return the members that show the tokens that enter each layer, the output layer being the last one."""
@@ -52,8 +55,9 @@ class Engine(wiring.Component):
     o : ``Out(stream.Signature(word_layout(RESULT_WORD)))``
         For each inference: reports of output neurons, then the decision.
     load : ``In(stream.Signature(word_layout(LOAD_WORD)))``
-        A network's words. They are taken while no inference is under way, and none begins while a word waits. Whoever
-        pauses between the words of a network must not offer an image meanwhile: it would run on half a network.
+        A network's words. They are taken while no inference is under way, and not right after a reset; no inference begins
+        while a word waits. Whoever pauses between the words of a network must not offer an image meanwhile: it would run on
+        half a network.
     peek : ``In(1)``
         The word on offer at ``load`` tells of one that is to be read, not written.
     peeked : ``Out(stream.Signature(32, always_ready=True))``
@@ -146,7 +150,12 @@ class Engine(wiring.Component):
         word_valid = Signal()
         peeks = Signal(self.peek_latency(shape))  # one bit a word on its way
         on_the_way = Signal()  # a word is here, or in the lane groups
-        m.d.comb += [self.load.ready.eq(~self.busy), feeder.hold.eq(self.load.valid | on_the_way)]
+        # After a reset lanes renew all their sums, and that is no time to load.
+        sweep = max((layer.lane_neurons for layer in shape.layers), default=0) + AFTER_SWEEP
+        sweep_left, swept = Signal(range(sweep + 1), init=sweep), Signal()
+        with m.If(~swept):
+            m.d.sync += [sweep_left.eq(sweep_left - 1), swept.eq(sweep_left == 0)]
+        m.d.comb += [self.load.ready.eq(~self.busy & swept), feeder.hold.eq(self.load.valid | on_the_way)]
         taken = self.load.valid & self.load.ready
         m.d.sync += on_the_way.eq(taken | word_valid | peeks[0])
         m.d.sync += [

@@ -10,12 +10,17 @@ from .dp16kd import MOST_LUT_RAM_WORDS, Dp16kd, grid, has_dp16kd
 from .spram import has_spram
 
 #: An ECP5's block that is written at one port and read at the other, as synthesis makes it of a memory: bits, words.
-_WIDE_BITS, _WIDE_WORDS = 36, 512
+WIDE_BITS, WIDE_WORDS = 36, 512
 
 
 def has_late_words(platform: object, depth: int) -> bool:
     """Return whether a `LaneMemory` gives its words a cycle later: so it does where it is block RAM with output registers."""
     return has_dp16kd(platform) and depth > MOST_LUT_RAM_WORDS
+
+
+def wide_blocks(bits: int, depth: int) -> int:
+    """Return how many of an ECP5's blocks, each written at one port and read at the other, a memory takes."""
+    return -(-bits // WIDE_BITS) * -(-depth // WIDE_WORDS)
 
 
 class LaneMemory(wiring.Component):
@@ -83,7 +88,7 @@ class LaneMemory(wiring.Component):
         return cells
 
     def _late_words(self, m: Module) -> None:
-        if -(-self._bits // _WIDE_BITS) * -(-self._depth // _WIDE_WORDS) < grid(self._bits, self._depth).blocks:
+        if wide_blocks(self._bits, self._depth) < grid(self._bits, self._depth).blocks:
             read, late = self._inferred(m, {}).read_port(), Signal(self._bits)
             m.d.comb += read.addr.eq(self.address)
             m.d.sync += late.eq(read.data)

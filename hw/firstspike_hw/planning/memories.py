@@ -24,6 +24,7 @@ from ..judge import MOST_PLACES_IN_LUTS, Judge, slot_bits
 from ..lane_memory import LaneMemory
 from ..loadable_memory import LoadableMemory
 from ..row_reader import RowReader, rows_layout
+from ..sum_memory import SumMemory
 
 #: Cells that are block RAMs, by the beginning of their names. An SPRAM is none of them.
 _BLOCK_RAMS = {"ECP5": ("DP16KD", "PDPW16KD"), "iCE40": ("SB_RAM40",), "Gowin": ("SP", "DP", "SDP", "pROM")}
@@ -52,9 +53,32 @@ class OfLane:
     bits: int
     depth: int
 
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Of its words."""
+        return (self.bits,)
+
     def component(self) -> wiring.Component:
         """Return it, with nothing in it."""
         return LaneMemory(bits=self.bits, depth=self.depth)
+
+
+@dataclass(frozen=True)
+class OfSums:
+    """A `SumMemory`."""
+
+    sum_bits: int
+    start_bits: int
+    depth: int
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Of its words, as if it were several memories."""
+        return (self.sum_bits, self.start_bits)
+
+    def component(self) -> wiring.Component:
+        """Return it, with nothing in it."""
+        return SumMemory(sum_bits=self.sum_bits, start_bits=self.start_bits, depth=self.depth)
 
 
 @dataclass(frozen=True)
@@ -116,7 +140,7 @@ def block_rams(shapes: Iterable[EngineShape], device: Device, toolchain: str) ->
     return [sum(cells[kind] * count for kind, count in counts.items()) for counts in wanted]
 
 
-def synthesised(kinds: Sequence[Loadable | OfLane | OfJudge | OfReader], device: Device, toolchain: str) -> list[int]:
+def synthesised(kinds: Sequence[Loadable | OfLane | OfSums | OfJudge | OfReader], device: Device, toolchain: str) -> list[int]:
     """Return how many block RAMs synthesis makes of a memory of each kind in a device."""
     yosys = find_tool("yosys", toolchain)
     names = [f"memory_{number}" for number in range(len(kinds))]
@@ -152,20 +176,17 @@ def lut_ram_luts(shape: EngineShape) -> int:
         lane = [(rows_layout(layer, shape.spikes_per_token).size, shape.queue_depth)]
         lane += [(layer.neuron_bits + 2, places)] if places <= MOST_LUT_RAM_WORDS else []
         lane += [(1, places)] if places <= MOST_PLACES_IN_LUTS else []
-        of_lane = _of_lane(layer, shape.time_steps)
         lane += [
-            (kind.bits, kind.depth)
-            for kind in of_lane
-            if kind.depth <= MOST_LUT_RAM_WORDS or kind.bits * kind.depth <= _MOST_INFERRED_IN_LUTS
+            (bits, kind.depth)
+            for kind in _of_lane(layer, shape.time_steps)
+            for bits in kind.widths
+            if kind.depth <= MOST_LUT_RAM_WORDS or bits * kind.depth <= _MOST_INFERRED_IN_LUTS
         ]
         luts += layer.lanes * sum((4 * -(-bits // 4) + bits) * -(-words // 16) - bits for bits, words in lane)
     return luts
 
 
-def _of_lane(layer: LayerShape, time_steps: int) -> list[OfLane]:
-    widths = (
-        layer.potential_bits,
-        sum_layout(layer, time_steps).size,
-        flags_layout(slot_bits(layer.lane_neurons)).size,
-    )
-    return [OfLane(bits, layer.lane_neurons) for bits in widths]
+def _of_lane(layer: LayerShape, time_steps: int) -> list[OfLane | OfSums]:
+    depth = layer.lane_neurons
+    flags = OfLane(flags_layout(slot_bits(depth)).size, depth)
+    return [OfSums(sum_layout(layer, time_steps).size, layer.potential_bits, depth), flags]

@@ -10,7 +10,7 @@ from firstspike_hw.bench.device import find_device
 from firstspike_hw.convert import to_rtlil
 from firstspike_hw.engine import Engine
 from firstspike_hw.judge import slot_bits
-from firstspike_hw.planning.memories import Loadable, OfJudge, OfLane, OfReader, lut_ram_luts, memories, synthesised
+from firstspike_hw.planning.memories import Loadable, OfJudge, OfLane, OfReader, OfSums, lut_ram_luts, memories, synthesised
 from firstspike_spec.compiler import plan
 from firstspike_spec.engine import LayerShape, LocatorShape
 
@@ -44,8 +44,9 @@ def test_all_memories_of_an_engine(shape):
             expected[kind.shape.neuron_bits + 2, places] += count
             expected[1, places] += count
         else:
-            assert isinstance(kind, Loadable | OfLane)
-            expected[kind.bits, max(2, kind.depth)] += count
+            assert isinstance(kind, Loadable | OfLane | OfSums)
+            for bits in kind.widths if isinstance(kind, OfLane | OfSums) else [kind.bits]:
+                expected[bits, max(2, kind.depth)] += count
     found = in_netlist(shape)
     locators = sum(part.locator is not None for part in (*shape.layers, shape.output))
     assert expected <= found
@@ -62,10 +63,19 @@ def test_words_in_luts():
     assert lut_ram_luts(longer) > lut_ram_luts(four)
 
 
+@pytest.mark.parametrize(("depth", "start_bits", "blocks"), [(466, 9, 1), (916, 8, 2), (466, 10, 2), (1400, 8, 3)])
+def test_sums_and_start_potentials_share_words_where_that_saves_block_rams(depth, start_bits, blocks):
+    """Apart they would take 2, 3, 2 and 4; start potentials of ten bits do not fit beside the sums."""
+    shape = LayerShape(10, 2, 2, depth, 200, 16, 5, start_bits, LocatorShape(784, 0, 3, 8))
+    sums = OfSums(sum_layout(shape, 4).size, start_bits, depth)
+    assert 18 < sums.sum_bits <= 27
+    flags = OfLane(flags_layout(slot_bits(depth)).size, depth)
+    assert synthesised([sums, flags], find_device("ecp5-85k"), "yowasp")[0] == blocks
+
+
 def test_a_convolutions_lane_takes_few_block_rams():
-    """Sums of 19 bits lie in one block, the judge's marks in LUTs: with the flags, start potentials and its queue, four."""
+    """Sums and start potentials lie in one block, the judge's marks in LUTs: with the flags and its queue, three."""
     shape = LayerShape(10, 2, 2, 466, 200, 16, 5, 9, LocatorShape(784, 0, 3, 8))
-    sums, flags = OfLane(sum_layout(shape, 4).size, 466), OfLane(flags_layout(slot_bits(466)).size, 466)
-    assert sums.bits == 19
-    kinds = [sums, flags, OfLane(shape.potential_bits, 466), OfJudge(shape)]
-    assert synthesised(kinds, find_device("ecp5-85k"), "yowasp") == [1, 1, 1, 1]
+    sums = OfSums(sum_layout(shape, 4).size, shape.potential_bits, 466)
+    kinds = [sums, OfLane(flags_layout(slot_bits(466)).size, 466), OfJudge(shape)]
+    assert synthesised(kinds, find_device("ecp5-85k"), "yowasp") == [1, 1, 1]
