@@ -6,6 +6,7 @@ The whole design runs with memories that give such words inverted, and must not 
 import random
 from unittest import mock
 
+import pytest
 from amaranth.hdl import Elaboratable, Module
 from amaranth.lib import memory
 
@@ -23,8 +24,11 @@ from .models import roomy
 from .test_accumulator import END, LAST, Run, expected_steps
 
 
-def test_the_whole_design_does_not_notice(tmp_path):
-    """No memory lies in LUTs: all have registered read ports."""
+@pytest.mark.parametrize("registers", [False, True])
+def test_the_whole_design_does_not_notice(tmp_path, registers, request):
+    """No memory lies in LUTs: all have registered read ports, those of lanes with a register behind it or without."""
+    if registers:
+        request.getfixturevalue("block_rams_with_output_registers")
     sizes = (12, 9, 5)
     shape = roomy(sizes, (4,), bank_lanes=2, time_steps=8)
     with hostile_memories() as collisions, mock.patch("firstspike_hw.lane_memory.MOST_LUT_RAM_WORDS", 0):
