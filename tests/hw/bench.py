@@ -54,7 +54,7 @@ class HostileMemory(Memory):
         for inner, outer in self._hostile_reads:
             collides, collided = Signal(), Signal()
             self.collisions.append(collides)
-            same = [port.en & (port.addr == outer.addr) for port in self.write_ports]
+            same = [port.en.any() & (port.addr == outer.addr) for port in self.write_ports]
             word = Value.cast(inner.data)
             m.d.comb += [
                 inner.addr.eq(outer.addr),

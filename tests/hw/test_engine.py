@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from firstspike_hw import layer as layer_module
+from firstspike_hw.accumulator import sum_layout
 from firstspike_hw.engine import COUNTERS, Engine
+from firstspike_hw.lane import Lane
+from firstspike_hw.sum_memory import shares_words
 from firstspike_spec import Layer, infer_spikes
 from firstspike_spec.compiler import compile_network, plan
 from firstspike_spec.engine import EngineShape, LayerShape, OutputShape
@@ -262,6 +265,24 @@ def test_networks_from_the_load_port(width, bank_lanes, stalls):
                 await bench.infer(ctx, image, times, early_exit=early_exit, stalls=(stalls, stalls))
 
     bench.simulate(drive)
+
+
+def test_loading_waits_until_lanes_have_swept(block_rams_with_output_registers):
+    """After a reset they write all their sums, in words that may have start potentials too."""
+    network = random_network(5, (9, 150, 5), time_steps=4, connectivity=0.5)
+    shape = plan(network, 1)
+    image = compile_network(network, shape)
+    assert shares_words(sum_layout(shape.layers[0], shape.time_steps).size, shape.layers[0].potential_bits, 150)
+    bench = Bench(shape)
+    taken = []
+
+    async def drive(ctx):
+        await sender(bench.dut.load, load_fields(image))(ctx)
+        await bench.infer(ctx, image, random_times(0, network, 3), early_exit=False)
+
+    bench.background.append(watch(bench.dut.load, taken))
+    bench.simulate(drive)
+    assert taken[0][0] > 150 + Lane.latency
 
 
 @pytest.mark.parametrize("stalls", [0, 0.5])
