@@ -87,7 +87,7 @@ def scaled(recipe: Recipe, epochs_scale: float) -> Recipe:
     """
     if not 0 < epochs_scale <= 100:
         raise InputError(f"epochs-scale must be above 0 and at most 100, not {epochs_scale}")
-    epochs = {name: getattr(recipe, name) for name in ("teacher_epochs", "prune_epochs", "refine_epochs")}
+    epochs = {name: getattr(recipe, name) for name in ("prune_epochs", "refine_epochs")}
     return replace(recipe, **{name: max(1, round(number * epochs_scale)) if number else 0 for name, number in epochs.items()})
 
 

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 
-def potential_loss(potentials: torch.Tensor, targets: torch.Tensor, last_weight: float) -> torch.Tensor:
+def potential_loss(potentials: torch.Tensor, labels: torch.Tensor, last_weight: float) -> torch.Tensor:
     """Return the mean cross-entropy of the output potentials at every step.
 
     Every step teaches, also before and after an output's spike, so that early decisions are right and late ones exist.
@@ -13,14 +13,12 @@ def potential_loss(potentials: torch.Tensor, targets: torch.Tensor, last_weight:
     ----------
     potentials : Tensor of float, shape (T, batch, classes)
         Larger is more likely; each step is a set of logits.
-    targets : Tensor of int64, shape (batch,); or of float, shape (batch, classes)
-        Labels, or the classes' probabilities.
+    labels : Tensor of int64, shape (batch,)
     last_weight : float
         At least 1. Steps are weighted evenly from 1 at the first to ``last_weight`` at the last.
     """
     steps, batch, classes = potentials.shape
-    repeated = targets.repeat(steps, *(1,) * (targets.ndim - 1))
-    losses = functional.cross_entropy(potentials.reshape(-1, classes), repeated, reduction="none")
+    losses = functional.cross_entropy(potentials.reshape(-1, classes), labels.repeat(steps), reduction="none")
     weights = torch.linspace(1, last_weight, steps, device=potentials.device)
     return (losses.reshape(steps, batch).mean(dim=1) * weights).sum() / weights.sum()
 

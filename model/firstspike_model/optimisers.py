@@ -8,41 +8,9 @@ import torch
 from .layers import FirstSpikeClassifier
 from .pruning import STDS, GradR, Rewiring, schedule
 from .recipe import Recipe
-from .teacher import Teacher
 
 #: Steps from one steering to the next: often enough for a smooth course, seldom enough to cost nothing.
 STEERING = 8
-
-#: The teacher's highest learning rate, and the share of its epochs in which it rises to that.
-TEACHER_RATE, TEACHER_RISE = 0.15, 0.2
-
-
-class TeacherOptimiser:
-    """The teacher's: stochastic gradient descent with Nesterov's momentum and weight decay, one cycle of the rate.
-
-    Parameters
-    ----------
-    teacher : Teacher
-    """
-
-    def __init__(self, teacher: Teacher):
-        self._descent = torch.optim.SGD(teacher.parameters(), 0.0, momentum=0.9, weight_decay=5e-4, nesterov=True)
-
-    def zero_grad(self) -> None:
-        self._descent.zero_grad()
-
-    def step(self, done: float) -> None:
-        """Move all parameters, when the share ``done`` of the phase is over."""
-        falling = schedule("cosine", (done - TEACHER_RISE) / (1 - TEACHER_RISE))
-        for group in self._descent.param_groups:
-            group["lr"] = TEACHER_RATE * min((done + 0.01) / TEACHER_RISE, falling)
-        self._descent.step()
-
-    def state_dict(self) -> dict[str, Any]:
-        return self._descent.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._descent.load_state_dict(state)
 
 
 class PruneOptimisers:

@@ -74,11 +74,6 @@ class Recipe:
     pruning : str
         One of `PRUNING`: what moves the weights in the first phase. ``"magnitude"`` is plain Adam, so that the cut at its
         end is magnitude pruning.
-    teacher_epochs : int
-        Of the teacher's own training, before all else (`firstspike_model.teacher.Teacher`); 0 does without a teacher.
-    teacher_share, teacher_temperature : float
-        0 .. 1, and above 0: the part of the loss on the output potentials that compares them with the teacher's answers, in
-        place of the labels, and the temperature of that comparison.
     prune_epochs, prune_learning_rate
         Of the first phase, in float.
     alpha, alpha_schedule
@@ -144,9 +139,6 @@ class Recipe:
     spike_weight: float = 0.2
     sharpness: float = 4.0
     forced_last_spike: bool = False
-    teacher_epochs: int = 0
-    teacher_share: float = 0.8
-    teacher_temperature: float = 2.0
     pruning: str = "gradr"
     prune_learning_rate: float = 0.004
     alpha: float = 0.03
@@ -200,8 +192,6 @@ class Recipe:
             raise InputError(f"a late decision needs a latest_step below {self.time_steps - 1}, not {self.latest_step}")
         if not self.potential_weight and not self.spike_weight:
             raise InputError("potential_weight and spike_weight must not both be 0: nothing would be learned")
-        if self.teacher_epochs and not self.potential_weight:
-            raise InputError("a teacher teaches the output potentials; set potential_weight, or teacher_epochs to 0")
         if self.encoder_thresholds and len(self.encoder_thresholds) != self.time_steps:
             raise InputError(
                 f"encoder_thresholds must be one for each of {self.time_steps} steps, not {len(self.encoder_thresholds)}"
@@ -247,13 +237,8 @@ class Recipe:
 
     @property
     def epochs(self) -> int:
-        """Of all phases, the teacher's among them."""
-        return sum(self.phases.values())
-
-    @property
-    def phases(self) -> dict[str, int]:
-        """The epochs of each phase by its name, in their order."""
-        return {"teacher": self.teacher_epochs, "prune": self.prune_epochs, "refine": self.refine_epochs}
+        """Of both phases."""
+        return self.prune_epochs + self.refine_epochs
 
 
 #: What moves the weights in the first phase.
@@ -293,9 +278,6 @@ RANGES = {
     "last_step_weight": (1, 1000),
     "spike_weight": (0, 1000),
     "sharpness": (0.001, 1000),
-    "teacher_epochs": (0, 10000),
-    "teacher_share": (0, 1),
-    "teacher_temperature": (0.01, 100),
     "prune_epochs": (0, 10000),
     "prune_learning_rate": (1e-9, 1),
     "alpha": (0, 1000),

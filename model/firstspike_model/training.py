@@ -1,4 +1,4 @@
-"""The training loop: teach the teacher, prune, cut to the budget, refine with quantised weights, calibrate the output."""
+"""The training loop: prune, cut to the budget, refine with quantised weights, calibrate the output."""
 
 import copy
 import time
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from firstspike_spec import Dataset, InputError, LatencyEncoder
 
@@ -17,11 +16,10 @@ from .checks import CLASSES, check_dataset
 from .initialisation import rescale_to_fan_in
 from .layers import FirstSpikeClassifier
 from .losses import potential_loss, spike_loss
-from .optimisers import PruneOptimisers, RefineOptimisers, TeacherOptimiser
+from .optimisers import PruneOptimisers, RefineOptimisers
 from .pruning import allowed, cut_to_budget, layer_budgets
 from .recipe import Recipe
 from .surrogate import Surrogate
-from .teacher import Teacher
 
 #: Images that are measured at once.
 CHUNK = 200
@@ -37,17 +35,16 @@ class Progress:
     Attributes
     ----------
     phase : str
-        ``"teacher"``, ``"prune"`` or ``"refine"``.
+        ``"prune"`` or ``"refine"``.
     epoch, epochs : int
         Done so far, and in the whole training.
     loss : float
         Mean over the epoch's batches.
     accuracy : float
-        On the validation images, by first spike, 0 .. 1; of the teacher in its phase.
+        On the validation images, by first spike, 0 .. 1.
     connectivity : float
         Share of connections that are not zero, 0 .. 1.
     mean_decision_step : float
-        0 in the teacher's phase.
     seconds : float
         Since the training began, without the time it was stopped.
     seconds_left : float
@@ -139,10 +136,6 @@ class Training:
             normalised=recipe.normalised,
             keep_connected=recipe.keep_connected,
         ).to(device)
-        self._teacher = None
-        if recipe.teacher_epochs:
-            drawn = int(torch.randint(1 << 31, (), generator=self._generator))
-            self._teacher = Teacher(CLASSES, drawn).to(device)
         counts = [layer.weights.numel() for layer in self.classifier.layers]
         self._budget = layer_budgets(recipe.budget, recipe.output_part, counts) if recipe.output_part else recipe.budget
         _check_budget(self._budget, counts)
@@ -162,56 +155,42 @@ class Training:
     def run_epoch(self) -> Progress:
         """Train one epoch and measure on the validation images."""
         started = time.monotonic()
-        phase, done, length = self._place()
-        if phase == "prune" and self.recipe.operations_share:
-            self._optimisers.set_costs(self._costs(), self.recipe.operations_share)
-        batches = torch.randperm(len(self._labels), generator=self._generator).split(self.recipe.batch)
+        recipe = self.recipe
+        phase = self.phase
+        first, last = (0, recipe.prune_epochs) if phase == "prune" else (recipe.prune_epochs, recipe.epochs)
+        if phase == "prune" and recipe.operations_share:
+            self._optimisers.set_costs(self._costs(), recipe.operations_share)
+        batches = torch.randperm(len(self._labels), generator=self._generator).split(recipe.batch)
         total = torch.zeros((), device=self.device)
         self.classifier.train()
-        if self._teacher is not None:
-            self._teacher.train(phase == "teacher")
         for number, loss in enumerate(self._losses(batches)):
             self._optimisers.zero_grad()
             loss.backward()
-            self._optimisers.step((done + number / len(batches)) / length)
+            self._optimisers.step((self.epoch - first + number / len(batches)) / (last - first))
             total += loss.detach()
         self.epoch += 1
-        if phase == "teacher":
-            accuracy, connected, mean_decision_step = self._teacher_accuracy(), 1.0, 0.0
-        else:
-            calibration = self._measure()
-            self._keep_best(phase, calibration)
-            accuracy, connected = calibration.accuracy, connectivity(self.classifier)
-            mean_decision_step = calibration.mean_decision_step
+        calibration = self._measure()
+        self._keep_best(phase, calibration)
         self._seconds += time.monotonic() - started
         progress = Progress(
             phase,
             self.epoch,
-            self.recipe.epochs,
+            recipe.epochs,
             float(total) / len(batches),
-            accuracy,
-            connected,
-            mean_decision_step,
+            calibration.accuracy,
+            connectivity(self.classifier),
+            calibration.mean_decision_step,
             self._seconds,
-            self._seconds * (self.recipe.epochs - self.epoch) / self.epoch,
+            self._seconds * (recipe.epochs - self.epoch) / self.epoch,
         )
-        if self.phase != phase:
+        if self.epoch == recipe.prune_epochs:
             self._enter_phase()
         return progress
 
     @property
     def phase(self) -> str:
-        """That of the next epoch: ``"teacher"``, ``"prune"`` or ``"refine"``, the last one also at the end."""
-        return self._place()[0]
-
-    def _place(self) -> tuple[str, int, int]:
-        """Return the next epoch's phase, how many of its epochs are done, and how many it has."""
-        done = self.epoch
-        for phase, length in self.recipe.phases.items():
-            if done < length:
-                return phase, done, length
-            done -= length
-        return "refine", self.recipe.refine_epochs, self.recipe.refine_epochs
+        """That of the next epoch: ``"prune"`` or ``"refine"``."""
+        return "prune" if self.epoch < self.recipe.prune_epochs else "refine"
 
     def result(self) -> Trained:
         """Return the best network; without refinement, the one that the cut left."""
@@ -228,7 +207,6 @@ class Training:
             "seconds": self._seconds,
             "generator": self._generator.get_state(),
             "classifier": self.classifier.state_dict(),
-            "teacher": None if self._teacher is None else self._teacher.state_dict(),
             "optimisers": self._optimisers.state_dict(),
             "best": None if self._best is None else vars(self._best),
             "best_state": self._best_state,
@@ -240,8 +218,6 @@ class Training:
         self._optimise()
         self._generator.set_state(state["generator"])
         self.classifier.load_state_dict(state["classifier"])
-        if self._teacher is not None:
-            self._teacher.load_state_dict(state["teacher"])
         self._optimisers.load_state_dict(state["optimisers"])
         self._best = None if state["best"] is None else Calibration(**state["best"])
         self._best_state = state["best_state"]
@@ -260,13 +236,10 @@ class Training:
 
     def _optimise(self) -> None:
         """Make the optimisers of the next epoch's phase."""
-        match self.phase:
-            case "teacher":
-                self._optimisers = TeacherOptimiser(self._teacher)
-            case "prune":
-                self._optimisers = PruneOptimisers(self.classifier, self.recipe, self._budget)
-            case _:
-                self._optimisers = RefineOptimisers(self.classifier, self.recipe)
+        if self.phase == "prune":
+            self._optimisers = PruneOptimisers(self.classifier, self.recipe, self._budget)
+        else:
+            self._optimisers = RefineOptimisers(self.classifier, self.recipe)
 
     def _keep_best(self, phase: str, calibration: Calibration) -> None:
         if phase == "refine" and (self._best is None or calibration.accuracy >= self._best.accuracy):
@@ -274,32 +247,17 @@ class Training:
 
     def _losses(self, batches: tuple[torch.Tensor, ...]) -> Iterator[torch.Tensor]:
         """Give the loss of each batch."""
-        recipe, teaching = self.recipe, self.phase == "teacher"
+        recipe = self.recipe
         for indices in batches:
-            labels, images = self._labels[indices.to(self.device)], self._variations.take(indices)
-            if teaching:
-                yield functional.cross_entropy(self._teacher(images), labels)
-                continue
-            margins = self.classifier(self._present(images))
+            labels = self._labels[indices.to(self.device)]
+            margins = self.classifier(self._present(self._variations.take(indices)))
             loss = torch.zeros((), device=self.device)
             if recipe.potential_weight:
-                loss = loss + recipe.potential_weight * self._potential_loss(margins, labels, images)
+                loss = loss + recipe.potential_weight * potential_loss(margins, labels, recipe.last_step_weight)
             if recipe.spike_weight:
                 spikes = self.classifier.spikes(margins, recipe.forced_last_spike)
                 loss = loss + recipe.spike_weight * spike_loss(spikes, labels, recipe.decoding, recipe.sharpness)
             yield loss
-
-    def _potential_loss(self, margins: torch.Tensor, labels: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
-        """Return the loss on the output potentials: against the labels, and where there is a teacher its answers."""
-        recipe = self.recipe
-        loss = potential_loss(margins, labels, recipe.last_step_weight)
-        if self._teacher is None:
-            return loss
-        # At a temperature, gradients are its square times smaller.
-        share, temperature = recipe.teacher_share, recipe.teacher_temperature
-        answers = self._teacher.answers(images, temperature)
-        alike = temperature**2 * potential_loss(margins / temperature, answers, recipe.last_step_weight)
-        return (1 - share) * loss + share * alike
 
     def _present(self, images: torch.Tensor) -> torch.Tensor:
         """Return 1 from the step on at which each pixel spiked, else 0: int8, shape (T, batch, inputs)."""
@@ -326,14 +284,6 @@ class Training:
         """
         self.classifier.eval()
         return torch.cat([self.classifier(part) for part in self._chunks(images)], dim=1).cpu()
-
-    @torch.no_grad()
-    def _teacher_accuracy(self) -> float:
-        """Return the share of the validation images that the teacher gets right."""
-        self._teacher.eval()
-        parts = torch.tensor(self.validation.images).split(CHUNK)
-        classes = torch.cat([self._teacher(part.to(self.device)).argmax(dim=1).cpu() for part in parts])
-        return float((classes == torch.tensor(self.validation.labels)).double().mean())
 
     def _measure(self, late: bool = False) -> Calibration:
         """Calibrate the outputs on the validation images."""

@@ -20,16 +20,6 @@ def test_potential_loss_weights_the_last_step_most():
     assert potential_loss(potentials, labels, 3.0).item() == pytest.approx((each[0] + 2 * each[1] + 3 * each[2]) / 6)
 
 
-def test_potential_loss_takes_probabilities():
-    """Of certain labels it is what those give; of two halves, the mean of what both give."""
-    potentials = torch.randn(3, 2, 4, generator=torch.Generator().manual_seed(1))
-    certain = functional.one_hot(torch.tensor([3, 1]), 4).float()
-    ones, others = (potential_loss(potentials, torch.tensor(labels), 5.0) for labels in ([3, 1], [0, 2]))
-    assert potential_loss(potentials, certain, 5.0).item() == pytest.approx(ones.item())
-    halves = (certain + functional.one_hot(torch.tensor([0, 2]), 4)) / 2
-    assert potential_loss(potentials, halves, 5.0).item() == pytest.approx((ones + others).item() / 2)
-
-
 @pytest.mark.parametrize(("decoding", "logits"), [("temporal", (3 * 0.75, 3 * 0.25)), ("count", (3, 3))])
 def test_spike_loss_decodes_the_first_spikes(decoding, logits):
     spikes = torch.zeros(4, 1, 2)

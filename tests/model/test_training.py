@@ -55,7 +55,6 @@ def test_improves_over_chance_within_the_budget(tiny_recipe, digits_folder):
         {"weight_bits": 2, "encoder_thresholds": (100, 50, 20, 5)},
         {"weight_bits": 8, "budget": 1.0, "prune_epochs": 0},
         {"refine_epochs": 0},
-        {"teacher_epochs": 1, "teacher_share": 1.0, "teacher_temperature": 3.0},
         {"convolution_channels": (6,), "kernel_sizes": (3,), "poolings": (1, 2), "hidden": ()},
         {"convolution_channels": (4, 6), "kernel_sizes": (3, 3), "strides": (2, 1), "hidden": (12,), "normalised": True},
         {
@@ -213,34 +212,6 @@ def test_a_stopped_training_goes_on_bit_for_bit(tiny_recipe, digits_folder, tmp_
     assert [epoch["epoch"] for epoch in log["epochs"]] == [1, 2, 3, 4]
     assert log["outcome"] == whole.facts
     assert log["training"]["seed"] == 3
-
-
-@pytest.mark.parametrize("stops", [(1,), (2,), (3, 4)])
-def test_a_stopped_training_with_a_teacher_goes_on_bit_for_bit(tiny_recipe, digits_folder, tmp_path, stops):
-    """Stopped while the teacher learns, once it has learned, and after that."""
-    recipe = replace(tiny_recipe, teacher_epochs=2, prune_epochs=1, refine_epochs=1)
-    whole = train_recipe(recipe, data=digits_folder, seed=3)
-    files = Files(tmp_path / "net.checkpoint", tmp_path / "net.log.json")
-
-    def note(progress):
-        if progress.epoch in stops:
-            raise Stop
-
-    for _ in stops:
-        with pytest.raises(Stop):
-            train_recipe(recipe, data=digits_folder, seed=3, files=files, note=note)
-    assert train_recipe(recipe, data=digits_folder, seed=3, files=files).network.digest == whole.network.digest
-
-
-def test_a_teacher_learns_first_and_what_it_knows_is_learned_from(tiny_recipe, digits_folder):
-    """Where labels are not looked at, the network can only know from its teacher."""
-    epochs = []
-    recipe = replace(tiny_recipe, teacher_epochs=3, teacher_share=1.0, prune_epochs=2, refine_epochs=1, spike_weight=0.0)
-    facts = train_recipe(recipe, data=digits_folder, note=epochs.append).facts
-    assert [epoch.phase for epoch in epochs] == ["teacher"] * 3 + ["prune"] * 2 + ["refine"]
-    assert epochs[2].accuracy > 0.8
-    assert epochs[2].loss < epochs[0].loss
-    assert facts["test_accuracy"] > 0.5
 
 
 def test_a_checkpoint_of_another_training_is_refused(tiny_recipe, digits_folder, tmp_path):
