@@ -46,7 +46,7 @@ class SumMemory(wiring.Component):
     write_start : ``In(start_bits)``
         The start potential of the neuron that is written, which stays; it is not to be had from a word that is being written.
     load : ``In(1)``, load_address : ``In(range(depth))``, load_start : ``In(start_bits)``
-        Not together with ``write``.
+        Not together with ``write``. What is read at the neuron's address meanwhile is not to be relied on.
     peek : ``In(1)``
         Read at ``load_address`` in place of ``address``.
     """

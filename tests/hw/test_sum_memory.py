@@ -46,8 +46,12 @@ def run(sum_bits, start_bits, depth, *, late):
                 collided += to == place
             if loads:
                 starts[to] = start
-            # A place that is being loaded is not read.
-            read.append((None if peeks else sums[place], starts[to if peeks else place] if not loads else None))
+            # What is being loaded is not read: of a word that is shared, both parts.
+            wanted = (
+                sums[place] if not peeks and not (loads and to == place) else None,
+                starts[to if peeks else place] if not loads else None,
+            )
+            read.append(wanted)
             if cycle >= late:
                 wanted_sum, wanted_start = read[-1 - late]
                 if wanted_sum is not None:
