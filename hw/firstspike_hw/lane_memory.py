@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
-from amaranth.hdl import Module, Mux, Signal, unsigned
+from amaranth.hdl import Module, Mux, Signal, Value, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
+from .delays import delayed
 from .dp16kd import MOST_LUT_RAM_WORDS, Dp16kd, grid, has_dp16kd
 from .spram import has_spram
 
@@ -21,6 +22,26 @@ def has_late_words(platform: object, depth: int) -> bool:
 def wide_blocks(bits: int, depth: int) -> int:
     """Return how many of an ECP5's blocks, each written at one port and read at the other, a memory takes."""
     return -(-bits // WIDE_BITS) * -(-depth // WIDE_WORDS)
+
+
+def late_word_blocks(bits: int, depth: int) -> int:
+    """Return how many of an ECP5's blocks a `LaneMemory` with late words takes: of the two kinds that with fewer."""
+    return min(wide_blocks(bits, depth), grid(bits, depth).blocks)
+
+
+def forwarded(m: Module, read: Value, *, is_written: Value, word: Value, cycles: int) -> Value:
+    """Return what a memory reads, or what was written in the cycle of its address.
+
+    Parameters
+    ----------
+    read : Value
+        The word at the address of ``cycles`` ago, as it was then.
+    is_written : Value
+        The word at this cycle's address is being written.
+    word : Value
+        What is being written.
+    """
+    return Mux(delayed(m, is_written, cycles), delayed(m, word, cycles), read)
 
 
 class LaneMemory(wiring.Component):
@@ -70,12 +91,7 @@ class LaneMemory(wiring.Component):
             m.d.comb += self.word.eq(read.data)
         else:
             read = cells.read_port()
-            just_written, kept = Signal(), Signal(self._bits)
-            m.d.sync += [
-                just_written.eq(self.write & (self.write_address == self.address)),
-                kept.eq(self.write_word),
-            ]
-            m.d.comb += [read.addr.eq(self.address), self.word.eq(Mux(just_written, kept, read.data))]
+            m.d.comb += [read.addr.eq(self.address), self.word.eq(self._forwarded(m, read.data, cycles=1))]
         return m
 
     def _inferred(self, m: Module, attributes: dict[str, str]) -> memory.Memory:
@@ -88,7 +104,7 @@ class LaneMemory(wiring.Component):
         return cells
 
     def _late_words(self, m: Module) -> None:
-        if wide_blocks(self._bits, self._depth) < grid(self._bits, self._depth).blocks:
+        if late_word_blocks(self._bits, self._depth) < grid(self._bits, self._depth).blocks:
             read, late = self._inferred(m, {}).read_port(), Signal(self._bits)
             m.d.comb += read.addr.eq(self.address)
             m.d.sync += late.eq(read.data)
@@ -101,14 +117,8 @@ class LaneMemory(wiring.Component):
                 cells.data.eq(self.write_word),
                 cells.address[1].eq(self.address),
             ]
-        written, kept = (
-            [Signal(name=f"written_{late}") for late in (1, 2)],
-            [Signal(self._bits, name=f"kept_{late}") for late in (1, 2)],
-        )
-        m.d.sync += [
-            written[0].eq(self.write & (self.write_address == self.address)),
-            kept[0].eq(self.write_word),
-            written[1].eq(written[0]),
-            kept[1].eq(kept[0]),
-        ]
-        m.d.comb += self.word.eq(Mux(written[1], kept[1], late))
+        m.d.comb += self.word.eq(self._forwarded(m, late, cycles=2))
+
+    def _forwarded(self, m: Module, read: Value, *, cycles: int) -> Value:
+        is_written = self.write & (self.write_address == self.address)
+        return forwarded(m, read, is_written=is_written, word=self.write_word, cycles=cycles)

@@ -6,8 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from .dp16kd import grid
-from .lane_memory import WIDE_BITS, LaneMemory, has_late_words, wide_blocks
+from .lane_memory import WIDE_BITS, LaneMemory, forwarded, has_late_words, late_word_blocks, wide_blocks
 
 #: Of a word of an ECP5's block, so many bits can be written without the others.
 _BYTE = 9
@@ -20,8 +19,7 @@ def _padded(bits: int) -> int:
 def shares_words(sum_bits: int, start_bits: int, depth: int) -> bool:
     """Return whether sums and start potentials take fewer of an ECP5's blocks in the same words than apart."""
     together, apart = _padded(sum_bits) + _padded(start_bits), (sum_bits, start_bits)
-    least = sum(min(wide_blocks(bits, depth), grid(bits, depth).blocks) for bits in apart)
-    return together <= WIDE_BITS and wide_blocks(together, depth) < least
+    return together <= WIDE_BITS and wide_blocks(together, depth) < sum(late_word_blocks(bits, depth) for bits in apart)
 
 
 class SumMemory(wiring.Component):
@@ -99,21 +97,19 @@ class SumMemory(wiring.Component):
         )
         read, write = cells.read_port(), cells.write_port(granularity=_BYTE)
         late = Signal(self._sum_bits + self._start_bits)
-        # What is written in the cycle of its address is forwarded.
-        written = [Signal(name=f"written_{stage}") for stage in (1, 2)]
-        kept = [Signal.like(late, name=f"kept_{stage}") for stage in (1, 2)]
+        word = forwarded(
+            m,
+            late,
+            is_written=self.write & (self.write_address == self.address),
+            word=Cat(self.write_sum, self.write_start),
+            cycles=2,
+        )
         m.d.comb += [
             read.addr.eq(read_address),
             write.addr.eq(Mux(self.load, self.load_address, self.write_address)),
             write.en.eq(Cat(self.write.replicate(low // _BYTE), self.load.replicate(high // _BYTE))),
             write.data[:low].eq(self.write_sum),
             write.data[low:].eq(self.load_start),
-            Cat(self.sum, self.start).eq(Mux(written[1], kept[1], late)),
+            Cat(self.sum, self.start).eq(word),
         ]
-        m.d.sync += [
-            late.eq(Cat(read.data[: self._sum_bits], read.data[low:])),
-            written[0].eq(self.write & (self.write_address == self.address)),
-            kept[0].eq(Cat(self.write_sum, self.write_start)),
-            written[1].eq(written[0]),
-            kept[1].eq(kept[0]),
-        ]
+        m.d.sync += late.eq(Cat(read.data[: self._sum_bits], read.data[low:]))
