@@ -8,6 +8,7 @@ from firstspike_spec.compiler import BankImage
 from firstspike_spec.engine import LayerShape
 from firstspike_spec.words import LOAD_WORD, Memory
 
+from .entry_stage import entry_stages
 from .lane import Lane
 from .layouts import lane_layout, token_layout, word_layout
 from .loadable_memory import LoadableMemory
@@ -90,6 +91,7 @@ class Bank(wiring.Component):
             depth=shape.bank_entries,
             init=image.entries if image else (),
             ports=shape.bank_lanes,
+            staged=entry_stages(shape) > 0,
         )
         lanes = []
         for number in range(shape.bank_lanes):

@@ -1,4 +1,4 @@
-"""The entry stage: a cycle more for the entries of a layer with maps."""
+"""The stages of the entries of a layer with maps: a cycle more before their memory, and one behind it."""
 
 from amaranth.hdl import Module
 from amaranth.lib import wiring
@@ -6,9 +6,9 @@ from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.engine import LayerShape
 
-from .accumulator import Accumulator
 from .delays import delayed
 from .layouts import word_layout
+from .loadable_memory import LoadableMemory
 
 
 class EntryStage(wiring.Component):
@@ -26,7 +26,7 @@ class EntryStage(wiring.Component):
     base : ``In(shape.base_bits)``
         That of the operation that begins, if there are bases.
     entry : ``In(word_layout(shape.entry))``
-        Its entry, `Accumulator.entry_latency` cycles later.
+        Its entry, out of a ``staged`` `LoadableMemory`.
     o : ``Out(word_layout(shape.entry))``
         The entry with the neuron's number within the lane, `latency` cycles later.
     """
@@ -41,11 +41,12 @@ class EntryStage(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        base = delayed(m, self.base, Accumulator.entry_latency) if self._has_bases else 0
+        base = delayed(m, self.base, LoadableMemory.staged_latency) if self._has_bases else 0
         m.d.sync += [self.o.neuron.eq(self.entry.neuron + base), self.o.weight.eq(self.entry.weight)]
         return m
 
 
 def entry_stages(shape: LayerShape) -> int:
     """Return by how many cycles entries, and operations with them, come later to the accumulator."""
-    return EntryStage.latency if shape.locator else 0
+    staged = LoadableMemory.staged_latency + EntryStage.latency
+    return staged - LoadableMemory.latency if shape.locator else 0

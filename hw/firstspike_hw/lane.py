@@ -1,6 +1,6 @@
 """The lane: the processing element that owns some of a layer's neurons."""
 
-from amaranth.hdl import Module
+from amaranth.hdl import Cat, Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -46,7 +46,7 @@ class Lane(wiring.Component):
     address : ``Out(...)``
         Of an entry.
     entry : ``In(word_layout(shape.entry))``
-        The entry at the address of 2 cycles before.
+        The entry at the address of 2 cycles before; of 3 in a layer with maps.
     o : ``Out(stream.Signature(lane_layout(shape.neuron_bits)))``
         Spikes of this lane's neurons, in no order within a step, and the ends of steps.
     operation : ``Out(1)``
@@ -55,7 +55,7 @@ class Lane(wiring.Component):
         As in `Accumulator`.
     """
 
-    #: Cycles from a row's coming to its first entry's mark; those of an `EntryStage` are more.
+    #: Cycles from a row's coming to its first entry's mark; `entry_stages` are more.
     latency = RowReader.latency + Accumulator.latency
 
     #: Cycles from ``peek`` to ``peeked``.
@@ -119,11 +119,13 @@ class Lane(wiring.Component):
                 *(self.o.p[field].eq(stage.o.p[field]) for field, _ in self.o.p.shape()),
                 stage.o.ready.eq(self.o.ready),
             ]
+            ends = [reader.valid & reader.o.end]
+            ends += [delayed(m, ends[0], cycles) for cycles in range(1, late)]
             m.submodules.entry_stage = entry_stage = EntryStage(self._shape)
             m.d.comb += [
                 entry_stage.entry.eq(self.entry),
                 accumulator.entry.eq(entry_stage.o),
-                judge.marks.ending.eq(accumulator.marks.ending | (reader.valid & reader.o.end)),
+                judge.marks.ending.eq(accumulator.marks.ending | Cat(ends).any()),
             ]
         else:
             wiring.connect(m, judge.o, wiring.flipped(self.o))

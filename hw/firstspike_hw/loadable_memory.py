@@ -32,6 +32,9 @@ class LoadableMemory(wiring.Component):
         Contents at power-up.
     ports : int
         Read ports, 1 or 2.
+    staged : bool
+        The register of what is loaded stands behind the choice of the address, for all ports, in place of before it: for
+        memories of so many blocks that the way from there takes a cycle.
 
     Members
     -------
@@ -45,24 +48,26 @@ class LoadableMemory(wiring.Component):
         Read in every cycle.
     data : ``Out(bits).array(ports)``
         The words at the addresses of two cycles ago. Not to be used: that of the first port if there was a load or a peek, of
-        whatever kind, in the cycle before that; that of the second, if its address was loaded then.
+        whatever kind, in the cycle before that; that of the second, if its address was loaded then. If ``staged``, those of
+        three cycles ago, and the load or peek that of the same cycle.
 
     Notes
     -----
-    Latency: 2 cycles from an address to its word. A load or a peek takes the first port's turn one cycle after it has come.
+    Latency: 2 cycles from an address to its word, 3 if ``staged``. A load or a peek takes the first port's turn one cycle
+    after it has come, or at once.
     Throughput: one word a cycle and port.
     """
 
-    #: Cycles from an address to its word.
-    latency = LATENCY
+    #: Cycles from an address to its word, and if ``staged``.
+    latency, staged_latency = LATENCY, LATENCY + 1
 
     #: Cycles from ``peek`` to ``peeked``: a register before the memory, and one behind it.
     peek_latency = 1 + LATENCY + 1
 
-    def __init__(self, kind: Memory, *, bits: int, depth: int, init: Iterable[int] = (), ports: int = 1):
+    def __init__(self, kind: Memory, *, bits: int, depth: int, init: Iterable[int] = (), ports: int = 1, staged: bool = False):
         # No synthesis tool likes an address of no bits.
         self._kind, self._depth, self._init, self._ports = kind, max(2, depth), [int(word) for word in init], ports
-        self._bits = bits
+        self._bits, self._staged = bits, staged
         super().__init__(
             {
                 "load": In(stream.Signature(word_layout(LOAD_WORD), always_ready=True)),
@@ -77,24 +82,29 @@ class LoadableMemory(wiring.Component):
         m = Module()
         m.submodules.memory = words = self._words(platform)
         chosen = self.load.p.memory == self._kind
-        # A reset does not touch what comes through the load port.
+        # What is loaded, and what then goes to the memory; one of the two is a register. A reset does not touch what comes
+        # through the load port.
+        before, behind = ("comb", "sync") if self._staged else ("sync", "comb")
         turn, write = Signal(reset_less=True), Signal(reset_less=True)
         address = Signal.like(words.address[0], reset_less=True)
         data = Signal.like(words.data, reset_less=True)
-        peeks = Signal(self.peek_latency - 1)
-        m.d.sync += [
+        m.d[before] += [
             turn.eq(self.load.valid | self.peek),  # whatever the kind: one LUT before each bit of the memory's address
             address.eq(self.load.p.address),
             data.eq(self.load.p.data),
             write.eq(self.load.valid & chosen),
-            peeks.eq(Cat(self.peek & chosen, peeks)),
-            self.peeked.eq(Mux(peeks[-1], self.data[0], 0)),
         ]
-        m.d.comb += [words.data.eq(data), words.write.eq(write)]
+        now = [Signal.like(words.address[port], name=f"now_{port}", reset_less=True) for port in range(self._ports)]
+        write_now, data_now = Signal(reset_less=True), Signal.like(data, reset_less=True)
+        m.d[behind] += [write_now.eq(write), data_now.eq(data)]
         for port in range(self._ports):
-            m.d.comb += [words.address[port].eq(self.address[port]), self.data[port].eq(words.word[port])]
+            m.d[behind] += now[port].eq(self.address[port])
+            m.d.comb += [words.address[port].eq(now[port]), self.data[port].eq(words.word[port])]
         with m.If(turn):
-            m.d.comb += words.address[0].eq(address)
+            m.d[behind] += now[0].eq(address)
+        m.d.comb += [words.data.eq(data_now), words.write.eq(write_now)]
+        peeks = Signal(self.peek_latency - 1)
+        m.d.sync += [peeks.eq(Cat(self.peek & chosen, peeks)), self.peeked.eq(Mux(peeks[-1], self.data[0], 0))]
         return m
 
     def _words(self, platform: object) -> InferredRam | Dp16kd | Spram:

@@ -14,6 +14,7 @@ from amaranth.lib.wiring import In, Out
 from firstspike_hw.accumulator import Accumulator, inference_tag_bits
 from firstspike_hw.judge import Judge
 from firstspike_hw.lane import Lane
+from firstspike_hw.loadable_memory import LoadableMemory
 from firstspike_hw.row_reader import operation_layout, row_layout, rows_layout
 from firstspike_spec.engine import LayerShape, LocatorShape
 from firstspike_spec.words import Memory
@@ -76,7 +77,11 @@ class Run:
         self._reader = ScriptedReader(shape)
         self.lane = Lane(shape, width=1, time_steps=time_steps, queue_depth=8, slack=5, starts=starts)
         self._cycle, self._offered, self._rests = 0, None, False
-        self._entries, self._holds = deque([None] * Accumulator.entry_latency), deque([0] * cycles_until_held())
+        self._entries, self._holds = self._no_entries(), deque([0] * cycles_until_held())
+
+    def _no_entries(self):
+        """Return what comes out of the entries' memory until the first one is there."""
+        return deque([None] * (LoadableMemory.staged_latency if self.shape.locator else LoadableMemory.latency))
 
     def simulate(self, drive, top=None, *, in_luts=True, collisions=None):
         """Run a testbench; the lane may lie in a larger design, and have its memories in LUTs or not.
@@ -128,7 +133,7 @@ class Run:
 
     async def sweep(self, ctx):
         """As a lane group does after a reset; with old operations no longer on their way."""
-        self._entries, self._offered = deque([None] * Accumulator.entry_latency), None
+        self._entries, self._offered = self._no_entries(), None
         self._holds = deque([0] * cycles_until_held())
         for number in range(self.shape.lane_neurons):
             await self.cycle(ctx, LAST if number == self.shape.lane_neurons - 1 else END, sweep=True)

@@ -47,7 +47,8 @@ class Run:
 
     def forget(self):
         """Forget what is on its way."""
-        self._to_come, self._entries, self._offered = deque([None] * self.delay), deque([0] * LoadableMemory.latency), None
+        entry_latency = LoadableMemory.staged_latency if self.shape.locator else LoadableMemory.latency
+        self._to_come, self._entries, self._offered = deque([None] * self.delay), deque([0] * entry_latency), None
         self._first = True
         self.given.clear()
 

@@ -15,16 +15,17 @@ from .synthesis import synthesize
 NAMES = [field.name for field in LOAD_WORD.fields]
 
 
-def check(dut, rng, *, bits, depth, init, ports, places=None, cycles=500):
+def check(dut, rng, *, bits, depth, init, ports, places=None, cycles=500, staged=False):
     """Read on all ports in every cycle, load and peek at random, and compare with a list; None in it is a word unknown."""
     words = [*init, *[0] * (depth - len(init))]
     places = places or range(depth)
     counts = {"read": 0, "peeked": 0, "loaded": 0}
 
     async def testbench(ctx):
-        # For each cycle, what each port's data is to be two cycles later, and `peeked` a cycle after that; None for unknown.
-        # What comes through the load port takes its turn one cycle after it has come.
-        expected, turn = [], ("rest", None, 0, 0)
+        # For each cycle in which memory is read, what each port's data is to be two cycles later, and `peeked` a cycle after
+        # that; None for unknown. What comes through the load port takes its turn one cycle after it has come; addresses do so
+        # too if the memory is staged.
+        expected, turn, turn_addresses = [], ("rest", None, 0, 0), [0] * ports
         for cycle in range(cycles):
             what, place = rng.choice(["load", "peek", "rest", "rest"]), rng.choice(places)
             kind = rng.choice([*Memory, Memory.ENTRIES, Memory.ENTRIES])
@@ -37,6 +38,8 @@ def check(dut, rng, *, bits, depth, init, ports, places=None, cycles=500):
                 ctx.set(signal, address)
             await ctx.tick()
             (what, kind, place, word), turn = turn, (what, kind, place, fields[0])
+            if staged:
+                addresses, turn_addresses = turn_addresses, addresses
             loads, peeks = (what == name and kind == Memory.ENTRIES for name in ("load", "peek"))
             data = [words[address] for address in addresses]
             if loads:
@@ -64,17 +67,18 @@ def check(dut, rng, *, bits, depth, init, ports, places=None, cycles=500):
     assert counts["loaded"] > cycles // 50
 
 
+@pytest.mark.parametrize("staged", [False, True])
 @pytest.mark.parametrize("ports", [1, 2])
 @pytest.mark.parametrize(
     ("bits", "depth"), [(1, 1), (3, 2), (7, 3), (8, 5), (32, 9), (36, 6), (13, 16), (9, 63), (18, 65), (5, 300)]
 )
-def test_reads_loads_and_peeks_in_random_order(bits, depth, ports):
-    """Each word is there two cycles later; words of other kinds change nothing; what is not peeked at shows as 0."""
+def test_reads_loads_and_peeks_in_random_order(bits, depth, ports, staged):
+    """Each word is there two or three cycles later; words of other kinds change nothing; what is not peeked at shows as 0."""
     for seed in range(2):
         rng = random.Random(f"{bits} {depth} {ports} {seed}")
         init = [rng.getrandbits(bits) for _ in range(rng.randrange(depth // 2, depth + 1))]
-        dut = LoadableMemory(Memory.ENTRIES, bits=bits, depth=depth, init=init, ports=ports)
-        check(dut, rng, bits=bits, depth=depth, init=init, ports=ports)
+        dut = LoadableMemory(Memory.ENTRIES, bits=bits, depth=depth, init=init, ports=ports, staged=staged)
+        check(dut, rng, bits=bits, depth=depth, init=init, ports=ports, staged=staged)
 
 
 @pytest.mark.parametrize("ports", [1, 2])
