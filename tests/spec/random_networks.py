@@ -53,11 +53,11 @@ def random_times(seed, network, batch, silent=0.3):
 
 
 @st.composite
-def networks(draw, max_layers=4, max_neurons=12, max_steps=16):
+def networks(draw, max_layers=4, max_neurons=12, max_steps=16, least_layers=1):
     """Networks of all kinds, shrinking towards small ones."""
     generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     time_steps = draw(st.integers(2, max_steps))
-    sizes = draw(st.lists(st.integers(1, max_neurons), min_size=2, max_size=max_layers + 1))
+    sizes = draw(st.lists(st.integers(1, max_neurons), min_size=least_layers + 1, max_size=max_layers + 1))
     layers = [
         random_layer(
             generator,

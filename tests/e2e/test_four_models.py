@@ -1,0 +1,120 @@
+"""Random networks through all four models: naive, golden, PyTorch and the compiled RTL, spike time by spike time.
+
+The four share the contract and nothing else: the naive one is plain loops, PyTorch's sums matrices, the RTL adds one weight
+at a time. A difference is shrunk by hypothesis, and the smallest network that shows it is kept beside its inputs.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firstspike_hw.simulation import NativeEngine
+from firstspike_model import golden as pytorch
+from firstspike_spec import compare_inferences, infer_spikes, load_network, save_network
+from firstspike_spec.artefact import content_digest
+from firstspike_spec.compiler import compile_network
+from firstspike_spec.results import Results, compare_results
+
+from ..hw.models import roomy
+from ..spec import naive_model
+from ..spec.random_networks import networks, random_network, random_times
+
+#: Networks of each depth; ``make verify`` asks for more.
+EXAMPLES = int(os.environ.get("FIRSTSPIKE_EXAMPLES", "25"))
+
+#: Where the smallest network with a difference is kept, with its inputs.
+FAILURES = Path("build/failures")
+
+LAYERS, MOST_NEURONS, BATCH = (1, 2, 3, 4), 40, 3
+
+#: By number of layers, engines with room for any such network; lanes differ, and some share a bank.
+SHAPES = {
+    1: roomy((40, 40), (), width=1, time_steps=16),
+    2: roomy((40, 40, 40), (4,), width=2, bank_lanes=2, time_steps=16),
+    3: roomy((40, 40, 40, 40), (1, 2), width=1, time_steps=16),
+    4: roomy((40, 40, 40, 40, 40), (3, 2, 1), width=2, time_steps=16, queue_depth=16),
+}
+
+
+@pytest.fixture(scope="module")
+def engines():
+    made = {layers: NativeEngine(shape) for layers, shape in SHAPES.items()}
+    yield made
+    for engine in made.values():
+        engine.close()
+
+
+def compare_all(network, times, early_exit, engine) -> int:
+    """Compare the four models; return how many values were the same in all of them."""
+    golden = infer_spikes(network, times, early_exit=early_exit)
+    expected = naive_model.infer(network, times, early_exit)
+    for image, wanted in enumerate(expected):
+        assert [spikes[image].tolist() for spikes in golden.spike_times] == wanted["times"]
+        assert [potentials[image].tolist() for potentials in golden.potentials] == wanted["potentials"]
+        assert (golden.classes[image], golden.decision_steps[image]) == (wanted["class"], wanted["decision_step"])
+        assert golden.synaptic_operations[image] == wanted["synaptic_operations"]
+    comparison = compare_inferences(golden, pytorch.infer_spikes(network, times, early_exit=early_exit))
+    engine.load(compile_network(network, engine.shape))
+    got = engine.run(times, early_exit=early_exit)
+    comparison.add(compare_results(Results.from_inference(golden, early_exit=early_exit), got))
+    comparison.check()
+    return comparison.compared_values
+
+
+def keep(network, times) -> Path:
+    """Write a network and its inputs; `replay` runs them again."""
+    FAILURES.mkdir(parents=True, exist_ok=True)
+    path = FAILURES / "network.safetensors"
+    save_network(network, path)
+    np.save(path.with_suffix(".npy"), times)
+    return path
+
+
+@pytest.mark.parametrize("layers", LAYERS)
+def test_four_models_agree(engines, layers, record_property):
+    """One to four layers of one to forty neurons, one to eight bits, two to sixteen steps, any connectivity."""
+    compared = count = 0
+
+    @given(networks(layers, MOST_NEURONS, least_layers=layers), st.integers(0, 2**32 - 1), st.booleans())
+    @settings(max_examples=EXAMPLES, deadline=None)
+    def agree(network, seed, early_exit):
+        nonlocal compared, count
+        times = random_times(seed, network, BATCH, silent=(0.0, 0.3, 0.9, 1.0)[seed % 4])
+        try:
+            compared += compare_all(network, times, early_exit, engines[layers])
+        except Exception as error:
+            path = keep(network, times)
+            raise AssertionError(f"{path} shows a difference: FIRSTSPIKE_REPLAY={path} pytest {__file__} -k replay") from error
+        count += 1
+
+    agree()
+    assert compared > count > 0
+    record_property("networks", count)
+    record_property("values", compared)
+
+
+def test_replay(engines):
+    """The network that ``FIRSTSPIKE_REPLAY`` names, kept by a run that found a difference; else one of each depth."""
+    path = os.environ.get("FIRSTSPIKE_REPLAY")
+    if path:
+        cases = [(load_network(path), np.load(Path(path).with_suffix(".npy")))]
+    else:
+        cases = [(random_network(0, [5] * (layers + 1)), None) for layers in LAYERS]
+    for network, times in cases:
+        times = random_times(0, network, BATCH) if times is None else times
+        for early_exit in (False, True):
+            assert compare_all(network, times, early_exit, engines[len(network.layers)])
+
+
+def test_a_difference_is_kept(tmp_path, monkeypatch):
+    """What is kept is the network and the inputs themselves."""
+    monkeypatch.chdir(tmp_path)
+    network = random_network(3, (4, 5, 3))
+    times = random_times(3, network, BATCH)
+    path = keep(network, times)
+    assert content_digest(load_network(path)) == content_digest(network)
+    np.testing.assert_array_equal(np.load(path.with_suffix(".npy")), times)

@@ -1,0 +1,90 @@
+"""The heart of a lane, accumulator and judge, against potentials that are added up one operation at a time."""
+
+import pytest
+from amaranth.hdl import Mux, Signal, signed
+
+from firstspike_hw.accumulator import Accumulator
+from firstspike_hw.delays import delayed
+from firstspike_hw.judge import Judge, slot_bits
+from firstspike_spec.engine import LayerShape
+
+from .proof import Proof
+
+
+@pytest.mark.parametrize("time_steps", [2, 3])
+@pytest.mark.parametrize("neurons", [1, 2])
+@pytest.mark.parametrize("kind", ["luts", "late"])
+def test_fires_as_the_sum_says(tmp_path, request, kind, neurons, time_steps):
+    """A neuron chosen at will, in a step chosen at will: it spikes once there if it reaches the threshold first then.
+
+    Operations follow each other as a row reader gives them, on this neuron and on others, with gaps and without.
+    """
+    if kind == "late":
+        request.getfixturevalue("block_rams_with_output_registers")
+    shape = LayerShape(2, 1, 1, neurons, 8, 8, 2, 4)
+    proof = Proof()
+    m = proof.m
+    m.submodules.accumulator = dut = Accumulator(shape, time_steps=time_steps, slot_bits=slot_bits(neurons))
+    m.submodules.judge = judge = Judge(shape)
+    m.d.comb += [judge.marks.eq(dut.marks), dut.next_slot.eq(judge.next_slot)]
+    proof.receive(judge.o, "o")
+
+    # First the neuron's start potential is loaded, then all are swept; operations come three cycles later at the earliest.
+    time = Signal(4)
+    first = 1 + neurons + 2
+    with m.If(time != 15):
+        m.d.sync += time.eq(time + 1)
+    place, start = proof.constant(shape.neuron_bits, "place"), proof.constant(signed(4), "start")
+    proof.assume(place < neurons, "place")
+    m.d.comb += [dut.load.valid.eq(time == 0), dut.load.p.address.eq(place), dut.load.p.data.eq(start)]
+    sweeps, operates = (time >= 1) & (time <= neurons), time >= first
+    valid, is_end, rests = proof.any(1, "valid"), proof.any(1, "end"), Signal()
+    step = Signal(range(time_steps))
+    last = step == time_steps - 1
+    begins = operates & valid & ~rests & ~delayed(m, judge.crowded, 1)
+    m.d.comb += [
+        dut.valid.eq(sweeps | begins),
+        dut.i.end.eq(sweeps | is_end),
+        dut.i.last.eq(Mux(sweeps, time == neurons, last & is_end)),
+        dut.i.sweep.eq(sweeps),
+    ]
+    m.d.sync += rests.eq(begins & is_end & last)
+    with m.If(begins & is_end):
+        m.d.sync += step.eq(Mux(last, 0, step + 1))
+    proof.drive(dut.entry, "entry")
+    proof.assume(dut.entry.neuron < neurons, "neuron")
+
+    # What it is to do, two cycles later when entries are there.
+    adds, ends, is_last = (delayed(m, value, 2) for value in (begins & ~is_end, begins & is_end, last))
+    potential, spiked, begun, touched = Signal(signed(4)), Signal(), Signal(), Signal()
+    now, mine = Signal(signed(4)), adds & (dut.entry.neuron == place)
+    following = Signal(signed(6))
+    m.d.comb += [now.eq(Mux(begun, potential, start)), following.eq(now + dut.entry.weight)]
+    proof.assume(~mine | (following == following[:4].as_signed()), "range")
+    with m.If(mine):
+        m.d.sync += [potential.eq(following), begun.eq(1), touched.eq(1)]
+    fires = ~now[-1] & ~spiked
+    with m.If(ends):
+        m.d.sync += [spiked.eq((spiked | fires) & ~is_last), begun.eq(begun & ~is_last), touched.eq(touched & ~is_last)]
+    # The start row has the neurons that are at the threshold before anything has happened.
+    proof.assume(~ends | touched | start[-1], "start row")
+
+    # What it does.
+    number, expected = proof.constant(3, "number"), Signal()
+    ended, told, spikes = Signal(4), Signal(4), Signal(2)
+    last_expected = Signal()
+    with m.If(ends):
+        m.d.sync += ended.eq(ended + 1)
+        with m.If(ended == number):
+            m.d.sync += [expected.eq(fires), last_expected.eq(is_last)]
+    given = judge.o.valid & judge.o.ready
+    with m.If(given & ~judge.o.p.end & (judge.o.p.address == place) & ~spikes.all()):
+        m.d.sync += spikes.eq(spikes + 1)
+    with m.If(given & judge.o.p.end):
+        m.d.sync += [told.eq(told + 1), spikes.eq(0)]
+    here = given & judge.o.p.end & (told == number)
+    proof.hold(~here | ((spikes == expected) & (ended > number)), "spikes")
+    proof.hold(~here | (judge.o.p.last == last_expected), "last")
+    proof.hold(~given | judge.o.p.end | (judge.o.p.address < neurons), "address")
+    proof.reach((told == time_steps + 1) & expected & (number == time_steps), "second inference")
+    proof.run(tmp_path, depth=24)

@@ -1,0 +1,66 @@
+"""The memories of a lane are memories that are updated one operation at a time, whatever follows what."""
+
+import pytest
+from amaranth.hdl import Signal
+
+from firstspike_hw.delays import delayed
+from firstspike_hw.lane_memory import LaneMemory
+from firstspike_hw.sum_memory import SumMemory
+
+from .proof import Proof
+
+pytestmark = pytest.mark.parametrize("depth", [2, 3, 5])
+
+
+@pytest.fixture(params=[False, True], ids=["early", "late"])
+def late(request):
+    """Words come a cycle later: so they do from block RAM with output registers."""
+    if request.param:
+        request.getfixturevalue("block_rams_with_output_registers")
+    return request.param
+
+
+def test_lane_memory(tmp_path, depth, late):
+    proof, dut = Proof(), LaneMemory(bits=2, depth=depth)
+    m = proof.m
+    m.submodules.dut = dut
+    for name in ("address", "write", "write_address", "write_word"):
+        proof.drive(getattr(dut, name), name)
+    place, word, known = proof.constant(range(depth), "place"), Signal(2), Signal()
+    proof.assume((place < depth) & (dut.address < depth) & (dut.write_address < depth), "places")
+    with m.If(dut.write & (dut.write_address == place)):
+        m.d.sync += [word.eq(dut.write_word), known.eq(1)]
+    asked = delayed(m, dut.address == place, 1)
+    expected, is_known = Signal(2), Signal()
+    m.d.comb += [expected.eq(delayed(m, word, late)), is_known.eq(delayed(m, known, late))]
+    proof.hold(~(delayed(m, asked, late) & is_known) | (dut.word == expected), "word")
+    proof.reach(delayed(m, asked & known, 2) & asked & known, "read again")
+    proof.run(tmp_path, depth=12)
+
+
+def test_sum_memory(tmp_path, depth, late):
+    """Sums as they were written, start potentials as they were loaded, also where they share words."""
+    proof, dut = Proof(), SumMemory(sum_bits=2, start_bits=2, depth=depth)
+    m = proof.m
+    m.submodules.dut = dut
+    names = ("address", "write", "write_address", "write_sum", "load", "load_address", "load_start")
+    for name in names:
+        proof.drive(getattr(dut, name), name)
+    place, total, start = proof.constant(range(depth), "place"), Signal(2), Signal(2)
+    for name in ("address", "write_address", "load_address"):
+        proof.assume(getattr(dut, name) < depth, name)
+    summed, loaded = Signal(), Signal()
+    proof.assume(~(dut.write & dut.load), "by turns")
+    proof.assume(~dut.write | (dut.write_address != place) | loaded, "loaded first")
+    m.d.comb += dut.write_start.eq(start)
+    with m.If(dut.write & (dut.write_address == place)):
+        m.d.sync += [total.eq(dut.write_sum), summed.eq(1)]
+    with m.If(dut.load & (dut.load_address == place)):
+        m.d.sync += [start.eq(dut.load_start), loaded.eq(1)]
+    # What is being loaded is not read.
+    asked = delayed(m, (dut.address == place) & ~(dut.load & (dut.load_address == place)), 1)
+    asked_of = delayed(m, asked, late)
+    proof.hold(~(asked_of & delayed(m, summed, late)) | (dut.sum == delayed(m, total, late)), "sum")
+    proof.hold(~(asked_of & delayed(m, loaded, late)) | (dut.start == delayed(m, start, late)), "start")
+    proof.reach(asked & summed & loaded & delayed(m, asked & summed, 2), "read again")
+    proof.run(tmp_path, depth=12)
