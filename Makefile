@@ -11,7 +11,7 @@ export FIRSTSPIKE_DATA ?= $(abspath $(wildcard ../shared/data))
 BOARD ?= ulx3s-85f
 NETWORK ?= networks/mnist-mlp.safetensors
 
-.PHONY: help setup demo test sim bench lint bitstream clean
+.PHONY: help setup demo test sim formal mutants bench lint bitstream clean
 
 help:
 	@echo "make demo   classify real MNIST digits on the accelerator's compiled RTL, checked against the golden model"
@@ -55,6 +55,13 @@ test: $(VENV)/.all
 
 sim: $(VENV)/.all
 	$(BIN)/python -m pytest sim
+
+# Proofs, and a thousand random networks through four models; minutes to an hour.
+formal: $(VENV)/.all
+	FIRSTSPIKE_THOROUGH=1 $(BIN)/python -m pytest tests/hw/formal tests/e2e/test_four_models.py
+
+mutants: $(VENV)/.all
+	$(BIN)/python -m tests.mutants.run
 
 bench: $(VENV)/.all
 	$(BIN)/firstspike bench

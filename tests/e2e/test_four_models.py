@@ -20,11 +20,12 @@ from firstspike_spec.compiler import compile_network
 from firstspike_spec.results import Results, compare_results
 
 from ..hw.models import roomy
+from ..levels import THOROUGH
 from ..spec import naive_model
 from ..spec.random_networks import networks, random_network, random_times
 
-#: Networks of each depth; ``make verify`` asks for more.
-EXAMPLES = int(os.environ.get("FIRSTSPIKE_EXAMPLES", "25"))
+#: Networks of each depth.
+EXAMPLES = 300 if THOROUGH else 25
 
 #: Where the smallest network with a difference is kept, with its inputs.
 FAILURES = Path("build/failures")

@@ -3,8 +3,10 @@
 Yosys writes the design as formulas, and Yices looks for inputs that break an assertion.
 """
 
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 from amaranth.back import rtlil
@@ -14,11 +16,10 @@ from firstspike_hw.build.tools import find_tool
 
 from ..bench import hostile_memories
 
-#: Memories begin with unknown words, whatever a device's power-up leaves there.
 _SCRIPT = """\
 read_rtlil top.il
 hierarchy -top top
-{memories}
+delete t:$meminit t:$meminit_v2 %u
 prep -flatten -nordff -top top
 memory_nordff
 chformal -assume -early
@@ -37,10 +38,7 @@ _LOOKS_AT = r"cell \$check {}\n(?:.*\n)*?\s+connect \\A \\(\S+)"
 class Proof:
     """A design to be proved: submodules of `m`, free inputs, assumptions and assertions.
 
-    Parameters
-    ----------
-    known_memories : bool
-        Memories begin with what they are given, in place of anything.
+    Its memories begin with any words, and a word that is being written reads inverted (`HostileMemory`).
 
     Attributes
     ----------
@@ -48,11 +46,10 @@ class Proof:
         Where the component under test and all that watches it goes.
     """
 
-    def __init__(self, *, known_memories: bool = False):
+    def __init__(self):
         self.m = Module()
         self.m.domains.sync = domain = ClockDomain(reset_less=True)
         self._ports: dict[str, tuple[Value, None]] = {"clk": (domain.clk, None)}
-        self._known_memories = known_memories
         self._first = Signal(init=1)
         self.m.d.sync += self._first.eq(0)
 
@@ -130,13 +127,12 @@ class Proof:
         Raises
         ------
         AssertionError
-            With the prover's words, if an assertion can be broken, or something that is to be reached cannot be.
+            With the names of what can be broken, or of what is to be reached and cannot be.
         """
         with hostile_memories():
             text = rtlil.convert(self.m, name="top", ports=self._ports, emit_src=False)
-        memories = "" if self._known_memories else "delete t:$meminit t:$meminit_v2 %u"
         (folder / "top.il").write_text(text)
-        (folder / "top.ys").write_text(_SCRIPT.format(memories=memories))
+        (folder / "top.ys").write_text(_SCRIPT)
         yosys = find_tool("yosys", "yowasp").path
         said = _call([yosys, "-q", "top.ys"], folder)
         assert not said, said
@@ -160,5 +156,8 @@ def _named(m: Module, condition, name: str) -> Signal:
 
 def _call(command: list[str], folder: Path) -> str:
     """Return what a program said if it failed; nothing if it did not."""
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    # The solver lies beside Python, also when the environment has not been activated.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    environment = os.environ | {"PATH": path}
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     return result.stdout + result.stderr if result.returncode else ""

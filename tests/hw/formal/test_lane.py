@@ -8,12 +8,19 @@ from firstspike_hw.delays import delayed
 from firstspike_hw.judge import Judge, slot_bits
 from firstspike_spec.engine import LayerShape
 
+from ...levels import THOROUGH, thorough
 from .proof import Proof
 
+#: Cycles: the sweeps, then two inferences and what is on its way.
+DEPTH = 24 if THOROUGH else 20
 
-@pytest.mark.parametrize("time_steps", [2, 3])
-@pytest.mark.parametrize("neurons", [1, 2])
-@pytest.mark.parametrize("kind", ["luts", "late"])
+#: Memories in LUTs or in block RAM with output registers; neurons; steps of an inference.
+CASES = [("luts", 1, 2), ("luts", 2, 2), ("luts", 1, 3), ("late", 1, 2), ("late", 2, 2)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "neurons", "time_steps"), [CASES[0], *(pytest.param(*case, marks=thorough) for case in CASES[1:])]
+)
 def test_fires_as_the_sum_says(tmp_path, request, kind, neurons, time_steps):
     """A neuron chosen at will, in a step chosen at will: it spikes once there if it reaches the threshold first then.
 
@@ -87,4 +94,4 @@ def test_fires_as_the_sum_says(tmp_path, request, kind, neurons, time_steps):
     proof.hold(~here | (judge.o.p.last == last_expected), "last")
     proof.hold(~given | judge.o.p.end | (judge.o.p.address < neurons), "address")
     proof.reach((told == time_steps + 1) & expected & (number == time_steps), "second inference")
-    proof.run(tmp_path, depth=24)
+    proof.run(tmp_path, depth=DEPTH)

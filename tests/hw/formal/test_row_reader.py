@@ -7,6 +7,7 @@ from firstspike_hw.delays import delayed
 from firstspike_hw.row_reader import RowReader
 from firstspike_spec.engine import LayerShape
 
+from ...levels import thorough
 from ..test_row_reader import cycles_until_counted
 from .proof import Proof
 
@@ -14,6 +15,7 @@ from .proof import Proof
 LATE = 1
 
 
+@thorough
 @pytest.mark.parametrize("width", [1, 2])
 def test_every_operation_in_its_place(tmp_path, width):
     """An operation of a number chosen at will is the one that its token asks for."""

@@ -78,6 +78,17 @@ def test_start_relay(tmp_path, shape, width):
     proof.run(tmp_path, depth=12)
 
 
+@pytest.mark.parametrize(
+    "dut", [Relay(4), LaneStage(3), StartRelay(LAYER, width=2)], ids=["relay", "lane stage", "start relay"]
+)
+def test_what_is_on_offer_stays_for_all_time(tmp_path, dut):
+    """By induction: whatever registers hold, also what they never do."""
+    proof = Proof()
+    between(proof, dut)
+    proof.reach(transfers(dut.o), "a transfer")
+    proof.run(tmp_path, depth=6, induction=3)
+
+
 def test_feeder(tmp_path):
     """Of each inference all ends pass, the last one marked; spikes pass as they are, and may be dropped once it is decided."""
     engine = EngineShape((LAYER,), OUTPUT, spikes_per_token=1, time_steps=3)

@@ -1,0 +1,212 @@
+"""Deliberate faults, each one a small change of one line, and the tests that have to notice it."""
+
+from dataclasses import dataclass
+
+_HW, _SPEC = "hw/firstspike_hw", "model/firstspike_spec"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault.
+
+    Parameters
+    ----------
+    name : str
+        What is wrong.
+    file : str
+    right, wrong : str
+        What stands there, exactly once, and what stands there instead.
+    tests : tuple of str
+        Arguments for pytest, the tests that are run.
+    """
+
+    name: str
+    file: str
+    right: str
+    wrong: str
+    tests: tuple[str, ...]
+
+
+def _gateware(name: str, file: str, right: str, wrong: str, *tests: str) -> Fault:
+    return Fault(name, f"{_HW}/{file}.py", right, wrong, tuple(f"tests/hw/test_{test}.py" for test in tests or [file]))
+
+
+FAULTS = [
+    # The accumulator.
+    _gateware("no forward of the operation before", "accumulator", "Mux(after_first[5], added, found)", "found"),
+    _gateware(
+        "no forward of the second operation before",
+        "accumulator",
+        "use_added.eq(is_same_as_second & second_of_inference & ~operation[3].sweep)",
+        "use_added.eq(0)",
+    ),
+    _gateware(
+        "half of the inference's number not compared", "accumulator", "alike_low.eq(~unlike[:half].any())", "alike_low.eq(1)"
+    ),
+    _gateware(
+        "place of an earlier step kept",
+        "accumulator",
+        "had_place.eq(same_step & before.placed)",
+        "had_place.eq(before.placed)",
+    ),
+    _gateware(
+        "> for >= at the threshold", "accumulator", "marks.fires.eq(~added[-1])", "marks.fires.eq(~added[-1] & added.any())"
+    ),
+    _gateware("a neuron fires twice", "accumulator", "had_spiked.eq(same_inference & before.spiked)", "had_spiked.eq(0)"),
+    _gateware(
+        "spiked in the inference before",
+        "accumulator",
+        "had_spiked.eq(same_inference & before.spiked)",
+        "had_spiked.eq(before.spiked)",
+    ),
+    _gateware("a weight's bit is stuck", "accumulator", "new.eq(old + weight[5])", "new.eq(old + (weight[5] & ~2))"),
+    _gateware("old sums are not renewed", "accumulator", "0, renewed + 1))", "0, renewed))"),
+    _gateware("start potentials one bit short", "accumulator", "start.eq(sums.start),", "start.eq(sums.start[:-1]),"),
+    # The judge.
+    _gateware("a step's end is left in the queue", "judge", "limit.eq(slot + 1)", "limit.eq(slot)"),
+    _gateware("the judge is never crowded", "judge", "> places - self._slack", "> 2 * places"),
+    _gateware("a neuron that does not fire is told", "judge", "has & (found.end | fires_read.data)", "has & (found.end | 1)"),
+    # Row reader, memories.
+    _gateware("no rest behind an inference", "row_reader", "rests.eq(ends_inference),", "rests.eq(0),"),
+    _gateware("a row's last entry is dropped", "row_reader", "left.eq(row.more),", "left.eq(row.more - (row.more > 1)),"),
+    _gateware(
+        "room is told too late", "row_reader", "waiting <= self._queue_depth - self._slack", "waiting <= self._queue_depth"
+    ),
+    _gateware("the first row twice", "row_reader", "Mux(waits[0], head.rows[0], head", "Mux(waits[0] | 1, head.rows[0], head"),
+    _gateware("a hold is ignored", "row_reader", "moves.eq(~self.hold)]", "moves.eq(1)]"),
+    _gateware(
+        "what is being written is not forwarded",
+        "lane_memory",
+        "return Mux(delayed(m, is_written, cycles), delayed(m, word, cycles), read)",
+        "return read",
+    ),
+    _gateware(
+        "the start potential beside a sum is lost",
+        "sum_memory",
+        "word=Cat(self.write_sum, self.write_start)",
+        "word=Cat(self.write_sum, self.load_start)",
+    ),
+    _gateware(
+        "words of other memories are taken",
+        "loadable_memory",
+        "write.eq(self.load.valid & chosen)",
+        "write.eq(self.load.valid)",
+    ),
+    _gateware("the base is not added", "entry_stage", "self.entry.neuron + base", "self.entry.neuron", "accumulator"),
+    _gateware("the row of a source that nobody sees", "locator", "& location.seen", ""),
+    # Collector, lane groups, entrance.
+    _gateware(
+        "a step ends when one lane has ended it",
+        "collector",
+        "Cat(part.p.end for part in held).all()",
+        "Cat(part.p.end for part in held).any()",
+    ),
+    _gateware("lanes are swapped", "collector", "number.eq(chosen)", "number.eq(~chosen)"),
+    _gateware(
+        "no start row", "start_relay", "self.o.p.valid_0.eq(token.valid_0 | starts)", "self.o.p.valid_0.eq(token.valid_0)"
+    ),
+    _gateware(
+        "a token goes to a full lane",
+        "lane_group",
+        "Cat(bank.room for bank in banks).all()",
+        "Cat(bank.room for bank in banks).any()",
+    ),
+    _gateware(
+        "an inference is a step short", "feeder", "is_last_step.eq(steps_left == 1)", "is_last_step.eq(steps_left == 2)"
+    ),
+    _gateware("the next inference's spikes are dropped", "feeder", "drop.eq(decided & under_way)", "drop.eq(decided)"),
+    _gateware(
+        "a step's last spike is dropped", "feeder", "eq(spikes[port] & ~drop)", "eq(spikes[port] & ~drop & ~self.i.p.end)"
+    ),
+    # Output layer and read-out.
+    _gateware("an output fires twice", "output_layer", "Cat(~spiked & (above |", "Cat((above |"),
+    _gateware(
+        "potentials go on into the next inference",
+        "output_layer",
+        "Mux(self.first, start, potential)",
+        "Mux(0, start, potential)",
+    ),
+    _gateware(
+        "the higher address wins a tie",
+        "readout",
+        "larger = (best_potential - verdict.potential)[-1]",
+        "larger = ~(verdict.potential - best_potential)[-1]",
+    ),
+    _gateware("early exit a step late", "readout", "(self.early_exit & first_spike)", "(self.early_exit & spiked)"),
+    _gateware("the last step in place of the first spike's", "readout", "Mux(spiked, kept_step, step)", "step"),
+    _gateware("decided in the inference before", "readout", "step.eq(0), spiked.eq(0),", "step.eq(0),"),
+    # The engine and its link.
+    _gateware("loading while lanes sweep", "engine", "~self.busy & swept", "~self.busy"),
+    _gateware("loading while inferences are under way", "engine", "~self.busy & swept", "swept"),
+    Fault(
+        "damaged frames are accepted",
+        f"{_HW}/link/frame_receiver.py",
+        "whole = enough & crc.match_detected & (group_left == 0)",
+        "whole = enough & (group_left == 0)",
+        ("tests/hw/link/test_frames.py",),
+    ),
+    Fault(
+        "a group of 255 bytes",
+        f"{_HW}/link/frame_sender.py",
+        "count == LONGEST_GROUP - 1",
+        "count == LONGEST_GROUP",
+        ("tests/hw/link/test_frames.py",),
+    ),
+    Fault(
+        "frames of two senders mix",
+        f"{_HW}/link/arbiter.py",
+        "with m.If(chosen.p.last):",
+        "with m.If(1):",
+        ("tests/hw/link/test_arbiter.py",),
+    ),
+    Fault(
+        "a spike of a neuron that is not there",
+        f"{_HW}/link/spike_decoder.py",
+        "placed.end | (placed.spike & ~beyond)",
+        "placed.end | placed.spike",
+        ("tests/hw/link/test_spike_decoder.py",),
+    ),
+    # Encoder, golden models, compiler, what the host makes of words.
+    Fault(
+        "> for >= in the encoder",
+        f"{_SPEC}/encoder.py",
+        "[:, None] >= self",
+        "[:, None] > self",
+        ("tests/spec/test_encoder.py",),
+    ),
+    Fault(
+        "> for >= in the golden model",
+        f"{_SPEC}/golden.py",
+        "(potential >= layer.threshold)",
+        "(potential > layer.threshold)",
+        ("tests/spec/test_golden.py",),
+    ),
+    Fault(
+        "> for >= in PyTorch",
+        "model/firstspike_model/golden.py",
+        "potentials >= layer.threshold",
+        "potentials > layer.threshold",
+        ("tests/model/test_golden.py",),
+    ),
+    Fault(
+        "entries of a bank in another lane's row",
+        f"{_SPEC}/compiler.py",
+        "np.lexsort((numbers, entry_within, addresses, entry_banks))",
+        "np.lexsort((numbers, -entry_within, addresses, entry_banks))",
+        ("tests/spec/test_compiler.py",),
+    ),
+    Fault(
+        "start potentials of two lanes swapped",
+        f"{_SPEC}/compiler.py",
+        "start_potentials[rows.numbers[owned] * shape.bank_lanes + within[owned]] = starts[owned]",
+        "start_potentials[rows.numbers[owned] * shape.bank_lanes + shape.bank_lanes - 1 - within[owned]] = starts[owned]",
+        ("tests/spec/test_compiler.py",),
+    ),
+    Fault(
+        "potentials without the threshold",
+        f"{_SPEC}/streams.py",
+        "value + network.layers[-1].threshold",
+        "value",
+        ("tests/spec/test_streams.py",),
+    ),
+]
