@@ -28,6 +28,7 @@ async def batches_match(dut, stall_in, stall_out, early_exit):
     for number, vectors in enumerate(networks + networks[:1] * (len(networks) > 1)):
         scoreboard.begin(network=number)
         await StreamSource(dut, "load", stall=0.1).send(vectors["load_words"])
+        scoreboard.reach("load while idle", len(vectors["load_words"]) > 0)
         before = counter_values(dut)
         first = run.mark()
         await run.send(vectors)
@@ -36,6 +37,8 @@ async def batches_match(dut, stall_in, stall_out, early_exit):
         seen.save(f"seen-{number}-{early_exit}.npz")
         compare_batch(scoreboard, vectors, seen, early_exit=bool(early_exit))
         _compare_counters(scoreboard, vectors, before, counter_values(dut), run, first, early_exit)
+        if not stall_out:
+            scoreboard.reach("entrance waits", run.stall_cycles - first.stall_cycles)
     scoreboard.finish()
 
 
@@ -90,6 +93,7 @@ async def loading_waits_for_images_and_images_for_loading(dut, early_exit):
     begun = run.source.cycles[second_tokens]
     scoreboard.compare("an image began before the end of loading", 0, int(begun <= loads[-1]), cycle=begun)
     scoreboard.compare("load words taken while busy", 0, run.loads_while_busy)
+    scoreboard.reach("load while busy")
     scoreboard.finish()
 
 
@@ -106,6 +110,7 @@ async def a_reset_ends_what_is_under_way_and_keeps_the_network(dut, early_exit):
         dut.early_exit.value = early_exit
         await run.source.send(tokens[: random.randrange(1, len(tokens) // 2)])
         await wait(dut, random.randrange(1, 40))
+        scoreboard.reach("reset", int(dut.busy.value))
         dut.rst.value = 1
         await wait(dut, 2)
         scoreboard.compare("busy after a reset", 0, int(dut.busy.value))

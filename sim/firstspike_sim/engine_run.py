@@ -141,6 +141,29 @@ def compare_batch(scoreboard: Scoreboard, vectors: Vectors, seen: Seen, *, early
     _compare_results(scoreboard, vectors, key, seen, early_exit)
     if early_exit:
         _compare_dropped(scoreboard, vectors, seen)
+    _note_reached(scoreboard, vectors, key, seen, early_exit)
+
+
+def _note_reached(scoreboard: Scoreboard, vectors: Vectors, key: str, seen: Seen, early_exit: bool) -> None:
+    """Note the situations that a batch brought about."""
+    layers, time_steps = vectors.settings["layers"], vectors.settings["time_steps"]
+    for layer in range(1, layers + 1):
+        times = vectors[f"{key}_times_{layer}"]
+        spikes = np.stack([np.count_nonzero(times == step, axis=1) for step in range(time_steps)])
+        scoreboard.reach("silent step", np.count_nonzero(spikes == 0))
+        if layer < layers:
+            scoreboard.reach("many spikes", np.count_nonzero(spikes > 1))
+    # Behind the loop: those of the outputs.
+    first = times.min(axis=1, keepdims=True)
+    potentials = np.where(times == first, vectors[f"{key}_potentials"], np.iinfo(np.int64).min)
+    best = potentials == potentials.max(axis=1, keepdims=True)
+    scoreboard.reach("tie", np.count_nonzero(best.sum(axis=1) > 1))
+    scoreboard.reach("no output", np.count_nonzero(first == time_steps))
+    if early_exit:
+        scoreboard.reach("first step", np.count_nonzero(first == 0))
+        scoreboard.reach("last step", np.count_nonzero(first == time_steps - 1))
+    taken, begins = np.array(seen.token_cycles), np.array(vectors.settings["first_tokens"][1:], int)
+    scoreboard.reach("back to back", np.count_nonzero(taken[begins] == taken[begins - 1] + 1))
 
 
 def _compare_dropped(scoreboard: Scoreboard, vectors: Vectors, seen: Seen) -> None:

@@ -10,9 +10,11 @@ import numpy as np
 
 from firstspike_spec.words import Field, Word
 
-#: Environment variables that tell a bench where its vectors are, and where it says how many values it compared.
+#: Environment variables that tell a bench where its vectors are, and where it says how many values it compared and which
+#: situations it came into.
 VECTORS_FILE = "FIRSTSPIKE_SIM_VECTORS"
 COMPARED_FILE = "FIRSTSPIKE_SIM_COMPARED"
+REACHED_FILE = "FIRSTSPIKE_SIM_REACHED"
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,8 @@ from cocotb_tools.runner import get_runner
 
 from firstspike_hw.convert import to_verilog
 
-from .handover import COMPARED_FILE, VECTORS_FILE
+from .handover import COMPARED_FILE, REACHED_FILE, VECTORS_FILE
+from .points import collect
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -148,7 +149,8 @@ def simulate(simulator: Simulator, bench: str, vectors: Path, *, run: str, seed:
     folder = build_root() / "runs" / run
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    results, log, compared = folder / "results.xml", folder / "run.log", folder / "compared.txt"
+    results, log = folder / "results.xml", folder / "run.log"
+    compared, reached = folder / "compared.txt", folder / "reached.txt"
     print(f"{run}: {bench} on {simulator.folder.name}, seed {seed}, log in {log}")
     runner = get_runner("verilator")
     # The program does not run at all, or pytest's presence makes the runner exit: either way the files tell.
@@ -167,6 +169,7 @@ def simulate(simulator: Simulator, bench: str, vectors: Path, *, run: str, seed:
             extra_env={
                 VECTORS_FILE: str(vectors),
                 COMPARED_FILE: str(compared),
+                REACHED_FILE: str(reached),
                 "PYTHONWARNINGS": "error::DeprecationWarning",
                 "COCOTB_ANSI_OUTPUT": "0",
             },
@@ -176,7 +179,9 @@ def simulate(simulator: Simulator, bench: str, vectors: Path, *, run: str, seed:
         failure = error
     for waves in folder.glob("dump.*"):
         print(f"{run}: waves in {waves}")
-    return _judge(run, folder, results, log, compared, failure)
+    judged = _judge(run, folder, results, log, compared, failure)
+    collect(reached)
+    return judged
 
 
 def _judge(run: str, folder: Path, results: Path, log: Path, compared: Path, failure: BaseException | None) -> Run:

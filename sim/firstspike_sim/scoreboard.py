@@ -1,9 +1,10 @@
 """The comparison of what a design does with the golden model."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
-from .handover import COMPARED_FILE
+from .handover import COMPARED_FILE, REACHED_FILE
 
 _MAX_NAMED = 20
 
@@ -22,6 +23,7 @@ class Scoreboard:
         self._mismatches = 0
         self._named: list[str] = []
         self._begun: dict[str, int] = {}
+        self._reached: Counter[str] = Counter()
 
     def begin(self, **where: int) -> None:
         """Name the place of all that is compared from now on, such as the network."""
@@ -46,11 +48,17 @@ class Scoreboard:
             place = ", ".join(f"{name} {where[name]}" for name in _PLACES if where.get(name) is not None)
             self._named.append(f"{what}: {place or 'whole run'}: expected {expected}, got {got}")
 
+    def reach(self, point: str, times: int = 1) -> None:
+        """Note that a situation of `firstspike_sim.points.POINTS` came about so many times."""
+        self._reached[point] += int(times)
+
     def finish(self) -> None:
         """Report; raise `AssertionError` if anything differed or nothing was compared."""
         print(f"compared {self.compared_values} values")
         with Path(os.environ[COMPARED_FILE]).open("a") as file:
             file.write(f"{self.compared_values}\n")
+        with Path(os.environ[REACHED_FILE]).open("a") as file:
+            file.writelines(f"{times} {point}\n" for point, times in self._reached.items())
         if not self.compared_values:
             raise AssertionError("nothing was compared")
         if self._mismatches:

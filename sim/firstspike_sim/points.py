@@ -1,0 +1,29 @@
+"""The situations that the benches of the engine have to come into: functional coverage."""
+
+from collections import Counter
+from pathlib import Path
+
+#: What each one is, by name.
+POINTS = {
+    "entrance waits": "a token waits although nobody waits for the results: a queue is full",
+    "many spikes": "several neurons of a hidden layer spike in the same step",
+    "silent step": "a layer has a step without a spike, so its lanes only end it",
+    "tie": "outputs spike first in the same step with equal potentials",
+    "no output": "no output spikes, the largest potential decides",
+    "first step": "an inference ends early after its first step",
+    "last step": "with early exit, an inference is decided in its last step",
+    "back to back": "an image's first token goes in right behind the last one of the image before",
+    "load while idle": "a network is loaded while nothing is under way",
+    "load while busy": "a network waits until the images under way are done",
+    "reset": "a reset comes while an image is under way",
+}
+
+#: What all runs of this session reached.
+REACHED: Counter[str] = Counter()
+
+
+def collect(file: Path) -> None:
+    """Add what a run reached, as its scoreboards wrote it down."""
+    for line in file.read_text().splitlines() if file.is_file() else ():
+        times, point = line.split(" ", 1)
+        REACHED[point] += int(times)
