@@ -11,7 +11,7 @@ export FIRSTSPIKE_DATA ?= $(abspath $(wildcard ../shared/data))
 BOARD ?= ulx3s-85f
 NETWORK ?= networks/mnist-mlp.safetensors
 
-.PHONY: help setup demo test sim formal mutants bench lint bitstream clean
+.PHONY: help setup demo test sim formal mutants verify bench lint bitstream clean
 
 help:
 	@echo "make demo   classify real MNIST digits on the accelerator's compiled RTL, checked against the golden model"
@@ -19,6 +19,7 @@ help:
 	@echo "make sim    run the cocotb benches only; TRACE=1 writes waveforms"
 	@echo "make formal prove what the engine rests on, and run 1,200 random networks through four models (half an hour)"
 	@echo "make mutants   put 48 deliberate faults into copies, one at a time: each must be noticed (a quarter of an hour)"
+	@echo "make verify run all levels of verification and print what was compared (an hour on two cores)"
 	@echo "make bench  measure bare engines: cycles, clock and size, 8 seeds of place-and-route (hours; goes on where it stopped)"
 	@echo "make lint   check format and style"
 	@echo "make bitstream BOARD=... NETWORK=...   build for a board (firstspike boards lists them) into build/"
@@ -64,6 +65,10 @@ formal: $(VENV)/.all
 
 mutants: $(VENV)/.all
 	$(BIN)/python -m tests.mutants.run
+
+# All levels, and a table.
+verify: $(VENV)/.all
+	$(BIN)/python -m tests.verify
 
 bench: $(VENV)/.all
 	$(BIN)/firstspike bench

@@ -2,13 +2,14 @@
 
 import pytest
 
-from firstspike_sim.points import POINTS, REACHED, collect
+from firstspike_sim.points import COMPARED, POINTS, REACHED, collect
 
 
-def test_every_point_is_reached():
+def test_every_point_is_reached(record_property):
     """Counted over all benches of this session; runs last."""
     if not REACHED:
         pytest.skip("no bench of the engine ran in this session")
+    record_property("values", COMPARED["values"])
     for point, meaning in POINTS.items():
         print(f"{REACHED[point]:8,} {point}: {meaning}")
     missed = [point for point in POINTS if not REACHED[point]]

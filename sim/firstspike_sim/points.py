@@ -18,8 +18,9 @@ POINTS = {
     "reset": "a reset comes while an image is under way",
 }
 
-#: What all runs of this session reached.
+#: What all runs of this session reached, and how many values they compared.
 REACHED: Counter[str] = Counter()
+COMPARED: Counter[str] = Counter()
 
 
 def collect(file: Path) -> None:

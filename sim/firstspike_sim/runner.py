@@ -34,7 +34,7 @@ from cocotb_tools.runner import get_runner
 from firstspike_hw.convert import to_verilog
 
 from .handover import COMPARED_FILE, REACHED_FILE, VECTORS_FILE
-from .points import collect
+from .points import COMPARED, collect
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -181,6 +181,7 @@ def simulate(simulator: Simulator, bench: str, vectors: Path, *, run: str, seed:
         print(f"{run}: waves in {waves}")
     judged = _judge(run, folder, results, log, compared, failure)
     collect(reached)
+    COMPARED["values"] += judged.compared_values
     return judged
 
 

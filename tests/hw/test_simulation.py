@@ -42,9 +42,9 @@ def engine(request, cache):
     engine.close()
 
 
-def check(engine, network, times, *, early_exit):
+def check(engine, network, times, *, early_exit, stalls=0):
     """Load a network, run a batch and compare all of it with the golden model."""
-    got = engine.run(times, early_exit=early_exit)
+    got = engine.run(times, early_exit=early_exit, stalls=stalls)
     inference = infer_spikes(network, times, early_exit=early_exit)
     comparison = compare_results(Results.from_inference(inference, early_exit=early_exit), got)
     if len(times):
@@ -69,7 +69,21 @@ def test_equals_the_golden_model(engine):
         engine.load(compile_network(network, engine.shape))
         for early_exit in (True, False, True):
             times = random_times(rng.randrange(1 << 30), network, rng.choice([0, 1, 20]), silent=rng.choice([0, 0.5, 1]))
-            check(engine, network, times, early_exit=early_exit)
+            check(engine, network, times, early_exit=early_exit, stalls=rng.choice([0, rng.randrange(1, 1 << 64)]))
+
+
+def test_stalls_cost_cycles(engine):
+    """As many cycles more as pauses that matter; without a seed, as many as ever."""
+    engine, most = engine
+    network = random_network(2, most, connectivity=0.5)
+    engine.load(compile_network(network, engine.shape))
+    times, cycles = random_times(2, network, 50), []
+    for stalls in (0, 0, 1, 2):
+        before = engine.cycles
+        engine.run(times, early_exit=False, stalls=stalls)
+        cycles.append(engine.cycles - before)
+    assert cycles[0] == cycles[1] < min(cycles[2:])
+    assert cycles[2] != cycles[3]
 
 
 def test_counters(engine):

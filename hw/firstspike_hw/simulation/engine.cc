@@ -14,6 +14,31 @@ struct Simulator : Clocked {
 	}
 };
 
+// Says in which cycles the sender and the receiver pause: never if the seed is 0; else at random, for a while often, for
+// a while seldom.
+struct Stalls {
+	uint64_t state, sender_level = 0, receiver_level = 0;
+	bool sender = false, receiver = false;
+	uint32_t cycle = 0;
+
+	explicit Stalls(uint64_t seed) : state(seed) {}
+
+	void next() {
+		if (!state)
+			return;
+		// Marsaglia, Xorshift RNGs (2003).
+		state ^= state << 13;
+		state ^= state >> 7;
+		state ^= state << 17;
+		if (cycle++ % 256 == 0) {
+			sender_level = state >> 32 & 0xFF;
+			receiver_level = state >> 40 & 0xFF;
+		}
+		sender = (state >> 16 & 0xFF) < sender_level;
+		receiver = (state >> 24 & 0xFF) < receiver_level;
+	}
+};
+
 } // namespace
 
 extern "C" {
@@ -44,9 +69,10 @@ int64_t engine_load(Simulator *simulator, const uint64_t *words, size_t count) {
 	return int64_t(count);
 }
 
-// Runs inferences until all are decided and the engine is idle. Returns the number of result words.
+// Runs inferences until all are decided and the engine is idle; who sends and who receives pause as `stalls` seeds it.
+// Returns the number of result words.
 int64_t engine_run(Simulator *simulator, const uint64_t *tokens, size_t token_count, size_t images, int early_exit,
-                   uint64_t *result_words, size_t result_capacity, uint64_t *tap_words, size_t tap_capacity,
+                   uint64_t stalls, uint64_t *result_words, size_t result_capacity, uint64_t *tap_words, size_t tap_capacity,
                    size_t *tap_count) {
 	Top &top = simulator->top;
 	Buffer<uint64_t> results{result_words, result_capacity};
@@ -56,15 +82,21 @@ int64_t engine_run(Simulator *simulator, const uint64_t *tokens, size_t token_co
 	top.p_early__exit.set<bool>(early_exit != 0);
 	size_t at = 0, decisions = 0;
 	uint64_t idle = 0;
+	Stalls pauses{stalls};
+	bool waits = false; // what has been offered stays on offer
 	for (;;) {
-		bool offer = at < token_count;
+		pauses.next();
+		bool ready = !pauses.receiver;
+		top.p_o____ready.set<bool>(ready);
+		bool left = at < token_count;
+		bool offer = left && (waits || !pauses.sender);
 		top.p_i____valid.set<bool>(offer);
 		if (offer)
 			top.p_i____payload.set<uint64_t>(tokens[at]);
 		simulator->evaluate();
-		bool done = !offer && decisions == images && !read(top.p_busy).get<bool>();
+		bool done = !left && decisions == images && !read(top.p_busy).get<bool>();
 		bool taken = offer && read(top.p_i____ready).get<bool>();
-		bool given = read(top.p_o____valid).get<bool>();
+		bool given = ready && read(top.p_o____valid).get<bool>();
 		if (given) {
 			uint64_t word = read(top.p_o____payload).get<uint64_t>();
 			decisions += (word >> DECISION_BIT) & 1;
@@ -77,10 +109,12 @@ int64_t engine_run(Simulator *simulator, const uint64_t *tokens, size_t token_co
 		if (done)
 			break;
 		at += taken;
+		waits = offer && !taken;
 		idle = taken || given ? 0 : idle + 1;
 		if (idle > PATIENCE)
 			return STUCK;
 	}
+	top.p_o____ready.set<bool>(true);
 	*tap_count = taps.count;
 	return int64_t(results.count);
 }

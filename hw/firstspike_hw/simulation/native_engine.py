@@ -68,13 +68,15 @@ class NativeEngine:
         self._check(self._library.engine_load(self._simulator, words, len(words)))
         self._image = image
 
-    def run(self, spike_times: np.ndarray, *, early_exit: bool) -> Results:
+    def run(self, spike_times: np.ndarray, *, early_exit: bool, stalls: int = 0) -> Results:
         """Run a batch of inferences, one directly behind the other.
 
         Parameters
         ----------
         spike_times : ndarray of int16, shape (batch, inputs)
         early_exit : bool
+        stalls : int
+            Seed of the pauses of who sends the images and who takes the results, below 2**64; 0 for none.
 
         Returns
         -------
@@ -88,7 +90,17 @@ class NativeEngine:
         tap_count = ctypes.c_size_t()
         count = self._check(
             self._library.engine_run(
-                self._simulator, tokens, len(tokens), batch, early_exit, results, len(results), taps, len(taps), tap_count
+                self._simulator,
+                tokens,
+                len(tokens),
+                batch,
+                early_exit,
+                stalls,
+                results,
+                len(results),
+                taps,
+                len(taps),
+                tap_count,
             )
         )
         return with_hidden_spikes(
@@ -126,7 +138,7 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
         "engine_load": (ctypes.c_int64, [simulator, words, size]),
         "engine_run": (
             ctypes.c_int64,
-            [simulator, words, size, size, ctypes.c_int, words, size, words, size, ctypes.POINTER(size)],
+            [simulator, words, size, size, ctypes.c_int, ctypes.c_uint64, words, size, words, size, ctypes.POINTER(size)],
         ),
         "engine_counters": (None, [simulator, words]),
     }
