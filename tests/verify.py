@@ -91,7 +91,9 @@ def run(name: str, level: Level) -> Outcome:
     slug = name.replace(" ", "-")
     report = LOGS / f"{slug}.xml"
     report.unlink(missing_ok=True)
-    command = [*level.command, f"--junit-xml={report}"] if "pytest" in level.command else level.command
+    # Only the older form of the report may hold properties of tests.
+    reporting = [f"--junit-xml={report}", "-o", "junit_family=xunit1"]
+    command = [*level.command, *reporting] if "pytest" in level.command else level.command
     environment = os.environ | {"FIRSTSPIKE_THOROUGH": str(int(level.thorough))}
     start = time.monotonic()
     with (LOGS / f"{slug}.log").open("w") as log, (LOGS / f"{slug}.out").open("w+") as output:
