@@ -46,7 +46,11 @@ class EntryStage(wiring.Component):
         return m
 
 
+def memory_latency(shape: LayerShape) -> int:
+    """Return the cycles from an entry's address to the entry."""
+    return LoadableMemory.staged_latency if shape.locator else LoadableMemory.latency
+
+
 def entry_stages(shape: LayerShape) -> int:
     """Return by how many cycles entries, and operations with them, come later to the accumulator."""
-    staged = LoadableMemory.staged_latency + EntryStage.latency
-    return staged - LoadableMemory.latency if shape.locator else 0
+    return memory_latency(shape) - LoadableMemory.latency + EntryStage.latency if shape.locator else 0

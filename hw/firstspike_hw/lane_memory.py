@@ -104,7 +104,7 @@ class LaneMemory(wiring.Component):
         return cells
 
     def _late_words(self, m: Module) -> None:
-        if late_word_blocks(self._bits, self._depth) < grid(self._bits, self._depth).blocks:
+        if wide_blocks(self._bits, self._depth) < grid(self._bits, self._depth).blocks:
             read, late = self._inferred(m, {}).read_port(), Signal(self._bits)
             m.d.comb += read.addr.eq(self.address)
             m.d.sync += late.eq(read.data)

@@ -23,6 +23,7 @@ from ..hw.models import roomy
 from ..levels import THOROUGH
 from ..spec import naive_model
 from ..spec.random_networks import networks, random_network, random_times
+from ..spec.test_golden import assert_equal
 
 #: Networks of each depth.
 EXAMPLES = 300 if THOROUGH else 25
@@ -52,12 +53,7 @@ def engines():
 def compare_all(network, times, early_exit, engine) -> int:
     """Compare the four models; return how many values were the same in all of them."""
     golden = infer_spikes(network, times, early_exit=early_exit)
-    expected = naive_model.infer(network, times, early_exit)
-    for image, wanted in enumerate(expected):
-        assert [spikes[image].tolist() for spikes in golden.spike_times] == wanted["times"]
-        assert [potentials[image].tolist() for potentials in golden.potentials] == wanted["potentials"]
-        assert (golden.classes[image], golden.decision_steps[image]) == (wanted["class"], wanted["decision_step"])
-        assert golden.synaptic_operations[image] == wanted["synaptic_operations"]
+    assert_equal(golden, naive_model.infer(network, times, early_exit))
     comparison = compare_inferences(golden, pytorch.infer_spikes(network, times, early_exit=early_exit))
     engine.load(compile_network(network, engine.shape))
     got = engine.run(times, early_exit=early_exit)

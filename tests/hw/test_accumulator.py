@@ -12,9 +12,9 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from firstspike_hw.accumulator import Accumulator, inference_tag_bits
+from firstspike_hw.entry_stage import memory_latency
 from firstspike_hw.judge import Judge
 from firstspike_hw.lane import Lane
-from firstspike_hw.loadable_memory import LoadableMemory
 from firstspike_hw.row_reader import operation_layout, row_layout, rows_layout
 from firstspike_spec.engine import LayerShape, LocatorShape
 from firstspike_spec.words import Memory
@@ -81,7 +81,7 @@ class Run:
 
     def _no_entries(self):
         """Return what comes out of the entries' memory until the first one is there."""
-        return deque([None] * (LoadableMemory.staged_latency if self.shape.locator else LoadableMemory.latency))
+        return deque([None] * memory_latency(self.shape))
 
     def simulate(self, drive, top=None, *, in_luts=True, collisions=None):
         """Run a testbench; the lane may lie in a larger design, and have its memories in LUTs or not.

@@ -8,6 +8,7 @@ from amaranth.hdl import Value
 
 from firstspike_hw.accumulator import Accumulator
 from firstspike_hw.bank import Bank
+from firstspike_hw.entry_stage import memory_latency
 from firstspike_hw.judge import Judge
 from firstspike_hw.lane import Lane
 from firstspike_hw.loadable_memory import LoadableMemory
@@ -47,8 +48,8 @@ class Run:
 
     def forget(self):
         """Forget what is on its way."""
-        entry_latency = LoadableMemory.staged_latency if self.shape.locator else LoadableMemory.latency
-        self._to_come, self._entries, self._offered = deque([None] * self.delay), deque([0] * entry_latency), None
+        self._to_come, self._entries = deque([None] * self.delay), deque([0] * memory_latency(self.shape))
+        self._offered = None
         self._first = True
         self.given.clear()
 

@@ -1,6 +1,7 @@
 """Deliberate faults, each one a small change of one line, and the tests that have to notice it."""
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 _HW, _SPEC = "hw/firstspike_hw", "model/firstspike_spec"
 
@@ -28,7 +29,12 @@ class Fault:
 
 
 def _gateware(name: str, file: str, right: str, wrong: str, *tests: str) -> Fault:
-    return Fault(name, f"{_HW}/{file}.py", right, wrong, tuple(f"tests/hw/test_{test}.py" for test in tests or [file]))
+    return Fault(name, f"{_HW}/{file}.py", right, wrong, tuple(map(_test_of, tests or [file])))
+
+
+def _test_of(file: str) -> str:
+    path = PurePosixPath(file)
+    return str("tests/hw" / path.with_name(f"test_{path.name}.py"))
 
 
 FAULTS = [
@@ -138,33 +144,31 @@ FAULTS = [
     # The engine and its link.
     _gateware("loading while lanes sweep", "engine", "~self.busy & swept", "~self.busy"),
     _gateware("loading while inferences are under way", "engine", "~self.busy & swept", "swept"),
-    Fault(
+    _gateware(
         "damaged frames are accepted",
-        f"{_HW}/link/frame_receiver.py",
+        "link/frame_receiver",
         "whole = enough & crc.match_detected & (group_left == 0)",
         "whole = enough & (group_left == 0)",
-        ("tests/hw/link/test_frames.py",),
+        "link/frames",
     ),
-    Fault(
+    _gateware(
         "a group of 255 bytes",
-        f"{_HW}/link/frame_sender.py",
+        "link/frame_sender",
         "count == LONGEST_GROUP - 1",
         "count == LONGEST_GROUP",
-        ("tests/hw/link/test_frames.py",),
+        "link/frames",
     ),
-    Fault(
+    _gateware(
         "frames of two senders mix",
-        f"{_HW}/link/arbiter.py",
+        "link/arbiter",
         "with m.If(chosen.p.last):",
         "with m.If(1):",
-        ("tests/hw/link/test_arbiter.py",),
     ),
-    Fault(
+    _gateware(
         "a spike of a neuron that is not there",
-        f"{_HW}/link/spike_decoder.py",
+        "link/spike_decoder",
         "placed.end | (placed.spike & ~beyond)",
         "placed.end | placed.spike",
-        ("tests/hw/link/test_spike_decoder.py",),
     ),
     # Encoder, golden models, compiler, what the host makes of words.
     Fault(

@@ -45,6 +45,11 @@ class Tool:
     version: str
 
 
+def search_path() -> str:
+    """Return where programs are looked for: first beside Python, also when its environment has not been activated."""
+    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+
+
 def find_tool(name: str, toolchain: str) -> Tool:
     """Return a program of a toolchain: from Python packages (``"yowasp"``), or of the system's (``"native"``).
 
@@ -61,8 +66,7 @@ def find_tool(name: str, toolchain: str) -> Tool:
         if path is None:
             raise InputError(f"{program} is not installed: put it on your PATH, or use --toolchain {YOWASP}")
         return Tool(name, path, _ask_version(path))
-    # The environment's programs, also when it has not been activated.
-    path = shutil.which(wheel_program, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+    path = shutil.which(wheel_program, path=search_path())
     try:
         found = version(package)
     except PackageNotFoundError:

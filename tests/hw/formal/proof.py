@@ -6,13 +6,12 @@ Yosys writes the design as formulas, and Yices looks for inputs that break an as
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 from amaranth.back import rtlil
 from amaranth.hdl import Assert, Assume, ClockDomain, Cover, Module, Mux, Signal, Value
 
-from firstspike_hw.build.tools import find_tool
+from firstspike_hw.build.tools import find_tool, search_path
 
 from ..bench import hostile_memories
 
@@ -94,11 +93,10 @@ class Proof:
         self.drive(stream.payload, f"{name}_payload")
         self.assume(self._offered(stream, name), name)
 
-    def receive(self, stream, name: str, *, rule: bool = True) -> None:
+    def receive(self, stream, name: str) -> None:
         """Be any receiver, and demand the rule."""
         self.drive(stream.ready, f"{name}_ready")
-        if rule:
-            self.hold(self._offered(stream, name), name)
+        self.hold(self._offered(stream, name), name)
 
     def same_order(self, name: str, *, puts, item, gets, got, most: int) -> None:
         """Demand that all that is put comes out, as it was and in its order; up to ``most`` items may lie in between.
@@ -156,8 +154,6 @@ def _named(m: Module, condition, name: str) -> Signal:
 
 def _call(command: list[str], folder: Path) -> str:
     """Return what a program said if it failed; nothing if it did not."""
-    # The solver lies beside Python, also when the environment has not been activated.
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    environment = os.environ | {"PATH": path}
+    environment = os.environ | {"PATH": search_path()}  # the solver lies beside Python
     result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     return result.stdout + result.stderr if result.returncode else ""

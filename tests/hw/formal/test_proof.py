@@ -55,8 +55,8 @@ def test_nothing_asserted_is_no_proof(tmp_path):
         proof.run(tmp_path, depth=3)
 
 
-def test_a_sender_may_not_break_the_rule(tmp_path):
-    """What the relay does with one that does is not asked; and a receiver that is never ready gets nothing."""
+def test_assumptions_bind_senders_and_receivers(tmp_path):
+    """With a receiver that is never ready, a relay fills up and offers what it has."""
     proof, dut = Proof(), Relay(2)
     proof.m.submodules.dut = dut
     proof.send(dut.i, "i")
