@@ -19,10 +19,10 @@ from firstspike_spec.artefact import content_digest
 from firstspike_spec.compiler import compile_network
 from firstspike_spec.results import Results, compare_results
 
-from ..hw.models import roomy
+from ..hw.models import roomy, roomy_for_maps
 from ..levels import THOROUGH
 from ..spec import naive_model
-from ..spec.random_networks import networks, random_network, random_times
+from ..spec.random_networks import map_networks, networks, random_map_network, random_network, random_times
 from ..spec.test_golden import assert_equal
 
 #: Networks of each depth.
@@ -41,10 +41,26 @@ SHAPES = {
     4: roomy((40, 40, 40, 40, 40), (3, 2, 1), width=2, time_steps=16, queue_depth=16),
 }
 
+#: By number of layers, engines for networks that begin with convolutions.
+SHAPES_FOR_MAPS = {
+    2: roomy_for_maps((2,), bank_lanes=2),
+    3: roomy_for_maps((1, 3), width=1),
+    4: roomy_for_maps((3, 2, 1), queue_depth=16),
+}
+
 
 @pytest.fixture(scope="module")
 def engines():
-    made = {layers: NativeEngine(shape) for layers, shape in SHAPES.items()}
+    yield from _engines(SHAPES)
+
+
+@pytest.fixture(scope="module")
+def engines_for_maps():
+    yield from _engines(SHAPES_FOR_MAPS)
+
+
+def _engines(shapes):
+    made = {layers: NativeEngine(shape) for layers, shape in shapes.items()}
     yield made
     for engine in made.values():
         engine.close()
@@ -74,37 +90,49 @@ def keep(network, times) -> Path:
 @pytest.mark.parametrize("layers", LAYERS)
 def test_four_models_agree(engines, layers, record_property):
     """One to four layers of one to forty neurons, one to eight bits, two to sixteen steps, any connectivity."""
+    agree(networks(layers, MOST_NEURONS, least_layers=layers), EXAMPLES, engines, record_property)
+
+
+def test_four_models_agree_with_maps(engines_for_maps, record_property):
+    """One or two convolutions of any stride, padding and pooling, perhaps a fully connected layer, and the output."""
+    agree(map_networks(), 2 * EXAMPLES, engines_for_maps, record_property)
+
+
+def agree(some_networks, examples, engines, record_property):
+    """Draw networks and inputs, and compare all models."""
     compared = count = 0
 
-    @given(networks(layers, MOST_NEURONS, least_layers=layers), st.integers(0, 2**32 - 1), st.booleans())
-    @settings(max_examples=EXAMPLES, deadline=None)
-    def agree(network, seed, early_exit):
+    @given(some_networks, st.integers(0, 2**32 - 1), st.booleans())
+    @settings(max_examples=examples, deadline=None)
+    def compare(network, seed, early_exit):
         nonlocal compared, count
         times = random_times(seed, network, BATCH, silent=(0.0, 0.3, 0.9, 1.0)[seed % 4])
         try:
-            compared += compare_all(network, times, early_exit, engines[layers])
+            compared += compare_all(network, times, early_exit, engines[len(network.layers)])
         except Exception as error:
             path = keep(network, times)
             raise AssertionError(f"{path} shows a difference: FIRSTSPIKE_REPLAY={path} pytest {__file__} -k replay") from error
         count += 1
 
-    agree()
+    compare()
     assert compared > count > 0
     record_property("networks", count)
     record_property("values", compared)
 
 
-def test_replay(engines):
+def test_replay(engines, engines_for_maps):
     """The network that ``FIRSTSPIKE_REPLAY`` names, kept by a run that found a difference; else one of each depth."""
     path = os.environ.get("FIRSTSPIKE_REPLAY")
     if path:
         cases = [(load_network(path), np.load(Path(path).with_suffix(".npy")))]
     else:
         cases = [(random_network(0, [5] * (layers + 1)), None) for layers in LAYERS]
+        cases.append((random_map_network(0, (5, 6), channels=(2, 3)), None))
     for network, times in cases:
         times = random_times(0, network, BATCH) if times is None else times
+        fitting = engines if all(layer.maps.is_flat for layer in network.layers) else engines_for_maps
         for early_exit in (False, True):
-            assert compare_all(network, times, early_exit, engines[len(network.layers)])
+            assert compare_all(network, times, early_exit, fitting[len(network.layers)])
 
 
 def test_a_difference_is_kept(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ import random
 import numpy as np
 
 from firstspike_spec.compiler import BankImage, compile_network, plan
-from firstspike_spec.engine import EngineShape, LayerShape, OutputShape, index_bits
+from firstspike_spec.engine import EngineShape, LayerShape, LocatorShape, OutputShape, index_bits
 from firstspike_spec.loading import readable
 
 from ..spec.random_networks import random_network
@@ -27,6 +27,17 @@ def roomy(sizes, lanes, *, width=2, bank_lanes=1, time_steps=256, queue_depth=8)
         layers.append(LayerShape(source_bits, count, bank_lanes, neurons, (sources + 1) * targets, neurons, 8, 16))
         source_bits = layers[-1].address_bits
     return EngineShape(tuple(layers), OutputShape(source_bits, sizes[-1], 8, 16), width, time_steps, queue_depth)
+
+
+def roomy_for_maps(lanes, *, width=2, bank_lanes=1, time_steps=8, queue_depth=8):
+    """Return a shape with room for any of `map_networks` that has as many hidden layers as ``lanes`` says."""
+    layers, source_bits, lane_bits = [], 6, 0  # images of at most 36 pixels
+    for count in lanes:
+        locator = LocatorShape(400, lane_bits, row_bits=9, base_bits=8)
+        layers.append(LayerShape(source_bits, count, bank_lanes, 400, 1024, 255, 8, 16, locator))
+        source_bits, lane_bits = layers[-1].address_bits, layers[-1].lane_bits
+    output = OutputShape(source_bits, 4, 8, 16, LocatorShape(400, lane_bits, row_bits=9, base_bits=0))
+    return EngineShape(tuple(layers), output, width, time_steps, queue_depth)
 
 
 def words_in(image):
