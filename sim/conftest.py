@@ -1,6 +1,13 @@
-"""The order of the benches."""
+"""What the benches share."""
+
+import pytest
+
+from firstspike_sim.runner import RUNS
 
 
-def pytest_collection_modifyitems(items):
-    """What the benches have reached is judged behind all of them."""
-    items.sort(key=lambda item: "test_points.py" in item.nodeid)
+@pytest.fixture(autouse=True)
+def _tell_values(record_property):
+    """Put into reports how many values a test's runs compared."""
+    before = len(RUNS)
+    yield
+    record_property("values", sum(run.compared_values for run in RUNS[before:]))

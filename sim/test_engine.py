@@ -1,5 +1,6 @@
 """The engine against the golden model."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ from firstspike_sim.networks import (
     tied_network,
     unconnected_network,
 )
-from firstspike_sim.runner import build, simulate
+from firstspike_sim.points import POINTS
+from firstspike_sim.runner import RUNS, build, simulate
 from firstspike_sim.vectors import compare_seen, engine_vectors
 from firstspike_spec import load_network
 from firstspike_spec.compiler import compile_network, plan
@@ -141,3 +143,15 @@ def test_shipped_network(request, tmp_path, lanes, bank_lanes, width, name, load
     run = simulate(simulator, BENCH, path, run=f"engine {request.node.name}", seed=1, test_filter=stalls)
     for early_exit in (False, True):
         compare_seen(run.folder, 0, image, times, early_exit=early_exit).check()
+
+
+def test_every_situation_is_reached():
+    """Counted over all that ran before: in each of them an engine could do something wrong that it does nowhere else."""
+    if not RUNS:
+        pytest.skip("no bench ran before")
+    reached = sum((run.reached for run in RUNS), Counter())
+    for point, meaning in POINTS.items():
+        print(f"{reached[point]:8,} {point}: {meaning}")
+    missed = [point for point in POINTS if not reached[point]]
+    assert not missed, f"never reached: {', '.join(missed)}"
+    assert set(reached) <= set(POINTS)

@@ -6,6 +6,8 @@ import pytest
 
 from firstspike_spec import Dataset, InputError, datasets, load_dataset
 
+from .summary import pytest_terminal_summary  # noqa: F401 - pytest finds it here
+
 
 def load_offline(name: str) -> Dataset:
     """A test set; tests that need it are skipped where it is not at hand, for tests download nothing."""

@@ -18,13 +18,11 @@ POINTS = {
     "reset": "a reset comes while an image is under way",
 }
 
-#: What all runs of this session reached, and how many values they compared.
-REACHED: Counter[str] = Counter()
-COMPARED: Counter[str] = Counter()
 
-
-def collect(file: Path) -> None:
-    """Add what a run reached, as its scoreboards wrote it down."""
+def read_reached(file: Path) -> Counter[str]:
+    """Return how often a run came into each situation, as its scoreboards wrote it down; nothing if there is no such file."""
+    reached: Counter[str] = Counter()
     for line in file.read_text().splitlines() if file.is_file() else ():
         times, point = line.split(" ", 1)
-        REACHED[point] += int(times)
+        reached[point] += int(times)
+    return reached

@@ -19,6 +19,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ from cocotb_tools.runner import get_runner
 from firstspike_hw.convert import to_verilog
 
 from .handover import COMPARED_FILE, REACHED_FILE, VECTORS_FILE
-from .points import COMPARED, collect
+from .points import read_reached
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -81,13 +82,20 @@ class Run:
         cocotb tests that ran.
     compared_values : int
         Numbers that they held against the golden model's.
+    reached : Counter of str
+        How often they came into situations (`firstspike_sim.points`).
     folder : Path
         Holds the log, the results, and the waves if they were wanted.
     """
 
     tests: int
     compared_values: int
+    reached: Counter[str]
     folder: Path
+
+
+#: All that have passed in this process.
+RUNS: list[Run] = []
 
 
 def build_root() -> Path:
@@ -179,13 +187,13 @@ def simulate(simulator: Simulator, bench: str, vectors: Path, *, run: str, seed:
         failure = error
     for waves in folder.glob("dump.*"):
         print(f"{run}: waves in {waves}")
-    judged = _judge(run, folder, results, log, compared, failure)
-    collect(reached)
-    COMPARED["values"] += judged.compared_values
-    return judged
+    tests, values = _judge(run, results, log, compared, failure)
+    RUNS.append(Run(tests, values, read_reached(reached), folder))
+    return RUNS[-1]
 
 
-def _judge(run: str, folder: Path, results: Path, log: Path, compared: Path, failure: BaseException | None) -> Run:
+def _judge(run: str, results: Path, log: Path, compared: Path, failure: BaseException | None) -> tuple[int, int]:
+    """Return how many tests passed and how many values they compared."""
     __tracebackhide__ = True  # the message says it all
     if not results.is_file():
         raise AssertionError(f"{run}: the simulation ended without results:\n{_tail(log)}")
@@ -200,7 +208,7 @@ def _judge(run: str, folder: Path, results: Path, log: Path, compared: Path, fai
     if len(counts) != tests or not all(counts):
         raise AssertionError(f"{run}: {tests} tests ran, but these are the numbers of values that they compared: {counts}")
     print(f"{run}: {tests} tests compared {sum(counts)} values")
-    return Run(tests, sum(counts), folder)
+    return tests, sum(counts)
 
 
 def _messages(results: Path) -> str:
