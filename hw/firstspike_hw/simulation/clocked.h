@@ -1,12 +1,14 @@
 // What all harnesses share: a design that is clocked, and buffers of words that the caller gave.
 //
-// The generated file before defines `Top`, the design's class. All functions are called through ctypes; a count that is
-// negative is a `Failure`.
+// `Top` is the design's class, which Verilator made. All functions are called through ctypes; a count that is negative is a
+// `Failure`.
 
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+
+#include "Top.h"
 
 namespace {
 
@@ -15,28 +17,35 @@ enum Failure : int64_t { STUCK = -1, RESULTS_FULL = -2, TAPS_FULL = -3 };
 // A design that neither takes nor gives anything for so long, and does not rest, never will.
 constexpr uint64_t PATIENCE = 1 << 22;
 
-// Each cycle is `evaluate`, in which the outputs follow the inputs, then `commit`, the clock's edge.
-//
-// One evaluation does for both: it computes the outputs, and what the registers and memories take at the edge. CXXRTL's own
-// `step` would evaluate three times a cycle.
+// Memories begin as noise, the same one each time, as they may in a device that has just got its power.
+struct Noise : VerilatedContext {
+	Noise() {
+		randReset(2);
+		randSeed(1);
+	}
+};
+
+// Each cycle is `evaluate`, in which the outputs follow the inputs, then `commit`, the clock's edge. Whoever derives from this
+// gives all inputs a value first: they begin as noise, too.
 struct Clocked {
-	Top top;
+	Noise context;
+	Top top{&context};
 	uint64_t cycles = 0;
 
 	void reset() {
-		top.p_rst.template set<bool>(true);
+		top.rst = 1;
 		run(2);
-		top.p_rst.template set<bool>(false);
+		top.rst = 0;
 	}
 
 	void evaluate() {
-		top.prev_p_clk.template set<bool>(false);
-		top.p_clk.template set<bool>(true);
+		top.clk = 0;
 		top.eval();
 	}
 
 	void commit() {
-		top.commit();
+		top.clk = 1;
+		top.eval();
 		cycles++;
 	}
 
@@ -47,10 +56,6 @@ struct Clocked {
 		}
 	}
 };
-
-// CXXRTL makes an output a value or, where a register drives it, a wire. Both are right between `evaluate` and `commit`.
-template <size_t Bits> const cxxrtl::value<Bits> &read(const cxxrtl::value<Bits> &output) { return output; }
-template <size_t Bits> const cxxrtl::value<Bits> &read(const cxxrtl::wire<Bits> &output) { return output.curr; }
 
 // A buffer of words that the caller gave.
 template <typename Word> struct Buffer {

@@ -9,10 +9,19 @@ namespace {
 
 struct Simulator : Clocked {
 	Simulator() {
-		top.p_o____ready.set<bool>(true);
+		top.i___05Fvalid = top.load___05Fvalid = top.peek = top.early_exit = false;
+		top.o___05Fready = true;
 		reset();
 	}
 };
+
+// Returns some bits of a wide port.
+uint64_t slice(const WData *words, int low, int high) {
+	uint64_t value = 0;
+	for (int bit = high; bit >= low; bit--)
+		value = value << 1 | (words[bit / 32] >> bit % 32 & 1);
+	return value;
+}
 
 // Says in which cycles the sender and the receiver pause: never if the seed is 0; else at random, for a while often, for
 // a while seldom.
@@ -41,6 +50,7 @@ struct Stalls {
 
 } // namespace
 
+#pragma GCC visibility push(default)
 extern "C" {
 
 Simulator *engine_new() { return new Simulator; }
@@ -54,17 +64,17 @@ int64_t engine_load(Simulator *simulator, const uint64_t *words, size_t count) {
 	Top &top = simulator->top;
 	uint64_t idle = 0;
 	for (size_t at = 0; at < count;) {
-		top.p_load____valid.set<bool>(true);
-		top.p_load____payload.set<uint64_t>(words[at]);
+		top.load___05Fvalid = true;
+		top.load___05Fpayload = words[at];
 		simulator->evaluate();
-		bool taken = read(top.p_load____ready).get<bool>();
+		bool taken = top.load___05Fready;
 		simulator->commit();
 		at += taken;
 		idle = taken ? 0 : idle + 1;
 		if (idle > PATIENCE)
 			return STUCK;
 	}
-	top.p_load____valid.set<bool>(false);
+	top.load___05Fvalid = false;
 	simulator->run(4); // until the last word is in its memory
 	return int64_t(count);
 }
@@ -79,7 +89,7 @@ int64_t engine_run(Simulator *simulator, const uint64_t *tokens, size_t token_co
 	Buffer<uint64_t> taps{tap_words, tap_capacity};
 	constexpr int DECISION_BIT = RESULT_BITS - 1;
 
-	top.p_early__exit.set<bool>(early_exit != 0);
+	top.early_exit = early_exit != 0;
 	size_t at = 0, decisions = 0;
 	uint64_t idle = 0;
 	Stalls pauses{stalls};
@@ -87,18 +97,18 @@ int64_t engine_run(Simulator *simulator, const uint64_t *tokens, size_t token_co
 	for (;;) {
 		pauses.next();
 		bool ready = !pauses.receiver;
-		top.p_o____ready.set<bool>(ready);
+		top.o___05Fready = ready;
 		bool left = at < token_count;
 		bool offer = left && (waits || !pauses.sender);
-		top.p_i____valid.set<bool>(offer);
+		top.i___05Fvalid = offer;
 		if (offer)
-			top.p_i____payload.set<uint64_t>(tokens[at]);
+			top.i___05Fpayload = tokens[at];
 		simulator->evaluate();
-		bool done = !left && decisions == images && !read(top.p_busy).get<bool>();
-		bool taken = offer && read(top.p_i____ready).get<bool>();
-		bool given = ready && read(top.p_o____valid).get<bool>();
+		bool done = !left && decisions == images && !top.busy;
+		bool taken = offer && top.i___05Fready;
+		bool given = ready && top.o___05Fvalid;
 		if (given) {
-			uint64_t word = read(top.p_o____payload).get<uint64_t>();
+			uint64_t word = top.o___05Fpayload;
 			decisions += (word >> DECISION_BIT) & 1;
 			if (!results.put(word))
 				return RESULTS_FULL;
@@ -114,7 +124,7 @@ int64_t engine_run(Simulator *simulator, const uint64_t *tokens, size_t token_co
 		if (idle > PATIENCE)
 			return STUCK;
 	}
-	top.p_o____ready.set<bool>(true);
+	top.o___05Fready = true;
 	*tap_count = taps.count;
 	return int64_t(results.count);
 }
@@ -122,9 +132,10 @@ int64_t engine_run(Simulator *simulator, const uint64_t *tokens, size_t token_co
 // Reads the counters, in the order of COUNTERS.
 void engine_counters(Simulator *simulator, uint64_t *counters) {
 	simulator->evaluate();
-#define COUNTER(name, low, high) *counters++ = read(simulator->top.p_counters).slice<high, low>().val().get<uint64_t>();
+#define COUNTER(name, low, high) *counters++ = slice(simulator->top.counters, low, high);
 	FOR_EACH_COUNTER(COUNTER)
 	simulator->commit();
 }
 
 } // extern "C"
+#pragma GCC visibility pop

@@ -10,13 +10,15 @@ constexpr uint64_t QUIET = 64;
 
 struct Simulator : Clocked {
 	Simulator() {
-		top.p_o____ready.set<bool>(true);
+		top.i___05Fvalid = false;
+		top.o___05Fready = true;
 		reset();
 	}
 };
 
 } // namespace
 
+#pragma GCC visibility push(default)
 extern "C" {
 
 Simulator *link_new() { return new Simulator; }
@@ -36,16 +38,16 @@ int64_t link_run(Simulator *simulator, const uint8_t *bytes, size_t count, int r
 	bool whole = false;
 	for (size_t at = 0; at < count || (quiet < QUIET && (rest || !whole));) {
 		bool offer = at < count;
-		top.p_i____valid.set<bool>(offer);
+		top.i___05Fvalid = offer;
 		if (offer)
-			top.p_i____payload.set<uint8_t>(bytes[at++]);
+			top.i___05Fpayload = bytes[at++];
 		simulator->evaluate();
-		quiet = offer || read(top.p_busy).get<bool>() ? 0 : quiet + 1;
+		quiet = offer || top.busy ? 0 : quiet + 1;
 		idle = offer ? 0 : idle + 1;
 		if (idle > PATIENCE)
 			return STUCK;
-		if (read(top.p_o____valid).get<bool>()) {
-			uint8_t byte = read(top.p_o____payload).get<uint8_t>();
+		if (top.o___05Fvalid) {
+			uint8_t byte = top.o___05Fpayload;
 			if (!given.put(byte))
 				return RESULTS_FULL;
 			whole = byte == 0;
@@ -55,9 +57,10 @@ int64_t link_run(Simulator *simulator, const uint8_t *bytes, size_t count, int r
 			return TAPS_FULL;
 		simulator->commit();
 	}
-	top.p_i____valid.set<bool>(false);
+	top.i___05Fvalid = false;
 	*tap_count = taps.count;
 	return int64_t(given.count);
 }
 
 } // extern "C"
+#pragma GCC visibility pop

@@ -24,7 +24,7 @@ struct Simulator : Clocked {
 	uint64_t framing_errors = 0;
 
 	Simulator(uint64_t clock_hz, uint64_t baud) : clock_hz(clock_hz), baud(baud) {
-		top.p_rx.set<bool>(true);
+		top.rx = true;
 		reset();
 	}
 
@@ -35,7 +35,7 @@ struct Simulator : Clocked {
 	}
 
 	void drive() {
-		top.p_rx.set<bool>(send_bits == 0 || (sending & 1));
+		top.rx = send_bits == 0 || (sending & 1);
 		if (send_bits && (send_left -= baud) <= 0) {
 			sending >>= 1;
 			if (--send_bits)
@@ -45,7 +45,7 @@ struct Simulator : Clocked {
 
 	// Returns whether a byte is complete; it is in the bits 1 to 8 of `receiving`.
 	bool sample() {
-		bool line = read(top.p_tx).get<bool>();
+		bool line = top.tx;
 		if (receive_bits == 0) {
 			if (line)
 				return false;
@@ -67,6 +67,7 @@ struct Simulator : Clocked {
 
 } // namespace
 
+#pragma GCC visibility push(default)
 extern "C" {
 
 Simulator *serial_new(uint64_t clock_hz, uint64_t baud) { return new Simulator(clock_hz, baud); }
@@ -92,7 +93,7 @@ int64_t serial_run(Simulator *simulator, const uint8_t *bytes, size_t count, uin
 		simulator->evaluate();
 		if (simulator->sample())
 			given.put(simulator->receiving >> 1 & 0xff);
-		bool active = simulator->send_bits || simulator->receive_bits || at < count || read(top.p_busy).get<bool>();
+		bool active = simulator->send_bits || simulator->receive_bits || at < count || top.busy;
 		quiet = active ? 0 : quiet + 1;
 		simulator->commit();
 	}
@@ -102,3 +103,4 @@ int64_t serial_run(Simulator *simulator, const uint8_t *bytes, size_t count, uin
 }
 
 } // extern "C"
+#pragma GCC visibility pop

@@ -10,8 +10,8 @@ namespace {
 bool keep_taps(Top &top, Buffer<uint64_t> &taps) {
 	bool fits = true;
 #define TAP(n) \
-	if (read(top.p_tap__##n##____valid).get<bool>()) \
-		fits &= taps.put(uint64_t(n) << 60 | read(top.p_tap__##n##____payload).get<uint64_t>());
+	if (top.tap_##n##___05Fvalid) \
+		fits &= taps.put(uint64_t(n) << 60 | top.tap_##n##___05Fpayload);
 	FOR_EACH_LAYER(TAP)
 #undef TAP
 	return fits;
