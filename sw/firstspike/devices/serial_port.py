@@ -13,7 +13,7 @@ from .linked import LinkedDevice
 _BAUDS = (3_000_000, 2_000_000, 1_000_000, 115_200, 4_000_000, 6_000_000, 12_000_000)
 
 #: Seconds in which a board answers that is there, and in which one that was found answers anything.
-_FIND_TIMEOUT, _TIMEOUT = 0.1, 1.0
+_FIND_TIMEOUT, _TIMEOUT = 0.25, 1.0
 
 
 class SerialBoard(LinkedDevice):
