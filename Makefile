@@ -53,9 +53,9 @@ setup: $(VENV)/.all
 demo: $(VENV)/.demo
 	$(BIN)/firstspike demo
 
-# On all cores, each with one thread; tests of a file stay together, for they share what they built.
+# On all cores (a worker takes up to a gigabyte), each with one thread; tests of a file stay together, for they share what they built.
 test: $(VENV)/.all
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 sim: $(VENV)/.all
 	$(BIN)/python -m pytest sim
