@@ -32,18 +32,16 @@ from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
 
 from firstspike_hw.convert import to_verilog
-from firstspike_hw.simulation.verilator import find_verilator
+from firstspike_hw.simulation.verilator import ACCEPTED, find_verilator
 
 from .handover import COMPARED_FILE, REACHED_FILE, VECTORS_FILE
 from .points import read_reached
 
 _ROOT = Path(__file__).resolve().parents[2]
 
-# - The benches see the ports only (`_ports_file`). With every signal public, which is what cocotb asks for, Verilator keeps
-#   all of them, and a design of 16 lanes takes minutes instead of seconds.
-# - Yosys writes constants and logical operators without caring for widths, a selection without the cases that never come,
-#   and a signal of no bits, such as the address of a memory of one word, as [-1:0]. Any other warning is an error.
-_BUILD_ARGS = ["--no-public-flat-rw", "-Wno-WIDTH", "-Wno-ASCRANGE", "-Wno-CASEINCOMPLETE"]
+# The benches see the ports only (`_ports_file`). With every signal public, which is what cocotb asks for, Verilator keeps all
+# of them, and a design of 16 lanes takes minutes instead of seconds.
+_BUILD_ARGS = ["--no-public-flat-rw", *ACCEPTED]
 
 # The simulator's own speed hardly counts beside Python's, so the compiler may take it easy. The second setting is what the
 # wheel's makefile, which was never configured, lacks.
@@ -226,7 +224,7 @@ def _tail(log: Path) -> str:
 
 def _digest(*parts: str) -> str:
     """Return a short digest of what a simulator is made from: the parts, the tools and the machine."""
-    tools = [f"cocotb {version('cocotb')}", find_verilator().key]
+    tools = [f"cocotb {version('cocotb')}", f"verilator {find_verilator().version}"]
     compiler = subprocess.run([_compiler(), "--version"], capture_output=True, text=True, check=True).stdout
     # The program is linked to cocotb's libraries where they lie.
     content = "\0".join([*parts, _MAKE_FLAGS, *tools, compiler, platform.machine(), sys.prefix])

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from firstspike_spec import InputError
 
-# - Yosys writes constants and logical operators without caring for widths, a selection without the cases that never come, and
-#   a signal of no bits, such as the address of a memory of one word, as [-1:0]. Any other warning is an error.
+#: Yosys writes constants and logical operators without caring for widths, a selection without the cases that never come, and
+#: a signal of no bits, such as the address of a memory of one word, as [-1:0]. Any other warning is an error.
+ACCEPTED = ("-Wno-WIDTH", "-Wno-ASCRANGE", "-Wno-CASEINCOMPLETE")
+
 # - What has no value at power-up begins as noise.
 # - Compilers need less time for several small files than for a large one.
 _OPTIONS = (
-    *("-Wno-WIDTH", "-Wno-ASCRANGE", "-Wno-CASEINCOMPLETE"),
+    *ACCEPTED,
     *("-O3", "--no-timing", "--x-assign", "fast", "--x-initial", "unique", "--output-split", "10000"),
 )
 
