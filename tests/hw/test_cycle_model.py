@@ -54,11 +54,12 @@ def check(engine, image, times, *, stream_images, early_exit):
         images = len(results.cycles)
         np.testing.assert_array_equal(replay.cycles[number, :images], results.cycles, f"stream {number}")
         assert (replay.cycles[number, images:] == -1).all()
+        np.testing.assert_array_equal(replay.decisions[number, :images], engine.decision_cycles - since, f"stream {number}")
         got = {name: after[name] - before[name] for name in COUNTERS.members} | {"cycles": cycles}
         wanted = {name: getattr(replay, name)[number] for name in COUNTERS.members}
         wanted["cycles"] = max(replay.total_cycles[number], replay.decisions[number].max() + 1)
         assert got == wanted, f"stream {number}"
-        compared += images + len(got)
+        compared += 2 * images + len(got)
     return replay, compared
 
 

@@ -20,7 +20,7 @@ from .table import table
 def bench(
     points: Annotated[list[str] | None, typer.Argument(help=f"What to measure: {', '.join(POINTS)}; default: all.")] = None,
     seeds: Annotated[int, typer.Option(help="Seeds of place-and-route.", min=1, max=100)] = 8,
-    images: Annotated[int, typer.Option(help="Test images whose cycles are counted.", min=1)] = 10_000,
+    images: Annotated[int, typer.Option(help="Test images whose cycles are counted, by the compiled RTL.", min=2)] = 10_000,
     networks: Annotated[Path, typer.Option(help="Folder of the networks.")] = Path("networks"),
     out: Annotated[Path, typer.Option(help="Folder for the results, one JSON file a point.")] = Path("bench/results"),
     work: Annotated[Path, typer.Option(help="Folder for what is being made.")] = Path("build/bench"),

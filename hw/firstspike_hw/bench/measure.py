@@ -1,4 +1,4 @@
-"""Measures a point: cycles by replay, clock and size by place-and-route."""
+"""Measures a point: cycles on its images, clock and size by place-and-route."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,18 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from firstspike_spec.compiler import EngineImage, compile_network
+from firstspike_spec.compiler import compile_network
 from firstspike_spec.network import Network
 
-from ..cycles import interval, latency, replay, utilisation
+from ..cycles import replayed_figures
+from .counting import counted_figures
 from .device import find_device
 from .implementation import Implementation
 from .points import Point
 
-#: Images of each stream that the rate is measured with.
-STREAM_IMAGES = 20
-
-#: The first so many images are counted apart too, for tests that look whether cycles have become more.
+#: The first so many images are replayed too: for how busy the lanes are, and for tests that cycles have not become more.
 SHORT_IMAGES = 500
 
 
@@ -56,29 +54,9 @@ def measure(
     )
     note(f"cycles of {len(images):,} images ...")
     spike_times = network.spike_times(images)
-    cycles, short = (cycle_figures(image, times) for times in (spike_times, spike_times[:SHORT_IMAGES]))
+    short = replayed_figures(image, spike_times[:SHORT_IMAGES])
+    cycles = {**counted_figures(image, spike_times, note=note), "lane_utilisation": short["lane_utilisation"]}
     return {**combine(point, cycles, implementation.run(seeds)), "short": short}
-
-
-def cycle_figures(image: EngineImage, spike_times: np.ndarray) -> dict[str, float]:
-    """Return how many cycles an engine takes: for images that come alone, and for images back to back.
-
-    Parameters
-    ----------
-    image : EngineImage
-    spike_times : ndarray of int16, shape (images, inputs)
-    """
-    alone = latency(replay(image, spike_times, stream_images=1, early_exit=True))
-    stream = replay(image, spike_times, stream_images=STREAM_IMAGES, early_exit=True)
-    between = interval(stream)
-    return {
-        "images": len(spike_times),
-        "cycles_mean": between.mean,
-        "cycles_p99": between.high,
-        "latency_cycles_median": alone.median,
-        "latency_cycles_p99": alone.high,
-        "lane_utilisation": max(utilisation(stream), default=0.0),
-    }
 
 
 def combine(point: Point, cycles: dict[str, float], figures: dict[str, Any]) -> dict[str, Any]:

@@ -17,11 +17,9 @@ from firstspike_spec.engine import QUEUE_DEPTHS, EngineShape
 from firstspike_spec.errors import InputError
 from firstspike_spec.placement import place
 
+from .figures import STREAM_IMAGES
 from .replay import Replay, replay
 from .summary import Distribution, interval, latency, utilisation
-
-#: Images of a stream from which the cycles between images are taken.
-STREAM_IMAGES = 20
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from firstspike_spec.errors import InputError
 from firstspike_spec.network import Network
 
 from ..bench.device import Device
-from ..bench.measure import cycle_figures
+from ..cycles import replayed_figures
 from .estimates import Estimate, clock_mhz, luts
 from .memories import block_rams
 
@@ -104,7 +104,7 @@ def outlooks(
         if not counts:
             continue
         note(f"cycles of {len(images):,} images with {', '.join(str(layer.lanes) for layer in shape.layers)} lanes ...")
-        cycles = cycle_figures(compile_network(network, shape), spike_times)
+        cycles = replayed_figures(compile_network(network, shape), spike_times)
         found += [_outlook(shape, count, blocks, device, cycles) for count in counts]
     return found
 

@@ -80,17 +80,18 @@ int64_t engine_load(Simulator *simulator, const uint64_t *words, size_t count) {
 }
 
 // Runs inferences until all are decided and the engine is idle; who sends and who receives pause as `stalls` seeds it.
-// Returns the number of result words.
+// Returns the number of result words, and in `decision_cycles` the cycle in which each decision was given.
 int64_t engine_run(Simulator *simulator, const uint64_t *tokens, size_t token_count, size_t images, int early_exit,
-                   uint64_t stalls, uint64_t *result_words, size_t result_capacity, uint64_t *tap_words, size_t tap_capacity,
-                   size_t *tap_count) {
+                   uint64_t stalls, uint64_t *result_words, size_t result_capacity, uint64_t *decision_cycles,
+                   uint64_t *tap_words, size_t tap_capacity, size_t *tap_count) {
 	Top &top = simulator->top;
 	Buffer<uint64_t> results{result_words, result_capacity};
+	Buffer<uint64_t> decisions{decision_cycles, images};
 	Buffer<uint64_t> taps{tap_words, tap_capacity};
 	constexpr int DECISION_BIT = RESULT_BITS - 1;
 
 	top.early_exit = early_exit != 0;
-	size_t at = 0, decisions = 0;
+	size_t at = 0;
 	uint64_t idle = 0;
 	Stalls pauses{stalls};
 	bool waits = false; // what has been offered stays on offer
@@ -104,13 +105,15 @@ int64_t engine_run(Simulator *simulator, const uint64_t *tokens, size_t token_co
 		if (offer)
 			top.i___05Fpayload = tokens[at];
 		simulator->evaluate();
-		bool done = !left && decisions == images && !top.busy;
+		bool done = !left && decisions.count == images && !top.busy;
 		bool taken = offer && top.i___05Fready;
 		bool given = ready && top.o___05Fvalid;
 		if (given) {
 			uint64_t word = top.o___05Fpayload;
-			decisions += (word >> DECISION_BIT) & 1;
-			if (!results.put(word))
+			bool fits = results.put(word);
+			if (word >> DECISION_BIT & 1)
+				fits &= decisions.put(simulator->cycles);
+			if (!fits)
 				return RESULTS_FULL;
 		}
 		if (!keep_taps(top, taps))

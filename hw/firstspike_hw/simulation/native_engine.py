@@ -53,6 +53,7 @@ class NativeEngine:
         self._library = _declare(ctypes.CDLL(str(build_library(engine_design(shape), cache=cache, note=note))))
         self._simulator = ctypes.c_void_p(self._library.engine_new())
         self._image: EngineImage | None = None
+        self._decisions = np.empty(0, np.uint64)
 
     def close(self) -> None:
         """Free the simulator. The object is of no use afterwards."""
@@ -86,6 +87,7 @@ class NativeEngine:
         network, batch = self._image.network, len(spike_times)
         tokens = input_tokens(self.shape, spike_times, network.time_steps)
         results = np.empty(batch * (self.shape.output.neurons + 1), np.uint64)
+        self._decisions = np.empty(batch, np.uint64)
         taps = np.empty(most_tokens(self._image, batch), np.uint64)
         tap_count = ctypes.c_size_t()
         count = self._check(
@@ -98,6 +100,7 @@ class NativeEngine:
                 stalls,
                 results,
                 len(results),
+                self._decisions,
                 taps,
                 len(taps),
                 tap_count,
@@ -114,6 +117,11 @@ class NativeEngine:
     def cycles(self) -> int:
         """Clock cycles since the engine was made."""
         return self._library.engine_cycles(self._simulator)
+
+    @property
+    def decision_cycles(self) -> np.ndarray:
+        """The cycles, counted likewise, in which the last run's decisions were given: int64, shape (batch,)."""
+        return self._decisions.astype(np.int64)
 
     def counters(self) -> dict[str, int]:
         """Return the engine's counters by name (`firstspike_hw.engine.COUNTERS`)."""
@@ -138,7 +146,10 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
         "engine_load": (ctypes.c_int64, [simulator, words, size]),
         "engine_run": (
             ctypes.c_int64,
-            [simulator, words, size, size, ctypes.c_int, ctypes.c_uint64, words, size, words, size, ctypes.POINTER(size)],
+            [
+                *(simulator, words, size, size, ctypes.c_int, ctypes.c_uint64),
+                *(words, size, words, words, size, ctypes.POINTER(size)),
+            ],
         ),
         "engine_counters": (None, [simulator, words]),
     }

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from firstspike_hw.bench.bare import Bare
+from firstspike_hw.bench.counting import counted_figures
 from firstspike_hw.bench.device import DEVICES
 from firstspike_hw.bench.implementation import Implementation
-from firstspike_hw.bench.measure import combine, cycle_figures, measure
+from firstspike_hw.bench.measure import combine, measure
 from firstspike_hw.bench.points import POINTS, Point
 from firstspike_hw.bench.table import table
 from firstspike_hw.build.flow import NETLIST
 from firstspike_hw.convert import to_verilog
+from firstspike_hw.cycles import replayed_figures
 from firstspike_hw.engine import Engine
 from firstspike_spec.compiler import compile_network
 from firstspike_spec.errors import InputError
@@ -124,9 +126,17 @@ def test_an_unknown_point_is_refused_before_anything_is_done(firstspike, tmp_pat
 
 
 def test_the_figures_are_those_of_images_alone_and_back_to_back(image, network):
-    figures = cycle_figures(image, random_times(3, network, 50))
+    figures = replayed_figures(image, random_times(3, network, 50))
     assert figures["latency_cycles_p99"] >= figures["latency_cycles_median"] > 0
     assert figures["cycles_p99"] >= figures["cycles_mean"] > 0
     clock = {"fmax_mhz": {"median": 50.0}, "logic": 1, "flip_flops": 1, "block_rams": 0, "versions": {}}
     result = combine(POINT, figures, clock)
     assert result["latency_us_median"] == figures["latency_cycles_median"] / 50
+
+
+def test_the_rtl_gives_the_figures_of_the_replay(image, network):
+    times = random_times(3, network, 20)
+    replayed = replayed_figures(image, times)
+    counted = counted_figures(image, times, note=lambda text: None)
+    assert counted == {name: replayed[name] for name in counted}
+    assert replayed.keys() - counted.keys() == {"lane_utilisation"}
