@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from firstspike_spec.compiler import compile_network
+from firstspike_spec.compiler import EngineImage, compile_network
 from firstspike_spec.network import Network
 
 from ..cycles import replayed_figures
@@ -15,8 +15,9 @@ from .device import find_device
 from .implementation import Implementation
 from .points import Point
 
-#: The first so many images are replayed too: for how busy the lanes are, and for tests that cycles have not become more.
-SHORT_IMAGES = 500
+#: So many of the first images are replayed too: for how busy the lanes are, and, in streams of so many, for tests that cycles
+#: have not become more.
+SHORT_IMAGES, SHORT_STREAM = 100, 5
 
 
 def measure(
@@ -54,9 +55,14 @@ def measure(
     )
     note(f"cycles of {len(images):,} images ...")
     spike_times = network.spike_times(images)
-    short = replayed_figures(image, spike_times[:SHORT_IMAGES])
-    cycles = {**counted_figures(image, spike_times, note=note), "lane_utilisation": short["lane_utilisation"]}
-    return {**combine(point, cycles, implementation.run(seeds)), "short": short}
+    busy = replayed_figures(image, spike_times[:SHORT_IMAGES])["lane_utilisation"]
+    cycles = {**counted_figures(image, spike_times, note=note), "lane_utilisation": busy}
+    return {**combine(point, cycles, implementation.run(seeds)), "short": short_figures(image, spike_times)}
+
+
+def short_figures(image: EngineImage, spike_times: np.ndarray) -> dict[str, float]:
+    """Return the figures of the first images by replay."""
+    return replayed_figures(image, spike_times[:SHORT_IMAGES], stream_images=SHORT_STREAM)
 
 
 def combine(point: Point, cycles: dict[str, float], figures: dict[str, Any]) -> dict[str, Any]:

@@ -36,7 +36,7 @@ POINTS = {
         Point("fast", "mnist-mlp-2", "ecp5-85k", lanes=32, engines=1, goal_mhz=155),
         Point("balanced", "mnist-mlp-2", "ecp5-85k", lanes=16, engines=1, goal_mhz=150),
         Point("accurate", "mnist-mlp", "ecp5-85k", lanes=32, engines=1, goal_mhz=135),
-        Point("conv", "mnist-conv", "ecp5-85k", lanes=(4, 24, 4), engines=1, goal_mhz=105),
+        Point("conv", "mnist-conv", "ecp5-85k", lanes=(6, 28, 5), engines=1, goal_mhz=105),
         Point("fashion", "fashion-conv", "ecp5-85k", lanes=(8, 16, 4), engines=1, goal_mhz=95),
         Point("filled", "mnist-mlp-2", "ecp5-85k", lanes=32, engines=4, goal_mhz=145),
         Point("small", "mnist-mlp-2", "ecp5-25k", lanes=4, engines=1, goal_mhz=115),

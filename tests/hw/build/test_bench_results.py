@@ -7,10 +7,9 @@ import pytest
 
 from firstspike_hw.bench.device import find_device
 from firstspike_hw.bench.implementation import Implementation
-from firstspike_hw.bench.measure import SHORT_IMAGES
+from firstspike_hw.bench.measure import SHORT_IMAGES, short_figures
 from firstspike_hw.bench.points import POINTS
 from firstspike_hw.build.tools import YOWASP
-from firstspike_hw.cycles import replayed_figures
 from firstspike_hw.planning.estimates import clock_mhz, luts
 from firstspike_hw.planning.memories import block_rams
 from firstspike_spec import load_dataset, load_network
@@ -48,7 +47,7 @@ def test_cycles_have_not_become_more(name):
         images = load_dataset(network.dataset, "test").first(SHORT_IMAGES).images
     except InputError as error:
         pytest.skip(str(error))
-    now = replayed_figures(compile_network(network, shape_of(RESULTS[name])), network.spike_times(images))
+    now = short_figures(compile_network(network, shape_of(RESULTS[name])), network.spike_times(images))
     assert now["images"] == stored["images"] == SHORT_IMAGES
     for figure in ("cycles_mean", "latency_cycles_median", "latency_cycles_p99"):
         assert now[figure] <= 1.02 * stored[figure], figure
