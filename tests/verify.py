@@ -94,7 +94,8 @@ def run(name: str, level: Level) -> Outcome:
     # Only the older form of the report may hold properties of tests.
     reporting = [f"--junit-xml={report}", "-o", "junit_family=xunit1"]
     command = [*level.command, *reporting] if "pytest" in level.command else level.command
-    environment = os.environ | {"FIRSTSPIKE_THOROUGH": str(int(level.thorough))}
+    # Two levels at a time have a core each.
+    environment = os.environ | {"FIRSTSPIKE_THOROUGH": str(int(level.thorough)), "OMP_NUM_THREADS": "1"}
     start = time.monotonic()
     with (LOGS / f"{slug}.log").open("w") as log, (LOGS / f"{slug}.out").open("w+") as output:
         result = subprocess.run(command, cwd=ROOT, env=environment, stdout=output, stderr=log, check=False)
