@@ -11,7 +11,7 @@ export FIRSTSPIKE_DATA ?= $(abspath $(wildcard ../shared/data))
 BOARD ?= ulx3s-85f
 NETWORK ?= networks/mnist-mlp.safetensors
 
-.PHONY: help setup demo test sim formal mutants coverage verify bench lint bitstream clean
+.PHONY: help setup demo test sim formal mutants verify bench lint bitstream clean
 
 help:
 	@echo "make demo   classify real MNIST digits on the accelerator's compiled RTL, checked against the golden model"
@@ -19,7 +19,6 @@ help:
 	@echo "make sim    run the cocotb benches only; TRACE=1 writes waveforms"
 	@echo "make formal prove what the engine rests on, and run 1,800 random networks through four models (a quarter of an hour)"
 	@echo "make mutants   put 48 deliberate faults into copies, one at a time: each must be noticed (a quarter of an hour)"
-	@echo "make coverage  run all tests, and say which lines and branches of the packages they did not come to (half an hour)"
 	@echo "make verify run all levels of verification and print what was compared (an hour on two cores)"
 	@echo "make bench  measure bare engines: cycles, clock and size, 8 seeds of place-and-route (hours; goes on where it stopped)"
 	@echo "make lint   check format and style"
@@ -55,10 +54,8 @@ demo: $(VENV)/.demo
 	$(BIN)/firstspike demo
 
 # On all cores (a worker takes up to a gigabyte), each with one thread; tests of a file stay together, for they share what they built.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
-
 test: $(VENV)/.all
-	$(PYTEST)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 sim: $(VENV)/.all
 	$(BIN)/python -m pytest sim
@@ -69,10 +66,6 @@ formal: $(VENV)/.all
 
 mutants: $(VENV)/.all
 	$(BIN)/python -m tests.mutants.run
-
-# Simulated clocks and compiled designs are not Python, so what they run is not in the count.
-coverage: $(VENV)/.all
-	$(PYTEST) --cov tests
 
 # All levels, and a table.
 verify: $(VENV)/.all

@@ -7,6 +7,7 @@ Ends with 1 if a level failed. What each one printed is in ``build/verify``.
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -75,8 +76,8 @@ def _validation(name: str) -> Level:
 LEVELS = {
     # The longest first: what is left is shared out over two cores.
     "tests": Level(
-        "tests of all packages",
-        [*_PYTEST, "tests", *(f"--ignore={path}" for path in [*_PROOFS, *_LONG])],
+        "tests of all packages; what lines and branches they come to",
+        [*_PYTEST, "tests", *(f"--ignore={path}" for path in [*_PROOFS, *_LONG]), "--cov"],
     ),
     "proofs": Level("bounded and inductive proofs", [*_PYTEST, *_PROOFS], thorough=True),
     "sim": Level("cocotb benches on the generated Verilog, situations reached", [*_PYTEST, "sim"]),
@@ -107,6 +108,8 @@ def run(name: str, level: Level) -> Outcome:
         count, skipped = int(suite.get("tests")), int(suite.get("skipped"))
         values = sum(int(item.get("value")) for item in suite.iter("property") if item.get("name") == "values")
         ran = f"{count - skipped} tests" + (f", {skipped} skipped" if skipped else "")
+        covered = re.search(r"^TOTAL.* (\S+%)$", said, re.MULTILINE)
+        ran += f"; coverage {covered[1]}" if covered else ""
     elif "--json" in level.command and result.returncode == 0:
         told = json.loads(said)
         values, ran = told["compared_values"], f"{told['images']:,} images, {told['mismatches']} differ"
