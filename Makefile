@@ -18,8 +18,8 @@ help:
 	@echo "make test   run all tests and benches (installs PyTorch)"
 	@echo "make sim    run the cocotb benches only; TRACE=1 writes waveforms"
 	@echo "make formal prove what the engine rests on, and run 1,800 random networks through four models (a quarter of an hour)"
-	@echo "make mutants   put 48 deliberate faults into copies, one at a time: each must be noticed (a quarter of an hour)"
-	@echo "make verify run all levels of verification and print what was compared (an hour on two cores)"
+	@echo "make mutants   put 48 deliberate faults into copies, one at a time: each must be noticed (five minutes)"
+	@echo "make verify run all levels of verification and print what was compared (three quarters of an hour on two cores)"
 	@echo "make bench  measure bare engines: cycles, clock and size, 8 seeds of place-and-route (hours; goes on where it stopped)"
 	@echo "make lint   check format and style"
 	@echo "make bitstream BOARD=... NETWORK=...   build for a board (firstspike boards lists them) into build/"
@@ -60,7 +60,7 @@ test: $(VENV)/.all
 sim: $(VENV)/.all
 	$(BIN)/python -m pytest sim
 
-# Proofs, and a thousand random networks through four models; minutes to an hour.
+# Proofs, and 1,800 random networks through four models.
 formal: $(VENV)/.all
 	FIRSTSPIKE_THOROUGH=1 $(BIN)/python -m pytest tests/hw/formal tests/e2e/test_four_models.py
 

@@ -97,9 +97,6 @@ class Recipe:
         it still has (`firstspike_model.initialisation.rescale_to_fan_in`).
     refine_epochs, refine_learning_rate
         Of the second phase, with the connections cut to the budget and fixed, and the weights quantised.
-    averaged_steps : int
-        Steps of the second phase over which the parameters are averaged (`firstspike_model.averaging.Average`): the mean is
-        what is measured and kept. 0: the parameters as they are.
     decision_tolerance : float
         Validation accuracy that may be given up for earlier decisions.
     latest_step : float
@@ -153,7 +150,6 @@ class Recipe:
     budget_by: float = 0.0
     rescaled: bool = False
     refine_learning_rate: float = 0.002
-    averaged_steps: int = 0
     decision_tolerance: float = 0.001
     latest_step: float = 255.0
     decision: str = "early"
@@ -291,7 +287,6 @@ RANGES = {
     "budget_by": (0, 1),
     "refine_epochs": (0, 10000),
     "refine_learning_rate": (1e-9, 1),
-    "averaged_steps": (0, 1 << 20),
     "decision_tolerance": (0, 1),
     "latest_step": (0, 255),
 }

@@ -11,7 +11,6 @@ import torch
 from firstspike_spec import Dataset, InputError, LatencyEncoder
 
 from .augmentation import RandomVariations
-from .averaging import Average
 from .calibration import Calibration, Target, calibrate
 from .checks import CLASSES, check_dataset
 from .initialisation import rescale_to_fan_in
@@ -96,7 +95,6 @@ class Training:
     Attributes
     ----------
     classifier : FirstSpikeClassifier
-        What the optimisers move; `result` has the best that was measured, which may be a mean of it.
     encoder : LatencyEncoder
     validation : Dataset
         The images held back.
@@ -144,7 +142,6 @@ class Training:
         self._below = torch.tensor(self.encoder.thresholds, dtype=torch.int16, device=device)[:, None, None] - 1
         self._best: Calibration | None = None
         self._best_state: dict | None = None
-        self._average: Average | None = None
         self.epoch = 0
         self._seconds = 0.0
         self._enter_phase()
@@ -170,8 +167,6 @@ class Training:
             self._optimisers.zero_grad()
             loss.backward()
             self._optimisers.step((self.epoch - first + number / len(batches)) / (last - first))
-            if self._average is not None:
-                self._average.add()
             total += loss.detach()
         self.epoch += 1
         calibration = self._measure()
@@ -183,7 +178,7 @@ class Training:
             recipe.epochs,
             float(total) / len(batches),
             calibration.accuracy,
-            connectivity(self._measured),
+            connectivity(self.classifier),
             calibration.mean_decision_step,
             self._seconds,
             self._seconds * (recipe.epochs - self.epoch) / self.epoch,
@@ -201,7 +196,6 @@ class Training:
         """Return the best network; without refinement, the one that the cut left."""
         if self._best is not None:
             self.classifier.load_state_dict(self._best_state)
-            self._measured.load_state_dict(self._best_state)
         late = self.recipe.decision == "late"
         calibration = self._measure(late) if late or self._best is None else self._best
         return Trained(self.classifier, self.encoder, calibration)
@@ -214,7 +208,6 @@ class Training:
             "generator": self._generator.get_state(),
             "classifier": self.classifier.state_dict(),
             "optimisers": self._optimisers.state_dict(),
-            "average": None if self._average is None else self._average.state_dict(),
             "best": None if self._best is None else vars(self._best),
             "best_state": self._best_state,
         }
@@ -226,8 +219,6 @@ class Training:
         self._generator.set_state(state["generator"])
         self.classifier.load_state_dict(state["classifier"])
         self._optimisers.load_state_dict(state["optimisers"])
-        if self._average is not None:
-            self._average.load_state_dict(state["average"])
         self._best = None if state["best"] is None else Calibration(**state["best"])
         self._best_state = state["best_state"]
 
@@ -249,12 +240,10 @@ class Training:
             self._optimisers = PruneOptimisers(self.classifier, self.recipe, self._budget)
         else:
             self._optimisers = RefineOptimisers(self.classifier, self.recipe)
-            steps = self.recipe.averaged_steps
-            self._average = Average(self.classifier, steps) if steps else None
 
     def _keep_best(self, phase: str, calibration: Calibration) -> None:
         if phase == "refine" and (self._best is None or calibration.accuracy >= self._best.accuracy):
-            self._best, self._best_state = calibration, copy.deepcopy(self._measured.state_dict())
+            self._best, self._best_state = calibration, copy.deepcopy(self.classifier.state_dict())
 
     def _losses(self, batches: tuple[torch.Tensor, ...]) -> Iterator[torch.Tensor]:
         """Give the loss of each batch."""
@@ -293,18 +282,13 @@ class Training:
         -------
         Tensor of float, shape (T, count, classes), on the CPU
         """
-        classifier = self._measured.eval()
-        return torch.cat([classifier(part) for part in self._chunks(images)], dim=1).cpu()
-
-    @property
-    def _measured(self) -> FirstSpikeClassifier:
-        """What accuracies are those of."""
-        return self.classifier if self._average is None else self._average.classifier
+        self.classifier.eval()
+        return torch.cat([self.classifier(part) for part in self._chunks(images)], dim=1).cpu()
 
     def _measure(self, late: bool = False) -> Calibration:
         """Calibrate the outputs on the validation images."""
         margins, labels = self.margins(self.validation.images), torch.tensor(self.validation.labels)
-        scale = self._measured.layers[-1].scale
+        scale = self.classifier.layers[-1].scale
         whole = (margins * FLOAT_GRID if scale is None else margins / scale).round()
         return calibrate(whole, labels, Target(self.recipe.decision_tolerance, self.recipe.latest_step, late=late))
 

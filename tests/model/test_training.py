@@ -64,7 +64,6 @@ def test_improves_over_chance_within_the_budget(tiny_recipe, digits_folder):
             "dropout": 0.2,
             "largest_rotation": 10.0,
         },
-        {"averaged_steps": 9},
     ],
 )
 def test_every_option_trains_and_exports_what_it_measured(tiny_recipe, digits_folder, changes):
@@ -188,7 +187,7 @@ class Stop(Exception):
 def test_a_stopped_training_goes_on_bit_for_bit(tiny_recipe, digits_folder, tmp_path, stops, pruning):
     """Stopped in either phase, between them, at the end, and several times."""
     by, share = (0.0 if pruning == "magnitude" else 0.8), (0.5 if pruning == "gradr" else 0.0)
-    options = {"normalised": True, "operations_share": share, "budget_by": by, "dropout": 0.1, "averaged_steps": 5}
+    options = {"normalised": True, "operations_share": share, "budget_by": by, "dropout": 0.1}
     recipe = replace(tiny_recipe, pruning=pruning, **options)
     whole = train_recipe(recipe, data=digits_folder, seed=3)
     files = Files(tmp_path / "net.checkpoint", tmp_path / "net.log.json")
