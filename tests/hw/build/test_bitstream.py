@@ -2,6 +2,7 @@
 
 import json
 import math
+import signal
 from importlib.metadata import version
 
 import pytest
@@ -176,7 +177,15 @@ def test_a_failure_of_place_and_route_with_room_left_is_shown_as_it_is(build, to
         build()
 
 
-def test_an_interrupted_build_leaves_nothing_half_made(build, out, toolchain, monkeypatch):
+@pytest.fixture
+def interrupted():
+    """Take Ctrl-C as Python does by default: a program that was started in the background of a script does not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupted_build_leaves_nothing_half_made(interrupted, build, out, toolchain):
     build()
     toolchain.write("ecppack", "printf half > top.bit; kill -INT $PPID; exit 1", version="1.1")
     with pytest.raises(KeyboardInterrupt):
