@@ -1,14 +1,11 @@
 """The list of serial ports."""
 
-from types import SimpleNamespace
-
 import pytest
 from serial.tools import list_ports
+from serial.tools.list_ports_common import ListPortInfo
 
-PORTS = [
-    SimpleNamespace(device="/dev/ttyUSB1", description="ULX3S FPGA", hwid="USB VID:PID=0403:6015"),
-    SimpleNamespace(device="/dev/ttyUSB0", description="n/a", hwid="n/a"),
-]
+PORTS = [ListPortInfo("/dev/ttyUSB1"), ListPortInfo("/dev/ttyUSB0")]
+PORTS[0].description, PORTS[0].hwid = "ULX3S FPGA", "USB VID:PID=0403:6015"
 
 
 @pytest.fixture
