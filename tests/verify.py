@@ -78,6 +78,7 @@ LEVELS = {
     "tests": Level(
         "tests of all packages; what lines and branches they come to",
         [*_PYTEST, "tests", *(f"--ignore={path}" for path in [*_PROOFS, *_LONG]), "--cov"],
+        thorough=True,
     ),
     "proofs": Level("bounded and inductive proofs", [*_PYTEST, *_PROOFS], thorough=True),
     "sim": Level("cocotb benches on the generated Verilog, situations reached", [*_PYTEST, "sim"]),
