@@ -82,5 +82,5 @@ bitstream: $(VENV)/.boards
 	$(BIN)/firstspike build $(NETWORK) --board $(BOARD)
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

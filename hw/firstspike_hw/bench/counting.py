@@ -32,5 +32,5 @@ def counted_figures(image: EngineImage, spike_times: np.ndarray, *, note: Callab
         between.append(np.diff(engine.decision_cycles))
     alone = [engine.run(spike_times[[number]], early_exit=True).cycles for number in range(len(spike_times))]
     engine.close()
-    parts = [Distribution.of(np.concatenate(cycles)) for cycles in (between, alone)]
-    return figures(len(spike_times), between=parts[0], alone=parts[1])
+    between, alone = (Distribution.of(np.concatenate(cycles)) for cycles in (between, alone))
+    return figures(len(spike_times), between=between, alone=alone)

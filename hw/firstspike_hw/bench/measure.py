@@ -9,7 +9,7 @@ import numpy as np
 from firstspike_spec.compiler import EngineImage, compile_network
 from firstspike_spec.network import Network
 
-from ..cycles import replayed_figures
+from ..cycles import STREAM_IMAGES, busiest, replay, replayed_figures
 from .counting import counted_figures
 from .device import find_device
 from .implementation import Implementation
@@ -55,8 +55,8 @@ def measure(
     )
     note(f"cycles of {len(images):,} images ...")
     spike_times = network.spike_times(images)
-    busy = replayed_figures(image, spike_times[:SHORT_IMAGES])["lane_utilisation"]
-    cycles = {**counted_figures(image, spike_times, note=note), "lane_utilisation": busy}
+    stream = replay(image, spike_times[:SHORT_IMAGES], stream_images=STREAM_IMAGES, early_exit=True)
+    cycles = {**counted_figures(image, spike_times, note=note), "lane_utilisation": busiest(stream)}
     return {**combine(point, cycles, implementation.run(seeds)), "short": short_figures(image, spike_times)}
 
 

@@ -4,8 +4,19 @@ It has the engine's parts, with all registers that can hold something up, and ta
 of images is one column of numpy arrays, so that many go through at once.
 """
 
-from .figures import figures, replayed_figures
+from .figures import STREAM_IMAGES, figures, replayed_figures
 from .replay import Replay, replay
-from .summary import Distribution, interval, latency, utilisation
+from .summary import Distribution, busiest, interval, latency, utilisation
 
-__all__ = ["Distribution", "Replay", "figures", "interval", "latency", "replay", "replayed_figures", "utilisation"]
+__all__ = [
+    "STREAM_IMAGES",
+    "Distribution",
+    "Replay",
+    "busiest",
+    "figures",
+    "interval",
+    "latency",
+    "replay",
+    "replayed_figures",
+    "utilisation",
+]

@@ -5,7 +5,7 @@ import numpy as np
 from firstspike_spec.compiler import EngineImage
 
 from .replay import replay
-from .summary import Distribution, interval, latency, utilisation
+from .summary import Distribution, busiest, interval, latency
 
 #: Images of each stream where nothing else is asked for.
 STREAM_IMAGES = 20
@@ -35,4 +35,4 @@ def replayed_figures(image: EngineImage, spike_times: np.ndarray, *, stream_imag
     alone = latency(replay(image, spike_times, stream_images=1, early_exit=True))
     stream = replay(image, spike_times, stream_images=stream_images, early_exit=True)
     cycles = figures(len(spike_times), between=interval(stream), alone=alone)
-    return {**cycles, "lane_utilisation": max(utilisation(stream), default=0.0)}
+    return {**cycles, "lane_utilisation": busiest(stream)}

@@ -53,3 +53,8 @@ def utilisation(replay: Replay) -> tuple[float, ...]:
     """
     work = replay.work_cycles.sum(axis=1) * np.array(replay.lanes, np.int64)
     return tuple((replay.operations.sum(axis=1) / np.maximum(work, 1)).tolist())
+
+
+def busiest(replay: Replay) -> float:
+    """Return the `utilisation` of the hidden layer that has the highest; 0 if there is none."""
+    return max(utilisation(replay), default=0.0)

@@ -9,7 +9,7 @@ from firstspike_spec.protocol import BLOCK_HEAD
 from firstspike_spec.words import Memory
 
 from .proof import Proof
-from .test_streams import transfers
+from .test_streams import between, transfers
 
 LAYER = LayerShape(5, 1, 1, 3, 8, 8, 3, 4)
 SHAPE = EngineShape((LAYER,), OutputShape(LAYER.address_bits, 4, 4, 4), spikes_per_token=1, time_steps=3)
@@ -19,9 +19,7 @@ def test_spike_decoder(tmp_path):
     """Whatever the bytes of a code are, it gives its ends, no more and no fewer, and a step's spikes ascend."""
     proof, dut = Proof(), SpikeDecoder(SHAPE)
     m = proof.m
-    m.submodules.dut = dut
-    proof.send(dut.i, "i")
-    proof.receive(dut.o, "o")
+    between(proof, dut)
     last_step = proof.constant(8, "last_step")
     m.d.comb += dut.last_step.eq(last_step)
     proof.assume(last_step < 3, "few steps")
