@@ -93,9 +93,7 @@ def run(name: str, level: Level) -> Outcome:
     slug = name.replace(" ", "-")
     report = LOGS / f"{slug}.xml"
     report.unlink(missing_ok=True)
-    # Only the older form of the report may hold properties of tests.
-    reporting = [f"--junit-xml={report}", "-o", "junit_family=xunit1"]
-    command = [*level.command, *reporting] if "pytest" in level.command else level.command
+    command = [*level.command, f"--junit-xml={report}"] if "pytest" in level.command else level.command
     # Two levels at a time have a core each.
     environment = os.environ | {"FIRSTSPIKE_THOROUGH": str(int(level.thorough)), "OMP_NUM_THREADS": "1"}
     start = time.monotonic()

@@ -6,6 +6,8 @@ import pytest
 
 from firstspike_spec import infer, load_network
 
+from ..levels import thorough
+
 NETWORKS = sorted((Path(__file__).parents[2] / "networks").glob("*.safetensors"))
 
 #: What each network is for: the largest share of its trained connections, and the least accuracy.
@@ -28,7 +30,9 @@ def test_there_is_a_network_for_each_promise():
     assert {path.stem for path in NETWORKS} == set(PROMISES)
 
 
-@pytest.mark.parametrize("path", NETWORKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, marks=[thorough] * ("conv" in path.stem)) for path in NETWORKS], ids=lambda path: path.stem
+)
 def test_a_network_is_what_its_provenance_says(path, test_sets):
     network = load_network(path)
     facts = network.provenance

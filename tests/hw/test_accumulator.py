@@ -19,12 +19,16 @@ from firstspike_hw.row_reader import operation_layout, row_layout, rows_layout
 from firstspike_spec.engine import LayerShape, LocatorShape
 from firstspike_spec.words import Memory
 
+from ..levels import each_choice
 from .bench import load_word, peek, plain, sender, simulate, with_reset
 from .models import Neurons, in_lane_steps
 from .test_row_reader import cycles_until_held
 
 #: Operations as the bench has them: (neuron, weight), or one of these.
 END, LAST = "end", "last"
+
+#: Neurons that are no map's, and those of maps.
+MAPS = [None, "no bases", "bases"]
 
 
 def make(neurons, *, weight_bits=4, potential_bits=8, maps=None):
@@ -256,8 +260,7 @@ def test_every_pattern_of_neighbours(neurons):
     assert found == possible_neighbours(neurons)
 
 
-@pytest.mark.parametrize("maps", [None, "no bases", "bases"])
-@pytest.mark.parametrize("neurons", [1, 2, 3, 5, 8, 12, 13, 17, 28, 40])
+@pytest.mark.parametrize(("neurons", "maps"), each_choice([1, 2, 3, 5, 8, 12, 13, 17, 28, 40], MAPS))
 def test_random_operations(neurons, maps):
     """Few operations and many, on favourites and on all; T at most and less; a receiver that stalls now and then."""
     for seed, (most, time_steps, less) in enumerate([(10, 2, 0), (60, 3, 1), (10, 9, 4), (25, 16, 0)]):
@@ -330,8 +333,7 @@ def test_words_of_old_inferences(neurons):
         check(shape, [-3] * neurons, operations, time_steps=2, seed=bits)
 
 
-@pytest.mark.parametrize("maps", [None, "no bases", "bases"])
-@pytest.mark.parametrize("neurons", [1, 4, 12, 13, 15, 28, 29, 31, 40])
+@pytest.mark.parametrize(("neurons", "maps"), each_choice([1, 4, 12, 13, 15, 28, 29, 31, 40], MAPS))
 def test_all_neurons_at_once_and_a_receiver_that_waits(neurons, maps):
     """Every neuron is a candidate in every step; the judge is crowded in time, and nothing is lost."""
     shape, crowded = make(neurons, maps=maps), 0

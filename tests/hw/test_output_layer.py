@@ -1,6 +1,7 @@
 """The output layer against its software model, and its cycles."""
 
 import random
+from itertools import product
 
 import numpy as np
 import pytest
@@ -12,9 +13,13 @@ from firstspike_spec.compiler import compile_network, plan
 from firstspike_spec.engine import index_bits
 from firstspike_spec.words import Memory
 
+from ..levels import each_choice
 from ..spec.random_networks import random_layer
 from .bench import STALLS, load_word, note, peek, receiver, sender, simulate, watch
 from .models import random_tokens, spikes_in, words_in
+
+#: Sources, neurons and bits of a weight.
+SIZES = [(1, 1, 1), (5, 40, 1), (20, 17, 1), (9, 2, 2), (6, 3, 3), (30, 10, 4), (7, 5, 5), (12, 7, 8), (9, 4, 11), (40, 3, 16)]
 
 
 def image_of(layer):
@@ -85,14 +90,10 @@ def run(dut, tokens, count, *, stalls=(0, 0), seed=0, before=None):
     return taken, [(cycle, *plain_ends([item])) for cycle, item in given], operations
 
 
-@pytest.mark.parametrize("stalls", STALLS)
-@pytest.mark.parametrize("width", [1, 2])
-@pytest.mark.parametrize(
-    ("sources", "neurons", "bits"),
-    [(1, 1, 1), (5, 40, 1), (20, 17, 1), (9, 2, 2), (6, 3, 3), (30, 10, 4), (7, 5, 5), (12, 7, 8), (9, 4, 11), (40, 3, 16)],
-)
-def test_equals_the_model_under_stalls(sources, neurons, bits, width, stalls):
+@pytest.mark.parametrize(("sizes", "conditions"), each_choice(SIZES, [*product([1, 2], STALLS)]))
+def test_equals_the_model_under_stalls(sizes, conditions):
     """Whole and part slices, weights of all widths, some of them extreme, dense and sparse; many inferences in a row."""
+    (sources, neurons, bits), (width, stalls) = sizes, conditions
     for seed in range(2):
         generator = np.random.default_rng([seed, sources, neurons, bits])
         options = {"connectivity": [1.0, 0.4][seed], "extreme": seed == 0, "spread": seed}

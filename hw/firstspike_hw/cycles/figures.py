@@ -7,7 +7,7 @@ from firstspike_spec.compiler import EngineImage
 from .replay import replay
 from .summary import Distribution, busiest, interval, latency
 
-#: Images of each stream where nothing else is asked for.
+#: Images of each stream that the rate is told from.
 STREAM_IMAGES = 20
 
 
@@ -22,17 +22,15 @@ def figures(images: int, *, between: Distribution, alone: Distribution) -> dict[
     }
 
 
-def replayed_figures(image: EngineImage, spike_times: np.ndarray, *, stream_images: int = STREAM_IMAGES) -> dict[str, float]:
+def replayed_figures(image: EngineImage, spike_times: np.ndarray) -> dict[str, float]:
     """Return the figures by replay, and ``lane_utilisation``, that of the busiest layer.
 
     Parameters
     ----------
     image : EngineImage
     spike_times : ndarray of int16, shape (images, inputs)
-    stream_images : int
-        Images of each stream that the rate is measured with: the longer, the slower.
     """
     alone = latency(replay(image, spike_times, stream_images=1, early_exit=True))
-    stream = replay(image, spike_times, stream_images=stream_images, early_exit=True)
+    stream = replay(image, spike_times, stream_images=STREAM_IMAGES, early_exit=True)
     cycles = figures(len(spike_times), between=interval(stream), alone=alone)
     return {**cycles, "lane_utilisation": busiest(stream)}

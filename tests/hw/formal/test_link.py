@@ -8,6 +8,7 @@ from firstspike_spec.engine import EngineShape, LayerShape, OutputShape
 from firstspike_spec.protocol import BLOCK_HEAD
 from firstspike_spec.words import Memory
 
+from ...levels import THOROUGH
 from .proof import Proof
 from .test_streams import between, transfers
 
@@ -49,7 +50,7 @@ def test_spike_decoder(tmp_path):
     proof.reach(dut.done & dut.wrong & (ended == 3), "wrong")
     proof.reach(dut.done & ~dut.wrong & (ended == 2), "right")
     proof.reach(spike & (dut.o.p.address_0 == 18), "long gap")
-    proof.run(tmp_path, depth=20)
+    proof.run(tmp_path, depth=20 if THOROUGH else 12)
 
 
 def test_memory_access(tmp_path):
