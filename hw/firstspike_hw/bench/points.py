@@ -39,7 +39,7 @@ POINTS = {
         Point("accurate", "mnist-mlp", "ecp5-85k", lanes=32, engines=1, goal_mhz=135),
         Point("conv", "mnist-conv", "ecp5-85k", lanes=(6, 28, 5), engines=1, goal_mhz=105),
         Point("fashion", "fashion-conv", "ecp5-85k", lanes=(8, 16, 4), engines=1, goal_mhz=95),
-        Point("filled", "mnist-mlp-2", "ecp5-85k", lanes=28, engines=4, goal_mhz=125),
+        Point("filled", "mnist-mlp-2", "ecp5-85k", lanes=28, engines=4, goal_mhz=135),
         Point("small", "mnist-mlp-2", "ecp5-25k", lanes=4, engines=1, goal_mhz=115),
         Point("eight", "mnist-mlp-2", "ecp5-25k", lanes=8, engines=1, goal_mhz=150),
         Point("two", "mnist-mlp-2", "ecp5-25k", lanes=2, engines=1, goal_mhz=125),
