@@ -23,6 +23,10 @@ from .verilator import Verilator, find_verilator
 
 #: More optimisation takes several times as long and makes nothing faster.
 _FLAGS = ("-std=c++17", "-O1", "-fPIC", "-fvisibility=hidden", "-DNDEBUG")
+
+#: Bytes of a translated file below which it is compiled together with others.
+_SMALL = 100_000
+
 _SIMULATION = files("firstspike_hw") / "simulation"
 
 #: Where the gateware's source lies, and what of the specification it is made from.
@@ -134,14 +138,29 @@ def _compile(design: Design, tools: _Tools, cache: Path, library: Path) -> None:
         harness.write_text(f'{design.definitions}\n#include "{harnesses / design.name}.cc"\n')
 
         def compile_one(source: Path) -> Path:
-            # What runs once need not be fast.
-            tools.compile(source, source.with_suffix(".o"), *(["-O0"] if source.stem.endswith("Slow") else []))
+            tools.compile(source, source.with_suffix(".o"), *(["-O0"] if _is_slow(source) else []))
             return source.with_suffix(".o")
 
-        sources = sorted(folder.glob("*.cpp"), key=lambda source: source.stat().st_size, reverse=True)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            objects = list(pool.map(compile_one, sources))
+            objects = list(pool.map(compile_one, _units(folder)))
         tools.link([*objects, _runtime(tools, cache)], library)
+
+
+def _units(folder: Path) -> list[Path]:
+    """Return the files to compile; small ones together, for each of them takes a second for Verilator's headers alone."""
+    sources = sorted(folder.glob("*.cpp"))
+    small = [source for source in sources if source.stat().st_size < _SMALL]
+    units = sorted(set(sources) - set(small), key=lambda source: source.stat().st_size, reverse=True)
+    for name, slow in (("together.cpp", False), ("together__Slow.cpp", True)):
+        unit = folder / name
+        unit.write_text("".join(f'#include "{source.name}"\n' for source in small if _is_slow(source) == slow))
+        units.append(unit)
+    return units
+
+
+def _is_slow(source: Path) -> bool:
+    """Return whether it is of what runs once, which need not be fast."""
+    return source.stem.endswith("Slow")
 
 
 def _runtime(tools: _Tools, cache: Path) -> Path:
