@@ -1,4 +1,4 @@
-"""How much is tried: little enough for every change, or, with ``FIRSTSPIKE_THOROUGH=1`` (``make formal``), all of it."""
+"""How much is tried: little enough for every change, or, with ``FIRSTSPIKE_THOROUGH=1`` (``make verify``), all of it."""
 
 import os
 from itertools import product

@@ -18,7 +18,7 @@ from firstspike_spec.compiler import compile_network, plan
 from firstspike_spec.results import Results, compare_results
 from firstspike_spec.streams import input_tokens
 
-from ..levels import THOROUGH
+from ..levels import each_choice
 from ..spec.random_networks import random_map_network, random_network, random_times
 from .bench import simulate
 from .models import random_image, roomy
@@ -100,8 +100,8 @@ def test_equals_the_rtl(name):
 @pytest.mark.parametrize("width", [1, 2])
 def test_equals_the_rtl_on_maps(width):
     """Networks of the same maps in one engine, all their spikes too; locators before hidden layers, and before the output."""
-    options = [{"connectivity": share, "threshold": threshold} for share in (0.1, 0.5, 1.0) for threshold in (1, 6, None)]
-    options = options if THOROUGH else options[::4]  # each share and each threshold once
+    choices = each_choice([0.1, 0.5, 1.0], [1, 6, None])
+    options = [{"connectivity": share, "threshold": threshold} for share, threshold in choices]
     networks = [random_map_network(seed, spread=seed % 2, bits=3 + seed % 3, **some) for seed, some in enumerate(options)]
     compared = 0
     for maps in (networks, [replace(network, layers=network.layers[:-1], class_names=()) for network in networks]):

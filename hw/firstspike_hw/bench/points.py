@@ -19,8 +19,8 @@ class Point:
     engines : int
         Side by side; images are dealt out in turn.
     goal_mhz : float
-        The clock that place-and-route works towards. The router goes on until its own estimate meets it, which is up to a
-        tenth above what the final analysis says, and gives up after 1,000 passes: ask for little more than it reaches.
+        The clock that place-and-route works towards. On an ECP5 the router goes on until its own estimate meets it, which is
+        up to 7 % above what the final analysis says, and gives up after 1,000 passes: ask for little more than it reaches.
     """
 
     name: str
