@@ -42,7 +42,7 @@ def test_networks_of_all_kinds(request, tmp_path, name):
     """The first network is built in; then others with the same maps are loaded one after the other."""
     maps, channels, lanes, width = LAYERS[name]
     rng = np.random.default_rng(len(name))
-    first, *others = (random_convolution(rng, maps, channels, time_steps=steps) for steps in (4, 4, 8))
+    first, *others = (random_convolution(rng, maps, channels, time_steps=steps) for steps in (4, 8))
     others.append(random_convolution(rng, maps, channels - 1, weight_bits=2))
     shape = shape_for([as_hidden(network) for network in (first, *others)], lanes, spikes_per_token=width)
     image = compile_network(as_hidden(first), shape)

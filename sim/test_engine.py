@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.levels import thorough
 
 from firstspike_hw.engine import Engine
 from firstspike_sim.handover import Vectors
@@ -43,8 +44,8 @@ SHIPPED = [
     (2, 1, 1, "mnist-mlp-88", False),
     (3, 1, 2, "mnist-mlp-88", True),
     (8, 2, 1, "mnist-mlp-88", False),
-    (16, 2, 2, "mnist-mlp", False),
-    (32, 2, 2, "mnist-mlp-2", False),
+    pytest.param(16, 2, 2, "mnist-mlp", False, marks=thorough),
+    pytest.param(32, 2, 2, "mnist-mlp-2", False, marks=thorough),
 ]
 
 

@@ -81,7 +81,7 @@ LEVELS = {
         thorough=True,
     ),
     "proofs": Level("bounded and inductive proofs", [*_PYTEST, *_PROOFS], thorough=True),
-    "sim": Level("cocotb benches on the generated Verilog, situations reached", [*_PYTEST, "sim"]),
+    "sim": Level("cocotb benches on the generated Verilog, situations reached", [*_PYTEST, "sim"], thorough=True),
     "long": Level("1,800 random networks through four models; 200,000 images", [*_PYTEST, *_LONG], thorough=True),
     "mutants": Level("deliberate faults, each noticed", [*_PYTHON, "tests.mutants.run"]),
     **{f"network {name}": _validation(name) for name in _NETWORKS},

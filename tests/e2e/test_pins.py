@@ -15,6 +15,7 @@ from firstspike_hw.boards.registry import board_named
 from firstspike_hw.simulation import NativeSerialPort
 from firstspike_spec import InputError, infer, save_network
 
+from ..levels import thorough
 from ..spec.random_networks import random_network
 
 BOARD = board_named("ulx3s-85f")
@@ -141,7 +142,9 @@ def test_the_command(network, images, tmp_path):
     assert "of the board's time" in told
 
 
-@pytest.mark.parametrize(("board", "lanes", "spikes_per_token"), [("ulx3s-85f", 10, 2), ("icebreaker", 3, 1)])
+@pytest.mark.parametrize(
+    ("board", "lanes", "spikes_per_token"), [pytest.param("ulx3s-85f", 10, 2, marks=thorough), ("icebreaker", 3, 1)]
+)
 def test_the_device_that_brings_its_board(network, images, board, lanes, spikes_per_token):
     with Accelerator.open(f"sim:{board}", network=network, lanes=lanes) as accelerator:
         assert accelerator.info()["engine"]["spikes_per_token"] == spikes_per_token

@@ -18,13 +18,14 @@ from firstspike_spec.golden import infer_spikes
 from firstspike_spec.protocol import Identity
 from firstspike_spec.results import Results, compare_results
 
+from ..levels import thorough
 from ..spec.random_networks import random_network, random_times
 from .bench import hostile_memories, simulate
 from .models import roomy
 from .test_accumulator import END, LAST, Run, expected_steps
 
 
-@pytest.mark.parametrize("registers", [False, True])
+@pytest.mark.parametrize("registers", [pytest.param(False, marks=thorough), True])
 def test_the_whole_design_does_not_notice(tmp_path, registers, request):
     """No memory lies in LUTs: all have registered read ports, those of lanes with a register behind it or without."""
     if registers:

@@ -14,6 +14,7 @@ from safetensors.numpy import load, save
 
 from firstspike_spec import InputError, LatencyEncoder, Layer, Network, artefact, files, load_network, save_network
 
+from ..levels import THOROUGH
 from .random_networks import networks, with_activity
 
 
@@ -112,13 +113,13 @@ def test_every_bit_flip_is_refused(either, path):
 
 
 def test_every_other_byte_in_the_header_is_refused(either, path):
-    """Other spellings of the same JSON are refused too: one network has one file."""
+    """Other spellings of the same JSON are refused too: one network has one file. On every change, a quarter at each place."""
     save_network(either, path)
     content = path.read_bytes()
     length = int.from_bytes(content[:8], "little")
-    accepted = []
+    accepted, values = [], b' \t\r\n-+0123456789.eEaAuUIFBxX"\\/'
     for place in range(8, 8 + length):
-        for value in b' \t\r\n-+0123456789.eEaAuUIFBxX"\\/':
+        for value in values if THOROUGH else values[place % 4 :: 4]:
             damaged = bytearray(content)
             damaged[place] = value
             if value != content[place] and refused(path, damaged) is None:

@@ -15,9 +15,11 @@ from .device import find_device
 from .implementation import Implementation
 from .points import Point
 
-#: So many of the first images are replayed too: for how busy the lanes are, and, in pairs, for tests that cycles have not
-#: become more.
-SHORT_IMAGES = 100
+#: So many of the first images are replayed for how busy the lanes are.
+_STREAM = 100
+
+#: So many are replayed in pairs, for tests that cycles have not become more.
+SHORT_IMAGES = 20
 
 
 def measure(
@@ -55,7 +57,7 @@ def measure(
     )
     note(f"cycles of {len(images):,} images ...")
     spike_times = network.spike_times(images)
-    stream = replay(image, spike_times[:SHORT_IMAGES], stream_images=STREAM_IMAGES, early_exit=True)
+    stream = replay(image, spike_times[:_STREAM], stream_images=STREAM_IMAGES, early_exit=True)
     cycles = {**counted_figures(image, spike_times, note=note), "lane_utilisation": busiest(stream)}
     return {**combine(point, cycles, implementation.run(seeds)), "short": short_figures(image, spike_times)}
 

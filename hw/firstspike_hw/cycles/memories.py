@@ -67,7 +67,7 @@ class Rows:
         starts = np.concatenate([bank.start_potentials.reshape(-1, shape.bank_lanes) for bank in banks], axis=1)
         number, lane = np.divmod(np.arange(starts.size), shape.lanes)
         return cls(
-            rows=rows,
+            rows=np.ascontiguousarray(rows),  # otherwise each `take` copies all of it
             neurons=neurons,
             weights=weights.astype(np.int32),
             starts=starts.astype(np.int32).reshape(-1),

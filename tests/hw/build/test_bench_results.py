@@ -41,7 +41,7 @@ def test_each_result_is_of_its_point():
 
 @pytest.mark.parametrize("name", RESULTS)
 def test_cycles_have_not_become_more(name):
-    """On the first images, 2 % are allowed."""
+    """On the first images, in pairs, 2 % are allowed."""
     stored, network = RESULTS[name]["short"], network_of(RESULTS[name])
     try:
         images = load_dataset(network.dataset, "test").first(SHORT_IMAGES).images
