@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from tests.levels import THOROUGH
 
 from firstspike_hw.layer import Layer
 from firstspike_sim.handover import Vectors
 from firstspike_sim.networks import as_hidden, random_convolution, random_spike_times, shape_for
 from firstspike_sim.runner import build, simulate
+from firstspike_sim.streams import STALLS
 from firstspike_sim.vectors import layer_vectors
 from firstspike_spec import Maps
 from firstspike_spec.compiler import compile_network
@@ -25,6 +27,14 @@ LAYERS = {
 }
 
 
+def filter_of(number):
+    """Return a filter for a design's tests: all, or on every change two of the stalls, which come round, and a wait."""
+    if THOROUGH:
+        return None
+    stalls = [STALLS[at % len(STALLS)] for at in (number, number + len(STALLS) // 2)]
+    return "|".join([*(f"stall_in={before}/stall_out={behind}$" for before, behind in stalls), "nothing_is_lost"])
+
+
 def border_spike_times(network):
     """Return images with a single spike each, in every corner and in the middle of every border, of every channel."""
     maps, times = network.layers[0].maps, []
@@ -37,8 +47,8 @@ def border_spike_times(network):
     return np.array(times)
 
 
-@pytest.mark.parametrize("name", LAYERS)
-def test_networks_of_all_kinds(request, tmp_path, name):
+@pytest.mark.parametrize(("number", "name"), list(enumerate(LAYERS)))
+def test_networks_of_all_kinds(request, tmp_path, number, name):
     """The first network is built in; then others with the same maps are loaded one after the other."""
     maps, channels, lanes, width = LAYERS[name]
     rng = np.random.default_rng(len(name))
@@ -62,4 +72,4 @@ def test_networks_of_all_kinds(request, tmp_path, name):
     times = np.concatenate([border_spike_times(first), random_spike_times(rng, batch, first)])
     parts.append(layer_vectors(rng, first, shape, times, load=True))
     path = Vectors.join(parts).save(tmp_path / "vectors.npz")
-    simulate(simulator, BENCH, path, run=f"layer {request.node.name}", seed=1)
+    simulate(simulator, BENCH, path, run=f"layer {request.node.name}", seed=1, test_filter=filter_of(number))

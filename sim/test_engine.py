@@ -43,7 +43,7 @@ SHIPPED = [
     (1, 1, 2, "mnist-mlp-88", True),
     (2, 1, 1, "mnist-mlp-88", False),
     (3, 1, 2, "mnist-mlp-88", True),
-    (8, 2, 1, "mnist-mlp-88", False),
+    pytest.param(8, 2, 1, "mnist-mlp-88", False, marks=thorough),
     pytest.param(16, 2, 2, "mnist-mlp", False, marks=thorough),
     pytest.param(32, 2, 2, "mnist-mlp-2", False, marks=thorough),
 ]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tests.levels import thorough
 
 from firstspike_hw.layer import Layer
 from firstspike_sim.handover import Vectors
@@ -17,7 +18,7 @@ BENCH = "firstspike_sim.layer_bench"
 INPUTS = 13
 
 #: Lanes, lanes of a bank, spikes a token, neurons, which do not divide by the lanes where there is more than one.
-SIZES = [(1, 1, 2, 5), (3, 1, 1, 10), (4, 2, 1, 11), (10, 2, 2, 27), (9, 1, 2, 23)]
+SIZES = [(1, 1, 2, 5), (3, 1, 1, 10), (4, 2, 1, 11), pytest.param(10, 2, 2, 27, marks=thorough), (9, 1, 2, 23)]
 
 
 def lopsided_network(rng, neurons, lanes):

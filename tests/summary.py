@@ -38,7 +38,7 @@ def pytest_terminal_summary(terminalreporter) -> None:
     rows: dict[str, Row] = defaultdict(Row)
     for reports in terminalreporter.stats.values():
         for report in reports:
-            if hasattr(report, "when"):  # others are warnings, or files that could not be collected
+            if hasattr(report, "duration"):  # others are warnings, or files that could not be collected
                 rows[folder_of(report.nodeid)].add(report)
     if not rows:
         return

@@ -24,6 +24,7 @@ def test_the_table():
         "passed": [*reports("tests/hw/link/test_a.py::one", values=[1000, 234]), *reports("sim/test_b.py::two", values=[5])],
         "failed": [*reports("tests/hw/test_a.py::three", "failed", [7])],
         "warnings": [SimpleNamespace(message="no report")],
+        "error": [SimpleNamespace(nodeid="sim/test_c.py", when="collect", failed=True)],  # it could not be collected
     }
     pytest_terminal_summary(SimpleNamespace(stats=stats, section=lines.append, line=lines.append))
     assert [line.split() for line in lines[2:]] == [

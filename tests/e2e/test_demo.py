@@ -11,6 +11,8 @@ import pytest
 
 from firstspike.commands.demo import load_digits
 
+from ..levels import thorough
+
 ROOT = Path(__file__).parents[2]
 NETWORK = ROOT / "networks" / "mnist-mlp.safetensors"
 
@@ -48,6 +50,7 @@ def test_demo_shows_real_digits_on_the_rtl(tmp_path):
     assert "first-spike latencies" in table.stdout
 
 
+@thorough
 @pytest.mark.usefixtures("mnist_test")
 def test_the_whole_mnist_test_set_on_the_rtl():
     finished = firstspike("validate", "--network", NETWORK, "--device", "sim", "--json")

@@ -20,7 +20,7 @@ NETWORKS = Path(__file__).resolve().parents[2] / "networks"
 NAMES = ("mnist-mlp-2", "mnist-mlp-200", "mnist-mlp-88")
 
 #: Images in all, and between two networks.
-IMAGES, TURN = (200_000, 1_000) if THOROUGH else (6_000, 500)
+IMAGES, TURN = (200_000, 1_000) if THOROUGH else (3_000, 250)
 
 #: Bytes that the process may grow by between the first tenth and the end.
 MOST_GROWTH = 64 << 20

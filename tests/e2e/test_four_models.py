@@ -26,7 +26,7 @@ from ..spec.random_networks import map_networks, networks, random_map_network, r
 from ..spec.test_golden import assert_equal
 
 #: Networks of each depth.
-EXAMPLES = 300 if THOROUGH else 25
+EXAMPLES = 300 if THOROUGH else 20
 
 #: Where the smallest network with a difference is kept, with its inputs.
 FAILURES = Path("build/failures")

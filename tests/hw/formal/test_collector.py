@@ -13,7 +13,9 @@ from .proof import Proof
 DEPTH = 14
 
 
-@pytest.mark.parametrize(("lanes", "width"), [(1, 1), (2, 1), pytest.param(3, 1, marks=thorough), (2, 2)])
+@pytest.mark.parametrize(
+    ("lanes", "width"), [(1, 1), pytest.param(2, 1, marks=thorough), pytest.param(3, 1, marks=thorough), (2, 2)]
+)
 def test_no_step_overtakes_another(tmp_path, lanes, width):
     """Each spike carries its step's number, modulo four: it must come out in that step. Two steps are an inference."""
     shape = LayerShape(2, lanes, 1, 8, 8, 8, 2, 4)

@@ -10,6 +10,7 @@ from firstspike_hw.link.commander import ALL_COUNTERS, Commander
 from firstspike_spec.engine import EngineShape, OutputShape
 from firstspike_spec.protocol import COUNTERS, REPLY, Identity, Kind, Loss, Reason, message
 
+from ...levels import each_choice
 from ...spec.naive_link import NaiveBoard, split
 from ..bench import STALLS, drain, marked, plain, sender, simulate, watch
 
@@ -201,8 +202,7 @@ DIGEST = bytes(range(100, 132))
 BLOCK = b"\4block"
 
 
-@pytest.mark.parametrize("stalls", STALLS)
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(("seed", "stalls"), each_choice(range(2), STALLS))
 def test_requests_of_all_kinds_in_any_order(seed, stalls):
     rng = random.Random(seed)
     requests = []

@@ -42,7 +42,8 @@ def test_json_of_one_plan():
     assert one["latency_us_median"] <= one["latency_us_p99"]
 
 
-def test_without_lanes_it_prints_what_is_worth_building():
+def test_without_lanes_it_prints_what_is_worth_building(monkeypatch):
+    monkeypatch.setattr(search, "LANES", (3, 4, 6, 8))
     result = run("--device", "ice40up5k", "--json")
     assert result.exit_code == 0, result.output
     plans = json.loads(result.stdout)["plans"]
