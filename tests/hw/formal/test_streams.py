@@ -11,6 +11,7 @@ from firstspike_hw.relay import Relay
 from firstspike_hw.start_relay import StartRelay
 from firstspike_spec.engine import EngineShape, LayerShape, LocatorShape, OutputShape
 
+from ...levels import THOROUGH
 from .proof import Proof
 
 
@@ -153,4 +154,4 @@ def test_arbiter(tmp_path):
         stream = getattr(dut, name)
         gets = transfers(dut.o) & (dut.o.p.data[0] == number)
         proof.same_order(name, puts=transfers(stream), item=stream.payload, gets=gets, got=dut.o.payload, most=1)
-    proof.run(tmp_path, depth=20)
+    proof.run(tmp_path, depth=20 if THOROUGH else 14)
