@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from tests.levels import THOROUGH
 
 from firstspike_hw.layer import Layer
 from firstspike_sim.handover import Vectors
@@ -12,6 +11,7 @@ from firstspike_sim.streams import STALLS
 from firstspike_sim.vectors import layer_vectors
 from firstspike_spec import Maps
 from firstspike_spec.compiler import compile_network
+from tests.levels import THOROUGH
 
 BENCH = "firstspike_sim.layer_bench"
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.levels import thorough
 
 from firstspike_hw.engine import Engine
 from firstspike_sim.handover import Vectors
@@ -25,6 +24,7 @@ from firstspike_sim.vectors import compare_seen, engine_vectors
 from firstspike_spec import load_network
 from firstspike_spec.compiler import compile_network, plan
 from firstspike_spec.datasets import read_idx
+from tests.levels import thorough
 
 BENCH = "firstspike_sim.engine_bench"
 ROOT = Path(__file__).resolve().parents[1]

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from tests.levels import thorough
 
 from firstspike_hw.layer import Layer
 from firstspike_sim.handover import Vectors
@@ -13,6 +12,7 @@ from firstspike_spec import Layer as SpecLayer
 from firstspike_spec import Network, compiler
 from firstspike_spec.compiler import compile_network
 from firstspike_spec.placement import arrange
+from tests.levels import thorough
 
 BENCH = "firstspike_sim.layer_bench"
 INPUTS = 13

@@ -120,7 +120,7 @@ def test_equals_the_rtl_on_maps(width, hidden_behind):
             comparison.check()
             compared += comparison.compared_values
     engine.close()
-    assert compared > 5_000
+    assert compared > 10_000
 
 
 def test_equals_the_rtl_on_real_digits(mnist_test):

@@ -16,7 +16,7 @@ from .implementation import Implementation
 from .points import Point
 
 #: So many of the first images are replayed for how busy the lanes are.
-_STREAM = 100
+_REPLAYED_IMAGES = 100
 
 #: So many are replayed in pairs, for tests that cycles have not become more.
 SHORT_IMAGES = 20
@@ -57,7 +57,7 @@ def measure(
     )
     note(f"cycles of {len(images):,} images ...")
     spike_times = network.spike_times(images)
-    stream = replay(image, spike_times[:_STREAM], stream_images=STREAM_IMAGES, early_exit=True)
+    stream = replay(image, spike_times[:_REPLAYED_IMAGES], stream_images=STREAM_IMAGES, early_exit=True)
     cycles = {**counted_figures(image, spike_times, note=note), "lane_utilisation": busiest(stream)}
     return {**combine(point, cycles, implementation.run(seeds)), "short": short_figures(image, spike_times)}
 
