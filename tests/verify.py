@@ -34,6 +34,7 @@ _NETWORKS = {
     "fashion-mlp": "16",
     "mnist-mlp": "16",
     "mnist-mlp-2": "32",
+    "mnist-mlp-448": "30",
     "mnist-mlp-200": "8",
     "mnist-mlp-88": "4",
 }

@@ -10,12 +10,16 @@ from .delays import delayed
 from .dp16kd import MOST_LUT_RAM_WORDS, Dp16kd, grid, has_dp16kd
 from .spram import has_spram
 
+#: Late words (`has_late_words`) lie in LUTs all the same where they have so few bits together: these take at most 380 LUTs, of
+#: which ECP5s have 400 for each of their blocks.
+MOST_LATE_LUT_RAM_BITS = 2560
+
 #: An ECP5's block that is written at one port and read at the other, as synthesis makes it of a memory: bits, words.
 WIDE_BITS, WIDE_WORDS = 36, 512
 
 
 def has_late_words(platform: object, depth: int) -> bool:
-    """Return whether a `LaneMemory` gives its words a cycle later: so it does where it is block RAM with output registers."""
+    """Return whether a `LaneMemory` gives its words a cycle later: so it does where block RAM would have output registers."""
     return has_dp16kd(platform) and depth > MOST_LUT_RAM_WORDS
 
 
@@ -80,21 +84,23 @@ class LaneMemory(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        if has_late_words(platform, self._depth):
+        late = has_late_words(platform, self._depth)
+        few = self._bits * self._depth <= MOST_LATE_LUT_RAM_BITS if late else self._depth <= MOST_LUT_RAM_WORDS
+        if few and not has_spram(platform):
+            self._in_luts(m, late)
+        elif late:
             self._late_words(m)
-            return m
-        in_luts = self._depth <= MOST_LUT_RAM_WORDS and not has_spram(platform)
-        cells = self._inferred(m, {"ram_style": "distributed"} if in_luts else {})
-        if in_luts:
-            read = cells.read_port(domain="comb")
-            m.d.sync += read.addr.eq(self.address)
-            m.d.comb += self.word.eq(read.data)
         else:
-            read = cells.read_port()
+            read = self._inferred(m).read_port()
             m.d.comb += [read.addr.eq(self.address), self.word.eq(self._forwarded(m, read.data, cycles=1))]
         return m
 
-    def _inferred(self, m: Module, attributes: dict[str, str]) -> memory.Memory:
+    def _in_luts(self, m: Module, late: bool) -> None:
+        read = self._inferred(m, ram_style="distributed").read_port(domain="comb")
+        m.d.sync += read.addr.eq(self.address)
+        m.d["sync" if late else "comb"] += self.word.eq(read.data)
+
+    def _inferred(self, m: Module, **attributes: str) -> memory.Memory:
         """Return a memory that synthesis makes of what there is, with its write port in use."""
         m.submodules.cells = cells = memory.Memory(
             shape=unsigned(self._bits), depth=self._depth, init=self._init, attrs=attributes
@@ -105,7 +111,7 @@ class LaneMemory(wiring.Component):
 
     def _late_words(self, m: Module) -> None:
         if wide_blocks(self._bits, self._depth) < grid(self._bits, self._depth).blocks:
-            read, late = self._inferred(m, {}).read_port(), Signal(self._bits)
+            read, late = self._inferred(m).read_port(), Signal(self._bits)
             m.d.comb += read.addr.eq(self.address)
             m.d.sync += late.eq(read.data)
         else:

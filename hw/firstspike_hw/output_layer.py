@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,6 +12,7 @@ from firstspike_spec.engine import OutputShape, index_bits
 from firstspike_spec.words import LOAD_WORD, Memory
 
 from .delays import delayed
+from .dp16kd import blocks, has_dp16kd
 from .layouts import token_layout, verdict_layout, word_layout
 from .loadable_memory import LoadableMemory
 from .locator import Locator, attach_locator
@@ -19,6 +20,12 @@ from .trees import any_of, count_ones, running_total, sum_of
 
 #: What goes through the pipeline beside the weights: whether there is a token, and what it ends.
 _MARKS = data.StructLayout({"taken": 1, "end": 1, "last": 1})
+
+
+def slices_in_a_memory(shape: OutputShape, width: int, platform: object) -> int:
+    """Return how many slices share a memory: two where an ECP5's blocks have a port for each and so do with fewer."""
+    bits, rows = shape.weights.bits, shape.rows
+    return 2 if has_dp16kd(platform) and width == 1 and blocks(bits, 2 * rows) < 2 * blocks(bits, rows) else 1
 
 
 class OutputLayer(wiring.Component):
@@ -120,14 +127,16 @@ class OutputLayer(wiring.Component):
             m.d.sync += [first.eq(summed.end & summed.last), later.eq(~(summed.end & summed.last))]
 
         slices, potentials, left = [], [], self._shape.neurons
-        for number, image in enumerate(self._slices):
-            neurons = min(left, self._shape.slice_neurons)
-            m.submodules[f"slice_{number}"] = part = _Slice(self._shape, neurons, self._width, image)
-            mine = self.load.p.lane == number
+        together = slices_in_a_memory(self._shape, self._width, platform)
+        for number in range(0, len(self._slices), together):
+            images = self._slices[number : number + together]
+            neurons = min(left, together * self._shape.slice_neurons)
+            m.submodules[f"slice_{number}"] = part = _Slices(self._shape, neurons, self._width, images)
+            mine = self.load.p.lane[len(images) - 1 :] == number // len(images)
             m.d.comb += [
                 part.token.eq(token),
                 part.read.eq(read.taken),
-                part.first.eq(~later if number % 2 else first),
+                part.first.eq(~later if number // together % 2 else first),
                 part.load.payload.eq(self.load.payload),
                 part.load.valid.eq(self.load.valid & mine),
                 part.peek.eq(self.peek & mine),
@@ -188,16 +197,18 @@ class OutputLayer(wiring.Component):
             ]
 
 
-class _Slice(wiring.Component):
-    """Some neurons of the output layer: their weights, in one word for each source, and their potentials.
+class _Slices(wiring.Component):
+    """Some neurons of the output layer: their potentials, and one memory with their weights, one word a slice and source.
 
     Parameters
     ----------
     shape : OutputShape
     neurons : int
-        At most ``shape.slice_neurons``.
+        At most ``shape.slice_neurons`` for each slice.
     width : int
-    image : SliceImage or None
+    images : sequence of SliceImage or None
+        One or two slices that are numbered one behind the other, the first one even if they are two. Those of two lie in the
+        same memory, one behind the other, and are read at a port each.
 
     Members
     -------
@@ -211,13 +222,13 @@ class _Slice(wiring.Component):
         They have the weights of the token of ``LoadableMemory.latency + 2`` cycles ago in them.
     operations : ``Out(range(width * neurons + 1))``
     load, peek : as in `OutputLayer`
-        For this slice.
+        For these slices.
     peeked : ``Out(32)``
         As in `OutputLayer`, one cycle earlier.
     """
 
-    def __init__(self, shape: OutputShape, neurons: int, width: int, image: SliceImage | None):
-        self._shape, self._neurons, self._width, self._image = shape, neurons, width, image
+    def __init__(self, shape: OutputShape, neurons: int, width: int, images: Sequence[SliceImage | None]):
+        self._shape, self._neurons, self._width, self._images = shape, neurons, width, images
         super().__init__(
             {
                 "token": In(token_layout(shape.row_bits, width)),
@@ -233,28 +244,35 @@ class _Slice(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        shape, width = self._shape, self._width
+        shape, width, count = self._shape, self._width, len(self._images)
         m.submodules.weights = weights = LoadableMemory(
             Memory.ENTRIES,
             bits=shape.weights.bits,
-            depth=shape.rows,
-            init=self._image.weights if self._image else (),
-            ports=width,
+            depth=count * shape.rows,
+            init=[word for image in self._images if image for word in image.weights],
+            ports=count * width,
         )
-        wiring.connect(m, wiring.flipped(self.load), weights.load)
-        m.d.comb += weights.peek.eq(self.peek)
+        m.d.comb += [
+            weights.load.payload.eq(self.load.payload),
+            weights.load.valid.eq(self.load.valid),
+            weights.peek.eq(self.peek),
+        ]
+        if count > 1:
+            m.d.comb += weights.load.p.address.eq(Cat(self.load.p.address[: shape.row_bits], self.load.p.lane[0]))
         starts, start_peeked = self._loaded(m)
         m.d.sync += self.peeked.eq(weights.peeked | start_peeked)
 
         for port in range(width):
             # The address of all ones is nobody's: its weights are 0.
             absent = ~self.token[f"valid_{port}"]
-            m.d.comb += weights.address[port].eq(self.token[f"address_{port}"] | absent.replicate(shape.row_bits))
+            row = self.token[f"address_{port}"] | absent.replicate(shape.row_bits)
+            m.d.comb += [weights.address[part * width + port].eq(Cat(row, Const(part, count - 1))) for part in range(count)]
         words = [data.View(word_layout(shape.weights), word) for word in weights.data]
         added = Signal(width * self._neurons, reset_less=True)  # by neuron and port: a weight other than 0
         m.d.sync += [added.eq(0), self.operations.eq(count_ones(added))]
         for number, start in enumerate(starts):
-            terms = [word[f"weight_{number}"] for word in words]
+            part, place = divmod(number, shape.slice_neurons)
+            terms = [word[f"weight_{place}"] for word in words[part * width : (part + 1) * width]]
             total = Signal(signed(shape.weight_bits + width - 1), name=f"total_{number}", reset_less=True)
             potential = Signal(signed(shape.potential_bits), name=f"potential_{number}", reset_less=True)
             m.d.sync += [total.eq(0), potential.eq(Mux(self.first, start, potential) + total)]
@@ -279,12 +297,15 @@ class _Slice(wiring.Component):
 
         word, found, shown = Signal(bits, reset_less=True), Signal(bits), Signal(bits)
         writes, shows = Signal(neurons, reset_less=True), Signal(neurons, reset_less=True)
-        address = load.address[: index_bits(self._shape.slice_neurons)]
-        here = Cat((load.memory == Memory.START_POTENTIALS) & (address == number) for number in range(neurons))
+        slice_neurons = self._shape.slice_neurons
+        place_bits = index_bits(slice_neurons)
+        address = Cat(load.address[:place_bits], load.lane[: len(self._images) - 1])
+        numbers = [number // slice_neurons << place_bits | number % slice_neurons for number in range(neurons)]
+        here = Cat((load.memory == Memory.START_POTENTIALS) & (address == number) for number in numbers)
         m.d.sync += [word.eq(load.data), writes.eq(Mux(loads, here, 0)), shows.eq(Mux(peeks, here, 0))]
+        given = [int(start) for image in self._images if image for start in image.start_potentials]
         starts = []
-        for number in range(neurons):
-            init = int(self._image.start_potentials[number]) if self._image else 0
+        for number, init in enumerate(given or [0] * neurons):
             start = Signal(signed(bits), name=f"start_{number}", init=init, reset_less=True)
             with m.If(writes[number]):
                 m.d.sync += start.eq(word)

@@ -12,3 +12,4 @@ def block_rams_with_output_registers(monkeypatch):
     monkeypatch.setattr(lane_memory, "has_dp16kd", lambda platform: True)
     monkeypatch.setattr(lane_memory, "Dp16kd", InferredRam)
     monkeypatch.setattr(lane_memory, "MOST_LUT_RAM_WORDS", 0)
+    monkeypatch.setattr(lane_memory, "MOST_LATE_LUT_RAM_BITS", 0)

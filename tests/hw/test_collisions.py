@@ -25,13 +25,20 @@ from .models import roomy
 from .test_accumulator import END, LAST, Run, expected_steps
 
 
-@pytest.mark.parametrize("registers", [pytest.param(False, marks=thorough), True])
-def test_the_whole_design_does_not_notice(tmp_path, registers, request):
-    """No memory lies in LUTs: all have registered read ports, those of lanes with a register behind it or without."""
+@pytest.mark.parametrize(
+    ("registers", "width"), [pytest.param(False, 2, marks=thorough), pytest.param(True, 2, marks=thorough), (True, 1)]
+)
+def test_the_whole_design_does_not_notice(tmp_path, registers, width, request, monkeypatch):
+    """No memory lies in LUTs: all have registered read ports, those of lanes with a register behind it or without.
+
+    With one spike a token, two slices of the output layer share a memory.
+    """
     if registers:
         request.getfixturevalue("block_rams_with_output_registers")
+    monkeypatch.setattr("firstspike_hw.output_layer.slices_in_a_memory", lambda shape, width, platform: 3 - width)
     sizes = (12, 9, 5)
-    shape = roomy(sizes, (4,), bank_lanes=2, time_steps=8)
+    shape = roomy(sizes, (4,), width=width, bank_lanes=2, time_steps=8)
+    assert shape.output.slices == 3
     with hostile_memories() as collisions, mock.patch("firstspike_hw.lane_memory.MOST_LUT_RAM_WORDS", 0):
         far_end = NativeLink(Identity(shape, "inverting", clock_hz=0, baud=0, buffer_bytes=256), cache=tmp_path)
     assert len(collisions) > 30

@@ -40,9 +40,11 @@ def test_reads_what_was_written_until_then(bits, depth, in_luts):
         assert collided > 20
 
 
+@pytest.mark.parametrize("in_luts", [False, True])
 @pytest.mark.parametrize(("bits", "depth"), [(1, 2), (12, 65), (19, 100), (37, 100), (19, 600)])
-def test_late_words(bits, depth, block_rams_with_output_registers):
-    """The same a cycle later, and not the writes of that cycle."""
+def test_late_words(bits, depth, in_luts, block_rams_with_output_registers, monkeypatch):
+    """The same a cycle later, and not the writes of that cycle; in LUTs and in block RAM of both kinds."""
+    monkeypatch.setattr("firstspike_hw.lane_memory.MOST_LATE_LUT_RAM_BITS", bits * depth if in_luts else bits * depth - 1)
     rng = random.Random(f"{bits} {depth}")
     words = [rng.getrandbits(bits) for _ in range(depth)]
     dut, collided = LaneMemory(bits=bits, depth=depth, init=list(words)), 0

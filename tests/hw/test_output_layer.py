@@ -2,21 +2,26 @@
 
 import random
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from amaranth.hdl import ResetInserter, Signal
 
-from firstspike_hw.output_layer import OutputLayer
+from firstspike_hw import output_layer
+from firstspike_hw.output_layer import OutputLayer, slices_in_a_memory
 from firstspike_spec import LatencyEncoder, Layer, Network
 from firstspike_spec.compiler import compile_network, plan
-from firstspike_spec.engine import index_bits
+from firstspike_spec.engine import OutputShape, index_bits
 from firstspike_spec.words import Memory
 
 from ..levels import each_choice
 from ..spec.random_networks import random_layer
 from .bench import STALLS, load_word, note, peek, receiver, sender, simulate, watch
 from .models import random_tokens, spikes_in, words_in
+
+#: Spikes a token, and slices that share a memory.
+WIDTHS = [(1, 1), (2, 1), (1, 2)]
 
 #: Sources, neurons and bits of a weight.
 SIZES = [(1, 1, 1), (5, 40, 1), (20, 17, 1), (9, 2, 2), (6, 3, 3), (30, 10, 4), (7, 5, 5), (12, 7, 8), (9, 4, 11), (40, 3, 16)]
@@ -36,6 +41,11 @@ def make(weights, starts):
 def build(layer, width, *, loaded=False):
     image = image_of(layer)
     return OutputLayer(image.shape.output, width=width, slices=None if loaded else image.output)
+
+
+def share_memories(monkeypatch, together):
+    """Let so many slices share a memory, whatever it is."""
+    monkeypatch.setattr(output_layer, "slices_in_a_memory", lambda *_: together)
 
 
 def tokens_for(seed, layer, width, time_steps, inferences):
@@ -90,10 +100,11 @@ def run(dut, tokens, count, *, stalls=(0, 0), seed=0, before=None):
     return taken, [(cycle, *plain_ends([item])) for cycle, item in given], operations
 
 
-@pytest.mark.parametrize(("sizes", "conditions"), each_choice(SIZES, [*product([1, 2], STALLS)]))
-def test_equals_the_model_under_stalls(sizes, conditions):
+@pytest.mark.parametrize(("sizes", "conditions"), each_choice(SIZES, [*product(WIDTHS, STALLS)]))
+def test_equals_the_model_under_stalls(sizes, conditions, monkeypatch):
     """Whole and part slices, weights of all widths, some of them extreme, dense and sparse; many inferences in a row."""
-    (sources, neurons, bits), (width, stalls) = sizes, conditions
+    (sources, neurons, bits), ((width, together), stalls) = sizes, conditions
+    share_memories(monkeypatch, together)
     for seed in range(2):
         generator = np.random.default_rng([seed, sources, neurons, bits])
         options = {"connectivity": [1.0, 0.4][seed], "extreme": seed == 0, "spread": seed}
@@ -105,10 +116,11 @@ def test_equals_the_model_under_stalls(sizes, conditions):
         assert sum(done) == operations
 
 
-@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize(("width", "together"), WIDTHS)
 @pytest.mark.parametrize(("neurons", "bits"), [(1, 4), (10, 4), (5, 3), (3, 16), (33, 1)])
-def test_loads_and_reads_back_all_its_memories(neurons, bits, width):
+def test_loads_and_reads_back_all_its_memories(neurons, bits, width, together, monkeypatch):
     """Words of other kinds and slices change nothing, and reading back does not change what runs afterwards."""
+    share_memories(monkeypatch, together)
     layer = random_layer(np.random.default_rng(neurons), 6, neurons, bits=bits, connectivity=0.8)
     image, dut = image_of(layer), build(layer, width, loaded=True)
     words = words_in(image)
@@ -130,6 +142,16 @@ def test_loads_and_reads_back_all_its_memories(neurons, bits, width):
 
     given = run(dut, tokens, len(expected), before=before)[1]
     assert [item for _cycle, item in given] == expected
+
+
+@pytest.mark.parametrize(
+    ("device", "width", "source_bits", "together"),
+    [("LFE5U-25F", 1, 9, 2), ("LFE5U-25F", 2, 9, 1), ("LFE5U-25F", 1, 10, 1), ("LFE5U-25F", 1, 6, 1), ("iCE40UP5K", 1, 9, 1)],
+)
+def test_two_slices_share_a_block_where_they_fit_into_it(device, width, source_bits, together):
+    """Of 18 bits and 1,024 words, with two ports."""
+    shape = OutputShape(source_bits, 10, 4, 10)
+    assert slices_in_a_memory(shape, width, SimpleNamespace(device=device)) == together
 
 
 @pytest.mark.parametrize("memory", [Memory.ENTRIES, Memory.START_POTENTIALS])

@@ -86,6 +86,7 @@ FAULTS = [
         "return Mux(delayed(m, is_written, cycles), delayed(m, word, cycles), read)",
         "return read",
     ),
+    _gateware("late words in LUTs come a cycle early", "lane_memory", '"sync" if late else "comb"', '"comb"'),
     _gateware(
         "the start potential beside a sum is lost",
         "sum_memory",
@@ -125,6 +126,7 @@ FAULTS = [
         "a step's last spike is dropped", "feeder", "eq(spikes[port] & ~drop)", "eq(spikes[port] & ~drop & ~self.i.p.end)"
     ),
     # Output layer and read-out.
+    _gateware("the second slice has the first one's weights", "output_layer", "Const(part, count - 1)", "Const(0, count - 1)"),
     _gateware("an output fires twice", "output_layer", "Cat(~spiked & (above |", "Cat((above |"),
     _gateware(
         "potentials go on into the next inference",

@@ -36,7 +36,7 @@ def features(shape: EngineShape, family: Family) -> np.ndarray:
         of layers with maps.
     """
     lanes = sum(layer.lanes for layer in shape.layers)
-    in_luts = 0 if family is ICE40 else lut_ram_luts(shape)
+    in_luts = 0 if family is ICE40 else lut_ram_luts(shape, family)
     with_maps = sum(layer.lanes for layer in shape.layers if layer.locator)
     return np.array([lanes, in_luts, shape.output.neurons * shape.output.potential_bits + 64, with_maps], float)
 

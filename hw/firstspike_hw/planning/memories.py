@@ -15,21 +15,23 @@ from firstspike_spec.words import Memory
 from ..accumulator import flags_layout, sum_layout
 from ..bench.bare import Bare
 from ..bench.device import Device, Platform
+from ..boards.family import ECP5, Family
 from ..build.flow import NO_COLLISION_LOGIC
 from ..build.runner import run_tool
 from ..build.tools import find_tool
 from ..convert import to_rtlil
 from ..dp16kd import MOST_LUT_RAM_WORDS
 from ..judge import MOST_PLACES_IN_LUTS, Judge, slot_bits
-from ..lane_memory import LaneMemory
+from ..lane_memory import MOST_LATE_LUT_RAM_BITS, LaneMemory
 from ..loadable_memory import LoadableMemory
+from ..output_layer import slices_in_a_memory
 from ..row_reader import RowReader, rows_layout
 from ..sum_memory import SumMemory
 
 #: Cells that are block RAMs, by the beginning of their names. An SPRAM is none of them.
 _BLOCK_RAMS = {"ECP5": ("DP16KD", "PDPW16KD"), "iCE40": ("SB_RAM40",), "Gowin": ("SP", "DP", "SDP", "pROM")}
 
-#: Where synthesis has the choice, memories of so many bits go into LUTs; for estimates only.
+#: Where synthesis has the choice, as it has it on a Gowin, memories of so many bits go into LUTs; for estimates only.
 _MOST_INFERRED_IN_LUTS = 1_500
 
 
@@ -105,8 +107,8 @@ class OfReader:
         return RowReader(self.shape, width=self.width, queue_depth=self.queue_depth, slack=0)
 
 
-def memories(shape: EngineShape) -> Counter:
-    """Return an engine's memories that can be block RAM, and how many there are of each."""
+def memories(shape: EngineShape, platform: object = None) -> Counter:
+    """Return an engine's memories that can be block RAM on a platform, and how many there are of each."""
     found: Counter = Counter()
     width = shape.spikes_per_token
     for layer in shape.layers:
@@ -116,7 +118,9 @@ def memories(shape: EngineShape) -> Counter:
             found[kind] += layer.lanes
         found[OfJudge(layer)] += layer.lanes
         found[OfReader(layer, width, shape.queue_depth)] += layer.lanes
-    found[Loadable(shape.output.weights.bits, shape.output.rows, width)] += shape.output.slices
+    together, slices = slices_in_a_memory(shape.output, width, platform), shape.output.slices
+    for count in (together,) * (slices // together) + (slices % together,) * (slices % together):
+        found[Loadable(shape.output.weights.bits, count * shape.output.rows, count * width)] += 1
     for locator in filter(None, (part.locator for part in (*shape.layers, shape.output))):
         found[Loadable(locator.location.bits, locator.places, width)] += 1
     return found
@@ -134,7 +138,7 @@ def block_rams(shapes: Iterable[EngineShape], device: Device, toolchain: str) ->
     toolchain : str
         As of `firstspike_hw.build.tools.find_tool`.
     """
-    wanted = [memories(shape) for shape in shapes]
+    wanted = [memories(shape, Platform(device)) for shape in shapes]
     kinds = list(dict.fromkeys(kind for counts in wanted for kind in counts))
     cells = dict(zip(kinds, synthesised(kinds, device, toolchain), strict=True))
     return [sum(cells[kind] * count for kind, count in counts.items()) for counts in wanted]
@@ -165,8 +169,8 @@ def synthesised(kinds: Sequence[Loadable | OfLane | OfSums | OfJudge | OfReader]
     ]
 
 
-def lut_ram_luts(shape: EngineShape) -> int:
-    """Return about how many LUTs the lanes' memories take.
+def lut_ram_luts(shape: EngineShape, family: Family) -> int:
+    """Return about how many LUTs the lanes' memories take, where these can be memories.
 
     16 words take four for each four bits or less, and each bit one to choose between two such memories.
     """
@@ -180,10 +184,17 @@ def lut_ram_luts(shape: EngineShape) -> int:
             (bits, kind.depth)
             for kind in _of_lane(layer, shape.time_steps)
             for bits in kind.widths
-            if kind.depth <= MOST_LUT_RAM_WORDS or bits * kind.depth <= _MOST_INFERRED_IN_LUTS
+            if kind.depth <= MOST_LUT_RAM_WORDS or bits * kind.depth <= _most_bits_in_luts(kind, family)
         ]
         luts += layer.lanes * sum((4 * -(-bits // 4) + bits) * -(-words // 16) - bits for bits, words in lane)
     return luts
+
+
+def _most_bits_in_luts(kind: OfLane | OfSums, family: Family) -> int:
+    """Return of how many bits a memory of more words than `MOST_LUT_RAM_WORDS` may be."""
+    if family is not ECP5:
+        return _MOST_INFERRED_IN_LUTS
+    return MOST_LATE_LUT_RAM_BITS if isinstance(kind, OfLane) else 0
 
 
 def _of_lane(layer: LayerShape, time_steps: int) -> list[OfLane | OfSums]:

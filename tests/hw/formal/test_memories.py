@@ -3,6 +3,7 @@
 import pytest
 from amaranth.hdl import Signal
 
+from firstspike_hw import lane_memory
 from firstspike_hw.delays import delayed
 from firstspike_hw.lane_memory import LaneMemory
 from firstspike_hw.sum_memory import SumMemory
@@ -20,7 +21,9 @@ def late(request):
     return request.param
 
 
-def test_lane_memory(tmp_path, depth, late):
+@pytest.mark.parametrize("in_luts", [False, True], ids=["blocks", "LUTs"])
+def test_lane_memory(tmp_path, depth, late, in_luts, monkeypatch):
+    monkeypatch.setattr(lane_memory, "MOST_LATE_LUT_RAM_BITS" if late else "MOST_LUT_RAM_WORDS", 1000 * in_luts)
     proof, dut = Proof(), LaneMemory(bits=2, depth=depth)
     m = proof.m
     m.submodules.dut = dut

@@ -7,6 +7,7 @@ import pytest
 
 from firstspike_hw.accumulator import flags_layout, sum_layout
 from firstspike_hw.bench.device import find_device
+from firstspike_hw.boards.family import ECP5
 from firstspike_hw.convert import to_rtlil
 from firstspike_hw.engine import Engine
 from firstspike_hw.judge import slot_bits
@@ -58,9 +59,20 @@ def test_words_in_luts():
     network = random_network(1, (30, 24, 3))
     four, eight = (plan(network, lanes, spikes_per_token=1, bank_lanes=1, queue_depth=8) for lanes in (4, 8))
     assert four.layers[0].lane_neurons == 2 * eight.layers[0].lane_neurons
-    assert lut_ram_luts(four) < lut_ram_luts(eight) < 2 * lut_ram_luts(four) + 1
+    assert lut_ram_luts(four, ECP5) < lut_ram_luts(eight, ECP5) < 2 * lut_ram_luts(four, ECP5) + 1
     longer = plan(network, 4, spikes_per_token=1, bank_lanes=1, queue_depth=32)
-    assert lut_ram_luts(longer) > lut_ram_luts(four)
+    assert lut_ram_luts(longer, ECP5) > lut_ram_luts(four, ECP5)
+
+
+def test_flags_of_up_to_256_neurons_lie_in_luts_of_an_ecp5():
+    """Sums do not, nor do flags of more neurons or on a Gowin; and a plan's block RAMs and logic both know."""
+    few, many = (LayerShape(10, 2, 2, neurons, 200, 16, 4, 9) for neurons in (200, 300))
+    found = {}
+    for layer in (few, many):
+        flags = OfLane(flags_layout(slot_bits(layer.lane_neurons)).size, layer.lane_neurons)
+        sums = OfSums(sum_layout(layer, 4).size, 9, layer.lane_neurons)
+        found[layer] = synthesised([flags, sums], find_device("ecp5-25k"), "yowasp")
+    assert found == {few: [0, 1], many: [1, 1]}
 
 
 @pytest.mark.parametrize(("depth", "start_bits", "blocks"), [(466, 9, 1), (916, 8, 2), (466, 10, 2), (1400, 8, 3)])
