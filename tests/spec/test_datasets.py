@@ -94,7 +94,7 @@ def test_every_flip_in_a_packed_file_is_refused_or_harmless():
         (idx(IMAGES)[:-1], "x is damaged: it holds 59 of 60 values"),
         (b"\0\0\x08\x03" + b"\xff" * 12, "x is damaged: it holds 0 of 79,228,162,458,924,105,385,300,197,375 values"),
         (b"\x1f\x8b" + bytes(30), "x is damaged"),
-        (gzip.compress(idx(IMAGES))[:-5], "x is damaged"),
+        (gzip.compress(idx(IMAGES), mtime=0)[:-5], "x is damaged"),  # its name is the same in every process that runs tests
         # Sizes whose product fits what is there, but that are no images.
         (bytes([0, 0, 8, 100]) + (1).to_bytes(4, "big") * 100 + b"\0", "x is"),
         (bytes([0, 0, 8, 4]) + bytes(4) + b"\xff" * 12, "x is"),
