@@ -26,7 +26,7 @@ from ..lane_memory import MOST_LATE_LUT_RAM_BITS, LaneMemory
 from ..loadable_memory import LoadableMemory
 from ..output_layer import slices_in_a_memory
 from ..row_reader import RowReader, rows_layout
-from ..sum_memory import SumMemory
+from ..sum_memory import SumMemory, shares_words
 
 #: Cells that are block RAMs, by the beginning of their names. An SPRAM is none of them.
 _BLOCK_RAMS = {"ECP5": ("DP16KD", "PDPW16KD"), "iCE40": ("SB_RAM40",), "Gowin": ("SP", "DP", "SDP", "pROM")}
@@ -194,7 +194,8 @@ def _most_bits_in_luts(kind: OfLane | OfSums, family: Family) -> int:
     """Return of how many bits a memory of more words than `MOST_LUT_RAM_WORDS` may be."""
     if family is not ECP5:
         return _MOST_INFERRED_IN_LUTS
-    return MOST_LATE_LUT_RAM_BITS if isinstance(kind, OfLane) else 0
+    in_shared_words = isinstance(kind, OfSums) and shares_words(kind.sum_bits, kind.start_bits, kind.depth)
+    return 0 if in_shared_words else MOST_LATE_LUT_RAM_BITS
 
 
 def _of_lane(layer: LayerShape, time_steps: int) -> list[OfLane | OfSums]:
