@@ -29,7 +29,7 @@ def wide_blocks(bits: int, depth: int) -> int:
 
 
 def late_word_blocks(bits: int, depth: int) -> int:
-    """Return how many of an ECP5's blocks a `LaneMemory` with late words takes: of the two kinds that with fewer."""
+    """Return how many of an ECP5's blocks a `LaneMemory` with late words takes if not LUTs: of the two kinds that with fewer."""
     return min(wide_blocks(bits, depth), grid(bits, depth).blocks)
 
 
@@ -53,7 +53,8 @@ class LaneMemory(wiring.Component):
 
     Where LUTs can be memories, a few words lie in them and are read behind the address's register; many lie in block RAM,
     with a register for what is just being written, and one more where these have output registers (`has_late_words`). Where
-    fewer blocks do if each is written at one port and read at the other, it is a register of the device's logic.
+    fewer blocks do if each is written at one port and read at the other, it is a register of the device's logic. Words that
+    come that late lie in LUTs if they have few bits together (`MOST_LATE_LUT_RAM_BITS`).
 
     Parameters
     ----------

@@ -207,8 +207,8 @@ class _Slices(wiring.Component):
         At most ``shape.slice_neurons`` for each slice.
     width : int
     images : sequence of SliceImage or None
-        One or two slices that are numbered one behind the other, the first one even if they are two. Those of two lie in the
-        same memory, one behind the other, and are read at a port each.
+        Of one slice; or of two, the first of which has an even number: their weights lie one behind the other, and are read at
+        a port each.
 
     Members
     -------
