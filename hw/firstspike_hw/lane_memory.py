@@ -29,7 +29,7 @@ def wide_blocks(bits: int, depth: int) -> int:
 
 
 def late_word_blocks(bits: int, depth: int) -> int:
-    """Return how many of an ECP5's blocks a `LaneMemory` with late words takes if not LUTs: of the two kinds that with fewer."""
+    """Return how many of an ECP5's blocks a `LaneMemory` with late words takes if not LUTs: the fewer of the two kinds."""
     return min(wide_blocks(bits, depth), grid(bits, depth).blocks)
 
 
