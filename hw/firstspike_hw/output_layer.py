@@ -254,11 +254,10 @@ class _Slices(wiring.Component):
         )
         m.d.comb += [
             weights.load.payload.eq(self.load.payload),
+            weights.load.p.address.eq(Cat(self.load.p.address[: shape.row_bits], self.load.p.lane[: count - 1])),
             weights.load.valid.eq(self.load.valid),
             weights.peek.eq(self.peek),
         ]
-        if count > 1:
-            m.d.comb += weights.load.p.address.eq(Cat(self.load.p.address[: shape.row_bits], self.load.p.lane[0]))
         starts, start_peeked = self._loaded(m)
         m.d.sync += self.peeked.eq(weights.peeked | start_peeked)
 

@@ -119,7 +119,8 @@ def memories(shape: EngineShape, platform: object = None) -> Counter:
         found[OfJudge(layer)] += layer.lanes
         found[OfReader(layer, width, shape.queue_depth)] += layer.lanes
     together, slices = slices_in_a_memory(shape.output, width, platform), shape.output.slices
-    for count in (together,) * (slices // together) + (slices % together,) * (slices % together):
+    for first in range(0, slices, together):
+        count = min(together, slices - first)
         found[Loadable(shape.output.weights.bits, count * shape.output.rows, count * width)] += 1
     for locator in filter(None, (part.locator for part in (*shape.layers, shape.output))):
         found[Loadable(locator.location.bits, locator.places, width)] += 1

@@ -65,7 +65,7 @@ def test_words_in_luts():
 
 
 def test_flags_of_up_to_256_neurons_lie_in_luts_of_an_ecp5():
-    """Sums do not, nor do flags of more neurons or on a Gowin; and a plan's block RAMs and logic both know."""
+    """Sums do not, nor do flags of more neurons."""
     few, many = (LayerShape(10, 2, 2, neurons, 200, 16, 4, 9) for neurons in (200, 300))
     found = {}
     for layer in (few, many):
