@@ -7,9 +7,17 @@ from a defect of ours (a traceback). Both are also the built-in kind that a Pyth
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from .text import MESSAGE_CHARACTERS, printable
+
 
 class UserError(Exception):
-    """What the user gave or asked for cannot be used. The message says what, what was wanted and what to do."""
+    """What the user gave or asked for cannot be used. The message says what, what was wanted and what to do.
+
+    Messages quote what files, boards and users say, so they are made printable and cut here, whoever shows them.
+    """
+
+    def __init__(self, message: str):
+        super().__init__(printable(message, MESSAGE_CHARACTERS, lines=True))
 
 
 class InputError(UserError, ValueError):
