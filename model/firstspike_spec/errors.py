@@ -13,11 +13,14 @@ from .text import MESSAGE_CHARACTERS, printable
 class UserError(Exception):
     """What the user gave or asked for cannot be used. The message says what, what was wanted and what to do.
 
-    Messages quote what files, boards and users say, so they are made printable and cut here, whoever shows them.
+    Messages quote what files, boards and users say, so they are made printable here, and what is too long loses its middle:
+    the advice stands at the end.
     """
 
     def __init__(self, message: str):
-        super().__init__(printable(message, MESSAGE_CHARACTERS, lines=True))
+        if len(message) > MESSAGE_CHARACTERS:
+            message = f"{message[: MESSAGE_CHARACTERS // 2]} ... {message[-MESSAGE_CHARACTERS // 2 :]}"
+        super().__init__(printable(message, lines=True))
 
 
 class InputError(UserError, ValueError):

@@ -85,7 +85,7 @@ def test_nested_beyond_pythons_own_limit():
 
 @pytest.mark.parametrize("kind", [UserError, InputError, InputTypeError, DeviceError])
 def test_messages_are_printable_and_cut_whoever_made_them(kind):
-    message = str(kind("file \x1b[2J\udcff:\n" + "x" * 10**6))
+    message = str(kind("file \x1b[2J\udcff:\n" + "x" * 10**6 + "; take another"))
     assert message.startswith("file \\x1b[2J\\udcff:\nx")
     assert len(message) <= MESSAGE_CHARACTERS + 50
-    assert message.endswith("...")
+    assert message.endswith("xxx; take another")
