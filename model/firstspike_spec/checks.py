@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .errors import InputError, InputTypeError
+from .text import quoted
 
 
 def whole_number(value: object, name: str, low: int, high: int) -> int:
@@ -18,10 +19,18 @@ def whole_number(value: object, name: str, low: int, high: int) -> int:
         If it is outside ``low .. high``.
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise InputTypeError(f"{name} must be a whole number, not {value!r}")
+        raise InputTypeError(f"{name} must be a whole number, not {quoted(value)}")
     if not low <= value <= high:
-        raise InputError(f"{name} must be in {low} .. {high}, not {value}")
+        raise InputError(f"{name} must be in {low} .. {high}, not {quoted(int(value))}")
     return int(value)
+
+
+def array_of(values: object, name: str) -> np.ndarray:
+    """Return values as an array of any type, or raise `InputError` if lists of different lengths make none."""
+    try:
+        return np.asarray(values)
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise InputError(f"{name} must be an array, or lists of one length, not {quoted(values)}") from error
 
 
 def whole_array(
@@ -49,7 +58,7 @@ def whole_array(
     InputError
         If their number of dimensions, length or range is wrong.
     """
-    array = np.asarray(values)
+    array = array_of(values, name)
     if array.size == 0 and array.ndim == 1 and isinstance(values, Sequence):
         array = array.astype(dtype)
     if array.dtype.kind not in "iu":

@@ -5,10 +5,11 @@ from functools import cached_property
 
 import numpy as np
 
-from .checks import whole_array, whole_number
+from .checks import array_of, whole_array, whole_number
 from .errors import InputError, InputTypeError
 from .map_layout import MapLayout
 from .maps import MAX_NEURONS, Maps
+from .text import quoted
 
 MAX_WEIGHT_BITS = 16
 MAX_POTENTIAL_BITS = 32
@@ -17,7 +18,10 @@ MAX_POTENTIAL_BITS = 32
 FULL_ACTIVITY = (1 << 16) - 1
 
 #: Possible connections of a layer, kept or not; the golden model holds them as a matrix.
-MAX_CONNECTIONS = 1 << 28
+MAX_CONNECTIONS = 1 << 26
+
+#: Entries of kernels that are held as a matrix at once when sums of weights are formed.
+_KERNEL_ENTRIES = 1 << 21
 
 
 def signed_bits(low: int, high: int) -> int:
@@ -91,6 +95,8 @@ class Layer:
         taps = whole_number(len(self.row_starts) - 1, "number of sources", 1, MAX_NEURONS)
         whole_number(taps * self.channels, "number of possible connections", 1, MAX_CONNECTIONS)
         put("maps", Maps.flat(taps) if self.maps is None else self.maps)
+        if not isinstance(self.maps, Maps):
+            raise InputTypeError(f"maps must be Maps, not {quoted(self.maps)}")
         if self.maps.taps != taps:
             raise InputError(f"row_starts must be one more than the maps' taps, {self.maps.taps + 1}, not {taps + 1}")
         whole_number(self.targets, "number of neurons", 1, MAX_NEURONS)
@@ -151,11 +157,16 @@ class Layer:
         start_potentials, threshold, weight_bits, potential_bits, activity, maps
             As for `Layer`.
         """
-        weights = np.asarray(weights)
+        weights = array_of(weights, "weights")
         if weights.dtype.kind not in "iu":
             raise InputTypeError(f"weights must be integers, not an array of type {weights.dtype}")
         if weights.ndim != 2:
             raise InputError(f"weights must have the shape (targets, sources), not {weights.shape}")
+        starts = array_of(start_potentials, "start_potentials")
+        if starts.shape != weights.shape[:1]:
+            raise InputError(
+                f"start_potentials must have the shape ({len(weights)},), one for each row of weights, not {starts.shape}"
+            )
         taps, channels = np.nonzero(weights.T)
         row_starts = np.concatenate([[0], np.cumsum(np.bincount(taps, minlength=weights.shape[1]))])
         return cls(
@@ -241,17 +252,26 @@ class Layer:
     @cached_property
     def largest_sums(self) -> tuple[np.ndarray, np.ndarray]:
         """Sum of the negative, and of the positive weights that can reach each neuron: two of int64, shape (targets,)."""
-        sums = []
-        for weights in (np.minimum(self.row_weights, 0), np.maximum(self.row_weights, 0)):
-            if self.maps.is_convolution:
-                kernels = np.zeros((self.channels, self.maps.taps))
-                kernels[self.row_targets, self.taps_of_synapses] = weights
-                total = (kernels @ self.maps.counts.T.astype(np.float64)).astype(np.int64)  # exact: far below 2 ** 53
-            else:
-                total = np.zeros(self.channels, np.int64)
-                np.add.at(total, self.row_targets, self.maps.counts[0].astype(np.int64)[self.taps_of_synapses] * weights)
-            sums.append(total.reshape(-1))
-        return tuple(sums)
+        signs = (np.minimum(self.row_weights, 0), np.maximum(self.row_weights, 0))
+        if self.maps.is_convolution:
+            return tuple(self._kernel_sums(weights) for weights in signs)
+        counts = self.maps.counts[0].astype(np.int64)[self.taps_of_synapses]
+        # Whole numbers far below 2 ** 53, so exact in the float64 of `bincount`.
+        return tuple(np.bincount(self.row_targets, counts * weights, self.channels).astype(np.int64) for weights in signs)
+
+    def _kernel_sums(self, weights: np.ndarray) -> np.ndarray:
+        """Return, for each neuron of a convolution, the sum of ``weights`` times the spikes that their taps can count."""
+        order = np.argsort(self.row_targets, kind="stable")
+        targets, taps, weights = self.row_targets[order], self.taps_of_synapses[order], weights[order]
+        counts = self.maps.counts.T.astype(np.float64)
+        total = np.empty((self.channels, self.maps.positions), np.int64)
+        block = max(1, _KERNEL_ENTRIES // self.maps.taps)
+        for first in range(0, self.channels, block):
+            begin, end = np.searchsorted(targets, (first, first + block))
+            kernels = np.zeros((min(block, self.channels - first), self.maps.taps))
+            kernels[targets[begin:end] - first, taps[begin:end]] = weights[begin:end]
+            total[first : first + block] = kernels @ counts  # exact: far below 2 ** 53
+        return total.reshape(-1)
 
     @cached_property
     def neuron_start_potentials(self) -> np.ndarray:

@@ -66,9 +66,8 @@ class _Axis:
 
     @cached_property
     def _ends(self) -> tuple[int, int]:
-        place, tap = np.meshgrid(np.arange(self.places) + self.padding, np.arange(self.kernel))
-        neuron = (place - tap)[(place - tap) % self.stride == 0] // self.stride
-        return int(neuron.min(initial=0)), int(neuron.max(initial=0))
+        lowest, highest = self.padding - (self.kernel - 1), self.padding + self.places - 1  # of a place less a tap
+        return min(0, -(-lowest // self.stride)), max(0, highest // self.stride)
 
 
 @dataclass(frozen=True)

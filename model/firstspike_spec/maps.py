@@ -1,6 +1,6 @@
 """Maps: how the sources and the neurons of a layer lie, and which of them a weight connects."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from .checks import whole_number
 from .errors import InputError, InputTypeError
+from .text import quoted
 
 #: Neurons of a layer, and sources.
 MAX_NEURONS = 1 << 16
@@ -15,8 +16,8 @@ MAX_NEURONS = 1 << 16
 MAX_POOLING = 8
 MAX_STRIDE = 2
 
-#: Taps of all neurons of a channel together; the golden model holds what they see.
-MAX_WINDOWS = 1 << 24
+#: Taps of all neurons of a channel together, and places of the padded source maps; the golden model holds what they see.
+MAX_WINDOWS, MAX_PLACES = 1 << 24, 1 << 22
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class Maps:
         check("padding", 0, MAX_NEURONS)
         for name, side in (("kernel_height", self.pooled_height), ("kernel_width", self.pooled_width)):
             check(name, self.padding + 1, side + 2 * self.padding)
+        places = self.channels * (self.pooled_height + 2 * self.padding) * (self.pooled_width + 2 * self.padding)
+        whole_number(places, "number of places of the padded maps", 1, MAX_PLACES)
         whole_number(self.positions * self.taps, "neurons of a channel times taps of each", 1, MAX_WINDOWS)
 
     @classmethod
@@ -87,10 +90,10 @@ class Maps:
     @classmethod
     def from_dict(cls, values: Any) -> "Maps":
         """Return the maps that `as_dict` described."""
-        try:
-            return cls(**values)
-        except TypeError as error:
-            raise InputTypeError(f"not the description of maps: {error}") from error
+        names = {field.name for field in fields(cls)}
+        if not isinstance(values, dict) or set(values) != names:
+            raise InputTypeError(f"maps must have the sizes {', '.join(sorted(names))}, not {quoted(values)}")
+        return cls(**values)
 
     def as_dict(self) -> dict[str, int]:
         """Return the sizes, ready for JSON."""

@@ -1,38 +1,100 @@
 """What a network is: the encoder, and layers of sparse integer weights."""
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .checks import whole_number
 from .encoder import LatencyEncoder
 from .errors import InputError, InputTypeError
-from .layer import Layer
-from .maps import MAX_NEURONS
+from .layer import MAX_CONNECTIONS, Layer
+from .maps import MAX_NEURONS, MAX_WINDOWS, Maps
+from .text import quoted
 
-#: Lists and dictionaries within each other that the provenance may have.
-MAX_JSON_DEPTH = 32
+#: Of one network, whose layers must keep within these together: they bound the memory that loading and running take.
+MAX_LAYERS = 256
+MAX_TOTALS = {
+    "neurons": 1 << 20,
+    "connections": 1 << 24,
+    "possible connections": MAX_CONNECTIONS,
+    "taps of all neurons of a channel": MAX_WINDOWS,
+}
+
+#: Characters of a class's name.
+MAX_NAME = 100
+
+#: Lists and dictionaries within each other that the provenance may have, and bits of its whole numbers.
+MAX_JSON_DEPTH, MAX_JSON_BITS = 32, 256
 
 
-def _check_json(value: object, name: str, depth: int = 0) -> None:
+class Size(NamedTuple):
+    """How large a layer is: its target channels, the connections that it keeps, and its maps."""
+
+    channels: int
+    synapses: int
+    maps: Maps
+
+
+def check_sizes(layers: Iterable[Size]) -> None:
+    """Refuse layers that are too many, or too large together; nothing of their size has to be there yet.
+
+    Raises
+    ------
+    InputError
+        If there are no layers, more than `MAX_LAYERS`, or they exceed one of `MAX_TOTALS`.
+    """
+    layers = list(layers)
+    whole_number(len(layers), "number of layers", 1, MAX_LAYERS)
+    totals = dict.fromkeys(MAX_TOTALS, 0)
+    for index, (channels, synapses, maps) in enumerate(layers):
+        counts = (channels * maps.positions, synapses, channels * maps.taps, maps.positions * maps.taps)
+        for name, count in zip(totals, counts, strict=True):
+            totals[name] += count
+            if totals[name] > MAX_TOTALS[name]:
+                raise InputError(
+                    f"the network has too many {name}: {totals[name]:,} up to layer {index}, at most {MAX_TOTALS[name]:,} are "
+                    "possible in all layers together; make it smaller"
+                )
+
+
+def _is_text(text: str) -> bool:
+    """Return whether UTF-8 can hold a string (half of a surrogate pair it cannot)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _check_json(value: object, place: tuple[str, ...] = ("provenance",)) -> None:
     """Raise an error unless JSON can hold ``value`` and give it back."""
-    if depth > MAX_JSON_DEPTH:
-        raise InputError(f"{name.partition('[')[0]} is nested too deeply; at most {MAX_JSON_DEPTH} levels are kept")
+    if len(place) > MAX_JSON_DEPTH + 1:
+        raise InputError(f"{place[0]} is nested too deeply; at most {MAX_JSON_DEPTH} levels are kept")
     if isinstance(value, dict):
         for key, part in value.items():
-            if not isinstance(key, str):
-                raise InputTypeError(f"{name} has the key {key!r}; JSON only has strings as keys")
-            _check_json(part, f"{name}[{key!r}]", depth + 1)
+            if not isinstance(key, str) or not _is_text(key):
+                raise InputTypeError(f"{''.join(place)} has the key {quoted(key)}; JSON only has strings as keys")
+            _check_json(part, (*place, f"[{quoted(key)}]"))
     elif isinstance(value, list | tuple):
         for part in value:
-            _check_json(part, f"{name}[...]", depth + 1)
+            _check_json(part, (*place, "[...]"))
     elif isinstance(value, float) and not math.isfinite(value):
-        raise InputError(f"{name} is {value}; only finite numbers are kept")
-    elif not isinstance(value, str | int | float | None):
-        raise InputTypeError(f"{name} is {value!r}, which JSON cannot hold")
+        raise InputError(f"{''.join(place)} is {value}; only finite numbers are kept")
+    elif isinstance(value, int) and value.bit_length() > MAX_JSON_BITS:
+        raise InputError(f"{''.join(place)} is {quoted(value)}; whole numbers of at most {MAX_JSON_BITS} bits are kept")
+    elif not isinstance(value, str | int | float | None) or (isinstance(value, str) and not _is_text(value)):
+        raise InputTypeError(f"{''.join(place)} is {quoted(value)}, which JSON cannot hold")
+
+
+def _sequence(values: object, name: str) -> tuple:
+    """Return values as a tuple; a string is none, however willingly Python takes it apart."""
+    if not isinstance(values, Sequence | np.ndarray) or isinstance(values, str | bytes):
+        raise InputTypeError(f"{name} must be a list, not {quoted(values)}")
+    return tuple(values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,12 +106,13 @@ class Network:
     encoder : LatencyEncoder
         Its number of thresholds is the number of time steps ``T``.
     layers : sequence of Layer
-        At least one; each one's ``sources`` are the neurons of the one before, the first one's are the pixels. Where a
-        layer's sources are maps, those are the maps of the layer before, or the image's rows and columns.
+        1 .. 256, within the totals of `check_sizes`; each one's ``sources`` are the neurons of the one before, the first
+        one's are the pixels. Where a layer's sources are maps, those are the maps of the layer before, or the image's rows
+        and columns.
     input_shape : sequence of int
         Shape of one image, such as (28, 28). For a layer with maps: height and width, or channels, height and width.
     class_names : sequence of str, optional
-        One a neuron of the last layer; by default ``"0"``, ``"1"``, ...
+        One a neuron of the last layer, of at most 100 characters; by default ``"0"``, ``"1"``, ...
     provenance : dict, optional
         Where the network comes from: recipe, seed, data set, accuracy, versions. Anything that JSON can hold, at most 32
         levels deep.
@@ -67,10 +130,15 @@ class Network:
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
-        layers = tuple(self.layers)
-        if not layers:
-            raise InputError("a network must have at least one layer")
-        shape = tuple(whole_number(n, "each size of input_shape", 1, MAX_NEURONS) for n in self.input_shape)
+        if not isinstance(self.encoder, LatencyEncoder):
+            raise InputTypeError(f"encoder must be a LatencyEncoder, not {quoted(self.encoder)}")
+        layers, names = _sequence(self.layers, "layers"), _sequence(self.class_names, "class_names")
+        for layer in layers:
+            if not isinstance(layer, Layer):
+                raise InputTypeError(f"layers must be a list of Layer, not of {quoted(layer)}")
+        check_sizes(Size(layer.channels, layer.synapses, layer.maps) for layer in layers)
+        shape = _sequence(self.input_shape, "input_shape")
+        shape = tuple(whole_number(n, "each size of input_shape", 1, MAX_NEURONS) for n in shape)
         maps = (1,) * (3 - len(shape)) + shape if len(shape) <= 3 else (int(np.prod(shape, dtype=np.int64)), 1, 1)
         for index, layer in enumerate(layers):
             try:
@@ -79,12 +147,17 @@ class Network:
                 raise InputError(f"layer {index} {error}") from error
             maps = layer.target_shape
         sources = layers[-1].targets
-        names = tuple(self.class_names) or tuple(str(index) for index in range(sources))
-        if not all(isinstance(name, str) for name in names):
-            raise InputTypeError(f"class_names must be strings, not {names!r}")
+        names = names or tuple(str(index) for index in range(sources))
+        for name in names:
+            if not isinstance(name, str) or not _is_text(name):
+                raise InputTypeError(f"class_names must be strings, not {quoted(names)}")
+            if len(name) > MAX_NAME:
+                raise InputError(f"a class's name must have at most {MAX_NAME} characters, not {len(name):,}: {quoted(name)}")
         if len(names) != sources:
             raise InputError(f"class_names must name the {sources} output neurons, not {len(names)}")
-        _check_json(self.provenance, "provenance")
+        if not isinstance(self.provenance, dict):
+            raise InputTypeError(f"provenance must be a dictionary, not {quoted(self.provenance)}")
+        _check_json(self.provenance)
         object.__setattr__(self, "layers", layers)
         object.__setattr__(self, "input_shape", shape)
         object.__setattr__(self, "class_names", names)

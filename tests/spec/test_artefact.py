@@ -258,7 +258,7 @@ def test_deeply_nested_provenance(depth, small, path):
 def test_a_header_of_10_gigabytes_is_refused_without_making_room_for_it(path):
     path.write_bytes((10 << 30).to_bytes(8, "little") + b"{}")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(InputError, match="its header should have 10,737,418,240 bytes, the file has 10"):
+    with pytest.raises(InputError, match="its header would go beyond its end"):
         load_network(path)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10  # KiB
 
@@ -266,7 +266,9 @@ def test_a_header_of_10_gigabytes_is_refused_without_making_room_for_it(path):
 def test_a_file_larger_than_any_network_is_not_read(path):
     with path.open("wb") as file:
         file.truncate(artefact.MAX_FILE_BYTES + 1)  # a hole, which takes no space
-    with pytest.raises(InputError, match="the file has 268,435,457 bytes; a network has at most 268,435,456"):
+    with pytest.raises(
+        InputError, match=r"it has 134,217,729 bytes, more than 134,217,728; name a network's .safetensors file"
+    ):
         load_network(path)
 
 
@@ -289,9 +291,9 @@ def test_safetensors_of_somebody_else(metadata, path):
 
 
 def test_no_file_and_a_folder(tmp_path):
-    with pytest.raises(InputError, match=r"none.safetensors: cannot read the network: No such file.*name a .safetensors file"):
+    with pytest.raises(InputError, match=r"cannot read .*none.safetensors: No such file.*name a network's .safetensors file"):
         load_network(tmp_path / "none.safetensors")
-    with pytest.raises(InputError, match="cannot read the network: Is a directory"):
+    with pytest.raises(InputError, match=r"cannot read .*: it is a folder, not a file"):
         load_network(tmp_path)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -47,7 +48,7 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path):
             read_file(tmp_path / name, 10, ADVICE)
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="a device of Unix")
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="a device of Unix")
 def test_a_device_without_end_is_refused():
     with pytest.raises(InputError, match="/dev/zero: it is a device"):
         read_file("/dev/zero", 10, ADVICE)

@@ -81,7 +81,7 @@ def test_sizes_out_of_range(changes, message):
         Maps(**(fitting | changes))
     with pytest.raises(InputTypeError, match=r"must be a whole number, not 1\.5"):
         Maps(**(fitting | {"stride": 1.5}))
-    with pytest.raises(InputTypeError, match="not the description of maps"):
+    with pytest.raises(InputTypeError, match=r"maps must have the sizes channels, height.*dilation"):
         Maps.from_dict(fitting | {"dilation": 1})
 
 

@@ -176,7 +176,7 @@ def test_a_good_network():
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"layers": ()}, InputError, "a network must have at least one layer"),
+        ({"layers": ()}, InputError, "number of layers must be in 1 .. 256, not 0"),
         ({"input_shape": (3,)}, InputError, "layer 0 has 2 sources, but the input has 3 neurons"),
         ({"layers": (make_layer(), make_layer())}, InputError, "layer 1 has 2 sources, but layer 0 has 3 neurons"),
         ({"input_shape": (2, 0)}, InputError, "each size of input_shape must be in 1 .. 65536, not 0"),
