@@ -1,14 +1,20 @@
 """Files: read when they are files and not too large, and either whole or not there when they are written."""
 
+import errno
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import InputError
 from .text import quoted
+
+_OTHER_FOLDER = "choose a folder that you can write to"
+
+#: A folder with less room, in bytes, is full; and what the system calls that, or a limit to the size of files.
+_LEAST_ROOM, _NO_ROOM = 1 << 16, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def read_file(path: str | os.PathLike, most_bytes: int, advice: str) -> bytes:
@@ -57,36 +63,58 @@ def _kind(mode: int) -> str:
 
 
 @contextmanager
-def whole_file(path: str | os.PathLike) -> Iterator[Path]:
+def whole_file(path: str | os.PathLike, advice: str = "choose another name, or make room") -> Iterator[Path]:
     """Give a temporary path beside ``path``, and rename it to ``path`` if the block ends without an error.
+
+    Parameters
+    ----------
+    path : path
+    advice : str
+        What to do if the block cannot write.
 
     Raises
     ------
     InputError
         If the folder does not exist and cannot be made, or cannot be written to.
     """
-    path = Path(path)
-    try:
+    path = _possible(path)
+    with _telling(f"cannot write {path}", _OTHER_FOLDER):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}; choose a folder that you can write to") from error
-    os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}; choose another name, or make room") from error
+        os.close(handle)
+        with _telling(f"cannot write {path}", advice):
+            yield temporary
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def write_file(path: str | os.PathLike, content: bytes | str) -> None:
-    """Write ``content`` as the whole of the file ``path``, or leave what was there."""
+    """Write ``content`` as the whole of the file ``path``, or leave what was there; text as `utf8` gives it."""
     with whole_file(path) as temporary:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        temporary.write_bytes(utf8(content) if isinstance(content, str) else content)
+
+
+def utf8(text: str) -> bytes:
+    """Return a text as UTF-8, whatever is in it: a lone surrogate, as in a file's name that is no UTF-8, as its escape."""
+    return text.encode("utf-8", "backslashreplace")
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Give a folder that is gone behind the block.
+
+    Raises
+    ------
+    InputError
+        If there is no place for temporary files, or no room for what the block writes there.
+    """
+    advice = "make room, or set TMPDIR to a folder that you can write to"
+    with _telling("cannot write temporary files", advice), tempfile.TemporaryDirectory(prefix="firstspike-") as folder:
+        yield Path(folder)
 
 
 def check_writable(path: str | os.PathLike) -> None:
@@ -94,26 +122,55 @@ def check_writable(path: str | os.PathLike) -> None:
 
     Long work calls this first, so that hours of it cannot end in "permission denied".
     """
-    path = Path(path)
+    path = _possible(path)
     if path.is_dir():
         raise InputError(f"cannot write {path}: it is a folder; name a file in it")
-    _try_folder(path.parent, f"cannot write {path}")
+    _try_folder(path.parent, f"cannot write {path}", _LEAST_ROOM, _OTHER_FOLDER)
 
 
-def check_writable_folder(folder: str | os.PathLike) -> None:
-    """Raise `InputError` now if files could not be written into ``folder`` later; make it if it is missing."""
-    _try_folder(Path(folder), f"cannot write into {folder}")
+def check_writable_folder(folder: str | os.PathLike, *, room: int = _LEAST_ROOM, advice: str = _OTHER_FOLDER) -> None:
+    """Raise `InputError` now if files could not be written into ``folder`` later; make it if it is missing.
+
+    Parameters
+    ----------
+    folder : path
+    room : int
+        Bytes that they take at least.
+    advice : str
+        What to do otherwise.
+    """
+    _try_folder(_possible(folder), f"cannot write into {folder}", room, advice)
 
 
-def _try_folder(folder: Path, what: str) -> None:
-    def attempt(action: Callable[[], object]):
-        try:
-            action()
-        except OSError as error:
-            raise InputError(f"{what}: {error.strerror}; choose a folder that you can write to") from error
+def _try_folder(folder: Path, what: str, room: int, advice: str) -> None:
+    with _telling(what, advice):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            try:
+                os.posix_fallocate(file.fileno(), 0, room)
+            except AttributeError:  # not on this system
+                pass
+            except OSError as error:
+                if error.errno in _NO_ROOM:
+                    raise OSError(error.errno, f"{error.strerror}, at least {room / 1e6:.1f} MB are needed") from error
 
-    attempt(lambda: folder.mkdir(parents=True, exist_ok=True))
-    attempt(lambda: tempfile.TemporaryFile(dir=folder).close())
+
+def _possible(path: str | os.PathLike) -> Path:
+    try:
+        if b"\0" not in os.fsencode(path):
+            return Path(path)
+    except UnicodeEncodeError:  # this system cannot write it
+        pass
+    raise InputError(f"cannot write {quoted(str(path))}: no file can have this name; choose another name")
+
+
+@contextmanager
+def _telling(what: str, advice: str) -> Iterator[None]:
+    """Tell an error of the system in one line."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{what}: {error.strerror or error}; {advice}") from error
 
 
 def _umask() -> int:
