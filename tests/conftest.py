@@ -4,7 +4,8 @@ import functools
 
 import pytest
 
-from firstspike_spec import Dataset, InputError, datasets, load_dataset
+from firstspike_spec import Dataset, InputError, load_dataset
+from firstspike_spec.datasets import published
 
 from .summary import pytest_terminal_summary  # noqa: F401 - pytest finds it here
 
@@ -16,7 +17,7 @@ def load_offline(name: str) -> Dataset:
         def offline(*arguments):
             raise InputError("tests do not download")
 
-        patch.setattr(datasets, "_download", offline)
+        patch.setattr(published, "download", offline)
         try:
             return load_dataset(name, "test")
         except InputError:

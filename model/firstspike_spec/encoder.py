@@ -84,9 +84,7 @@ class LatencyEncoder:
         InputTypeError
             If the pixels are not ``uint8``.
         """
-        if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
-            kind = getattr(pixels, "dtype", type(pixels).__name__)
-            raise InputTypeError(f"images must be an array of uint8 (0 .. 255), not of {kind}; scale and convert them first")
+        check_pixels(pixels)
         return self.table[pixels]
 
     @property
@@ -94,3 +92,22 @@ class LatencyEncoder:
         """The spike time of each of the 256 pixel values, shape (256,)."""
         reached = np.arange(256)[:, None] >= self.thresholds[None, :]
         return (self.time_steps - reached.sum(axis=1)).astype(SPIKE_TIME_TYPE)
+
+
+#: What to do with pixels of another type, by numpy's letter for its kind.
+_CONVERSIONS = {
+    "b": "make false and true 0 and 255 with (images * 255).astype(numpy.uint8)",
+    "f": "multiply them by 255 if they are 0 .. 1, then convert them with images.round().astype(numpy.uint8)",
+    "iu": "convert values in 0 .. 255 with images.astype(numpy.uint8)",
+}
+
+
+def check_pixels(pixels: np.ndarray, name: str = "images") -> None:
+    """Raise `InputTypeError` unless ``pixels`` are an array of ``uint8``; ``name`` is how the error calls them."""
+    if isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8:
+        return
+    kind = getattr(pixels, "dtype", None)
+    letter = getattr(kind, "kind", "")
+    advice = next((words for letters, words in _CONVERSIONS.items() if letter and letter in letters), "scale and convert them")
+    told = type(pixels).__name__ if kind is None else kind
+    raise InputTypeError(f"{name} must be an array of uint8 (0 .. 255), not of {told}; {advice}")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .checks import whole_number
-from .encoder import LatencyEncoder
+from .encoder import LatencyEncoder, check_pixels
 from .errors import InputError, InputTypeError
 from .layer import MAX_CONNECTIONS, Layer
 from .maps import MAX_NEURONS, MAX_WINDOWS, Maps
@@ -192,9 +192,10 @@ class Network:
         return self.synapses / sum(layer.possible_synapses for layer in self.layers)
 
     @property
-    def dataset(self) -> str:
-        """Name of the data set that it was trained on; MNIST, where its provenance does not say."""
-        return self.provenance.get("dataset", "mnist")
+    def dataset(self) -> str | None:
+        """Name of the data set that it was trained on, where its provenance says."""
+        name = self.provenance.get("dataset")
+        return name if isinstance(name, str) else None
 
     @cached_property
     def digest(self) -> str:
@@ -223,13 +224,29 @@ class Network:
         InputTypeError, InputError
             If the images are not ``uint8`` or of another shape.
         """
-        times = self.encoder.encode(images)
-        if times.ndim < 2 or times.shape[1:] not in (self.input_shape, (self.inputs,)):
-            raise InputError(
-                f"images must have the shape (batch, {', '.join(map(str, self.input_shape))}) "
-                f"or (batch, {self.inputs}), not {times.shape}"
+        self.check_images(images)
+        return self.encoder.encode(images).reshape(len(images), self.inputs)
+
+    def check_images(self, images: np.ndarray) -> None:
+        """Raise `InputTypeError` or `InputError` unless ``images`` are ones that `spike_times` takes."""
+        check_pixels(images)
+        if images.ndim >= 2 and images.shape[1:] in (self.input_shape, (self.inputs,)):
+            return
+        shapes = dict.fromkeys([self.input_shape, (self.inputs,)])
+        wanted = " or ".join(f"(batch, {', '.join(map(str, shape))})" for shape in shapes)
+        raise InputError(f"images must have the shape {wanted}, not {images.shape}{self._advice(images.shape)}")
+
+    def _advice(self, shape: tuple[int, ...]) -> str:
+        """Return what to do about images of a wrong shape, where that is known."""
+        if shape in (self.input_shape, (self.inputs,)):
+            return "; if it is one image, give images[None]"
+        if len(self.input_shape) == 1 and len(shape) > 2 and math.prod(shape[1:]) == self.inputs:
+            sides = ",".join(map(str, shape[1:]))
+            return (
+                f"; the network does not say what shape its images have: import it again with --input-shape {sides}, or give "
+                f"images.reshape(len(images), {self.inputs})"
             )
-        return times.reshape(len(times), self.inputs)
+        return ""
 
     def check_labels(self, labels: np.ndarray) -> None:
         """Raise `InputError` unless each label, an integer, is one of the network's classes, ``0 .. outputs - 1``."""

@@ -169,13 +169,13 @@ def test_an_unknown_name_without_a_folder():
 
 def test_labels_that_are_missing_or_do_not_fit(tmp_path):
     put(tmp_path, labels=LABELS[:2])
-    with pytest.raises(InputError, match=r"2 labels do not fit images of the shape \(3, 4, 5\); get the files again"):
+    with pytest.raises(InputError, match=r"2 labels do not fit images of the shape \(3, 4, 5\); give each image one label"):
         load_dataset("digits", "test", tmp_path)
     (tmp_path / "t10k-labels-idx1-ubyte.gz").unlink()
     with pytest.raises(InputError, match=r"cannot read .*t10k-labels-idx1-ubyte: No such file.*; get the data set again"):
         load_dataset("digits", "test", tmp_path)
     put(tmp_path, images=IMAGES[0])
-    with pytest.raises(InputError, match="labels do not fit images"):
+    with pytest.raises(InputError, match=r"t10k-images.*: images must have the shape .*, not \(4, 5\)"):
         load_dataset("digits", "test", tmp_path)
 
 

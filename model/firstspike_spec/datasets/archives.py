@@ -1,0 +1,63 @@
+"""Data sets of one's own in NumPy archives, ``.npz``."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ..arrays import MOST_ARRAY_BYTES, Archive
+from ..encoder import check_pixels
+from ..errors import InputError
+from ..files import read_file
+from .dataset import Dataset, Split, check_labels
+
+#: Names of the arrays of a split: images, labels.
+_NAMES = {split: ((f"x_{split}", f"y_{split}"), (f"{split}_images", f"{split}_labels")) for split in ("train", "test")}
+
+#: Names of the arrays of an archive that has one split only.
+_ALONE = (("images", "labels"), ("x", "y"))
+
+
+def read_archive(path: Path, split: Split, name: str, alone: bool) -> Dataset:
+    """Return one split of a data set in an ``.npz`` file.
+
+    Parameters
+    ----------
+    path : path
+        Its arrays are ``x_train``, ``y_train``, ``x_test`` and ``y_test``, or ``train_images``, ``train_labels`` and so on.
+    split : {"train", "test"}
+    name : str
+        That the data set gets.
+    alone : bool
+        Whether the file may be this split alone: ``images`` and ``labels``, or ``x`` and ``y``.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        If it is no such file, or its arrays are no images and labels.
+    """
+    archive = Archive(read_file(path, MOST_ARRAY_BYTES, "name another file"), str(path))
+    for pixels, classes in _NAMES[split] + (_ALONE if alone else ()):
+        if pixels in archive and classes in archive:
+            images, labels = archive[pixels], archive[classes]
+            where = f"{path}, {pixels}"
+            check_pixels(images, where)
+            return Dataset(name, _channels_first(images, where), check_labels(images, labels, f"{path}, {classes}"))
+    wanted = " or ".join(f"{pixels} and {classes}" for pixels, classes in _NAMES[split] + (_ALONE if alone else ()))
+    raise InputError(
+        f"{path} has no {split} images: wanted arrays {wanted}, not {archive.names()}; docs/data.md says what is taken"
+    )
+
+
+def _channels_first(images: np.ndarray, where: str) -> np.ndarray:
+    """Return images with their channels, if there are several, in front: of two sides, the smaller one."""
+    if images.ndim not in (2, 3, 4) or not images.size:
+        raise InputError(
+            f"{where}: images must have the shape (count, height, width), in colour (count, height, width, 3) or "
+            f"(count, 3, height, width), not {images.shape}"
+        )
+    if images.ndim == 4:
+        if images.shape[3] < images.shape[1]:
+            images = images.transpose(0, 3, 1, 2)
+        if images.shape[1] == 1:
+            images = images[:, 0]
+    return images

@@ -1,0 +1,67 @@
+"""What a data set is."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from ..errors import InputError, InputTypeError
+
+Split = Literal["train", "test"]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images with their true classes.
+
+    Attributes
+    ----------
+    name : str
+    images : ndarray of uint8, shape (count, height, width), (count, channels, height, width) or (count, inputs)
+    labels : ndarray of int, shape (count,)
+    class_names : tuple of str
+        What classes 0, 1, ... are called, where the data set says.
+    """
+
+    name: str
+    images: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...] = ()
+
+    def first(self, count: int | None) -> "Dataset":
+        """Return the first ``count`` images, or all of them."""
+        return self.at(slice(count))
+
+    def at(self, places: slice | np.ndarray) -> "Dataset":
+        """Return some of the images, with their labels."""
+        return replace(self, images=self.images[places], labels=self.labels[places])
+
+
+def check_labels(images: np.ndarray, labels: np.ndarray, place: object) -> np.ndarray:
+    """Return labels with one dimension, one whole number for each image, or say what else they are.
+
+    Parameters
+    ----------
+    images, labels : ndarray
+        As a file has them; labels may have a second dimension of one.
+    place : object
+        Where they come from, in an error.
+
+    Raises
+    ------
+    InputError, InputTypeError
+    """
+    if labels.dtype.kind not in "iu":
+        raise InputTypeError(f"{place}: labels must be whole numbers, not of {labels.dtype}; convert them")
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        raise InputError(
+            f"{place}: labels must have one dimension, a whole number for each image, not the shape {labels.shape}; "
+            "of one-hot labels, take argmax(axis=1)"
+        )
+    if len(labels) != len(images):
+        raise InputError(
+            f"{place}: {len(labels):,} labels do not fit images of the shape {images.shape}; give each image one label"
+        )
+    return labels

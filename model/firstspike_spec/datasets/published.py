@@ -1,0 +1,92 @@
+"""Published data sets: how to know them, and where they are downloaded from."""
+
+import http.client
+import os
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import InputError
+from ..files import write_file
+from .idx import read_idx
+
+#: Bytes of a file that is downloaded.
+MOST_DOWNLOADED_BYTES = 1 << 28
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a published data set comes from, and how to know it.
+
+    Attributes
+    ----------
+    mirrors : tuple of str
+        Addresses that the gzip files' names are appended to, tried in turn.
+    digests : dict of str to set of str
+        For each file, the MD5 of a published form of it, packed or unpacked.
+    """
+
+    mirrors: tuple[str, ...]
+    digests: dict[str, set[str]]
+
+
+SOURCES = {
+    "mnist": Source(
+        (
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        ),
+        {
+            "train-images-idx3-ubyte": {"6bbc9ace898e44ae57da46a324031adb"},
+            "train-labels-idx1-ubyte": {"a25bea736e30d166cdddb491f175f624"},
+            "t10k-images-idx3-ubyte": {"2646ac647ad5339dbf082846283269ea"},
+            "t10k-labels-idx1-ubyte": {"27ae3e4e09519cfbb04c629615203637"},
+        },
+    ),
+    # First the publisher's packed files; then the same images interleaved by class, unpacked.
+    "fashion-mnist": Source(
+        (
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+            "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+        ),
+        {
+            "train-images-idx3-ubyte": {"8d4fb7e6c68d591d4c3dfef9ec88bf0d", "47efd753255a5937dfb35de39f99b565"},
+            "train-labels-idx1-ubyte": {"25c81989df183df01b3e8a0aad5dffbe", "5a253e020608e966802a89b57aed9925"},
+            "t10k-images-idx3-ubyte": {"bef4ecab320f06d8554ea6380940ec79", "772c40246e8ae8d4b21bba511fd3ad75"},
+            "t10k-labels-idx1-ubyte": {"bb300cfdad3c16e7a12a480ee83cd310", "e1ab381c4e3b8ad75348081c60fd4e18"},
+        },
+    ),
+}
+
+
+def cache_folder() -> Path:
+    """Return the folder that downloads are kept in: ``$XDG_CACHE_HOME/firstspike``, by default ``~/.cache/firstspike``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "firstspike"
+
+
+def download(name: str, file: str, place: Path, note: Callable[[str], None]) -> None:
+    """Fetch a packed file into the folder ``place``, once it has been checked.
+
+    Raises
+    ------
+    InputError
+        If no mirror gives it; the message says what each one gave.
+    """
+    failures = []
+    for mirror in SOURCES[name].mirrors:
+        address = f"{mirror}{file}.gz"
+        note(f"downloading {address}")
+        try:
+            with urllib.request.urlopen(address, timeout=30) as reply:
+                content = reply.read(MOST_DOWNLOADED_BYTES)
+            read_idx(content, address, SOURCES[name].digests[file])
+        except (OSError, http.client.HTTPException, InputError) as error:
+            failures.append(f"{address}: {error}")
+            continue
+        write_file(place / f"{file}.gz", content)
+        return
+    raise InputError(
+        f"the data set {name} is not here and could not be downloaded ({'; '.join(failures)}); "
+        "download it by hand and name its folder with --data"
+    )
