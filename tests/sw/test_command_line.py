@@ -181,7 +181,7 @@ def test_bad_data_folders_are_refused(firstspike, network_file, data_folder, tmp
     assert_refused(firstspike(*common, tmp_path / "nowhere"), "nowhere", "does not exist")
     (tmp_path / "empty").mkdir()
     assert_refused(firstspike(*common, tmp_path / "empty"), "has no t10k-images")
-    assert_refused(firstspike(*common, data_folder), "not the published file")
+    assert_refused(firstspike(*common, data_folder, "--dataset", "mnist"), "not the published file", "--dataset")
     images = data_folder / "t10k-images-idx3-ubyte"
     images.write_bytes(images.read_bytes()[:-1])
     assert_refused(firstspike(*common, data_folder, "--dataset", "own"), "damaged")
@@ -205,7 +205,7 @@ def test_bad_images_are_refused(firstspike, network_file, tmp_path, array, messa
 
 
 def test_files_that_are_no_images_are_refused(firstspike, network_file, image_file, tmp_path):
-    assert_refused(firstspike("run", network_file, "--input", tmp_path / "none.npy"), "cannot read the images")
+    assert_refused(firstspike("run", network_file, "--input", tmp_path / "none.npy"), "cannot read", "none.npy", ".npy or .npz file")
     image_file.write_bytes(image_file.read_bytes()[:-5])
     assert_refused(firstspike("run", network_file, "--input", image_file), "no .npy file")
     image_file.write_bytes(b"")
@@ -225,6 +225,15 @@ def test_outputs_that_cannot_be_written_are_refused_first(firstspike, network_fi
     assert_refused(firstspike("demo", network_file, "--out", blocked), "cannot write into")
     (tmp_path / "r.csv").mkdir()
     assert_refused(firstspike(*run, tmp_path / "r.csv"), "it is a folder")
+
+
+def test_images_of_ones_own_need_no_name(firstspike, network_file, data_folder):
+    shown = firstspike("validate", "--network", network_file, "--data", data_folder, "--json").json
+    assert (shown["dataset"], shown["images"], shown["accuracy"]) == ("data", 40, pytest.approx(38 / 40))
+
+
+def test_a_network_that_does_not_say_its_data_set_asks_for_one(firstspike, network_file):
+    assert_refused(firstspike("validate", "--network", network_file), "give --dataset NAME", "--data FOLDER")
 
 
 def test_a_demo_with_a_network_for_other_images_is_refused(firstspike, network_file, tmp_path):

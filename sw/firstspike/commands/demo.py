@@ -42,7 +42,7 @@ def demo(
     whole_number(rows, "rows", 0, 1 << 31)
     check_writable_folder(out)
     digits = load_digits()
-    loaded.spike_times(digits.images[:0])
+    loaded.check_images(digits.images)
 
     with Accelerator.open(device, network=loaded, lanes=parse_lanes(lanes), note=tell) as accelerator:
         with progress_of(f"running on {device}", len(digits.images)) as progress:

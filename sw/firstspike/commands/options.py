@@ -7,9 +7,12 @@ from typing import Annotated
 import typer
 
 from firstspike_spec.checks import whole_number
-from firstspike_spec.datasets import Dataset, load_dataset
+from firstspike_spec.datasets import Dataset, default_dataset, fit_dataset, load_dataset
 from firstspike_spec.errors import InputError
 from firstspike_spec.network import Network
+from firstspike_spec.text import quoted
+
+from ..images import doubts
 
 NetworkArgument = Annotated[Path, typer.Argument(help="The network's file (.safetensors).", show_default=False)]
 DeviceOption = Annotated[
@@ -31,10 +34,15 @@ EarlyExitOption = Annotated[
     bool, typer.Option("--early-exit/--all-steps", help="End each inference after the first step with an output spike.")
 ]
 DataOption = Annotated[
-    Path | None, typer.Option(help="Folder of the data set; by default found or downloaded.", show_default=False)
+    Path | None,
+    typer.Option(
+        help="Folder of the data set, or an .npz file; your own images, too (docs/data.md). By default found or downloaded.",
+        show_default=False,
+    ),
 ]
 DatasetOption = Annotated[
-    str | None, typer.Option(help="Name of the data set; by default the one that the network was trained on.")
+    str | None,
+    typer.Option(help="Name of the data set; by default the one that the network was trained on, or what --data has."),
 ]
 LimitOption = Annotated[int | None, typer.Option(help="Use only so many of the images, from the first.", show_default=False)]
 SplitOption = Annotated[str, typer.Option(help="Which images of the data set: train or test.")]
@@ -49,15 +57,19 @@ def tell(text: str) -> None:
 def load_images_for(
     network: Network, dataset: str | None, data: Path | None, *, split: str = "test", limit: int | None = None
 ) -> Dataset:
-    """Return the images that the options ask for, by default of the data set that the network was trained on.
+    """Return images that fit the network, those that the options ask for, by default of the data set it was trained on.
 
     Raises
     ------
-    InputError
-        If the split or the limit is none, or the data set cannot be had.
+    InputError, InputTypeError
+        If the split or the limit is none, or the data set cannot be had or does not fit.
     """
     if split not in ("train", "test"):
-        raise InputError(f"unknown split {split!r}: name one of train, test")
+        raise InputError(f"unknown split {quoted(split)}: name one of train, test")
     if limit is not None:
         limit = whole_number(limit, "limit", 1, 1 << 31)
-    return load_dataset(dataset or network.dataset, split, data, note=tell).first(limit)
+    found = load_dataset(dataset, split, data, usual=default_dataset(network), note=tell).first(limit)
+    found = fit_dataset(found, network, tell)
+    for doubt in doubts(network, found.images):
+        tell(f"note: {doubt}")
+    return found

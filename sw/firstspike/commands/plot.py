@@ -201,10 +201,7 @@ def _named(out: Path | None, source: Path, kind: str) -> Path:
 def _open(network: Path, dataset: str | None, data: Path | None, split: str, limit: int | None) -> tuple[Network, Dataset]:
     """Return a network, and images with labels that fit it."""
     loaded = load_network(network)
-    images = load_images_for(loaded, dataset, data, split=split, limit=limit)
-    loaded.spike_times(images.images[:0])
-    loaded.check_labels(images.labels)
-    return loaded, images
+    return loaded, load_images_for(loaded, dataset, data, split=split, limit=limit)
 
 
 def _source(images: Dataset, split: str) -> str:

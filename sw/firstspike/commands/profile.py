@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from firstspike_spec import profile as profiled
@@ -14,6 +13,7 @@ from firstspike_spec.checks import whole_number
 from firstspike_spec.errors import InputError
 from firstspike_spec.files import check_writable
 from firstspike_spec.profiling import PROFILE_IMAGES
+from firstspike_spec.terminal import SafeConsole
 
 from ..progress import progress_of
 from .options import DataOption, DatasetOption, JsonOption, NetworkArgument, load_images_for
@@ -67,8 +67,8 @@ def profile(
     for index, layer in enumerate(report["layers"]):
         silent, operations = layer["silent_sources"], layer["expected_operations"]
         table.add_row(str(index), f"{layer['sources']:,}", f"{silent:,}", f"{operations:,.1f}")
-    console = Console()
+    console = SafeConsole()
     head = f"{network}: {report['images']:,} training images of {training.name} (golden model, early exit)"
-    console.print(head, markup=False, style="bold")
+    console.print(head, style="bold")
     console.print(table)
-    console.print(f"wrote {output}", markup=False)
+    console.print(f"wrote {output}")

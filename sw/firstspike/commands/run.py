@@ -9,7 +9,6 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
 
 from firstspike_spec.artefact import load_network
 from firstspike_spec.errors import DeviceError, InputError
@@ -17,9 +16,10 @@ from firstspike_spec.files import check_writable, whole_file, write_file
 from firstspike_spec.lanes import parse_lanes
 from firstspike_spec.network import Network
 from firstspike_spec.results import Results
+from firstspike_spec.terminal import SafeConsole
 
 from ..accelerator import Accelerator
-from ..images import load_images
+from ..images import doubts, load_images
 from ..progress import progress_of
 from ..tables import results_table
 from .options import DeviceOption, EarlyExitOption, JsonOption, LanesOption, NetworkArgument, tell
@@ -32,10 +32,21 @@ def run(
     network: NetworkArgument,
     input: Annotated[
         Path,
-        typer.Option(help="Images: a .npy file of uint8, shape (batch, ...), or a folder of pictures.", show_default=False),
+        typer.Option(
+            help="Images: a .npy or .npz file of uint8, shape (batch, ...), a picture, or a folder of pictures. Bright pixels "
+            "spike early, black ones never. Colour becomes grey, 0.299 R + 0.587 G + 0.114 B (ITU-R 601), unless the network "
+            "takes three channels. Each page of a picture is an image.",
+            show_default=False,
+        ),
     ],
     output: Annotated[
         Path | None, typer.Option(help="Write the results to this .csv or .npz file.", show_default=False)
+    ] = None,
+    invert: Annotated[
+        bool, typer.Option("--invert", help="Make bright pixels dark and dark ones bright, as for ink on white paper.")
+    ] = False,
+    background: Annotated[
+        str | None, typer.Option(help="What lies behind transparent pixels: black or white.", show_default=False)
     ] = None,
     device: DeviceOption = "golden",
     lanes: LanesOption = None,
@@ -51,7 +62,12 @@ def run(
         if output.suffix not in _WRITERS:
             raise InputError(f"cannot write {output}: the output's name must end with {' or '.join(_WRITERS)}")
         check_writable(output)
-    images, names = load_images(input, loaded)
+    notes: list[str] = []
+    images, names = load_images(input, loaded, background=background, note=notes.append)
+    images = 255 - images if invert else images
+    notes += doubts(loaded, images)
+    for told in notes:
+        tell(f"note: {told}")
     with (
         Accelerator.open(device, network=loaded, lanes=parse_lanes(lanes), note=tell) as accelerator,
         progress_of(f"running on {device}", len(images)) as progress,
@@ -68,14 +84,15 @@ def run(
     if output is not None:
         _WRITERS[output.suffix](loaded, results, output, names=names)
     if json:
-        print(json_format.dumps({"device": device, "network": str(network), "images": rows(loaded, results, names)}))
+        report = {"device": device, "network": str(network), "notes": notes, "images": rows(loaded, results, names)}
+        print(json_format.dumps(report))
         return
-    console = Console()
-    console.print(results_table(loaded, results, shown=SHOWN))
+    console = SafeConsole()
+    console.print(results_table(loaded, results, shown=SHOWN, names=names))
     if len(images) > SHOWN:
         console.print(f"{SHOWN} of {len(images)} images are shown; --output writes all")
     if output is not None:
-        console.print(f"wrote {output}", markup=False)
+        console.print(f"wrote {output}")
 
 
 def rows(network: Network, results: Results, names: Sequence[str] | None = None) -> list[dict]:

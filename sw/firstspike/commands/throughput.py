@@ -2,11 +2,11 @@
 
 import json as json_format
 
-from rich.console import Console
 from rich.table import Table
 
 from firstspike_spec.artefact import load_network
 from firstspike_spec.lanes import parse_lanes
+from firstspike_spec.terminal import SafeConsole
 
 from ..accelerator import Accelerator
 from ..progress import progress_of
@@ -61,6 +61,6 @@ def throughput(
     ):
         if value is not None:
             table.add_row(what, format(value, form))
-    console = Console()
-    console.print(f"{network} on {device} ({kind})", markup=False, style="bold")
+    console = SafeConsole()
+    console.print(f"{network} on {device} ({kind})", style="bold")
     console.print(table)

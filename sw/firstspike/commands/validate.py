@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from firstspike_spec.artefact import load_network
 from firstspike_spec.lanes import parse_lanes
+from firstspike_spec.terminal import SafeConsole
 
 from ..accelerator import Accelerator
 from ..command_line import WRONG_RESULTS
@@ -91,8 +91,8 @@ def _show(report: dict) -> None:
         table.add_row("mean cycles, first token to decision", f"{report['cycles_mean']:,.1f}")
         table.add_row("most cycles", f"{report['cycles_max']:,}")
         table.add_row("cycles from image to image", f"{report['cycles_between_images']:,.1f}")
-    console = Console()
-    console.print(f"{report['network']} on {report['device']} ({kind})", markup=False, style="bold")
+    console = SafeConsole()
+    console.print(f"{report['network']} on {report['device']} ({kind})", style="bold")
     console.print(table)
     for line in report["first_mismatches"]:
-        console.print(line, markup=False)
+        console.print(line)

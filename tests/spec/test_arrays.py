@@ -1,0 +1,132 @@
+"""NumPy's files: read as NumPy reads them, and nothing larger than the file is made of a damaged or hostile one."""
+
+import io
+import tracemalloc
+import zipfile
+
+import numpy as np
+import pytest
+
+from firstspike_spec import InputError, arrays
+from firstspike_spec.arrays import Archive, parse_npy
+
+
+def npy(array, **options):
+    file = io.BytesIO()
+    np.save(file, array, **options)
+    return file.getvalue()
+
+
+def npz(**members):
+    file = io.BytesIO()
+    np.savez(file, **members)
+    return file.getvalue()
+
+
+def with_header(header, values=b""):
+    text = f"{header}\n".encode()
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + values
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(24, dtype=np.uint8).reshape(2, 3, 4),
+        np.asfortranarray(np.arange(12).reshape(3, 4)),
+        np.arange(5, dtype=">i4"),
+        np.zeros((0, 4), np.float32),
+        np.array(7.5),
+        np.array(["cat", "dog"]),
+        np.array([True, False]),
+    ],
+    ids=lambda array: f"{array.dtype}{array.shape}",
+)
+def test_an_array_is_read_as_it_was_saved(array):
+    got = parse_npy(npy(array), "x")
+    assert got.dtype == array.dtype
+    np.testing.assert_array_equal(got, array)
+    assert not got.flags.writeable
+
+
+def test_every_truncation_is_refused():
+    content = npy(np.arange(6, dtype=np.uint8))
+    for length in range(len(content)):
+        with pytest.raises(InputError, match=r"^x is no .npy file"):
+            parse_npy(content[:length], "x")
+    with pytest.raises(InputError, match="or cut: it has 7 bytes"):
+        parse_npy(content + b"\0", "x")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (4000000000, 4000000000), }",
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (-1, -5), }",
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (" + "1, " * 70 + "), }",
+        "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }",
+        "{'descr': '|V0', 'fortran_order': False, 'shape': (1000000000,), }",
+        "{'descr': [('a', '|u1')], 'fortran_order': False, 'shape': (5,), }",
+        "{'descr': '|u1', 'fortran_order': False, 'shape': " + "(" * 3000 + "), }",
+        "{'descr': 5, 'fortran_order': False, 'shape': (5,), }",
+        "{'shape': (5,), }",
+        "__import__('os').abort()",
+        "\xff" * 20,
+    ],
+    ids=range(11),
+)
+def test_headers_of_another_kind_are_refused_without_making_anything(header):
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=r"^x is no .npy file of numbers"):
+            parse_npy(with_header(header, bytes(5)), "x")
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_every_flip_in_a_header_is_refused_or_harmless():
+    content = npy(np.arange(6, dtype=np.uint8))
+    for place in range(len(content) - 6):
+        for bit in range(8):
+            changed = bytearray(content)
+            changed[place] ^= 1 << bit
+            try:
+                parse_npy(bytes(changed), "x")
+            except InputError:
+                continue
+
+
+def test_arrays_of_an_archive_by_name():
+    archive = Archive(npz(a=np.arange(3), b=np.ones((2, 2))), "x")
+    assert list(archive) == ["a", "b"]
+    assert "a" in archive
+    assert archive.names() == "'a', 'b'"
+    np.testing.assert_array_equal(archive["b"], np.ones((2, 2)))
+
+
+def test_a_damaged_archive_is_refused():
+    content = npz(a=np.arange(300))
+    for length in range(0, len(content), 7):
+        with pytest.raises(InputError, match=r"^x is no .npz file"):
+            Archive(content[:length], "x")
+    changed = bytearray(content)
+    changed[200] ^= 1
+    with pytest.raises(InputError, match="'a' in x is damaged"):
+        Archive(bytes(changed), "x")["a"]
+
+
+def test_what_unpacks_to_more_than_is_read_is_refused_first(monkeypatch):
+    monkeypatch.setattr(arrays, "MOST_ARRAY_BYTES", 1000)
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("a.npy", bytes(1_000_000))
+    with pytest.raises(InputError, match="'a' in x has 1,000,000 bytes, at most 1,000 are read"):
+        Archive(file.getvalue(), "x")["a"]
+
+
+def test_an_archive_whose_member_is_no_array():
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as packed:
+        packed.writestr("data.pkl", b"cos\nsystem\n")
+    with pytest.raises(InputError, match=r"'data.pkl' in x is no .npy file of numbers"):
+        Archive(file.getvalue(), "x")["data.pkl"]
