@@ -1,18 +1,18 @@
 """The sub-command ``firstspike plan``. Amaranth is imported only when it runs."""
 
 import json as json_format
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from firstspike_spec.artefact import load_network
 from firstspike_spec.checks import whole_number
-from firstspike_spec.datasets import load_dataset
 from firstspike_spec.errors import needing
 from firstspike_spec.lanes import parse_lanes
+from firstspike_spec.terminal import SafeConsole
 
 from ..build.tools import TOOLCHAINS, YOWASP
 
@@ -31,32 +31,46 @@ def plan(
         int | None,
         typer.Option(help="Engines side by side. By default one with --lanes, else every number that there is room for."),
     ] = None,
-    images: Annotated[int, typer.Option(help="Test images whose cycles are counted.")] = 500,
-    data: Annotated[Path | None, typer.Option(help="Folder that contains the data set (docs/data.md).")] = None,
+    images: Annotated[int, typer.Option(help="Images whose cycles are counted.")] = 500,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the data set whose test images they are; by default the one that the network was trained on. If "
+            "that is not at hand, spikes are drawn, as often as the network's own activity says.",
+            show_default=False,
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the data set; your own images, too (docs/data.md).", show_default=False),
+    ] = None,
     toolchain: Annotated[str, typer.Option(help=f"One of {', '.join(TOOLCHAINS)}.")] = YOWASP,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False,
 ) -> None:
     """Say whether bare engines for a network fit a device, and what they will do there, before any synthesis.
 
-    Block RAMs are those that synthesis makes, and cycles those of the RTL, both exact. Logic and clock are estimates, each
-    with the largest error that it has had. Without --lanes it prints what is worth building: all else is slower or larger.
+    Block RAMs are those that synthesis makes, and cycles those of the RTL, both exact; cycles depend on the spikes, and the
+    plan says whose they are. Logic and clock are estimates, each with the largest error that it has had. Without --lanes it
+    prints what is worth building: all else is slower or larger.
     """
     with needing("boards", "amaranth-boards", "amaranth", "amaranth_boards", what="plan"):
         from ..bench.device import find_device
         from .search import lanes_to_try, outlooks, pareto_front
+    from .spikes import input_spikes
+
     chosen = find_device(device)
     if engines is not None:
         engines = whole_number(engines, "engines", 1, 1024)
     count = whole_number(images, "images", 2, 1 << 31)
     loaded = load_network(network)
     asked = parse_lanes(lanes)
-    pictures = load_dataset(loaded.dataset, "test", data).first(count).images
-    console = Console(stderr=True, quiet=json)
+    spikes = input_spikes(loaded, count, dataset, data, _tell)
+    console = SafeConsole(stderr=True, quiet=json)
     with console.status("...") as status:
         found = outlooks(
             loaded,
             chosen,
-            pictures,
+            spikes.times,
             lanes=lanes_to_try(loaded, chosen) if asked is None else [asked],
             engines=engines or (1 if asked is not None else None),
             toolchain=toolchain,
@@ -65,18 +79,20 @@ def plan(
     if asked is None:
         found = pareto_front(found)
     if json:
-        print(
-            json_format.dumps(
-                {"network": str(network), "device": device, "images": len(pictures), "plans": [one.as_dict() for one in found]}
-            )
-        )
+        report = {"network": str(network), "device": device, "images": len(spikes.times), "spikes": spikes.source}
+        print(json_format.dumps(report | {"plans": [one.as_dict() for one in found]}))
         return
     if not found:
         print(f"No engine for {network} fits {device}: take a larger device, or a network with fewer connections.")
         return
-    Console().print(_table(found, f"{device}: {chosen.logic:,} logic cells, {chosen.block_rams} block RAMs"))
+    SafeConsole().print(_table(found, f"{device}: {chosen.logic:,} logic cells, {chosen.block_rams} block RAMs"))
+    print(f"cycles of {spikes.source}")
     if not all(one.fits for one in found):
         print(f"It does not fit {device}: take fewer lanes or engines, a larger device, or a network with fewer connections.")
+
+
+def _tell(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr, flush=True)
 
 
 def _table(found: "list[Outlook]", title: str) -> Table:

@@ -70,7 +70,7 @@ class Outlook:
 def outlooks(
     network: Network,
     device: Device,
-    images: np.ndarray,
+    spike_times: np.ndarray,
     *,
     lanes: Sequence[int | Sequence[int]],
     engines: int | None,
@@ -83,8 +83,8 @@ def outlooks(
     ----------
     network : Network
     device : Device
-    images : ndarray of uint8, shape (images, inputs)
-        Whose cycles are counted.
+    spike_times : ndarray of int16, shape (images, inputs)
+        Of the images whose cycles are counted.
     lanes : sequence of int or of sequences of int
         To try, as of `firstspike_hw.boards.family.Family.plan`.
     engines : int, optional
@@ -97,13 +97,12 @@ def outlooks(
     shapes = [device.family.plan(network, count) for count in lanes]
     note(f"block RAMs of {len(shapes)} engines ...")
     rams = block_rams(shapes, device, toolchain)
-    spike_times = network.spike_times(images)
     found = []
     for shape, blocks in zip(shapes, rams, strict=True):
         counts = [engines] if engines else _numbers(shape, blocks, device)
         if not counts:
             continue
-        note(f"cycles of {len(images):,} images with {', '.join(str(layer.lanes) for layer in shape.layers)} lanes ...")
+        note(f"cycles of {len(spike_times):,} images with {', '.join(str(layer.lanes) for layer in shape.layers)} lanes ...")
         cycles = replayed_figures(compile_network(network, shape), spike_times)
         found += [_outlook(shape, count, blocks, device, cycles) for count in counts]
     return found

@@ -1,16 +1,22 @@
 """``firstspike plan`` as a user calls it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from firstspike_hw.planning import search
 from firstspike_hw.planning.command import plan
-from firstspike_spec import load_dataset
+from firstspike_hw.planning.spikes import drawn_spikes
+from firstspike_spec import load_network, profile, save_network
+from firstspike_spec.datasets import published
 from firstspike_spec.errors import InputError
+
+from ...spec.random_networks import random_network
 
 NETWORK = Path(__file__).resolve().parents[3] / "networks" / "mnist-mlp-88.safetensors"
 
@@ -21,14 +27,91 @@ def block_rams_by_lanes(monkeypatch):
     monkeypatch.setattr(search, "block_rams", lambda shapes, device, toolchain: [shape.layers[0].lanes for shape in shapes])
 
 
-def run(*arguments):
-    try:
-        load_dataset("mnist", "test")
-    except InputError as error:
-        pytest.skip(str(error))
+@pytest.fixture
+def own(tmp_path):
+    """A network of 6 by 5 pixels and three classes that says nothing of a data set, as a file."""
+
+    def save(**changes):
+        network = replace(random_network(1, (30, 9, 3)), input_shape=(6, 5))
+        save_network(replace(network, **changes), tmp_path / "own.safetensors")
+        return tmp_path / "own.safetensors"
+
+    return save
+
+
+def run(*arguments, network=NETWORK):
     app = typer.Typer()
     app.command()(plan)
-    return CliRunner().invoke(app, [str(NETWORK), "--images", "20", *arguments], env={"COLUMNS": "200"})
+    return CliRunner().invoke(app, [str(network), "--images", "20", *map(str, arguments)], env={"COLUMNS": "200"})
+
+
+def spikes_of(result):
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)["spikes"]
+
+
+ONE = ("--device", "ice40up5k", "--lanes", "2", "--json")
+
+
+@pytest.mark.usefixtures("mnist_test")
+def test_test_images_of_the_data_set_that_the_network_was_trained_on():
+    assert spikes_of(run(*ONE)) == "20 test images of mnist"
+
+
+def test_without_any_data_set_spikes_are_drawn(own):
+    """As often as the activity says, where the network has been profiled; and the plan says so."""
+    file = own()
+    assert spikes_of(run(*ONE, network=file)) == "20 images, half of the inputs spike, each at any step"
+    images = np.zeros((50, 6, 5), np.uint8)
+    images[:, 0] = 200
+    network = profile(load_network(file), images)
+    save_network(network, file)
+    assert spikes_of(run(*ONE, network=file)) == "20 images, spikes drawn from the network's activity, each at any step"
+    assert "cycles of 20 images, spikes drawn from the network's activity" in run(*ONE[:-1], network=file).stdout
+    times = drawn_spikes(network, 5000).times
+    np.testing.assert_array_equal((times < network.time_steps).mean(axis=0), [1] * 5 + [0] * 25)
+    assert set(times[:, 0]) == set(range(network.time_steps))
+    assert (drawn_spikes(load_network(own()), 5000).times < network.time_steps).mean() == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_data_set_that_is_not_at_hand_is_not_needed(own, monkeypatch, tmp_path):
+    monkeypatch.delenv("FIRSTSPIKE_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def offline(*arguments):
+        raise InputError("there is no network")
+
+    monkeypatch.setattr(published, "download", offline)
+    for name, reason in (("mnist", "there is no network"), ("mine", "unknown data set 'mine'")):
+        result = run(*ONE, network=own(provenance={"dataset": name}))
+        assert "half of the inputs spike" in spikes_of(result)
+        assert f"note: no images of {name}: {reason}" in result.stderr
+
+
+def test_images_of_ones_own(own, tmp_path):
+    images, labels = np.full((7, 6, 5), 200, np.uint8), np.zeros(7, int)
+    np.savez(tmp_path / "mine.npz", x_test=images, y_test=labels)
+    assert spikes_of(run(*ONE, "--data", tmp_path / "mine.npz", network=own())) == "7 test images of mine"
+    assert spikes_of(run(*ONE, "--data", tmp_path, "--dataset", "mine", network=own())) == "7 test images of mine"
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((7, 5, 6), "data set mine: images must have the shape (batch, 6, 5) or (batch, 30), not (7, 5, 6)"),
+        ((1, 6, 5), "data set mine has one test image; a plan needs 2 or more"),
+    ],
+)
+def test_a_data_set_that_is_asked_for_must_do(own, tmp_path, shape, message):
+    np.savez(tmp_path / "mine.npz", x_test=np.zeros(shape, np.uint8), y_test=np.zeros(shape[0], int))
+    result = run(*ONE, "--data", tmp_path / "mine.npz", network=own())
+    assert isinstance(result.exception, InputError)
+    assert message in str(result.exception)
+
+
+def test_a_data_set_that_is_named_must_be_there(own):
+    result = run(*ONE, "--dataset", "mine", network=own())
+    assert "unknown data set 'mine'" in str(result.exception)
 
 
 def test_json_of_one_plan():

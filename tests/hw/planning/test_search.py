@@ -27,8 +27,8 @@ def network():
 
 
 @pytest.fixture
-def images():
-    return np.random.default_rng(0).integers(0, 256, (40, 12)).astype(np.uint8)
+def times(network):
+    return network.spike_times(np.random.default_rng(0).integers(0, 256, (40, 12)).astype(np.uint8))
 
 
 @pytest.fixture
@@ -51,9 +51,9 @@ def test_the_front_has_what_is_a_tenth_faster_than_all_that_is_smaller():
 
 
 @pytest.mark.usefixtures("four_block_rams")
-def test_cycles_are_those_of_the_model(network, images):
-    (one,) = outlooks(network, DEVICE, images, lanes=[3], engines=2, toolchain="yowasp")
-    image, times = compile_network(network, DEVICE.family.plan(network, 3)), network.spike_times(images)
+def test_cycles_are_those_of_the_model(network, times):
+    (one,) = outlooks(network, DEVICE, times, lanes=[3], engines=2, toolchain="yowasp")
+    image = compile_network(network, DEVICE.family.plan(network, 3))
     alone = latency(replay(image, times, stream_images=1, early_exit=True))
     assert one.cycles_mean == interval(replay(image, times, stream_images=20, early_exit=True)).mean
     assert one.latency_us_median == pytest.approx(alone.median / one.fmax_mhz.value)
@@ -62,17 +62,17 @@ def test_cycles_are_those_of_the_model(network, images):
 
 
 @pytest.mark.usefixtures("four_block_rams")
-def test_as_many_engines_as_there_is_room_for(network, images):
+def test_as_many_engines_as_there_is_room_for(network, times):
     """By default every number of engines that fits; what does not fit is told only if it was asked for."""
-    found = outlooks(network, DEVICE, images, lanes=[1, 2], engines=None, toolchain="yowasp")
+    found = outlooks(network, DEVICE, times, lanes=[1, 2], engines=None, toolchain="yowasp")
     assert all(one.fits for one in found)
     for lanes in (1, 2):
         mine = [one for one in found if one.lanes == (lanes,)]
         room = int(0.95 * DEVICE.logic // mine[0].luts.value)
         assert [one.engines for one in mine] == list(range(1, min(DEVICE.block_rams // 4, room) + 1))
     tiny = dataclasses.replace(DEVICE, logic=10)
-    assert outlooks(network, tiny, images, lanes=[1], engines=None, toolchain="yowasp") == []
-    (one,) = outlooks(network, tiny, images, lanes=[1], engines=1, toolchain="yowasp")
+    assert outlooks(network, tiny, times, lanes=[1], engines=None, toolchain="yowasp") == []
+    (one,) = outlooks(network, tiny, times, lanes=[1], engines=1, toolchain="yowasp")
     assert not one.fits
 
 

@@ -1,0 +1,89 @@
+"""The input spikes whose cycles a plan counts: of a data set's images where there is one, else drawn."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from firstspike_spec.datasets import default_dataset, fit_dataset, load_dataset
+from firstspike_spec.encoder import SPIKE_TIME_TYPE
+from firstspike_spec.errors import InputError, UserError
+from firstspike_spec.layer import FULL_ACTIVITY
+from firstspike_spec.network import Network
+
+#: Images of which one is seen to follow another, and images that are drawn at most.
+LEAST_IMAGES, MOST_DRAWN = 2, 10_000
+
+
+@dataclass(frozen=True, eq=False)
+class InputSpikes:
+    """Spike times of a network's inputs.
+
+    Attributes
+    ----------
+    times : ndarray of int16, shape (images, inputs)
+    source : str
+        What they are, in words.
+    """
+
+    times: np.ndarray
+    source: str
+
+
+def input_spikes(
+    network: Network,
+    images: int,
+    dataset: str | None = None,
+    data: Path | None = None,
+    note: Callable[[str], None] = lambda text: None,
+) -> InputSpikes:
+    """Return the spikes of test images; if no data set is asked for and none is at hand, spikes that are drawn.
+
+    Parameters
+    ----------
+    network : Network
+    images : int
+        How many at most.
+    dataset : str, optional
+        Name of the data set; by default the one that the network was trained on.
+    data : path, optional
+        Its folder.
+    note : callable
+        Told of a download, and why spikes are drawn.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        If the data set that is asked for cannot be had, or does not fit the network.
+    """
+    usual = default_dataset(network)
+    asked = dataset is not None or data is not None
+    if not asked and usual is None:
+        return drawn_spikes(network, images)
+    try:
+        found = load_dataset(dataset, "test", data, usual=usual, note=note).first(images)
+        found = fit_dataset(found, network, note)
+    except UserError as error:
+        if asked:
+            raise
+        note(f"no images of {usual}: {error}")
+        return drawn_spikes(network, images)
+    if len(found.images) < LEAST_IMAGES:
+        raise InputError(f"data set {found.name} has one test image; a plan needs {LEAST_IMAGES} or more, one after the other")
+    return InputSpikes(network.spike_times(found.images), f"{len(found.images):,} test images of {found.name}")
+
+
+def drawn_spikes(network: Network, images: int) -> InputSpikes:
+    """Return spikes that are drawn: each input as often as the network's activity says, or every other time; at any step.
+
+    The same ones each time. Real images have spikes that lie together, so cycles with them differ somewhat.
+    """
+    activity = network.layers[0].activity
+    share = 0.5 if activity is None else activity / FULL_ACTIVITY
+    generator = np.random.default_rng(0)
+    size = min(images, MOST_DRAWN), network.inputs
+    times = generator.integers(0, network.time_steps, size, SPIKE_TIME_TYPE)
+    times[generator.random(size) >= share] = network.time_steps
+    told = "half of the inputs spike" if activity is None else "spikes drawn from the network's activity"
+    return InputSpikes(times, f"{len(times):,} images, {told}, each at any step")
