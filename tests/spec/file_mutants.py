@@ -134,7 +134,7 @@ def edited(value: Any, path: tuple, change: Callable[[Any, Any], None]) -> Any:
 def edit_json(value: Any, rng: random.Random) -> Any:
     """Return a value of JSON with one thing in it replaced, taken out, put in, doubled or wrapped."""
     path = rng.choice(places(value))
-    kind = rng.randrange(5)
+    kind = rng.choice([0, 0, 0, 0, 1, 2, 2, 3, 4])
 
     def change(holder, key):
         if kind == 0:
@@ -200,6 +200,29 @@ def header_edited(parts: Parts, rng: random.Random) -> bytes:
     header = json.loads(content[8:end])
     for _ in range(rng.choice([1, 1, 2])):
         header = edit_json(header, rng)
+    return with_header(header, content[end:])
+
+
+def shape_edited(parts: Parts, rng: random.Random) -> bytes:
+    """Give a tensor, or one without data that is put in, a shape that numpy may not be able to make."""
+    content = file_of(parts, rng)
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    name = rng.choice([*(name for name in header if name != "__metadata__"), "more"])
+    entry = header.setdefault(name, {"dtype": "I32", "shape": [0], "data_offsets": [0, 0]})
+    shape = entry["shape"]
+    shapes = [
+        [1] * 70 + shape,
+        [*shape, 1],
+        [*shape, 0, 1 << 62],
+        [0, 1 << 62],
+        [0, *[1 << 16] * 3],
+        [],
+        [-1],
+        [1 << 40],
+        [1 << 64],
+    ]
+    entry["shape"] = rng.choice(shapes)
     return with_header(header, content[end:])
 
 
@@ -295,6 +318,7 @@ KINDS: dict[str, Callable[[Parts, random.Random], bytes]] = {
     "numbers": numbers_flipped,
     "tensors": tensor_reshaped,
     "header": header_edited,
+    "shapes": shape_edited,
     "description": description_edited,
     "layers": layers_multiplied,
     "sizes": scaled_up,
