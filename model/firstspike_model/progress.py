@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING, Self, TextIO
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from firstspike_spec.terminal import SafeConsole
 
 if TYPE_CHECKING:
     from .training import Progress as Epoch
@@ -22,7 +23,7 @@ class EpochDisplay:
 
     def __init__(self, name: str, stream: TextIO):
         self.name = name
-        self._console = Console(file=stream)
+        self._console = SafeConsole(file=stream)
         self._stream = stream
         self._bar: Progress | None = None
         self._task = None
@@ -30,7 +31,7 @@ class EpochDisplay:
     def __enter__(self) -> Self:
         if self._console.is_terminal:
             self._bar = Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=12),
                 MofNCompleteColumn(),
                 TextColumn("{task.fields[figures]}"),
@@ -69,4 +70,4 @@ class EpochDisplay:
         if self._bar is None:
             print(text, file=self._stream, flush=True)
         else:
-            self._console.print(text, markup=False, highlight=False)
+            self._console.print(text)

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from firstspike_spec import InputError
 from firstspike_spec.checks import whole_number
 from firstspike_spec.files import check_writable_folder
+from firstspike_spec.terminal import SafeConsole
 
 from .command import DEVICES, MAX_SEED, scaled
-from .command_parts import importing_torch
+from .command_parts import DataOption, DatasetOption, importing_torch
 from .recipe import load_recipe, parse_change
 from .sweep import Run, grid, run_grid
 
@@ -27,7 +27,8 @@ def sweep(
         typer.Option("--set", metavar="KEY=V1,V2,...", help="The values of a setting; repeated, all combinations are run."),
     ] = None,
     seeds: Annotated[str, typer.Option(help="Seeds, such as 0,1,2 or 0-4.")] = "0",
-    data: Annotated[Path | None, typer.Option(help="Folder of the data set; by default found or downloaded.")] = None,
+    data: DataOption = None,
+    dataset: DatasetOption = None,
     jobs: Annotated[int, typer.Option(help="Trainings at a time, with one thread each.")] = 1,
     epochs_scale: Annotated[float, typer.Option(help="Multiplies all epochs: 0.1 for a quick try.")] = 1.0,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if there is one.")] = "auto",
@@ -38,8 +39,9 @@ def sweep(
     After a stop the same command goes on: what has ended is not trained again, and what had begun goes on from its
     checkpoint. `firstspike plot curve` draws the table.
     """
-    chosen = scaled(load_recipe(recipe), epochs_scale)
-    runs = grid(chosen, dict(map(parse_values, values or [])), parse_seeds(seeds))
+    chosen = scaled(load_recipe(recipe, {} if dataset is None else {"dataset": dataset}), epochs_scale)
+    swept = dict(map(parse_values, values or []))
+    runs = grid(chosen, swept, parse_seeds(seeds))
     jobs = whole_number(jobs, "jobs", 1, 256)
     if device not in DEVICES:
         raise InputError(f"device must be one of {', '.join(DEVICES)}, not {device!r}")
@@ -56,7 +58,7 @@ def sweep(
             flush=True,
         )
 
-    rows = run_grid(runs, out, data=data, device=device, jobs=jobs, note=note)
+    rows = run_grid(runs, out, data=data, named=dataset is not None or "dataset" in swept, device=device, jobs=jobs, note=note)
     if json:
         print(json_format.dumps(rows))
     else:
@@ -106,4 +108,4 @@ def _show(rows: list[dict[str, Any]]) -> None:
         table.add_column(name, justify="right")
     for row in rows:
         table.add_row(*(f"{value:.4f}" if isinstance(value, float) else str(value) for value in row.values()))
-    Console().print(table)
+    SafeConsole().print(table)

@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from firstspike_spec.terminal import SafeConsole
 
 #: Seconds between two plain lines.
 INTERVAL = 10.0
@@ -22,9 +23,9 @@ def progress_of(what: str, total: int) -> Iterator[Callable[[int], None]]:
         The work, such as ``"validating on sim"``.
     total : int
     """
-    console = Console(stderr=True)
+    console = SafeConsole(stderr=True)
     if console.is_terminal:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=console, transient=True) as bar:
             task = bar.add_task(what, total=total)
             yield lambda done: bar.update(task, completed=done)

@@ -4,10 +4,10 @@ import json as json_format
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from firstspike_spec.errors import needing
+from firstspike_spec.terminal import SafeConsole
 
 
 def boards(json: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False) -> None:
@@ -45,4 +45,4 @@ def boards(json: Annotated[bool, typer.Option("--json", help="Print one JSON obj
             f"{row['baud']:,}",
             f"{row['price_usd']}",
         )
-    Console().print(table)
+    SafeConsole().print(table)

@@ -2,12 +2,17 @@
 
 import json as json_format
 
-from rich.console import Console
 from rich.table import Table
 
 from firstspike_spec.artefact import load_network
+from firstspike_spec.terminal import SafeConsole
+from firstspike_spec.text import printable
 
 from .options import JsonOption, NetworkArgument
+
+
+#: Characters of a fact about the network's origin that are shown; ``--json`` has all.
+SHOWN = 500
 
 
 def info(network: NetworkArgument, json: JsonOption = False) -> None:
@@ -16,8 +21,8 @@ def info(network: NetworkArgument, json: JsonOption = False) -> None:
     if json:
         print(json_format.dumps(summary))
         return
-    console = Console()
-    console.print(f"{network}", markup=False, style="bold")
+    console = SafeConsole()
+    console.print(f"{network}", style="bold")
     shape = " x ".join(map(str, summary["input_shape"]))
     thresholds = ", ".join(map(str, summary["encoder_thresholds"]))
     console.print(f"{shape} pixels, {summary['time_steps']} time steps; a pixel spikes when it reaches {thresholds}")
@@ -39,10 +44,10 @@ def info(network: NetworkArgument, json: JsonOption = False) -> None:
         if layer["maps"]:
             console.print(f"layer {index}: {_window(layer['maps'])}")
     console.print(_activity(summary))
-    console.print(f"classes: {', '.join(summary['class_names'])}", markup=False)
+    console.print(f"classes: {', '.join(summary['class_names'])}")
     console.print(f"digest: {summary['digest']}")
     for name, value in summary["provenance"].items():
-        console.print(f"{name}: {value}", markup=False)
+        console.print(printable(f"{name}: {value}", SHOWN))
 
 
 def _window(maps: dict[str, int]) -> str:

@@ -2,9 +2,10 @@
 
 import json as json_format
 
-from rich.console import Console
 from rich.table import Table
 from serial.tools import list_ports
+
+from firstspike_spec.terminal import SafeConsole
 
 from .options import JsonOption
 
@@ -23,6 +24,6 @@ def ports(json: JsonOption = False) -> None:
             table.add_column(title)
         for port in found:
             table.add_row(*port.values())
-        Console().print(table)
+        SafeConsole().print(table)
     else:
         print("no serial port; plug a board in")

@@ -1,0 +1,31 @@
+"""The one console that tables and lines for a person go through: it shows text from outside as it is."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from .text import printable
+
+#: Characters of a table's cell or a line that are shown; more would take rich minutes, and nobody reads it.
+SHOWN = 2000
+
+
+class SafeConsole(Console):
+    """A console for strings that nobody has looked at: class names, file names, what boards say.
+
+    Nothing in a string is taken for markup, an emoji or a number to colour; control characters are shown as escapes, but for
+    line ends and tabs; and what is too long is cut. For colours, give a style, or a `rich.text.Text` of a fixed text.
+
+    Parameters
+    ----------
+    **options
+        Of `rich.console.Console`.
+    """
+
+    def __init__(self, **options: Any):
+        super().__init__(markup=False, emoji=False, highlight=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return a string as what is shown."""
+        return super().render_str(printable(text, SHOWN, lines=True), **options)
