@@ -24,12 +24,13 @@ class LatencyEncoder:
     Parameters
     ----------
     thresholds : array_like of int, shape (T,)
-        Strictly decreasing, each in 1 .. 256 (256 is above every pixel: nothing spikes at that step).
+        None above the one before, each in 1 .. 256, the last at most 255. No pixel spikes at a step whose threshold is that
+        of the step before, or 256, which is above every pixel: such steps are empty.
 
     Raises
     ------
     InputTypeError, InputError
-        If the table is not a strictly decreasing list of 2 .. 256 integers in that range.
+        If the table is not a list of 2 .. 256 such integers.
     """
 
     thresholds: np.ndarray
@@ -37,13 +38,13 @@ class LatencyEncoder:
     def __post_init__(self):
         thresholds = whole_array(self.thresholds, "encoder thresholds", 1, 256, np.int16)
         whole_number(len(thresholds), "number of encoder thresholds (time steps)", MIN_TIME_STEPS, MAX_TIME_STEPS)
-        rising = np.flatnonzero(np.diff(thresholds) >= 0)
+        rising = np.flatnonzero(np.diff(thresholds) > 0)
         if len(rising):
             at = int(rising[0])
             raise InputError(
-                f"encoder thresholds must strictly decrease, but thresholds[{at}] = {thresholds[at]} "
-                f"is followed by {thresholds[at + 1]}"
+                f"encoder thresholds must not rise, but thresholds[{at}] = {thresholds[at]} is followed by {thresholds[at + 1]}"
             )
+        whole_number(thresholds[-1], "the last encoder threshold", 1, 255)
         object.__setattr__(self, "thresholds", thresholds)
 
     @classmethod

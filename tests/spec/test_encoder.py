@@ -1,5 +1,7 @@
 """The latency encoder: a table that no two programs can read differently."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,9 +15,11 @@ ALL_PIXELS = np.arange(256, dtype=np.uint8)
 
 
 def tables():
-    """Strictly decreasing lists of 2 .. 256 numbers in 1 .. 256."""
-    values = st.lists(st.integers(1, 256), min_size=2, max_size=256, unique=True)
-    return values.map(lambda numbers: sorted(numbers, reverse=True))
+    """Lists of 2 .. 256 numbers in 1 .. 256 that do not rise, with steps that are empty or without."""
+    values = st.lists(st.integers(1, 256), min_size=1, max_size=255, unique=True) | st.lists(st.integers(1, 256), max_size=255)
+    return st.builds(lambda numbers, last: sorted([*numbers, last], reverse=True), values, st.integers(1, 255)).filter(
+        lambda numbers: len(numbers) > 1
+    )
 
 
 @given(tables())
@@ -48,6 +52,38 @@ def test_a_dark_pixel_never_spikes():
     assert LatencyEncoder([200, 1]).encode(np.zeros((2, 3), np.uint8)).tolist() == [[2, 2, 2]] * 2
 
 
+def test_steps_may_be_empty():
+    encoder = LatencyEncoder([256, 100, 100, 7, 7])
+    assert sorted(set(encoder.encode(ALL_PIXELS).tolist())) == [1, 3, 5]
+    assert encoder.encode(np.array([99, 100, 6, 7], np.uint8)).tolist() == [3, 1, 5, 3]
+
+
+#: Steps, and the tables of docs/contract.md.
+ROUNDED = {
+    4: [213, 128, 43, 1],
+    8: [237, 201, 164, 128, 92, 55, 19, 1],
+    16: [247, 230, 213, 196, 179, 162, 145, 128, 111, 94, 77, 60, 43, 26, 9, 1],
+}
+
+
+@pytest.mark.parametrize("time_steps", ROUNDED)
+def test_tables_that_give_the_linear_code_of_other_libraries(time_steps):
+    """Both round ``(T - 1) (1 - p / 255)`` to the nearest step; their black pixels spike at the last step, ours never."""
+    times = LatencyEncoder(ROUNDED[time_steps]).encode(ALL_PIXELS).tolist()
+    assert times == [time_steps, *(round((time_steps - 1) * (1 - pixel / 255)) for pixel in range(1, 256))]
+
+
+@pytest.mark.parametrize(
+    ("time_steps", "thresholds"),
+    [(4, [150, 47, 9, 1]), (8, [155, 57, 21, 8, 3, 1, 1, 1]), (16, [155, 57, 21, 8, 3, 2] + [1] * 10)],
+)
+def test_tables_that_give_a_logarithmic_code(time_steps, thresholds):
+    """SpikingJelly's: ``T - 1 - ln(a x + 1)`` rounded, with ``a`` such that the darkest pixel spikes last."""
+    scale = math.exp(time_steps - 1) - 1
+    wanted = [round(time_steps - 1 - math.log(scale * pixel / 255 + 1)) for pixel in range(1, 256)]
+    assert LatencyEncoder(thresholds).encode(ALL_PIXELS).tolist() == [time_steps, *wanted]
+
+
 def test_the_table_is_a_read_only_copy():
     table = np.array([9, 4])
     encoder = LatencyEncoder(table)
@@ -60,8 +96,8 @@ def test_the_table_is_a_read_only_copy():
 @pytest.mark.parametrize(
     ("thresholds", "error", "message"),
     [
-        ([5, 5], InputError, r"must strictly decrease, but thresholds\[0\] = 5 is followed by 5"),
-        ([9, 5, 6], InputError, r"must strictly decrease, but thresholds\[1\] = 5 is followed by 6"),
+        ([9, 5, 6], InputError, r"must not rise, but thresholds\[1\] = 5 is followed by 6"),
+        ([256, 256], InputError, r"the last encoder threshold must be in 1 \.\. 255, not 256"),
         ([1, 0], InputError, r"encoder thresholds\[1\] must be in 1 .. 256, not 0"),
         ([257, 1], InputError, r"encoder thresholds\[0\] must be in 1 .. 256, not 257"),
         ([1], InputError, r"number of encoder thresholds \(time steps\) must be in 2 .. 256, not 1"),
