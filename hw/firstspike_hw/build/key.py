@@ -3,9 +3,8 @@
 import hashlib
 import json
 from importlib.metadata import version
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 
+from ..sources import sources
 from .tools import Tool
 
 _PACKAGES = ("amaranth", "amaranth-boards")
@@ -29,18 +28,5 @@ def build_key(choices: dict[str, object], tools: list[Tool]) -> str:
     digest = hashlib.sha256()
     digest.update(json.dumps(choices, sort_keys=True).encode())
     digest.update(json.dumps(versions(tools), sort_keys=True).encode())
-    for package in ("firstspike_hw", "firstspike_spec"):
-        for name, content in sorted(_sources(files(package), package)):
-            digest.update(f"{name} {len(content)} ".encode() + content)
+    digest.update(sources())
     return digest.hexdigest()
-
-
-def _sources(folder: Traversable, name: str) -> list[tuple[str, bytes]]:
-    found = []
-    for entry in folder.iterdir():
-        path = f"{name}/{entry.name}"
-        if entry.is_dir():
-            found += _sources(entry, path)
-        elif entry.name.endswith(".py"):
-            found.append((path, entry.read_bytes()))
-    return found

