@@ -53,6 +53,20 @@ def parse_npy(content: bytes, name: str) -> np.ndarray:
     return np.frombuffer(content, kind, offset=start).reshape(shape, order="F" if columns_first else "C")
 
 
+def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """Return the content of a file in an archive: no more than the archive's directory says, whatever is packed there.
+
+    Raises
+    ------
+    OSError, RuntimeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error
+        If it is damaged.
+    """
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # the others cannot be unpacked in part
+        raise zipfile.BadZipFile("it is packed otherwise than by deflate")
+    with archive.open(info) as file:
+        return file.read(info.file_size)
+
+
 class Archive(Mapping[str, np.ndarray]):
     """The arrays in the bytes of an ``.npz`` file, by name, each read when it is asked for.
 
@@ -87,7 +101,7 @@ class Archive(Mapping[str, np.ndarray]):
         if info.file_size > MOST_ARRAY_BYTES:
             raise InputError(f"{name} has {info.file_size:,} bytes, at most {MOST_ARRAY_BYTES:,} are read; make it smaller")
         try:
-            content = self._file.read(info)
+            content = read_member(self._file, info)
         except (OSError, RuntimeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise InputError(f"{name} is damaged ({error}); save the arrays again with numpy.savez") from error
         return parse_npy(content, name)

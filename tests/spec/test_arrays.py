@@ -130,3 +130,29 @@ def test_an_archive_whose_member_is_no_array():
         packed.writestr("data.pkl", b"cos\nsystem\n")
     with pytest.raises(InputError, match=r"'data.pkl' in x is no .npy file of numbers"):
         Archive(file.getvalue(), "x")["data.pkl"]
+
+
+def test_no_more_is_unpacked_than_the_directory_says():
+    """It says 1 byte for 16 MB of zeros."""
+    file = io.BytesIO()
+    np.savez_compressed(file, x=np.zeros(1 << 24, np.uint8))
+    content = bytearray(file.getvalue())
+    at = content.rindex(b"PK\x01\x02") + 24
+    content[at : at + 4] = (1).to_bytes(4, "little")
+    archive = Archive(bytes(content), "x.npz")
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=r"'x' in x\.npz is damaged"):
+            archive["x"]
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_cannot_be_unpacked_in_part_is_refused(kind):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", kind) as archive:
+        archive.writestr("x.npy", npy(np.zeros(1 << 20, np.uint8)))
+    with pytest.raises(InputError, match="packed otherwise than by deflate"):
+        Archive(file.getvalue(), "x.npz")["x"]
