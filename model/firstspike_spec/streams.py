@@ -1,15 +1,12 @@
-"""From spike times to the tokens that an engine takes, and from the words that it gives to results."""
+"""From spike times to the tokens that an engine takes, and back."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from .compiler import EngineImage
 from .encoder import SPIKE_TIME_TYPE
 from .engine import EngineShape
 from .errors import InputError
-from .results import Results
-from .words import RESULT_WORD
 
 
 def input_tokens(shape: EngineShape, spike_times: np.ndarray, time_steps: int) -> np.ndarray:
@@ -104,59 +101,6 @@ def spike_times_of_tokens(
     if np.count_nonzero(times < time_steps) != len(neuron):
         raise InputError("a neuron spikes twice in one inference")
     return times
-
-
-def read_results(image: EngineImage, words: np.ndarray, *, batch: int) -> Results:
-    """Return the results that an engine's words tell of.
-
-    Parameters
-    ----------
-    image : EngineImage
-        What the engine holds.
-    words : ndarray of uint64
-        `RESULT_WORD` words: of each inference its reports, then its decision.
-    batch : int
-        Number of inferences.
-
-    Raises
-    ------
-    InputError
-        If the words are not those of ``batch`` inferences of this network.
-    """
-    network = image.network
-    fields = RESULT_WORD.unpack(words)
-    is_decision = fields["decision"] == 1
-    if np.count_nonzero(is_decision) != batch or (len(words) and not is_decision[-1]):
-        raise InputError(f"the engine gave {np.count_nonzero(is_decision)} decisions for {batch} images")
-    number = (np.cumsum(is_decision) - is_decision)[~is_decision]
-    address, step, fired, value = (fields[name][~is_decision] for name in ("neuron", "step", "fired", "value"))
-
-    # A larger engine also reports the places that this network leaves empty.
-    addresses = image.addresses[-1]
-    used = np.isin(address, addresses)
-    if np.any(fired[~used]):
-        raise InputError("the engine reported a spike of a neuron that the network does not have")
-    number, step, fired, value = (array[used] for array in (number, step, fired, value))
-    neuron = _neurons_at(addresses, address[used])
-
-    latencies = np.full((batch, network.outputs), network.time_steps, SPIKE_TIME_TYPE)
-    latencies[number, neuron] = np.where(fired, step, network.time_steps)
-    potentials = np.zeros(latencies.shape, np.int32)
-    potentials[number, neuron] = value + network.layers[-1].threshold
-    reported = np.zeros(latencies.shape, bool)
-    reported[number, neuron] = True
-    if np.count_nonzero(reported) != len(neuron):
-        raise InputError("the engine reported a neuron twice in one inference")
-
-    decision_steps = fields["step"][is_decision].astype(SPIKE_TIME_TYPE)
-    return Results(
-        latencies=latencies,
-        potentials=potentials,
-        reported=reported,
-        classes=_neurons_at(addresses, fields["neuron"][is_decision]).astype(np.int16),
-        decision_steps=decision_steps,
-        cycles=fields["value"][is_decision],
-    )
 
 
 def _neurons_at(addresses: np.ndarray, wanted: np.ndarray) -> np.ndarray:

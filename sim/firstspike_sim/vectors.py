@@ -15,8 +15,9 @@ from firstspike_spec import Comparison, LatencyEncoder, Network
 from firstspike_spec.compiler import EngineImage, compile_network
 from firstspike_spec.encoder import SPIKE_TIME_TYPE
 from firstspike_spec.engine import EngineShape
+from firstspike_spec.result_words import read_results
 from firstspike_spec.results import Results, compare_results, with_hidden_spikes
-from firstspike_spec.streams import input_tokens, read_results, spike_times_of_tokens, token_ports
+from firstspike_spec.streams import input_tokens, spike_times_of_tokens, token_ports
 from firstspike_spec.words import LOAD_WORD, Field, Memory, Word
 
 from .handover import Vectors
@@ -292,7 +293,10 @@ def compare_seen(
         sizes = {"batch": batch, "time_steps": network.time_steps, "addresses": addresses[index]}
         times.append(spike_times_of_tokens(*token_ports(fields), fields["end"], **sizes))
     got = with_hidden_spikes(
-        read_results(image, words["results"], batch=batch), tuple(times), early_exit=early_exit, time_steps=network.time_steps
+        read_results(image, words["results"], batch=batch, early_exit=early_exit),
+        tuple(times),
+        early_exit=early_exit,
+        time_steps=network.time_steps,
     )
     golden = infer_spikes(network, spike_times, early_exit=early_exit)
     return compare_results(Results.from_inference(golden, early_exit=early_exit), got)

@@ -15,8 +15,9 @@ from firstspike_hw.sum_memory import shares_words
 from firstspike_spec import Layer, infer_spikes
 from firstspike_spec.compiler import compile_network, plan
 from firstspike_spec.engine import EngineShape, LayerShape, OutputShape
+from firstspike_spec.result_words import read_results
 from firstspike_spec.results import Results, compare_results, with_hidden_spikes
-from firstspike_spec.streams import input_tokens, read_results, spike_times_of_tokens, token_ports
+from firstspike_spec.streams import input_tokens, spike_times_of_tokens, token_ports
 from firstspike_spec.words import LOAD_WORD, RESULT_WORD, Memory
 
 from ..spec.random_networks import random_network, random_times
@@ -99,7 +100,7 @@ class Bench:
 
         inference = infer_spikes(network, times, early_exit=early_exit)
         got = with_hidden_spikes(
-            read_results(image, np.array(words, np.uint64), batch=len(times)),
+            read_results(image, np.array(words, np.uint64), batch=len(times), early_exit=early_exit),
             tuple(self._spike_times(image, marks, len(times))),
             early_exit=early_exit,
             time_steps=network.time_steps,
@@ -396,7 +397,7 @@ def test_a_load_waits_for_the_inference_and_the_next_inference_for_the_load():
     packed = np.array([int(RESULT_WORD.pack(**named(RESULT_WORD, word))) for word in words])
     split = int(np.argmax([word[-1] for word in words])) + 1
     for image, part, row in ((first, packed[:split], times[:1]), (second, packed[split:], times[1:])):
-        got = read_results(image, part.astype(np.uint64), batch=1)
+        got = read_results(image, part.astype(np.uint64), batch=1, early_exit=False)
         compare_results(
             Results.from_inference(infer_spikes(image.network, row, early_exit=False), early_exit=False), got
         ).check()

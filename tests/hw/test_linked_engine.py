@@ -19,9 +19,9 @@ from firstspike_spec.compiler import EngineImage, compile_network
 from firstspike_spec.errors import InputError
 from firstspike_spec.loading import blocks, check_range, load_end, readable
 from firstspike_spec.protocol import COUNTER_BYTES, COUNTERS, REPLY, Identity, Kind, Loss, Reason, Status
+from firstspike_spec.result_words import read_results
 from firstspike_spec.results import Results, compare_results
 from firstspike_spec.spike_code import decode_spikes, encode_spikes
-from firstspike_spec.streams import read_results
 from firstspike_spec.words import RESULT_WORD, Memory
 
 from ..spec.naive_link import Frames, NaiveBoard, request, split
@@ -169,7 +169,7 @@ class Board:
                 return  # the spike decoder's tests say which status there must be
             early_exit = kind == Kind.INFER
             expected = infer_spikes(image.network, times, early_exit=early_exit)
-            got = read_results(image, words, batch=1)
+            got = read_results(image, words, batch=1, early_exit=early_exit)
             compare_results(Results.from_inference(expected, early_exit=early_exit), got).check()
             self._right[key] = plain
         assert plain == self._right[key]
@@ -530,7 +530,7 @@ def test_a_network_from_power_up(stalls):
     assert [split(message)[1] for message in messages] == [0, 1, 2, 3, 4, 9]
     times = np.concatenate([random_times(seed, image.network, 1) for seed in range(5)])
     expected = Results.from_inference(infer_spikes(image.network, times, early_exit=False), early_exit=False)
-    compare_results(expected, read_results(image, np.concatenate(words), batch=5)).check()
+    compare_results(expected, read_results(image, np.concatenate(words), batch=5, early_exit=False)).check()
     assert Identity.unpack(split(messages[-1])[2]) == replace(IDENTITY, digest=image.digest)
     assert all(loaded for loaded, _, _ in lights)
     assert [lights[0][1], lights[-1][1]] == [0, 0]

@@ -210,9 +210,9 @@ FAULTS = [
     ),
     Fault(
         "potentials without the threshold",
-        f"{_SPEC}/streams.py",
-        "value + network.layers[-1].threshold",
-        "value",
-        ("tests/spec/test_streams.py",),
+        f"{_SPEC}/result_words.py",
+        "values + network.layers[-1].threshold",
+        "values",
+        ("tests/spec/test_result_words.py",),
     ),
 ]

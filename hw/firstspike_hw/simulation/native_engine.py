@@ -1,6 +1,7 @@
 """An engine that runs as native code in this process."""
 
 import ctypes
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,12 +9,14 @@ import numpy as np
 
 from firstspike_spec.compiler import EngineImage
 from firstspike_spec.engine import EngineShape
+from firstspike_spec.errors import DeviceError
+from firstspike_spec.result_words import read_results
 from firstspike_spec.results import Results, with_hidden_spikes
-from firstspike_spec.streams import input_tokens, read_results
+from firstspike_spec.streams import input_tokens
 from firstspike_spec.words import RESULT_WORD
 
 from ..engine import COUNTERS, Engine
-from .build import Design, build_library
+from .build import Design, load_library
 from .taps import definition, most_tokens, spike_times_of_taps
 
 _FAILURES = {-1: "the engine is stuck", -2: "the engine gave too many results", -3: "the engine gave too many tokens"}
@@ -46,27 +49,35 @@ class NativeEngine:
     ------
     InputError
         If there is no C++ compiler.
+    DeviceError
+        From every method, if the engine is closed, or does what it must not.
     """
 
     def __init__(self, shape: EngineShape, *, cache: Path | None = None, note: Callable[[str], None] = lambda text: None):
         self.shape = shape
-        self._library = _declare(ctypes.CDLL(str(build_library(engine_design(shape), cache=cache, note=note))))
+        self._library = _declare(load_library(engine_design(shape), cache=cache, note=note))
         self._simulator = ctypes.c_void_p(self._library.engine_new())
+        self._free = weakref.finalize(self, self._library.engine_delete, self._simulator)
+        self._free.atexit = False
         self._image: EngineImage | None = None
         self._decisions = np.empty(0, np.uint64)
 
     def close(self) -> None:
-        """Free the simulator. The object is of no use afterwards."""
-        if self._simulator:
-            self._library.engine_delete(self._simulator)
-            self._simulator = None
+        """Free the simulator, which is also done when nobody holds the object any more. It is of no use afterwards."""
+        self._free()
+
+    @property
+    def _open(self) -> ctypes.c_void_p:
+        if not self._free.alive:
+            raise DeviceError("the simulated engine is closed; open it again")
+        return self._simulator
 
     def load(self, image: EngineImage) -> None:
         """Load a network through the engine's load port."""
         if image.shape != self.shape:
             raise ValueError(f"The image is made for an engine of another shape, {image.shape!r}")
         words = np.ascontiguousarray(image.load_words())
-        self._check(self._library.engine_load(self._simulator, words, len(words)))
+        self._check(self._library.engine_load(self._open, words, len(words)))
         self._image = image
 
     def run(self, spike_times: np.ndarray, *, early_exit: bool, stalls: int = 0) -> Results:
@@ -92,7 +103,7 @@ class NativeEngine:
         tap_count = ctypes.c_size_t()
         count = self._check(
             self._library.engine_run(
-                self._simulator,
+                self._open,
                 tokens,
                 len(tokens),
                 batch,
@@ -107,7 +118,7 @@ class NativeEngine:
             )
         )
         return with_hidden_spikes(
-            read_results(self._image, results[:count], batch=batch),
+            read_results(self._image, results[:count], batch=batch, early_exit=early_exit),
             spike_times_of_taps(self._image, taps[: tap_count.value], batch),
             early_exit=early_exit,
             time_steps=network.time_steps,
@@ -116,7 +127,7 @@ class NativeEngine:
     @property
     def cycles(self) -> int:
         """Clock cycles since the engine was made."""
-        return self._library.engine_cycles(self._simulator)
+        return self._library.engine_cycles(self._open)
 
     @property
     def decision_cycles(self) -> np.ndarray:
@@ -126,13 +137,13 @@ class NativeEngine:
     def counters(self) -> dict[str, int]:
         """Return the engine's counters by name (`firstspike_hw.engine.COUNTERS`)."""
         values = np.zeros(len(COUNTERS.members), np.uint64)
-        self._library.engine_counters(self._simulator, values)
+        self._library.engine_counters(self._open, values)
         return dict(zip(COUNTERS.members, map(int, values), strict=True))
 
     @staticmethod
     def _check(count: int) -> int:
         if count < 0:
-            raise RuntimeError(_FAILURES[count])
+            raise DeviceError(f"{_FAILURES[count]}; report this")
         return count
 
 

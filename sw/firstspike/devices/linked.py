@@ -13,9 +13,9 @@ from firstspike_spec.errors import DeviceError
 from firstspike_spec.loading import blocks, check_range, load_end, readable
 from firstspike_spec.network import Network
 from firstspike_spec.protocol import COUNTER_BYTES, COUNTERS, RESULT_BYTES, Identity, Kind, Reason, Status
+from firstspike_spec.result_words import ImpossibleResults, read_results
 from firstspike_spec.results import Results
 from firstspike_spec.spike_code import encode_spikes
-from firstspike_spec.streams import read_results
 from firstspike_spec.words import RESULT_WORD, Memory
 
 from ..link.link import Link, Lost, Refused
@@ -86,7 +86,8 @@ class LinkedDevice:
         Raises
         ------
         DeviceError
-            If the board cannot be reached to the end; ``results`` are those that came before.
+            If the board cannot be reached to the end, or gives what no inference can give; ``results`` are those that came
+            before.
         """
         image = self._loaded
         kind = Kind.INFER if early_exit else Kind.INFER_ALL
@@ -98,9 +99,23 @@ class LinkedDevice:
                 words.append(_result_words(body, number, self._link.name))
         except DeviceError as error:
             if words:
-                error.results = _results(image, words)
+                error.results = self._results(image, words, early_exit)
             raise
-        return _results(image, words)
+        return self._results(image, words, early_exit)
+
+    def _results(self, image: EngineImage, words: list[np.ndarray], early_exit: bool) -> Results:
+        """Return what the answers tell of. Where one is impossible, the first such is told, with the results before it."""
+        joined = np.concatenate([*words, np.empty(0, np.uint64)])
+        try:
+            return read_results(image, joined, batch=len(words), early_exit=early_exit)
+        except ImpossibleResults as error:
+            told = DeviceError(
+                f"{self._link.name} gave an impossible answer for image {error.image}: {error}; load the network again, and "
+                "report this if that does not help"
+            )
+            if error.image:
+                told.results = self._results(image, words[: error.image], early_exit)
+            raise told from error
 
     def info(self) -> dict[str, Any]:
         """Return what the board is, with the shape of its engine.
@@ -166,9 +181,16 @@ class LinkedDevice:
         if count == 1:
             yield first
             return
-        half = count // 2
-        yield from self._wrong_words(part, first, half)
-        yield from self._wrong_words(part, first + half, count - half)
+        half, found = count // 2, False
+        for start, length in ((first, half), (first + half, count - half)):
+            for word in self._wrong_words(part, start, length):
+                found = True
+                yield word
+        if not found:
+            raise DeviceError(
+                f"{self._link.name} contradicts itself: its check of {count} words of layer {part.layer}, "
+                f"{self._part_name(part)}, is wrong, and those of their halves are right; load the network again"
+            )
 
     def _write(self, image: EngineImage) -> None:
         """Load a network, and read it back. After an error, none is loaded."""
@@ -224,7 +246,3 @@ def _result_words(body: bytes, image: int, name: str) -> np.ndarray:
     if decisions[:-1].any() or not decisions[-1]:
         raise DeviceError(f"{name} gave an answer for image {image} that does not end with its decision; report this")
     return words
-
-
-def _results(image: EngineImage, words: list[np.ndarray]) -> Results:
-    return read_results(image, np.concatenate([*words, np.empty(0, np.uint64)]), batch=len(words))
