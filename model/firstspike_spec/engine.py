@@ -5,13 +5,14 @@ A network fits an engine when none of its sizes is larger; what it contains is l
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 from typing import Any
 
 from .checks import whole_number
 from .errors import InputError, InputTypeError
 from .layer import MAX_POTENTIAL_BITS, MAX_WEIGHT_BITS
+from .text import quoted
 from .words import LOAD_WORD, Field, Word
 
 _LOAD_BITS = {field.name: field.bits for field in LOAD_WORD.fields}
@@ -340,17 +341,20 @@ class EngineShape:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "EngineShape":
-        """Return the shape that `as_dict` described."""
-        try:
-            return cls(
-                tuple(LayerShape(**_with_locator(layer)) for layer in values["layers"]),
-                OutputShape(**_with_locator(values["output"])),
-                values["spikes_per_token"],
-                values["time_steps"],
-                values["queue_depth"],
-            )
-        except (KeyError, TypeError) as error:
-            raise InputTypeError(f"not the description of an engine: {error}") from error
+        """Return the shape that `as_dict` described.
+
+        Raises
+        ------
+        InputTypeError, InputError
+            If it is no such description, whole and with nothing else in it, or a size is out of range.
+        """
+        sizes = _sizes(cls, values)
+        layers = sizes["layers"]
+        if not isinstance(layers, list | tuple):
+            raise InputTypeError(f"not the description of an engine: layers must be a list, not {quoted(layers)}")
+        sizes["layers"] = tuple(_layer(LayerShape, layer) for layer in layers)
+        sizes["output"] = _layer(OutputShape, sizes["output"])
+        return cls(**sizes)
 
     @property
     def digest(self) -> str:
@@ -358,6 +362,19 @@ class EngineShape:
         return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
 
 
-def _with_locator(values: dict[str, Any]) -> dict[str, Any]:
-    """Return a layer's sizes with its locator's, if it has one, as a `LocatorShape`."""
-    return {**values, "locator": LocatorShape(**values["locator"])} if "locator" in values else values
+def _layer(kind: type, values: object) -> LayerShape | OutputShape:
+    """Return the layer that a dictionary describes, with its locator, if it has one."""
+    sizes = _sizes(kind, values)
+    if "locator" in sizes:
+        sizes["locator"] = LocatorShape(**_sizes(LocatorShape, sizes["locator"]))
+    return kind(**sizes)
+
+
+def _sizes(kind: type, values: object) -> dict[str, Any]:
+    """Return a copy of a description, which must have every size of a kind of shape, and no other; the locator may lack."""
+    names = {field.name for field in fields(kind)}
+    if not isinstance(values, dict) or not names - {"locator"} <= set(values) <= names:
+        raise InputTypeError(
+            f"not the description of an engine: {kind.__name__} must have {', '.join(sorted(names))}, not {quoted(values)}"
+        )
+    return dict(values)

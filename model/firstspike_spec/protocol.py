@@ -9,8 +9,10 @@ import json
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 
+from .checks import whole_number
 from .engine import EngineShape
-from .errors import InputError
+from .errors import InputError, InputTypeError
+from .text import quoted
 from .words import RESULT_WORD
 
 #: What a board's identity begins with, and the version of all that stands here.
@@ -53,6 +55,14 @@ COUNTERS = {
 }
 COUNTER_BYTES = 5
 
+#: Bounds of what a board says of itself: bytes of its buffer (with room for the smallest blocks of a network), its clock in
+#: hertz, its link in bits a second, characters of its name; and bytes of all of it together.
+BUFFER_BYTES = 256, 1 << 20
+MOST_CLOCK_HZ = 1 << 40
+MOST_BAUD = 1 << 30
+MOST_NAME_CHARACTERS = 64
+MOST_IDENTITY_BYTES = 1 << 14
+
 
 class Kind(IntEnum):
     """Kinds of messages; those below `REPLY` are requests."""
@@ -68,6 +78,18 @@ class Kind(IntEnum):
     RESET = 0x09  #: End what is under way, and set the counters to 0. The network stays.
     ERROR = 0xFE  #: Answer to a request that was not carried out: a `Reason`.
     NOTICE = 0xFF  #: Something that was sent has been lost: `Loss`. Its number is 0.
+
+
+#: Bytes of an answer's body, by the request's kind, and of a refusal's. Identities and results have no fixed number of them.
+ANSWER_BYTES = {
+    Kind.LOAD_BEGIN: 0,
+    Kind.LOAD_BLOCK: 0,
+    Kind.LOAD_END: 0,
+    Kind.CHECK: CHECK_BYTES,
+    Kind.COUNTERS: len(COUNTERS) * COUNTER_BYTES,
+    Kind.RESET: 0,
+    Kind.ERROR: 1,
+}
 
 
 class Status(IntEnum):
@@ -104,13 +126,18 @@ class Identity:
     shape : EngineShape
         Of the engine in it.
     board : str
-        Name of the board.
+        Name of the board: up to `MOST_NAME_CHARACTERS`, all of them printable.
     clock_hz, baud : int
-        The engine's clock; bits a second of the link, 0 if it is not serial.
+        The engine's clock; bits a second of the link, 0 if it is not serial. Up to `MOST_CLOCK_HZ` and `MOST_BAUD`.
     buffer_bytes : int
-        Requests that have not been answered may have so many bytes together, without their frames.
+        Requests that have not been answered may have so many bytes together, without their frames; within `BUFFER_BYTES`.
     digest : str
         Of what is loaded (`firstspike_spec.compiler.EngineImage.digest`), in hexadecimal; empty if nothing is.
+
+    Raises
+    ------
+    InputTypeError, InputError
+        If a value is of another kind or out of range.
     """
 
     shape: EngineShape
@@ -120,9 +147,20 @@ class Identity:
     buffer_bytes: int
     digest: str = ""
 
+    def __post_init__(self):
+        if not isinstance(self.board, str):
+            raise InputTypeError(f"the board's name must be a string, not {quoted(self.board)}")
+        if len(self.board) > MOST_NAME_CHARACTERS or not self.board.isprintable():
+            raise InputError(
+                f"the board's name must be up to {MOST_NAME_CHARACTERS} printable characters, not {quoted(self.board)}"
+            )
+        whole_number(self.clock_hz, "clock_hz", 0, MOST_CLOCK_HZ)
+        whole_number(self.baud, "baud", 0, MOST_BAUD)
+        whole_number(self.buffer_bytes, "buffer_bytes", *BUFFER_BYTES)
+
     def constants(self) -> bytes:
         """Return what never changes: the end of the answer to `Kind.IDENTIFY`."""
-        facts = {name: getattr(self, name) for name in ("board", "clock_hz", "baud", "buffer_bytes")}
+        facts = {name: getattr(self, name) for name in _FACTS}
         return json.dumps({**facts, "engine": self.shape.as_dict()}, separators=(",", ":")).encode()
 
     def pack(self) -> bytes:
@@ -138,7 +176,7 @@ class Identity:
         Raises
         ------
         InputError
-            If it is not that of a firstspike board with this version of the protocol.
+            If it is not that of a firstspike board with this version of the protocol, whole and in order.
         """
         if not body.startswith(MAGIC):
             raise InputError(f"what answered is no firstspike board (it began with {body[:8]!r})")
@@ -148,12 +186,33 @@ class Identity:
                 f"the board speaks version {version} of the protocol, this host version {VERSION}; build its bitstream again"
             )
         try:
-            loaded, rest = body[len(MAGIC) + 1], body[len(MAGIC) + 2 :]
-            facts = dict(json.loads(rest[DIGEST_BYTES:]))
-            shape = EngineShape.from_dict(facts.pop("engine"))
-            return cls(shape, **facts, digest=rest[:DIGEST_BYTES].hex() if loaded else "")
-        except (ValueError, TypeError, LookupError) as error:
+            return cls._read(body[len(MAGIC) + 1 :])
+        except (ValueError, TypeError, RecursionError) as error:
             raise InputError(f"the board's identity cannot be read ({error}); build its bitstream again") from error
+
+    @classmethod
+    def _read(cls, body: bytes) -> "Identity":
+        """Return what stands behind magic and version."""
+        whole_number(len(body), "its length", 1 + DIGEST_BYTES, MOST_IDENTITY_BYTES)
+        loaded = whole_number(body[0], "the flag of a loaded network", 0, 1)
+        digest, rest = body[1 : 1 + DIGEST_BYTES], body[1 + DIGEST_BYTES :]
+        facts = json.loads(rest.decode("ascii"), object_pairs_hook=_once)
+        if not isinstance(facts, dict) or set(facts) != {*_FACTS, "engine"}:
+            raise InputError(f"it must tell {', '.join(_FACTS)} and engine, not {quoted(facts)}")
+        shape = EngineShape.from_dict(facts.pop("engine"))
+        return cls(shape, **facts, digest=digest.hex() if loaded else "")
+
+
+#: What an identity's JSON tells beside the engine.
+_FACTS = ("board", "clock_hz", "baud", "buffer_bytes")
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return a JSON object, of which no name may stand twice."""
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise InputError(f"a name stands twice among {quoted(names)}")
+    return dict(pairs)
 
 
 def message(kind: int, number: int, body: bytes = b"") -> bytes:
