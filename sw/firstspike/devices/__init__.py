@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from firstspike_spec.errors import InputError, InputTypeError
 from firstspike_spec.network import Network
+from firstspike_spec.text import quoted
 
 from .device import Device
 from .golden import GoldenDevice
@@ -29,13 +30,13 @@ def open_device(name: str, network: Network, *, lanes: int | Sequence[int] | Non
         If it does not do what it should.
     """
     if not isinstance(name, str):
-        raise InputTypeError(f"a device is named by a string, not {name!r}")
+        raise InputTypeError(f"a device is named by a string, not {quoted(name)}")
     kind, colon, place = name.partition(":")
     if colon and place and kind in _PLACED:
         return _PLACED[kind](network, place, lanes=lanes, note=note)
     if not colon and kind in _PLAIN:
         return _PLAIN[kind](network, lanes=lanes, note=note)
-    raise InputError(f"unknown device {name!r}: name one of {', '.join(DEVICES)}")
+    raise InputError(f"unknown device {quoted(name)}: name one of {', '.join(DEVICES)}")
 
 
 __all__ = ["DEVICES", "Device", "open_device"]

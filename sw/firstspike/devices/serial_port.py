@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 from firstspike_spec.errors import DeviceError, InputError
 from firstspike_spec.network import Network
+from firstspike_spec.protocol import MOST_BAUD
+from firstspike_spec.text import quoted
 
-from ..link.link import Link
+from ..link.link import Link, NoAnswer
 from ..link.transport import SerialTransport
 from .linked import LinkedDevice
 
@@ -54,18 +56,21 @@ def find_board(place: str, *, note: Callable[[str], None] = lambda text: None) -
         As for `SerialBoard`.
     note : callable
         Told each baud rate that is tried.
+
+    Raises
+    ------
+    InputError, DeviceError
+        As for `SerialBoard`. What answers, but not as a board, is told as what it is; no other rate is tried then.
     """
     port, _, wanted = place.partition("@")
-    if wanted and not (wanted.isdecimal() and int(wanted)):
-        raise InputError(f"{wanted!r} is no baud rate: name the port as {port}@3000000")
-    bauds = (int(wanted),) if wanted else _BAUDS
+    bauds = (_baud(wanted, port),) if wanted else _BAUDS
     other = None
     for baud in bauds:
         note(f"asking for a board at {port}, {baud:,} baud")
         link = Link(SerialTransport(port, baud), timeout=_TIMEOUT if wanted else _FIND_TIMEOUT)
         try:
             link.connect()
-        except DeviceError as error:
+        except NoAnswer as error:
             link.close()
             if link.damaged:
                 other = error
@@ -82,3 +87,11 @@ def find_board(place: str, *, note: Callable[[str], None] = lambda text: None) -
         f"no board answers at {port} (baud rates tried: {tried}): check that it has power and holds a bitstream of firstspike "
         "(firstspike flash), and that this is its port"
     )
+
+
+def _baud(text: str, port: str) -> int:
+    """Return the baud rate that a user named."""
+    # No more digits than can be a rate: Python does not read any number of them.
+    if not (text.isdecimal() and len(text) <= len(str(MOST_BAUD)) and 0 < int(text) <= MOST_BAUD):
+        raise InputError(f"{quoted(text)} is no baud rate: name the port as {port}@3000000")
+    return int(text)

@@ -31,17 +31,16 @@ class FrameReader:
     def read(self, data: bytes) -> list[bytes]:
         """Take more bytes, and return the contents of the frames that are complete now."""
         self._rest += data
-        *ended, rest = self._rest.split(bytes([DELIMITER]))
-        if len(rest) > self.LONGEST:
-            rest = bytearray()
+        *ended, self._rest = self._rest.split(bytes([DELIMITER]))
+        if len(self._rest) > self.LONGEST:
+            self._rest = bytearray()
             self.damaged += 1
-        self._rest = rest
         contents = (self._content(bytes(stuffed)) for stuffed in ended if stuffed)
         return [content for content in contents if content is not None]
 
     def _content(self, stuffed: bytes) -> bytes | None:
         try:
-            content = cobs.decode(stuffed)
+            content = cobs.decode(stuffed) if len(stuffed) <= self.LONGEST else b""
         except cobs.DecodeError:
             content = b""
         content, check = content[:-CHECK_BYTES], content[-CHECK_BYTES:]

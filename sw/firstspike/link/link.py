@@ -3,12 +3,12 @@
 import random
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from firstspike_spec.errors import DeviceError, InputError
 from firstspike_spec.frames import DELIMITER
-from firstspike_spec.protocol import HEAD_BYTES, NUMBER_BYTES, REPLY, Identity, Kind, Reason, message
+from firstspike_spec.protocol import ANSWER_BYTES, HEAD_BYTES, NUMBER_BYTES, REPLY, Identity, Kind, Reason, message
 
 from .framing import FrameReader, frame
 from .transport import Transport
@@ -24,6 +24,10 @@ _REASONS = {
     Reason.WRONG_BLOCK: "a block of the network was wrong",
     Reason.WRONG_CHECK: "the network did not arrive as it was sent; load it again",
 }
+
+
+class NoAnswer(DeviceError):
+    """What the board was asked is not answered any more."""
 
 
 class Lost(DeviceError):
@@ -69,7 +73,9 @@ class Link:
     ----------
     transport : Transport
     timeout : float
-        Seconds of silence after which the board is asked whether it is still there.
+        Seconds without an answer after which the board is asked whether it is still there.
+    clock : callable
+        Returns the time in seconds, from whenever.
 
     Attributes
     ----------
@@ -82,11 +88,11 @@ class Link:
     sent_bytes, received_bytes : int
     """
 
-    #: Times that a request is sent at most, and times in a row that silence is asked about.
+    #: Times that a request is sent at most, and timeouts that may pass from one answer to the next.
     TRIES = 4
 
-    def __init__(self, transport: Transport, *, timeout: float = 1.0):
-        self._transport, self.timeout = transport, timeout
+    def __init__(self, transport: Transport, *, timeout: float = 1.0, clock: Callable[[], float] = time.monotonic):
+        self._transport, self.timeout, self.clock = transport, timeout, clock
         self._reader = FrameReader()
         self._messages: deque[bytes] = deque()  # those that have come and nobody has looked at
         self._number = random.SystemRandom().randrange(1 << (8 * NUMBER_BYTES))
@@ -110,15 +116,15 @@ class Link:
         Raises
         ------
         DeviceError
-            If nothing answers.
+            If nothing answers (`NoAnswer`), or something else than an identity.
         InputError
             If what answers is no firstspike board, or one of another version.
         """
         try:
             body = self.request(Kind.IDENTIFY)
-        except DeviceError as error:
+        except NoAnswer as error:
             if self._reader.damaged:
-                raise DeviceError(
+                raise NoAnswer(
                     f"what is at {self.name} does not speak the protocol of firstspike: is it another device, or another "
                     "baud rate?"
                 ) from error
@@ -153,7 +159,8 @@ class Link:
         Raises
         ------
         DeviceError
-            If the board does not answer any more, refuses a request (`Refused`), or one was lost (`Lost`).
+            If the board does not answer any more (`NoAnswer`), refuses a request (`Refused`), one was lost (`Lost`), or an
+            answer cannot be one. After `TRIES` timeouts without an answer that somebody wants, whatever else comes, this ends.
         """
         return _Exchange(self, requests, again).run()
 
@@ -171,12 +178,15 @@ class Link:
         self.sent_bytes += len(data)
         self._transport.write(data)
 
-    def receive(self) -> bytes | None:
-        """Return the next message; ``None`` after silence, or nothing but noise."""
-        deadline = time.monotonic() + self.timeout
-        while not self._messages and (left := deadline - time.monotonic()) > 0 and (data := self._transport.read(left)):
+    def receive(self, until: float) -> bytes | None:
+        """Return the next message; ``None`` if none has come by then, or none ever would. What has come is always read."""
+        while not self._messages:
+            left = until - self.clock()
+            data = self._transport.read(max(left, 0.0))
             self.received_bytes += len(data)
             self._messages.extend(content for content in self._reader.read(data) if len(content) >= HEAD_BYTES)
+            if not data or left <= 0:
+                break
         return self._messages.popleft() if self._messages else None
 
     def close(self) -> None:
@@ -198,22 +208,27 @@ class _Exchange:
         self._todo: deque[_Request] = deque()  # the next ones, those that were lost first
         self._sent: deque[_Request] = deque()  # those without answer, in order
         self._answers: dict[int, bytes] = {}
-        self._silent, self._heard = 0, time.monotonic()  # silences since a request was answered, and when
+        self._begin_to_wait()
+
+    def _begin_to_wait(self) -> None:
+        # Timeouts since there was an answer that somebody wants, when the last of them ended, and whether there were others.
+        self._silent, self._since, self._lives = 0, self._link.clock(), False
 
     def run(self) -> Iterator[bytes]:
         place = 0
         try:
-            while self._send() or self._sent:
+            while self._send() or any(request.place is not None for request in self._sent):
                 self._receive()
                 while place in self._answers:
                     yield self._answers.pop(place)
                     place += 1
+                    self._since = self._link.clock()  # nobody was waiting
         finally:
             self._leave()
 
     def _send(self) -> bool:
         """Send what there is room for; tell whether anything is left to send."""
-        used = sum(request.bytes for request in self._sent)
+        used = sum(request.bytes for request in self._sent if not request.probe)
         ready = []
         while self._todo or self._more():
             request = self._todo[0]
@@ -237,20 +252,30 @@ class _Exchange:
         return request is not None
 
     def _receive(self) -> None:
-        content = self._link.receive()
+        link = self._link
+        content = link.receive(self._since + link.timeout)
         if content is not None:
             self._take(content[0], int.from_bytes(content[1:HEAD_BYTES], "little"), content[HEAD_BYTES:])
-        # What answers no request is as good as silence, if it goes on.
-        if content is None or time.monotonic() - self._heard > self._link.timeout:
-            self._heard = time.monotonic()
+        # Only an answer that somebody wants ends the silence: all else may go on for ever.
+        if content is None or link.clock() - self._since >= link.timeout:
+            self._since = link.clock()
             self._silent += 1
-            if self._silent >= self._link.TRIES:
-                self._sent.clear()  # there is nothing to wait for
-                raise DeviceError(
-                    f"{self._link.name} does not answer: check that the board has power and holds a firstspike bitstream, "
-                    "reset it, and open the device again"
-                )
+            if self._silent >= link.TRIES:
+                raise self._no_answer()
             self._probe()
+
+    def _no_answer(self) -> NoAnswer:
+        request = next((request for request in self._sent if request.place is not None), None)
+        self._sent.clear()  # there is nothing to wait for
+        if request is not None and self._lives:
+            return NoAnswer(
+                f"{self._link.name} answers small requests, but not {_kind_name(request.kind)} within "
+                f"{self._link.TRIES * self._link.timeout:g} s: reset the board, or try another cable, or a lower baud rate"
+            )
+        return NoAnswer(
+            f"{self._link.name} does not answer: check that the board has power and holds a firstspike bitstream, "
+            "reset it, and open the device again"
+        )
 
     def _take(self, kind: int, number: int, body: bytes) -> None:
         if kind == Kind.NOTICE:
@@ -259,18 +284,18 @@ class _Exchange:
         if all(request.number != number for request in self._sent):
             self._link.strays += 1
             return
-        self._silent, self._heard = 0, time.monotonic()
         lost = []
         while (request := self._sent.popleft()).number != number:
             lost.append(request)
         lost = [request for request in lost if request.place is not None]
+        if request.place is None:
+            self._lives = True
+        else:
+            self._begin_to_wait()
         # Before a refusal: it may be for want of what was lost.
         if lost and not self._again:
             raise Lost(f"{len(lost)} requests to {self._link.name} were lost; try again")
-        if kind == Kind.ERROR:
-            raise Refused(self._link.name, request.kind, body[0] if body else 0)
-        if kind != request.kind | REPLY:
-            raise DeviceError(f"{self._link.name} answered {_kind_name(request.kind)} with a message of kind {kind:#x}")
+        self._check(request, kind, body)
         if request.place is not None:
             self._answers[request.place] = body
         if lost and max(request.tries for request in lost) >= self._link.TRIES:
@@ -280,10 +305,22 @@ class _Exchange:
             )
         self._todo.extendleft(reversed(lost))
 
+    def _check(self, request: _Request, kind: int, body: bytes) -> None:
+        """Raise an error unless this is an answer to the request."""
+        name, asked, error = self._link.name, _kind_name(request.kind), kind == Kind.ERROR
+        if not error and kind != request.kind | REPLY:
+            raise DeviceError(f"{name} answered {asked} with a message of kind {kind:#x}")
+        length = ANSWER_BYTES.get(Kind.ERROR if error else request.kind, len(body))
+        if len(body) != length:
+            raise DeviceError(f"{name} answered {asked} with {len(body)} bytes, where {length} were wanted; report this")
+        if error:
+            raise Refused(name, request.kind, body[0])
+
     def _probe(self) -> None:
         """Send something small behind everything else: its answer tells what was lost before it."""
         # More after each silence, for a probe may get lost too; never more than there is room for beside all requests.
-        if sum(request.probe for request in self._sent) <= self._silent:
+        probes = sum(request.probe for request in self._sent)
+        if probes < len(self._sent) and probes <= self._silent:
             probe = _Request(Kind.COUNTERS, b"", None, probe=True)
             self._link.send([probe])
             self._sent.append(probe)
@@ -291,7 +328,8 @@ class _Exchange:
     def _leave(self) -> None:
         """Wait until nothing of this exchange is in the board any more, so that the next one has all the room."""
         self._todo.clear()
-        self._source, self._silent, self._heard = iter(()), 0, time.monotonic()
+        self._source = iter(())
+        self._begin_to_wait()
         for request in self._sent:
             request.place = None
         while self._sent:

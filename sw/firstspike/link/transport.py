@@ -9,6 +9,14 @@ import serial
 
 from firstspike_spec.errors import DeviceError, InputError
 
+try:
+    from termios import error as terminal_error
+except ImportError:  # on Windows
+    terminal_error = OSError
+
+#: What a broken port raises: pyserial's errors are OSErrors, but those of terminals pass through it.
+_ERRORS = (OSError, terminal_error)
+
 
 class Transport(Protocol):
     """A way for bytes, there and back."""
@@ -61,9 +69,14 @@ class SerialTransport:
         self.name = f"serial:{port}"
         try:
             self._port = serial.Serial(port, baud, timeout=0, write_timeout=self._WRITE_TIMEOUT, exclusive=True)
-        except (OSError, ValueError) as error:
+        except (*_ERRORS, ValueError) as error:
             raise InputError(f"cannot open {port}: {_reason(error)}") from error
-        self._port.reset_input_buffer()
+        try:
+            with self._telling():
+                self._port.reset_input_buffer()
+        except BaseException:
+            self._port.close()
+            raise
 
     def write(self, data: bytes) -> None:
         """Send all of ``data``."""
@@ -75,6 +88,7 @@ class SerialTransport:
         with self._telling():
             self._port.timeout = timeout
             first = self._port.read(1)
+            self._port.timeout = 0  # for the rest, which has come, unless somebody else took it
             return first + self._port.read(self._port.in_waiting) if first else b""
 
     def close(self) -> None:
@@ -85,7 +99,7 @@ class SerialTransport:
     def _telling(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, TypeError) as error:  # pyserial's errors are OSErrors; a port closed meanwhile has no descriptor
+        except (*_ERRORS, TypeError) as error:  # a port closed meanwhile has no descriptor
             raise DeviceError(
                 f"the connection to {self.name} broke ({error}); plug the board in again, and open the device again"
             ) from error
