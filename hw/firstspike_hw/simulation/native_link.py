@@ -1,16 +1,18 @@
 """An engine behind its link, as native code in this process: bytes in, bytes out."""
 
 import ctypes
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from firstspike_spec.compiler import EngineImage
+from firstspike_spec.errors import DeviceError
 from firstspike_spec.protocol import Identity
 
 from ..linked_engine import LinkedEngine
-from .build import Design, build_library
+from .build import Design, load_library
 from .taps import definition, most_tokens, spike_times_of_taps
 
 _FAILURES = {
@@ -36,6 +38,8 @@ class NativeLink:
     ------
     InputError
         If there is no C++ compiler.
+    DeviceError
+        From every method, if the board is closed, or does what it must not.
     """
 
     name = "the simulated board"
@@ -44,18 +48,23 @@ class NativeLink:
     _GIVEN = 1 << 16
 
     def __init__(self, identity: Identity, *, cache: Path | None = None, note: Callable[[str], None] = lambda text: None):
-        library = build_library(link_design(identity), cache=cache, note=note)
-        self._library = _declare(ctypes.CDLL(str(library)))
+        self._library = _declare(load_library(link_design(identity), cache=cache, note=note))
         self._simulator = ctypes.c_void_p(self._library.link_new())
+        self._free = weakref.finalize(self, self._library.link_delete, self._simulator)
+        self._free.atexit = False
         self._waiting = bytearray()
         self._given = np.empty(self._GIVEN, np.uint8)
         self._taps, self._tap_parts = np.empty(0, np.uint64), []
 
     def close(self) -> None:
-        """Free the simulator. The object is of no use afterwards."""
-        if self._simulator:
-            self._library.link_delete(self._simulator)
-            self._simulator = None
+        """Free the simulator, which is also done when nobody holds the object any more. It is of no use afterwards."""
+        self._free()
+
+    @property
+    def _open(self) -> ctypes.c_void_p:
+        if not self._free.alive:
+            raise DeviceError("the simulated board is closed; open it again")
+        return self._simulator
 
     def write(self, data: bytes) -> None:
         """Put bytes on the link; they travel with the next `read`."""
@@ -89,13 +98,13 @@ class NativeLink:
     @property
     def cycles(self) -> int:
         """Clock cycles since the simulator was made."""
-        return self._library.link_cycles(self._simulator)
+        return self._library.link_cycles(self._open)
 
     def _run(self, *, rest: bool) -> bytes:
         data, self._waiting = np.frombuffer(bytes(self._waiting), np.uint8), bytearray()
         taps, tap_count = self._taps, ctypes.c_size_t()
         count = self._library.link_run(
-            self._simulator,
+            self._open,
             data,
             len(data),
             rest,
@@ -106,7 +115,7 @@ class NativeLink:
             tap_count,
         )
         if count < 0:
-            raise RuntimeError(_FAILURES[count])
+            raise DeviceError(f"{_FAILURES[count]}; report this")
         self._tap_parts.append(taps[: tap_count.value].copy())
         return self._given[:count].tobytes()
 

@@ -4,25 +4,30 @@ import ctypes
 import errno
 import os
 import select
+import termios
 import threading
 import tty
+import weakref
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 
 from firstspike_spec.engine import EngineShape
+from firstspike_spec.errors import DeviceError
 
 from ..boards.board import Board
 from ..boards.top import accelerator_of
-from .build import Design, build_library
+from .build import Design, load_library
 
 
 class NativeSerialPort:
     """The compiled RTL of a board, bit by bit on its serial line, with a pseudo-terminal at the line's other end.
 
     Whatever opens a serial port can open ``path``: the program cannot tell it from a board, but for its pace. The design
-    runs in a thread of its own and stands still while nothing happens, so that simulated time is time of work.
+    runs in a thread of its own and stands still while nothing happens, so that simulated time is time of work. It ends when
+    it is closed, or nobody holds this object any more.
 
     Parameters
     ----------
@@ -35,10 +40,9 @@ class NativeSerialPort:
     ------
     InputError
         If there is no C++ compiler.
+    DeviceError
+        If there is no pseudo-terminal left.
     """
-
-    #: Cycles between two looks at the pseudo-terminal, and bytes from it that may wait.
-    _CYCLES, _WAITING = 4096, 4096
 
     def __init__(
         self,
@@ -49,28 +53,19 @@ class NativeSerialPort:
         note: Callable[[str], None] = lambda text: None,
     ):
         self.board = board
-        library = build_library(serial_design(board, shape), cache=cache, note=note)
-        self._library = _declare(ctypes.CDLL(str(library)))
-        self._simulator = ctypes.c_void_p(self._library.serial_new(board.clock_hz, board.baud))
-        self._near, self._far = os.openpty()  # the far end stays open, so that programs may come and go
-        tty.setraw(self._far)
-        os.set_blocking(self._near, False)
-        self.path = os.ttyname(self._far)
-        self._wake, self._waker = os.pipe()
-        # Not `join`: Python 3.11 takes a thread for ended when Ctrl-C interrupts that.
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="simulated board", daemon=True)
-        self._thread.start()
+        library = _declare(load_library(serial_design(board, shape), cache=cache, note=note))
+        try:
+            self._line = _Line(library, board)
+        except (OSError, termios.error) as error:
+            raise DeviceError(f"cannot make a pseudo-terminal ({error}); close other programs, and try again") from error
+        self.path = self._line.path
+        self._end = weakref.finalize(self, self._line.end)
+        self._end.atexit = False
 
     def close(self) -> None:
         """Stop the design; the path is gone. Closing twice does nothing."""
-        if self._simulator:
-            os.write(self._waker, b"x")
-            self._thread.join()
-            for descriptor in (self._near, self._far, self._wake, self._waker):
-                os.close(descriptor)
-            self._library.serial_delete(self._simulator)
-            self._simulator = None
+        self._end()
+        self._line.join()
 
     def __enter__(self) -> "NativeSerialPort":
         return self
@@ -81,7 +76,7 @@ class NativeSerialPort:
     @property
     def cycles(self) -> int:
         """Clock cycles that the design has run."""
-        return self._library.serial_cycles(self._simulator)
+        return self._line.cycles
 
     @property
     def seconds(self) -> float:
@@ -91,13 +86,75 @@ class NativeSerialPort:
     @property
     def framing_errors(self) -> int:
         """Bytes from the board without a right start and stop bit."""
-        return self._library.serial_framing_errors(self._simulator)
+        return self._line.framing_errors
 
     def wait(self) -> None:
         """Wait until somebody closes it, or until Ctrl-C."""
-        self._ended.wait()
+        self._line.ended.wait()
+
+
+class _Line:
+    """The design, the pseudo-terminal, and the thread between them. It does not know who holds it, so it ends with that.
+
+    Parameters
+    ----------
+    library : ctypes.CDLL
+    board : Board
+
+    Attributes
+    ----------
+    path : str
+        Of the pseudo-terminal's far end.
+    ended : threading.Event
+        The design stands still for ever.
+    cycles, framing_errors : int
+        So far.
+    """
+
+    #: Cycles between two looks at the pseudo-terminal, and bytes from it that may wait.
+    _CYCLES, _WAITING = 4096, 4096
+
+    def __init__(self, library: ctypes.CDLL, board: Board):
+        self._library, self._simulator = library, ctypes.c_void_p(library.serial_new(board.clock_hz, board.baud))
+        self.cycles = self.framing_errors = 0
+        # Not `join`: Python 3.11 takes a thread for ended when Ctrl-C interrupts that.
+        self.ended = threading.Event()
+        with ExitStack() as opened:
+            opened.callback(library.serial_delete, self._simulator)
+            self._near, far = os.openpty()  # the far end stays open, so that programs may come and go
+            for descriptor in (self._near, far):
+                opened.callback(os.close, descriptor)
+            tty.setraw(far)
+            os.set_blocking(self._near, False)
+            self.path = os.ttyname(far)
+            self._wake, self._waker = os.pipe()
+            opened.callback(os.close, self._wake)
+            self._held = opened.pop_all()
+        self._thread = threading.Thread(target=self._run, name="simulated board", daemon=True)
+        try:
+            self._thread.start()
+        except BaseException:
+            self.end()
+            self._held.close()
+            raise
+
+    def end(self) -> None:
+        """Let the thread end, once: the other end of the pipe sees it."""
+        os.close(self._waker)
+
+    def join(self) -> None:
+        """Wait until the thread has ended."""
+        self._thread.join()
 
     def _run(self) -> None:
+        with self._held:
+            try:
+                self._carry()
+            finally:
+                self.ended.set()
+
+    def _carry(self) -> None:
+        """Carry bytes between the pseudo-terminal and the design until the end."""
         waiting, given = bytearray(), bytearray()
         came = np.empty(self._CYCLES, np.uint8)
         sent, rests = ctypes.c_size_t(), ctypes.c_int(1)
@@ -108,7 +165,6 @@ class NativeSerialPort:
             writes = [self._near] if rested and given else []
             ready, *_ = select.select([self._wake, *reads], writes, [], None if rested else 0)
             if self._wake in ready:
-                self._ended.set()
                 return
             if self._near in ready:
                 waiting += _take(self._near, self._WAITING - len(waiting))
@@ -117,6 +173,8 @@ class NativeSerialPort:
                 count = self._library.serial_run(self._simulator, data, len(data), self._CYCLES, came, len(came), sent, rests)
                 del waiting[: sent.value]
                 given += came[:count].tobytes()
+                self.cycles = self._library.serial_cycles(self._simulator)
+                self.framing_errors = self._library.serial_framing_errors(self._simulator)
             if given:
                 del given[: _give(self._near, given)]
 

@@ -1,13 +1,14 @@
 """Simulated devices: the gateware's own RTL, compiled to native code."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Any
 
 import numpy as np
 
 from firstspike_spec.compiler import compile_network
 from firstspike_spec.engine import EngineShape
-from firstspike_spec.errors import needing
+from firstspike_spec.errors import DeviceError, InputError, needing
 from firstspike_spec.network import Network
 from firstspike_spec.protocol import Identity
 from firstspike_spec.results import Results, with_hidden_spikes
@@ -37,6 +38,16 @@ def _plan(network: Network, lanes: _Lanes) -> EngineShape:
     return ECP5.plan(network, lanes)
 
 
+@contextmanager
+def _closing(opened: Any) -> Iterator[None]:
+    """Close something if what is done with it fails; then nobody else could."""
+    try:
+        yield
+    except BaseException:
+        opened.close()
+        raise
+
+
 class SimulatedBoard(LinkedDevice):
     """The engine behind its link, in this process: the same bytes as over a cable, and every hidden spike to see.
 
@@ -61,9 +72,10 @@ class SimulatedBoard(LinkedDevice):
         shape = _plan(network, lanes)
         identity = Identity(shape, board="simulated", clock_hz=0, baud=0, buffer_bytes=_BUFFER_BYTES)
         self._far_end = _simulation().NativeLink(identity, note=note)
-        link = Link(self._far_end)
-        link.connect()
-        super().__init__(link, network)
+        with _closing(self._far_end):
+            link = Link(self._far_end)
+            link.connect()
+            super().__init__(link, network)
 
     def run(self, spike_times: np.ndarray, *, early_exit: bool) -> Results:
         """Run a batch of inferences; the results have the spike times of all layers."""
@@ -103,19 +115,17 @@ class SimulatedPins(LinkedDevice):
             from firstspike_hw.boards.registry import board_named
         board = board_named(place)
         self._port = simulation.NativeSerialPort(board, board.plan(network, lanes), note=note)
-        try:
+        with _closing(self._port):
             link = Link(SerialTransport(self._port.path, board.baud), timeout=self._TIMEOUT)
-            link.connect()
-            note(f"loading the network into the simulated {board.name}, which may take minutes")
-            super().__init__(link, network)
-        except BaseException:
-            self._port.close()
-            raise
+            with _closing(link):
+                link.connect()
+                note(f"loading the network into the simulated {board.name}, which may take minutes")
+                super().__init__(link, network)
 
     def close(self) -> None:
         """Let go of the link, and stop the design."""
-        super().close()
-        self._port.close()
+        with closing(self._port):
+            super().close()
 
 
 class SimulatedEngine:
@@ -126,15 +136,25 @@ class SimulatedEngine:
         image = compile_network(network, shape)
         self._shape = shape
         self._engine = _simulation().NativeEngine(shape, note=note)
-        self._engine.load(image)
+        with _closing(self._engine):
+            self._engine.load(image)
 
     def load(self, network: Network) -> None:
         """Load another network into the same engine, if it fits."""
         self._engine.load(compile_network(network, self._shape))
 
     def run(self, spike_times: np.ndarray, *, early_exit: bool) -> Results:
-        """Run a batch of inferences, one directly behind the other."""
-        return self._engine.run(spike_times, early_exit=early_exit)
+        """Run a batch of inferences, one directly behind the other.
+
+        Raises
+        ------
+        DeviceError
+            If the engine gives what no inference can give.
+        """
+        try:
+            return self._engine.run(spike_times, early_exit=early_exit)
+        except InputError as error:
+            raise DeviceError(f"the simulated engine gave what no inference can give: {error}; report this") from error
 
     def info(self) -> dict[str, Any]:
         """Return what the device is, with the shape of its engine."""
