@@ -23,7 +23,7 @@ from .errors import InputError, InputTypeError, UserError
 from .files import read_file, write_file
 from .layer import MAX_CONNECTIONS, Layer
 from .maps import MAX_NEURONS, Maps
-from .network import MAX_LAYERS, Network, Size, check_sizes
+from .network import MAX_LAYERS, Network, Size, check_network, check_sizes
 from .text import printable, quoted
 
 FORMAT = "firstspike-network"
@@ -86,6 +86,8 @@ def save_network(network: Network, path: str | os.PathLike) -> None:
     InputError
         If the file cannot be written, or would be one that `load_network` refuses.
     """
+    check_network(network)
+    _check_path(path)
     metadata = {
         "format": FORMAT,
         "format_version": _format_version(network),
@@ -127,13 +129,17 @@ def load_network(path: str | os.PathLike) -> Network:
         If the file is missing, truncated, damaged, of another format or version, or its content breaks a rule of
         `Network`; the message names the file and the place.
     """
-    if not isinstance(path, str | os.PathLike):
-        raise InputTypeError(f"a network is named by the path of its file, not {quoted(path)}")
+    _check_path(path)
     content = read_file(path, MAX_FILE_BYTES, "name a network's .safetensors file")
     try:
         return _load(content)
     except UserError as error:
         raise InputError(f"{os.fspath(path)}: {error}") from error
+
+
+def _check_path(path: object) -> None:
+    if not isinstance(path, str | os.PathLike):
+        raise InputTypeError(f"a network's file is named by a path, not {quoted(path)}")
 
 
 def _load(content: bytes) -> Network:

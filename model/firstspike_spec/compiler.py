@@ -7,12 +7,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from .checks import whole_number
-from .engine import MAX_BANK_LANES, MAX_LANES, EngineShape, LayerShape, LocatorShape, OutputShape, index_bits
+from .engine import (
+    MAX_ADDRESS_BITS,
+    MAX_BANK_LANES,
+    MAX_LANES,
+    MAX_LAYERS,
+    EngineShape,
+    LayerShape,
+    LocatorShape,
+    OutputShape,
+    index_bits,
+)
 from .errors import InputError
 from .layer import Layer
 from .map_layout import MapLayout
-from .network import Network
+from .network import Network, check_network
 from .placement import Placement, place
+from .text import quoted
 from .words import LOAD_WORD, Memory
 
 
@@ -174,22 +185,28 @@ def plan(
     InputError, InputTypeError
         If the number of lanes is out of range, or the network is larger than any engine.
     """
+    _refuse_impossible(network)
     *hidden, last = network.layers
-    _refuse(_problems_of_output(last))
-    if isinstance(lanes, int | np.integer):
-        counts = [whole_number(lanes, "lanes", 1, MAX_LANES)] * len(hidden)
-    else:
+    if isinstance(lanes, Sequence | np.ndarray) and not isinstance(lanes, str | bytes):
         counts = [whole_number(count, "lanes", 1, MAX_LANES) for count in lanes]
+    else:
+        counts = [whole_number(lanes, "lanes", 1, MAX_LANES)] * len(hidden)
     if len(counts) != len(hidden):
-        raise InputError(f"lanes must be one number or one for each of the {len(hidden)} hidden layers, not {counts}")
+        raise InputError(f"lanes must be one number or one for each of the {len(hidden)} hidden layers, not {quoted(counts)}")
     if bank_lanes is not None:
         whole_number(bank_lanes, "bank_lanes", 1, MAX_BANK_LANES)
     shapes: list[LayerShape] = []
     source_bits = index_bits(network.inputs + 1)  # the address of all ones is no source's
     lane_bits, sources = 0, LaneSources.inputs(network.inputs)
-    for layer, count in zip(hidden, counts, strict=True):
-        locator = None if layer.maps.is_flat else _plan_locator(layer, sources, lane_bits)
-        shapes.append(_plan_layer(layer, source_bits, locator, count, bank_lanes))
+    for index, (layer, count) in enumerate(zip(hidden, counts, strict=True)):
+        try:
+            locator = None if layer.maps.is_flat else _plan_locator(layer, sources, lane_bits)
+            shapes.append(_plan_layer(layer, source_bits, locator, count, bank_lanes))
+        except InputError as error:
+            raise InputError(
+                f"no engine holds layer {index} ({layer.targets:,} neurons, {layer.synapses:,} connections) with {count} "
+                f"lanes: {error}; take another number of lanes, or make the layer smaller"
+            ) from error
         source_bits, lane_bits = shapes[-1].address_bits, shapes[-1].lane_bits
         sources = LaneSources.of(layer, shapes[-1].lanes)
     locator = None if last.maps.is_flat else _plan_locator(last, sources, lane_bits)
@@ -376,6 +393,7 @@ def _unsigned(potentials: np.ndarray, bits: int) -> np.ndarray:
 
 
 def _check_fit(network: Network, shape: EngineShape) -> None:
+    _refuse_impossible(network)
     problems = []
     layers = (*shape.layers, shape.output)
     if len(network.layers) != len(layers):
@@ -400,14 +418,28 @@ def _check_fit(network: Network, shape: EngineShape) -> None:
             problems += [
                 f"layer {index} has {wanted} {what}, the engine's {found}" for what, wanted, found in sizes if wanted > found
             ]
-    problems += _problems_of_output(network.layers[-1])
     if network.time_steps > shape.time_steps:
         problems.append(f"it has {network.time_steps} time steps, the engine {shape.time_steps}")
     _refuse(problems)
 
 
-def _problems_of_output(layer: Layer) -> list[str]:
-    return ["its output layer is a convolution with several neurons a class"] if layer.maps.is_convolution else []
+def _refuse_impossible(network: Network) -> None:
+    """Refuse a network that no engine of any size holds."""
+    check_network(network)
+    last = network.layers[-1]
+    if last.maps.is_convolution:
+        raise InputError(
+            f"no engine holds this network: its output layer is a convolution with {last.maps.positions:,} neurons a class; "
+            "put a fully connected layer behind it, with one neuron a class"
+        )
+    most = (1 << MAX_ADDRESS_BITS) - 1
+    if network.inputs > most:
+        raise InputError(
+            f"no engine holds this network: it has {network.inputs:,} inputs, an engine at most {most:,}; "
+            "crop or scale the images, and train it for those"
+        )
+    if len(network.layers) > MAX_LAYERS:
+        raise InputError(f"no engine holds this network: it has {len(network.layers)} layers, an engine at most {MAX_LAYERS}")
 
 
 def _locator_sizes(

@@ -42,7 +42,8 @@ class LatencyEncoder:
         if len(rising):
             at = int(rising[0])
             raise InputError(
-                f"encoder thresholds must not rise, but thresholds[{at}] = {thresholds[at]} is followed by {thresholds[at + 1]}"
+                f"encoder thresholds must not rise, but thresholds[{at}] = {thresholds[at]} "
+                f"is followed by {thresholds[at + 1]}"
             )
         whole_number(thresholds[-1], "the last encoder threshold", 1, 255)
         object.__setattr__(self, "thresholds", thresholds)

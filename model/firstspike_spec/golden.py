@@ -11,7 +11,7 @@ from .encoder import SPIKE_TIME_TYPE
 from .errors import InputError, InputTypeError
 from .inference import Inference
 from .layer import Layer
-from .network import Network
+from .network import Network, check_network
 
 #: Images that are worked on together at most; it bounds the memory that a large batch takes.
 CHUNK = 2000
@@ -42,6 +42,7 @@ def infer(network: Network, images: np.ndarray, *, early_exit: bool = True) -> I
     InputTypeError, InputError
         If the images are not ``uint8`` or of another shape.
     """
+    check_network(network)
     return infer_spikes(network, network.spike_times(images), early_exit=early_exit)
 
 
@@ -79,6 +80,7 @@ def check_spike_times(network: Network, spike_times: np.ndarray) -> None:
     InputTypeError, InputError
         If they are of another type than int16, of another shape than (batch, inputs), or out of ``0 .. T``.
     """
+    check_network(network)
     if not isinstance(spike_times, np.ndarray) or spike_times.dtype != SPIKE_TIME_TYPE:
         kind = getattr(spike_times, "dtype", type(spike_times).__name__)
         raise InputTypeError(f"spike times must be an array of int16, not of {kind}")

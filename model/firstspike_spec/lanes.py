@@ -1,6 +1,7 @@
 """Numbers of lanes, as users write them on a command line."""
 
 from .errors import InputError
+from .text import quoted
 
 
 def parse_lanes(text: str | None) -> int | tuple[int, ...] | None:
@@ -21,5 +22,5 @@ def parse_lanes(text: str | None) -> int | tuple[int, ...] | None:
     try:
         numbers = tuple(int(word) for word in text.split(","))
     except ValueError as error:
-        raise InputError(f"lanes must be a number, or one for each hidden layer as in 16,8, not {text!r}") from error
+        raise InputError(f"lanes must be a number, or one for each hidden layer as in 16,8, not {quoted(text)}") from error
     return numbers[0] if len(numbers) == 1 else numbers

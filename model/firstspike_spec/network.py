@@ -61,6 +61,12 @@ def check_sizes(layers: Iterable[Size]) -> None:
                 )
 
 
+def check_network(value: object) -> None:
+    """Raise `InputTypeError` unless ``value`` is a `Network`."""
+    if not isinstance(value, Network):
+        raise InputTypeError(f"a Network is wanted, not {quoted(value)}; load_network reads one from a file")
+
+
 def _is_text(text: str) -> bool:
     """Return whether UTF-8 can hold a string (half of a surrogate pair it cannot)."""
     try:

@@ -420,10 +420,10 @@ def test_a_network_of_one_layer_has_no_lanes():
 @pytest.mark.parametrize(
     ("sizes", "lanes", "message"),
     [
-        ((1 << 16, 2), 1, "source_bits must be in 1 .. 16, not 17"),
+        ((1 << 16, 2), 1, "no engine holds this network: it has 65,536 inputs, an engine at most 65,535"),
         ((1, 1 << 16, 1), 16, "width of a neuron's address must be in 1 .. 16, not 17"),
         ((1, 4097), 16, "neurons of the output layer must be in 1 .. 1024, not 4097"),
-        ((2,) * 18, 1, "number of layers must be in 1 .. 16, not 17"),
+        ((2,) * 18, 1, "no engine holds this network: it has 17 layers, an engine at most 16"),
     ],
 )
 def test_networks_larger_than_any_engine(sizes, lanes, message):

@@ -193,10 +193,10 @@ def test_an_engine_refuses_maps_of_classes():
     generator = np.random.default_rng(0)
     maps = Maps(1, 3, 3, 2, 2)
     network = Network(LatencyEncoder.linear(4), [random_layer(generator, 4, 3, maps=maps)], (3, 3))
-    with pytest.raises(InputError, match="its output layer is a convolution with several neurons a class"):
+    with pytest.raises(InputError, match="output layer is a convolution with 4 neurons a class; put a fully"):
         plan(network)
     flat = Network(LatencyEncoder.linear(4), [random_layer(generator, 9, 12)], (9,))
-    with pytest.raises(InputError, match="its output layer is a convolution with several neurons a class"):
+    with pytest.raises(InputError, match="output layer is a convolution with 4 neurons a class; put a fully"):
         compile_network(network, plan(flat))
 
 
