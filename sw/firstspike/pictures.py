@@ -9,6 +9,7 @@ import numpy as np
 from firstspike_spec.files import whole_file
 from firstspike_spec.network import Network
 from firstspike_spec.results import Results
+from firstspike_spec.text import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 #: Colours: a right class, a wrong class, the class that was given, any other output.
 RIGHT, WRONG, GIVEN, OTHER = "black", "tab:red", "tab:orange", "tab:gray"
 
-#: More classes than these are not all named on an axis.
-NAMED_CLASSES = 30
+#: More classes than these are not all named on an axis; and characters of a name that are shown.
+NAMED_CLASSES, NAME_CHARACTERS = 30, 30
 
 
 def new_figure(width: float, height: float) -> "Figure":
@@ -35,9 +36,9 @@ def write_png(figure: "Figure", path: Path) -> None:
     FigureCanvasAgg(figure).print_png(str(path))
 
 
-def plain(text: str) -> str:
-    """Return a text that came from outside so that Matplotlib shows its dollar signs instead of reading formulas."""
-    return text.replace("$", r"\$")
+def plain(text: str, most: int = NAME_CHARACTERS) -> str:
+    """Return a text that came from outside as Matplotlib can show it: printable, cut, and no formula for its dollar signs."""
+    return printable(text, most).replace("$", r"\$")
 
 
 def draw_verdict(axes: "Axes", network: Network, image: int, label: int, given: int) -> None:

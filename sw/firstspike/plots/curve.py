@@ -5,6 +5,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from firstspike_spec.errors import InputError
+from firstspike_spec.text import quoted
 
 from ..pictures import new_figure, plain
 from .output import Row
@@ -49,10 +50,10 @@ def curve_table(
         If a column is missing or holds no number, no run is left, or two runs have the same settings and the same seed.
     """
     if x == y:
-        raise InputError(f"--x and --y are both {x!r}; name two columns")
+        raise InputError(f"--x and --y are both {quoted(x)}; name two columns")
     for name in ignore:
         if not any(name in run for run in runs):
-            raise InputError(f"no run has a column {name!r} to ignore; name one of {', '.join(runs[0])}")
+            raise InputError(f"no run has a column {quoted(name)} to ignore; name one of {', '.join(runs[0])}")
     names = [
         name for name in dict.fromkeys(name for run in runs for name in run) if is_setting(name) and name not in (y, *ignore)
     ]

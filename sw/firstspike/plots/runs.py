@@ -11,6 +11,8 @@ from typing import Any
 
 from firstspike_spec.artefact import load_network
 from firstspike_spec.errors import InputError
+from firstspike_spec.files import read_file
+from firstspike_spec.text import quoted
 
 #: Columns that a run ends with; all others are settings, which tell runs apart. ``*`` stands for anything.
 RESULT_COLUMNS = (
@@ -20,6 +22,9 @@ RESULT_COLUMNS = (
 )  # fmt: skip
 
 SEED = "seed"
+
+#: Larger files of results are refused.
+MAX_BYTES = 16 << 20
 
 #: Added to every run: the file that it was read from.
 FILE = "results_file"
@@ -80,7 +85,7 @@ def number(run: Run, column: str) -> float | None:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise InputError(f"{run[FILE]}: the column {column} holds {text!r}, which is no finite number; correct the file")
+        raise InputError(f"{run[FILE]}: the column {column} holds {quoted(text)}, which is no finite number; correct the file")
     if is_share(column) and not 0 <= value <= 1:
         raise InputError(f"{run[FILE]}: the column {column} holds {text}; it is a share, in 0 .. 1, not per cent")
     return value
@@ -89,7 +94,7 @@ def number(run: Run, column: str) -> float | None:
 def cell(run: Run, column: str) -> str:
     """Return the text in a run's column, or say which columns there are."""
     if column not in run:
-        raise InputError(f"{run[FILE]} has no column {column!r}; name one of {', '.join(run)}")
+        raise InputError(f"{run[FILE]} has no column {quoted(column)}; name one of {', '.join(run)}")
     return run[column]
 
 
@@ -100,11 +105,7 @@ def is_share(column: str) -> bool:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(
-            f"cannot read the results {path}: {error.strerror}; name a file that firstspike sweep wrote"
-        ) from error
+        return read_file(path, MAX_BYTES, "name a file that firstspike sweep wrote").decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is no text (not UTF-8); name a file that firstspike sweep wrote") from error
 

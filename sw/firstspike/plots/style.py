@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 GREY = "dimgray"
 
-#: Characters of the small print that fit into an inch.
-SMALL_PRINT = 15
+#: Characters of the small print that fit into an inch, and most of a title or a small print.
+SMALL_PRINT, TITLE = 15, 400
 
 
 def add_titles(figure: "Figure", title: str, small_print: str) -> None:
     """Write a title above a figure, and below it where the numbers come from."""
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.08)
     width = figure.get_figwidth()
-    figure.suptitle(textwrap.fill(plain(title), int(width * 10)), fontsize=12)
-    figure.supxlabel(textwrap.fill(plain(small_print), int(width * SMALL_PRINT)), fontsize=8, color=GREY)
+    figure.suptitle(textwrap.fill(plain(title, TITLE), int(width * 10)), fontsize=12)
+    figure.supxlabel(textwrap.fill(plain(small_print, TITLE), int(width * SMALL_PRINT)), fontsize=8, color=GREY)
 
 
 def step_colours(steps: int) -> np.ndarray:
