@@ -172,10 +172,11 @@ def _metadata(content: bytes) -> tuple[dict[str, Any], dict[str, str]]:
     """Return a safetensors file's header, and the metadata in it, before its tensors are looked at."""
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 or length > len(content) - 8:
-        kind = next((f"it is {kind}" for start, kind in _OTHER_FILES.items() if content.startswith(start)), "")
+        kind = next((kind for start, kind in _OTHER_FILES.items() if content.startswith(start)), None)
+        told = f"it is {kind}" if kind else "its header would go beyond its end"
         raise InputError(
-            f"the file is truncated, or no network: {kind or 'its header would go beyond its end'}; name a network's "
-            ".safetensors file (firstspike import makes one from weights)"
+            f"the file is truncated or no safetensors file: {told}; name a network's file "
+            "(firstspike import makes one from weights)"
         )
     if length > MAX_HEADER_BYTES:
         raise InputError(f"the header has {length:,} bytes; that of a network has at most {MAX_HEADER_BYTES:,}")
