@@ -11,7 +11,7 @@ class RandomVariations:
 
     Parameters
     ----------
-    images : Tensor of uint8, shape (count, height, width)
+    images : Tensor of uint8, shape (count, height, width) or (count, channels, height, width)
     largest_shift : int
         Images move by at most so many pixels up, down, left and right; what comes in is dark. 0 leaves them in place.
     mirrored : bool
@@ -40,25 +40,27 @@ class RandomVariations:
     ):
         self.generator, self.mirrored, self.brightness = generator, mirrored, brightness
         self.largest_rotation, self.largest_scaling = largest_rotation, largest_scaling
-        _, height, width = images.shape
+        height, width = images.shape[-2:]
+        rows = images.ndim - 2
         # Views of every placement at once: taking a batch is a single copy of its pixels.
         padded = functional.pad(images, (largest_shift,) * 4)
-        self._placements = padded.unfold(1, height, 1).unfold(2, width, 1)
+        placements = padded.unfold(rows, height, 1).unfold(rows + 1, width, 1)
+        self._placements = placements.movedim((rows, rows + 1), (1, 2))
 
     def take(self, indices: torch.Tensor) -> torch.Tensor:
-        """Return the images at ``indices``, varied: uint8, shape (len(indices), height, width)."""
+        """Return the images at ``indices``, varied: uint8, of their shape."""
         device = self._placements.device
         places = self._placements.shape[1]
         down, right = torch.randint(places, (2, len(indices)), generator=self.generator).to(device)
         images = self._placements[indices.to(device), down, right]
         if self.mirrored:
             chosen = torch.rand(len(indices), generator=self.generator).to(device) < 0.5
-            images = torch.where(chosen[:, None, None], images.flip(2), images)
+            images = torch.where(_for_each(chosen, images), images.flip(-1), images)
         if self.largest_rotation or self.largest_scaling:
             images = self._turned(images)
         if self.brightness:
             exponents = (2 * torch.rand(len(indices), generator=self.generator) - 1) * self.brightness
-            images = (images * exponents.exp().to(device)[:, None, None]).round_().clamp_(max=255).to(torch.uint8)
+            images = (images * _for_each(exponents.exp().to(device), images)).round_().clamp_(max=255).to(torch.uint8)
         return images
 
     def _turned(self, images: torch.Tensor) -> torch.Tensor:
@@ -66,9 +68,14 @@ class RandomVariations:
         angles, scales = 2 * torch.rand(2, len(images), generator=self.generator).to(images.device) - 1
         angles, scales = angles * math.radians(self.largest_rotation), 1 / (1 + scales * self.largest_scaling)
         cosines, sines, zeros = scales * angles.cos(), scales * angles.sin(), torch.zeros_like(angles)
-        flat = images.shape[1] / images.shape[2]  # places run from -1 to 1 in both directions
+        flat = images.shape[-2] / images.shape[-1]  # places run from -1 to 1 in both directions
         turns = torch.stack([cosines, -sines * flat, zeros, sines / flat, cosines, zeros], dim=1).reshape(-1, 2, 3)
-        pixels = images[:, None].float()
+        pixels = images.reshape(len(images), -1, *images.shape[-2:]).float()
         places = functional.affine_grid(turns, list(pixels.shape), align_corners=False)
         turned = functional.grid_sample(pixels, places, align_corners=False)
-        return turned[:, 0].round_().clamp_(0, 255).to(torch.uint8)
+        return turned.reshape(images.shape).round_().clamp_(0, 255).to(torch.uint8)
+
+
+def _for_each(numbers: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+    """Return one number an image in a shape that meets all of its pixels."""
+    return numbers.reshape(-1, *(1,) * (images.ndim - 1))

@@ -11,10 +11,11 @@ from typing import Annotated
 
 import typer
 
-from firstspike_spec import InputError, infer, load_dataset, load_network, profile, save_network
+from firstspike_spec import InputError, infer, load_network, profile, save_network
+from firstspike_spec.datasets import fit_dataset, load_splits
 from firstspike_spec.files import check_writable
 
-from .command_parts import check_network_name, importing_torch
+from .command_parts import DataOption, DatasetOption, check_network_name, importing_torch
 from .provenance import test_facts
 
 
@@ -30,8 +31,8 @@ def calibrate(
     encoder: Annotated[
         bool, typer.Option("--encoder/--keep-encoder", help="Whether the encoder's thresholds may change too.")
     ] = True,
-    dataset: Annotated[str | None, typer.Option(help="The data set; by default that of its training.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Folder of the data set; by default found or downloaded.")] = None,
+    dataset: DatasetOption = None,
+    data: DataOption = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print the result as one JSON object; progress goes to stderr.")
     ] = False,
@@ -49,9 +50,8 @@ def calibrate(
         raise InputError(f"decision-step must be in 0 .. 255, not {decision_step}")
     check_network_name(out)
     loaded = load_network(network)
-    name = dataset or loaded.provenance.get("dataset")
-    if name is None:
-        raise InputError(f"{network} does not say what it was trained on: give --dataset NAME")
+    if dataset is None and data is None and loaded.dataset is None:
+        raise InputError(f"{network} does not say what it was trained on: give --dataset NAME, or --data FOLDER")
     check_writable(out)
     with importing_torch("calibration"):
         from .calibration import Calibration, Target
@@ -67,7 +67,8 @@ def calibrate(
         thresholds = ", ".join(map(str, encoder.thresholds))
         say(f"encoder {thresholds}: validation {calibration.accuracy:.2%} at step {calibration.mean_decision_step:.3f}")
 
-    train, test = (load_dataset(name, split, data, note=say) for split in ("train", "test"))
+    splits = load_splits(dataset, data, usual=loaded.dataset, note=say)
+    train, test = (fit_dataset(split, loaded, say) for split in splits)
     held_back = held_back_images(loaded, train)
     target = Target(latest_step=decision_step, accuracy=accuracy)
     changed, calibration = recalibrate(loaded, held_back.images, held_back.labels, target, encoder=encoder, note=note)

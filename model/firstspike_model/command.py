@@ -15,7 +15,7 @@ from firstspike_spec import InputError
 from firstspike_spec.checks import whole_number
 from firstspike_spec.files import check_writable
 
-from .command_parts import check_network_name, importing_torch, network_report
+from .command_parts import DataOption, DatasetOption, check_network_name, importing_torch, network_report
 from .progress import EpochDisplay
 from .recipe import Recipe, load_recipe, parse_change
 
@@ -33,7 +33,8 @@ DEVICES = ("auto", "cpu", "cuda")
 
 def train(
     recipe: Annotated[str, typer.Argument(help="Name of a recipe, such as mnist-mlp, or a recipe's .toml file.")],
-    data: Annotated[Path | None, typer.Option(help="Folder of the data set; by default found or downloaded.")] = None,
+    data: DataOption = None,
+    dataset: DatasetOption = None,
     out: Annotated[Path | None, typer.Option(help="The network's file; by default RECIPE.safetensors here.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same network on the same machine.")] = 0,
     changes: Annotated[
@@ -52,7 +53,8 @@ def train(
     Beside the file lies a log, NAME.log.json, and while the training runs a checkpoint, NAME.checkpoint: after a stop, by
     Ctrl-C or otherwise, the same command goes on from there and gives the same network.
     """
-    chosen = scaled(load_recipe(recipe, dict(map(parse_change, changes or []))), epochs_scale)
+    settings = dict(map(parse_change, changes or [])) | ({} if dataset is None else {"dataset": dataset})
+    chosen = scaled(load_recipe(recipe, settings), epochs_scale)
     seed = whole_number(seed, "seed", 0, MAX_SEED)
     if device not in DEVICES:
         raise InputError(f"device must be one of {', '.join(DEVICES)}, not {device!r}")
@@ -67,7 +69,14 @@ def train(
     with EpochDisplay(chosen.name, stream) as display:
         try:
             outcome = workflow.train_to_file(
-                chosen, out, data=data, seed=seed, device=device, note=display.epoch, note_line=display.line
+                chosen,
+                out,
+                data=data,
+                named="dataset" in settings,
+                seed=seed,
+                device=device,
+                note=display.epoch,
+                note_line=display.line,
             )
         except KeyboardInterrupt:
             if checkpoint.exists():

@@ -92,7 +92,7 @@ def held_back_images(network: Network, training: Dataset, count: int = 5000) -> 
         if size == 0:
             raise InputError(f"{training.name} has {len(training.images)} training images; calibration needs 6 or more")
         chosen = np.arange(len(training.images) - size, len(training.images))
-    return Dataset(training.name, training.images[chosen], training.labels[chosen])
+    return training.at(chosen)
 
 
 def output_margins(network: Network, images: np.ndarray) -> torch.Tensor:

@@ -21,7 +21,8 @@ class Recipe:
     ----------
     name : str
     dataset : str
-        As `firstspike_spec.load_dataset` knows it.
+        As `firstspike_spec.load_dataset` knows it; another one may be trained on instead. Images may be of any size, grey or
+        in colour, and of 2 to 1,000 classes.
     validation_images : int
         Held back from the training split, for every choice that is made.
     largest_shift : int
@@ -48,7 +49,7 @@ class Recipe:
     dimmest : int
         The smallest pixel value that still spikes, of a linear encoder.
     encoder_thresholds : tuple of int
-        The encoder's whole table in its place, one a step, strictly decreasing; empty for the linear one.
+        The encoder's whole table in its place, one a step, as of `LatencyEncoder`; empty for the linear one.
     weight_bits : int
         2 .. 8; or 32: the network stays float, is measured as such and cannot be exported.
     keep_connected : bool
@@ -204,8 +205,14 @@ class Recipe:
             return LatencyEncoder(list(self.encoder_thresholds))
         return LatencyEncoder.linear(self.time_steps, self.dimmest)
 
-    def layers(self, image_shape: tuple[int, int], classes: int) -> list[tuple[Maps, int]]:
-        """Return the layers that the settings describe, for images of a size.
+    def layers(self, image_shape: tuple[int, ...], classes: int) -> list[tuple[Maps, int]]:
+        """Return the layers that the settings describe, for images of a shape.
+
+        Parameters
+        ----------
+        image_shape : tuple of int
+            (height, width) or (channels, height, width).
+        classes : int
 
         Returns
         -------
@@ -217,7 +224,7 @@ class Recipe:
         InputError
             If a layer has more neurons than there can be; the message names it.
         """
-        shape, layers = (1, *image_shape), []
+        shape, layers = (1,) * (3 - len(image_shape)) + image_shape, []
         count = len(self.convolution_channels)
         strides, poolings = self.strides or (1,) * count, self.poolings or (1,) * (count + 1)
         for channels, kernel, stride, pooling in zip(

@@ -83,6 +83,7 @@ def run_grid(
     folder: Path,
     *,
     data: str | os.PathLike | None = None,
+    named: bool = False,
     device: str = "auto",
     jobs: int = 1,
     note: Callable[[Run, dict[str, Any], int], None] = lambda run, row, done: None,
@@ -97,7 +98,7 @@ def run_grid(
     runs : sequence of Run
     folder : path
         Must exist.
-    data, device
+    data, named, device
         As for `firstspike_model.workflow.train_recipe`.
     jobs : int
         Trainings at a time, each in a process of its own with one thread.
@@ -125,11 +126,11 @@ def run_grid(
             end(run, facts)
     if jobs == 1:
         for run in waiting:
-            end(run, _train(run, folder, data, device))
+            end(run, _train(run, folder, data, named, device))
     elif waiting:
         # Processes of their own, started afresh: PyTorch's threads do not survive a fork.
         with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-            running = {pool.submit(_train, run, folder, data, device): run for run in waiting}
+            running = {pool.submit(_train, run, folder, data, named, device): run for run in waiting}
             try:
                 for future in as_completed(running):
                     end(running[future], future.result())
@@ -139,12 +140,12 @@ def run_grid(
     return [rows[run.name] for run in runs]
 
 
-def _train(run: Run, folder: Path, data: str | os.PathLike | None, device: str) -> dict[str, Any]:
+def _train(run: Run, folder: Path, data: str | os.PathLike | None, named: bool, device: str) -> dict[str, Any]:
     """Train one run and return its facts; in a process of its own if there are several jobs."""
     from .workflow import train_to_file  # here, so that the command line starts without PyTorch
 
     out = folder / f"{run.name}.safetensors"
-    return train_to_file(run.recipe, out, data=data, seed=run.seed, device=device).facts
+    return train_to_file(run.recipe, out, data=data, named=named, seed=run.seed, device=device).facts
 
 
 def _outcome(run: Run, folder: Path) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 import copy
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from firstspike_spec import Dataset, InputError, LatencyEncoder
 
 from .augmentation import RandomVariations
 from .calibration import Calibration, Target, calibrate
-from .checks import CLASSES, check_dataset
+from .checks import check_dataset
 from .initialisation import rescale_to_fan_in
 from .layers import FirstSpikeClassifier
 from .losses import potential_loss, spike_loss
@@ -94,6 +94,8 @@ class Training:
 
     Attributes
     ----------
+    classes : int
+        As many as the labels have.
     classifier : FirstSpikeClassifier
     encoder : LatencyEncoder
     validation : Dataset
@@ -108,7 +110,7 @@ class Training:
     """
 
     def __init__(self, recipe: Recipe, dataset: Dataset, seed: int, device: str = "cpu"):
-        check_dataset(dataset, recipe.validation_images)
+        self.classes = check_dataset(dataset, recipe.validation_images)
         self.recipe, self.device = recipe, device
         self.encoder = recipe.encoder()
         self._generator = torch.Generator().manual_seed(seed)
@@ -124,9 +126,9 @@ class Training:
             largest_scaling=recipe.largest_scaling,
         )
         self._labels = labels[chosen].to(device)
-        self.validation = Dataset(dataset.name, images[held_back].numpy(), labels[held_back].numpy())
+        self.validation = replace(dataset, images=images[held_back].numpy(), labels=labels[held_back].numpy())
         self.classifier = FirstSpikeClassifier(
-            recipe.layers(tuple(images.shape[1:]), CLASSES),
+            recipe.layers(tuple(images.shape[1:]), self.classes),
             recipe.time_steps,
             self._generator,
             Surrogate(recipe.surrogate, recipe.surrogate_width),
@@ -276,7 +278,7 @@ class Training:
 
         Parameters
         ----------
-        images : ndarray of uint8, shape (count, height, width)
+        images : ndarray of uint8, shape (count, height, width) or (count, channels, height, width)
 
         Returns
         -------

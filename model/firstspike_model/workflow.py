@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from firstspike_spec import Dataset, InputError, Network, load_dataset, profile, remove_dead_neurons, save_network
+from firstspike_spec import Dataset, Network, profile, remove_dead_neurons, save_network
+from firstspike_spec.datasets import load_splits
 from firstspike_spec.files import write_file
 
 from .calibration import decide
 from .checkpoint import identity_of, load_checkpoint, save_checkpoint
+from .checks import check_test_split
 from .export import to_network
 from .golden import infer
 from .provenance import test_facts, versions
@@ -98,6 +100,7 @@ def train_recipe(
     recipe: Recipe,
     *,
     data: str | os.PathLike | None = None,
+    named: bool = False,
     seed: int = 0,
     device: str = "auto",
     files: Files | None = None,
@@ -111,6 +114,8 @@ def train_recipe(
     recipe : Recipe
     data : path, optional
         Folder of the data set, as for `firstspike_spec.load_dataset`.
+    named : bool
+        Whether the recipe's data set is asked for, not only meant: then the files in ``data`` must be those.
     seed : int
         The same seed gives the same network, on the same machine and with the same versions.
     device : str
@@ -129,11 +134,9 @@ def train_recipe(
     """
     prepare_torch()
     device = choose_device(device)
-    train, test = (load_dataset(recipe.dataset, split, data, note=note_line) for split in ("train", "test"))
-    if train.images.shape[1:] != test.images.shape[1:]:
-        sizes = (" x ".join(map(str, split.images.shape[1:])) for split in (test, train))
-        raise InputError("test images are of {} pixels, those of the training split of {}; get the data again".format(*sizes))
+    train, test = load_splits(recipe.dataset if named else None, data, usual=recipe.dataset, note=note_line)
     training = Training(recipe, train, seed, device)
+    check_test_split(test, train, training.classes)
     identity = identity_of(recipe, train, seed, device)
     state = load_checkpoint(files.checkpoint, identity) if files else None
     epochs: list[dict[str, Any]] = []
@@ -196,6 +199,7 @@ def measure(training: Training, trained: Trained, test: Dataset, seed: int) -> O
         facts["mean_decision_step"] = float(steps.float().mean())
         return Outcome(None, facts)
     network = to_network(classifier, trained.encoder, test.images.shape[1:], trained.calibration.lowering)
+    network = replace(network, class_names=training.validation.class_names)
     network = profile(remove_dead_neurons(network), training.validation.images)
     validation, inference = infer(network, training.validation.images), infer(network, test.images)
     facts |= {

@@ -11,10 +11,9 @@ import torch
 import firstspike_spec
 from firstspike_model.calibration import Calibration
 from firstspike_model.recalibration import held_back_images
-from firstspike_model.recipe import Recipe
 from firstspike_model.training import Training
 from firstspike_model.workflow import Files, train_recipe
-from firstspike_spec import Dataset, InputError, InputTypeError, load_dataset, load_network, profile, save_network
+from firstspike_spec import InputError, load_dataset, load_network, profile, save_network
 
 
 def test_improves_over_chance_within_the_budget(tiny_recipe, digits_folder):
@@ -253,54 +252,3 @@ def test_several_hidden_layers(tiny_recipe, digits_folder):
     network = train_recipe(recipe, data=digits_folder).network
     assert len(network.layers) == 3
     assert network.time_steps == 8
-
-
-def images_and_labels() -> tuple[np.ndarray, np.ndarray]:
-    return np.zeros((300, 8, 8), np.uint8), (np.arange(300) % 10).astype(np.uint8)
-
-
-def wrong_label(images, labels):
-    labels[7] = 10
-    return images, labels
-
-
-def empty_class(images, labels):
-    return images, np.where(labels == 4, 5, labels)
-
-
-def nan_pixel(images, labels):
-    images = images.astype(np.float32)
-    images[9, 2, 3] = np.nan
-    return images, labels
-
-
-@pytest.mark.parametrize(
-    ("spoil", "error", "message"),
-    [
-        (wrong_label, InputError, r"label 10 of image 7 is no class: wanted 0 \.\. 9"),
-        (empty_class, InputError, "class 4 has no image in the training split"),
-        (nan_pixel, InputError, "image 9 has a pixel that is no number"),
-        (
-            lambda images, labels: (images.astype(np.float32), labels),
-            InputTypeError,
-            "pixels must be of type uint8 .* not float32",
-        ),
-        (lambda images, labels: (images, labels.astype(float)), InputTypeError, "labels must be whole numbers, not float64"),
-        (lambda images, labels: (images[:, 0], labels), InputError, r"shape \(count, height, width\) .* not \(300, 8\)"),
-        (lambda images, labels: (images, labels[:-1]), InputError, r"a label for each, not \(300, 8, 8\) and \(299,\)"),
-        (lambda images, labels: (images[:100], labels[:100]), InputError, "100 images, 100 of them for validation"),
-    ],
-)
-def test_a_data_set_that_cannot_be_trained_on_is_refused(tiny_recipe: Recipe, spoil, error, message):
-    with pytest.raises(error, match=message):
-        Training(tiny_recipe, Dataset("digits", *spoil(*images_and_labels())), 0)
-
-
-def test_a_test_split_of_another_size_is_refused(tiny_recipe, digits_folder, tmp_path):
-    for file in digits_folder.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    images = np.zeros((300, 8, 9), np.uint8)
-    header = bytes([0, 0, 8, 3]) + b"".join(size.to_bytes(4, "big") for size in images.shape)
-    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(header + images.tobytes())
-    with pytest.raises(InputError, match=r"test images are of 8 x 9 pixels, those of the training split of 8 x 8"):
-        train_recipe(tiny_recipe, data=tmp_path)

@@ -3,7 +3,7 @@
 from .dataset import Dataset
 from .fitting import default_dataset, fit_dataset, fit_images
 from .idx import read_idx
-from .loading import load_dataset
+from .loading import load_dataset, load_splits
 from .published import SOURCES, Source, cache_folder
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "fit_dataset",
     "fit_images",
     "load_dataset",
+    "load_splits",
     "read_idx",
 ]

@@ -43,9 +43,8 @@ def read_archive(path: Path, split: Split, name: str, alone: bool) -> Dataset:
             check_pixels(images, where)
             return Dataset(name, _channels_first(images, where), check_labels(images, labels, f"{path}, {classes}"))
     wanted = " or ".join(f"{pixels} and {classes}" for pixels, classes in _NAMES[split] + (_ALONE if alone else ()))
-    raise InputError(
-        f"{path} has no {split} images: wanted arrays {wanted}, not {archive.names()}; docs/data.md says what is taken"
-    )
+    what = "training" if split == "train" else "test"
+    raise InputError(f"{path} has no {what} images: wanted arrays {wanted}, not {archive.names()}; see docs/data.md")
 
 
 def _channels_first(images: np.ndarray, where: str) -> np.ndarray:

@@ -64,4 +64,4 @@ def check_labels(images: np.ndarray, labels: np.ndarray, place: object) -> np.nd
         raise InputError(
             f"{place}: {len(labels):,} labels do not fit images of the shape {images.shape}; give each image one label"
         )
-    return labels
+    return labels.astype(labels.dtype.newbyteorder("="), copy=False)

@@ -65,6 +65,25 @@ def load_dataset(
         raise InputError(f"cannot read the data set in {folder or called}: {error.strerror}; name another folder") from error
 
 
+def load_splits(
+    name: str | None,
+    folder: str | os.PathLike | None = None,
+    *,
+    usual: str | None = None,
+    note: Callable[[str], None] = lambda text: None,
+) -> tuple[Dataset, Dataset]:
+    """Return the training and the test split of a data set, as `load_dataset` does one; nothing is noted twice."""
+    told: set[str] = set()
+
+    def note_once(text: str) -> None:
+        if text not in told:
+            told.add(text)
+            note(text)
+
+    train, test = (load_dataset(name, split, folder, usual=usual, note=note_once) for split in ("train", "test"))
+    return train, test
+
+
 @dataclass(frozen=True)
 class _Place:
     """Where a data set is.

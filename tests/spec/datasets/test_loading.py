@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from firstspike_spec import InputError, datasets, load_dataset
-from firstspike_spec.datasets import read_idx
+from firstspike_spec.datasets import idx_files, load_splits
 
 IMAGES = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
 LABELS = np.array([2, 0, 1], np.uint8)
@@ -49,70 +49,6 @@ def small_mnist(monkeypatch):
         name: {hashlib.md5(idx(array)).hexdigest()} for name, array in zip(NAMES["test"], (IMAGES, LABELS), strict=True)
     }
     monkeypatch.setitem(datasets.SOURCES, "mnist", datasets.Source(("http://one/", "http://two/"), digests))
-
-
-# The IDX format.
-
-
-@pytest.mark.parametrize("packed", [False, True])
-def test_reading(packed):
-    content = idx(IMAGES)
-    got = read_idx(gzip.compress(content) if packed else content, "x")
-    assert got.dtype == np.uint8
-    np.testing.assert_array_equal(got, IMAGES)
-
-
-def test_every_truncation_is_refused():
-    for content in (idx(IMAGES), gzip.compress(idx(IMAGES))):
-        for length in range(len(content)):
-            with pytest.raises(InputError, match=r"^some.file is "):
-                read_idx(content[:length], "some.file")
-
-
-def test_every_flip_in_a_packed_file_is_refused_or_harmless():
-    """gzip checks the content; its header's time and name do not matter."""
-    content = gzip.compress(idx(IMAGES))
-    for place in range(len(content)):
-        for bit in range(8):
-            damaged = bytearray(content)
-            damaged[place] ^= 1 << bit
-            try:
-                got = read_idx(bytes(damaged), "x")
-            except InputError:
-                continue
-            np.testing.assert_array_equal(got, IMAGES)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", r"x is no IDX file of bytes \(its start is empty\)"),
-        (b"<html>not found</html>", r"x is no IDX file of bytes \(its start is 3c68746d\); get the data set again"),
-        (idx(IMAGES, kind=9), "x is no IDX file of bytes"),
-        (b"\0\0\x08\0" + bytes(20), "x is no IDX file of bytes"),
-        (idx(IMAGES) + b"\0", "x is damaged: it holds 61 of 60 values"),
-        (idx(IMAGES)[:-1], "x is damaged: it holds 59 of 60 values"),
-        (b"\0\0\x08\x03" + b"\xff" * 12, "x is damaged: it holds 0 of 79,228,162,458,924,105,385,300,197,375 values"),
-        (b"\x1f\x8b" + bytes(30), "x is damaged"),
-        (gzip.compress(idx(IMAGES), mtime=0)[:-5], "x is damaged"),  # its name is the same in every process that runs tests
-        # Sizes whose product fits what is there, but that are no images.
-        (bytes([0, 0, 8, 100]) + (1).to_bytes(4, "big") * 100 + b"\0", "x is"),
-        (bytes([0, 0, 8, 4]) + bytes(4) + b"\xff" * 12, "x is"),
-    ],
-)
-def test_damaged_files(content, message):
-    with pytest.raises(InputError, match=message):
-        read_idx(content, "x")
-
-
-def test_the_digest_of_the_packed_or_the_unpacked_bytes_counts():
-    content = idx(LABELS)
-    packed = gzip.compress(content)
-    for known in (content, packed):
-        read_idx(packed, "x", {hashlib.md5(known).hexdigest(), "other"})
-    with pytest.raises(InputError, match="x is damaged or not the published file: its digest is not known"):
-        read_idx(packed, "x", {"other"})
-    read_idx(packed, "x", None)
 
 
 # Where files are looked for.
@@ -288,3 +224,75 @@ def test_a_damaged_file_in_the_cache_is_named(mirrors, tmp_path):
     place.write_bytes(place.read_bytes()[:-9])
     with pytest.raises(InputError, match=f"{place} is damaged"):
         load_dataset("mnist", "test")
+
+
+# One's own data.
+
+
+def test_own_files_are_not_compared_with_a_published_data_set_that_nobody_asked_for(tmp_path, small_mnist):
+    """They get the folder's name; the published files keep theirs wherever they lie."""
+    told = []
+    own = put(tmp_path / "mine", labels=LABELS + 1)
+    got = load_dataset(None, "test", own, usual="mnist", note=told.append)
+    assert (got.name, got.labels.tolist()) == ("mine", [3, 1, 2])
+    assert told == [f"{own} has images of its own, not those of mnist: data set mine"]
+    assert load_dataset(None, "test", own).name == "mine"
+    assert load_dataset(None, "test", put(tmp_path / "copy"), usual="mnist", note=told.append).name == "mnist"
+    assert len(told) == 1
+    with pytest.raises(InputError, match=r"is damaged or not the published file.*; get .* again, or, .* another name"):
+        load_dataset("mnist", "test", own)
+
+
+def test_a_folder_of_the_published_name_among_others_holds_the_published_files(tmp_path, small_mnist):
+    put(tmp_path / "all" / "mnist", labels=LABELS + 1)
+    with pytest.raises(InputError, match="is damaged or not the published file"):
+        load_dataset(None, "test", tmp_path / "all", usual="mnist")
+    assert load_dataset(None, "test", tmp_path / "all" / "mnist").name == "own-mnist"
+
+
+def test_a_name_that_is_meant_stays_where_nothing_is_published_under_it(tmp_path):
+    """So that a network knows the data set again that it was trained on."""
+    assert load_dataset(None, "test", put(tmp_path / "moved"), usual="digits").name == "digits"
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/etc", "a\\b", "a\0b"])
+def test_a_name_is_no_path(tmp_path, name):
+    put(tmp_path / "data")
+    with pytest.raises(InputError, match="is no name of a data set: give its name, or its folder with --data"):
+        load_dataset(name, "test", tmp_path / "data")
+    assert load_dataset(None, "test", tmp_path / "data", usual=name).name == "data"  # what a file says is not followed
+
+
+def test_nothing_named_at_all():
+    with pytest.raises(InputError, match=r"no data set is named: give --dataset NAME \(mnist, fashion-mnist\), or --data"):
+        load_dataset(None, "test")
+
+
+def test_a_data_set_of_ones_own_in_the_shared_folder(tmp_path, monkeypatch):
+    put(tmp_path / "shared" / "digits")
+    monkeypatch.setenv("FIRSTSPIKE_DATA", str(tmp_path / "shared"))
+    assert load_dataset("digits", "test").name == "digits"
+
+
+def test_splits_are_noted_once(tmp_path, small_mnist):
+    told = []
+    folder = put(tmp_path / "mine", labels=LABELS + 1)
+    for name in NAMES["test"]:
+        (folder / f"{name.replace('t10k', 'train')}.gz").write_bytes((folder / f"{name}.gz").read_bytes())
+    train, test = load_splits(None, folder, usual="mnist", note=told.append)
+    assert (train.name, test.name, len(told)) == ("mine", "mine", 1)
+
+
+def test_a_folder_that_cannot_be_read(tmp_path, monkeypatch):
+    def refuse(*arguments):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(idx_files, "holds_split", refuse)
+    with pytest.raises(InputError, match=r"cannot read the data set in .*: Permission denied; name another folder"):
+        load_dataset("digits", "test", tmp_path)
+
+
+def test_a_file_that_is_no_data_set(tmp_path):
+    (tmp_path / "a.txt").write_text("hello")
+    with pytest.raises(InputError, match=r"a.txt is no data set: name a folder, or an .npz file, with --data"):
+        load_dataset(None, "test", tmp_path / "a.txt")
