@@ -1,5 +1,6 @@
-"""The one console that tables and lines for a person go through: it shows text from outside as it is."""
+"""Where tables and lines for a person go through: text from outside is shown as it is."""
 
+import sys
 from typing import Any
 
 from rich.console import Console
@@ -14,8 +15,8 @@ SHOWN = 2000
 class SafeConsole(Console):
     """A console for strings that nobody has looked at: class names, file names, what boards say.
 
-    Nothing in a string is taken for markup, an emoji or a number to colour; control characters are shown as escapes, but for
-    line ends and tabs; and what is too long is cut. For colours, give a style, or a `rich.text.Text` of a fixed text.
+    Nothing in a string is taken for markup, an emoji or a number to colour; control characters, line ends among them, are
+    shown as escapes; and what is too long is cut. For colours, give a style, or a `rich.text.Text` of a fixed text.
 
     Parameters
     ----------
@@ -28,4 +29,9 @@ class SafeConsole(Console):
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Return a string as what is shown."""
-        return super().render_str(printable(text, SHOWN, lines=True), **options)
+        return super().render_str(printable(text, SHOWN), **options)
+
+
+def say(text: str, *, error: bool = False) -> None:
+    """Print lines for a person, whatever is in them: to standard output, or beside the results to standard error."""
+    print(printable(text, lines=True), file=sys.stderr if error else sys.stdout, flush=error)

@@ -4,6 +4,7 @@ import json as json_format
 
 from firstspike_spec.artefact import load_network
 from firstspike_spec.lanes import parse_lanes
+from firstspike_spec.terminal import say
 
 from ..accelerator import Accelerator
 from .options import DeviceOption, JsonOption, LanesOption, NetworkArgument, tell
@@ -27,6 +28,6 @@ def load(network: NetworkArgument, device: DeviceOption, lanes: LanesOption = No
     if json:
         print(json_format.dumps(report))
     else:
-        print(
+        say(
             f"loaded {network} ({loaded.synapses:,} connections) into {device} in {report['seconds']:.2f} s, and read it back"
         )

@@ -1,6 +1,5 @@
 """Options that several sub-commands share."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from firstspike_spec.checks import whole_number
 from firstspike_spec.datasets import Dataset, default_dataset, fit_dataset, load_dataset
 from firstspike_spec.errors import InputError
 from firstspike_spec.network import Network
+from firstspike_spec.terminal import say
 from firstspike_spec.text import quoted
 
 from ..images import doubts
@@ -51,7 +51,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 
 def tell(text: str) -> None:
     """Tell of something that takes a while, on standard error."""
-    print(text, file=sys.stderr, flush=True)
+    say(text, error=True)
 
 
 def load_images_for(
