@@ -10,10 +10,11 @@ from rich.console import Console
 from firstspike_spec.artefact import load_network
 from firstspike_spec.datasets import load_dataset
 from firstspike_spec.errors import InputError, needing
-from firstspike_spec.files import whole_file
+from firstspike_spec.files import check_writable_folder, write_file
+from firstspike_spec.shipped import shipped_network
 
 from ..build.tools import TOOLCHAINS, YOWASP
-from .points import POINTS
+from .points import POINTS, Point
 from .table import table
 
 
@@ -21,7 +22,9 @@ def bench(
     points: Annotated[list[str] | None, typer.Argument(help=f"What to measure: {', '.join(POINTS)}; default: all.")] = None,
     seeds: Annotated[int, typer.Option(help="Seeds of place-and-route.", min=1, max=100)] = 8,
     images: Annotated[int, typer.Option(help="Test images whose cycles are counted, by the compiled RTL.", min=2)] = 10_000,
-    networks: Annotated[Path, typer.Option(help="Folder of the networks.")] = Path("networks"),
+    networks: Annotated[
+        Path | None, typer.Option(help="Folder of the networks.", show_default="those that come with firstspike")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results, one JSON file a point.")] = Path("bench/results"),
     work: Annotated[Path, typer.Option(help="Folder for what is being made.")] = Path("build/bench"),
     data: Annotated[Path | None, typer.Option(help="Folder that contains mnist/ (docs/data.md).")] = None,
@@ -38,22 +41,30 @@ def bench(
         raise InputError(f"unknown point {unknown[0]!r}: name some of {', '.join(POINTS)}")
     with needing("boards", "amaranth-boards", "amaranth", "amaranth_boards", what="bench"):
         from .measure import measure
+    chosen = [POINTS[name] for name in points or POINTS]
+    for point in chosen:
+        load_network(_file(point, networks))  # what is missing should not be told after hours
+    for folder in (out, work):
+        check_writable_folder(folder)
     console = Console(stderr=True, quiet=json)
     results = []
-    for name in points or POINTS:
-        point = POINTS[name]
+    for point in chosen:
+        name = point.name
 
         def note(text: str, name: str = name) -> None:
             console.print(f"{name}: {text}", highlight=False)
 
-        network = load_network(networks / f"{point.network}.safetensors")
+        network = load_network(_file(point, networks))
         pictures = load_dataset(network.dataset, "test", data).first(images).images
         result = measure(point, network, pictures, seeds=seeds, folder=work / name, toolchain=toolchain, note=note)
-        with whole_file(out / f"{name}.json") as temporary:
-            temporary.write_text(json_format.dumps(result, indent=1) + "\n")
+        write_file(out / f"{name}.json", json_format.dumps(result, indent=1) + "\n")
         results.append(result)
     if json:
         print(json_format.dumps({"points": results}))
         return
     for line in table(results):
         print(line)
+
+
+def _file(point: Point, networks: Path | None) -> Path:
+    return shipped_network(point.network) if networks is None else networks / f"{point.network}.safetensors"

@@ -10,6 +10,7 @@ from typing import Any
 
 from firstspike_spec.compiler import EngineImage
 from firstspike_spec.errors import InputError
+from firstspike_spec.files import check_writable_folder, write_file
 
 from ..build.figures import achieved_mhz, utilisation
 from ..build.flow import DESIGN, NETLIST, ROUTED, SCRIPT_AFTER_READ, STATISTICS, unregistered_block_rams
@@ -22,6 +23,9 @@ from .bare import Bare
 from .device import CONSTRAINTS, Device, Platform
 
 _SOURCE, _SCRIPT, _STAGE = f"{DESIGN}.il", f"{DESIGN}.ys", "implementation.json"
+
+#: Bytes that the smallest design takes.
+_ROOM = 5_000_000
 
 
 class Implementation:
@@ -68,13 +72,13 @@ class Implementation:
                 f"tee -q -o {STATISTICS} stat -json",
             ]
         )
-        folder.mkdir(parents=True, exist_ok=True)
+        check_writable_folder(folder, room=_ROOM)
         netlist = _digest(design, script, self._yosys.version)
         asked = [*device.routing, *device.family.routing, str(goal_mhz), *filter(None, [device.constraints])]
         self._done = self._known(netlist, _digest(netlist, *asked, self._nextpnr.version))
-        (folder / _SOURCE).write_text(design)
-        (folder / _SCRIPT).write_text(script)
-        (folder / CONSTRAINTS).write_text(device.constraints)
+        (folder / _SOURCE).write_text(design, "utf-8")
+        (folder / _SCRIPT).write_text(script, "utf-8")
+        (folder / CONSTRAINTS).write_text(device.constraints, "utf-8")
 
     def run(self, seeds: int) -> dict[str, Any]:
         """Synthesise, then place and route with the seeds 1, 2, ... that have not been tried yet.
@@ -93,7 +97,7 @@ class Implementation:
         if not self._done["synthesised"]:
             self._note("synthesis ...")
             self._tool(self._yosys, ["-q", _SCRIPT], "synthesis")
-            wrong = unregistered_block_rams(json.loads((self._folder / NETLIST).read_text()))
+            wrong = unregistered_block_rams(json.loads((self._folder / NETLIST).read_text("utf-8")))
             if wrong:
                 raise InputError(f"{len(wrong)} block RAMs lost their output registers in synthesis ({wrong[0]} is one)")
             self._done["synthesised"] = True
@@ -137,7 +141,7 @@ class Implementation:
     def _known(self, netlist: str, routing: str) -> dict[str, Any]:
         """Return what earlier runs have done of what is asked for now, which the two digests tell."""
         try:
-            known = json.loads((self._folder / _STAGE).read_text())
+            known = json.loads((self._folder / _STAGE).read_text("utf-8"))
         except (OSError, ValueError):
             known = {}
         synthesised = known.get("netlist") == netlist and known["synthesised"] and (self._folder / NETLIST).is_file()
@@ -145,9 +149,7 @@ class Implementation:
         return {"netlist": netlist, "routing": routing, "synthesised": synthesised, "seeds": seeds}
 
     def _save(self) -> None:
-        temporary = self._folder / f".{_STAGE}"
-        temporary.write_text(json.dumps(self._done, indent=1))
-        temporary.replace(self._folder / _STAGE)
+        write_file(self._folder / _STAGE, json.dumps(self._done, indent=1))
 
 
 def _digest(*parts: str) -> str:

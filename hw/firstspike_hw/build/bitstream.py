@@ -34,6 +34,9 @@ from .tools import YOWASP, Tool, find_tool
 
 BITSTREAM = "bitstream"
 
+#: Bytes that the smallest design takes while it is built.
+_ROOM = 5_000_000
+
 
 def build_bitstream(
     network: Network,
@@ -91,13 +94,17 @@ def build_bitstream(
         "toolchain": toolchain,
     }
     report["key"] = build_key(report, tools)
-    check_writable_folder(out)
     bitstream = out / f"{BITSTREAM}{board.family.suffix}"
     known = read_report(out)
-    if known.get("key") == report["key"] and bitstream.is_file() and _digest(bitstream) == known["bitstream"]["sha256"]:
+    if (
+        known.get("key") == report["key"]
+        and bitstream.is_file()
+        and _digest(bitstream) == (known["bitstream"] or {}).get("sha256")
+    ):
         note(f"{bitstream} is up to date")
         return {**known, "cached": True}
 
+    check_writable_folder(out, room=_ROOM)
     logs = (f"{step}.log" for step in (SYNTHESIS, PLACE_AND_ROUTE, PACKING))
     for old in (REPORT, *logs, *(f"{BITSTREAM}{family.suffix}" for family in FAMILIES)):
         (out / old).unlink(missing_ok=True)
@@ -136,7 +143,7 @@ def _check_output_registers(work: Path, board: Board, synthesizer: Tool) -> None
     """Refuse a netlist in which a memory of the engine is read a cycle earlier than the engine expects."""
     if board.family is not ECP5:
         return
-    wrong = unregistered_block_rams(json.loads((work / NETLIST).read_text()))
+    wrong = unregistered_block_rams(json.loads((work / NETLIST).read_text("utf-8")))
     if wrong:
         raise InputError(
             f"synthesis made {len(wrong)} block RAMs without their output registers ({wrong[0]} is one): the engine would "
@@ -150,7 +157,7 @@ def _place_and_route(tool: Tool, lines: dict[str, list[str]], steps: Steps, work
         _run(PLACE_AND_ROUTE, tool, lines, steps, work, out)
     except InputError as error:
         log = out / f"{PLACE_AND_ROUTE}.log"
-        full = crowded(log.read_text(errors="replace"), board.family)
+        full = crowded(log.read_text("utf-8", "replace"), board.family)
         if not full:
             raise
         raise InputError(

@@ -1,22 +1,26 @@
 """Writes bitstreams into boards."""
 
+import hashlib
 import os
 import shutil
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 from firstspike_spec.errors import InputError
+from firstspike_spec.files import read_file
 
 from ..boards.board import Board
 from ..boards.registry import board_named
-from .report import read_report
+from ..programs import run_program
+from .report import REPORT, read_report
 
 #: The program; the environment variable may name another file, as for Amaranth's own platforms.
 LOADER, VARIABLE = "openFPGALoader", "OPENFPGALOADER"
 #: Seconds that writing may take; a bitstream of 2 MB takes about one minute.
 TIME_LIMIT = 600
+#: Bytes of the largest bitstream; the ECP5-85's has 2 MB, the Tang Nano's, which is text, 4 MB.
+MOST_BYTES = 1 << 26
 #: Lines of what the loader says that an error shows.
 TAIL = 12
 
@@ -41,9 +45,9 @@ def flash_board(source: Path, board_name: str | None = None) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If there is no bitstream, it is for another board, or openFPGALoader is missing or fails.
+        If there is no bitstream, it is damaged or for another board, or openFPGALoader is missing or fails.
     """
-    bitstream, built_for = _bitstream(source)
+    bitstream, built_for, digest = _bitstream(source)
     if board_name is None and built_for is None:
         raise InputError(f"{source} does not say which board it is for: add --board")
     if None not in (board_name, built_for) and board_name != built_for:
@@ -51,7 +55,8 @@ def flash_board(source: Path, board_name: str | None = None) -> dict[str, Any]:
     board = board_named(board_name or built_for)
     if bitstream.suffix != board.family.suffix:
         raise InputError(f"{bitstream} is no bitstream for {board.name}: those have the suffix {board.family.suffix}")
-    loader = shutil.which(os.environ.get(VARIABLE, LOADER))
+    _check(bitstream, digest)
+    loader = shutil.which(os.environ.get(VARIABLE) or LOADER)
     if loader is None:
         raise InputError(f"flashing needs {LOADER}, which is not installed; {INSTALL}")
     command = [loader, *board.loader, str(bitstream)]
@@ -65,41 +70,43 @@ def flash_board(source: Path, board_name: str | None = None) -> dict[str, Any]:
     }
 
 
-def _bitstream(source: Path) -> tuple[Path, str | None]:
-    """Return the bitstream's file, and the board that it was built for as far as that is known."""
+def _bitstream(source: Path) -> tuple[Path, str | None, str | None]:
+    """Return the bitstream's file, and the board that it was built for and its SHA-256 as far as they are known."""
     folder = source if source.is_dir() else source.parent
     report = read_report(folder)
-    built = folder / report["bitstream"]["file"] if report.get("bitstream") else None
+    facts = report.get("bitstream") or {}
+    built = folder / facts["file"] if facts else None
     if source.is_dir():
         if built is None or not built.is_file():
             raise InputError(f"there is no bitstream in {source}: run firstspike build first")
-        return built, report["board"]
-    if not source.is_file():
+    elif not source.is_file():
         raise InputError(f"there is no file {source}: run firstspike build first")
-    return source, report["board"] if source == built else None
+    elif source != built:
+        return source, None, None
+    return built, report["board"], facts.get("sha256")
+
+
+def _check(bitstream: Path, digest: str | None) -> None:
+    """Refuse a bitstream that is empty, or not the one that the report beside it tells of."""
+    content = read_file(bitstream, MOST_BYTES, "run firstspike build again")
+    if not content:
+        raise InputError(f"{bitstream} is empty: run firstspike build again")
+    if digest not in (None, hashlib.sha256(content).hexdigest()):
+        raise InputError(
+            f"{bitstream} has {len(content):,} bytes and is not what {REPORT} beside it tells of: it is damaged or of another "
+            "build; run firstspike build again"
+        )
 
 
 def _run(command: list[str], board: Board) -> None:
     try:
-        result = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=TIME_LIMIT,
-            check=False,
-        )
-    except OSError as error:
-        raise InputError(f"cannot run {command[0]}: {error.strerror}; {INSTALL}") from error
-    except subprocess.TimeoutExpired as error:
+        finished = run_program(command, time_limit=TIME_LIMIT, advice=INSTALL)
+    except TimeoutError as error:
         raise InputError(
             f"{LOADER} has not ended after {TIME_LIMIT} s: unplug {board.name}, plug it in and try again"
         ) from error
-    if result.returncode:
-        said = "\n".join(result.stdout.strip().splitlines()[-TAIL:])
+    if finished.failure:
+        said = "\n".join((finished.out + finished.err).strip().splitlines()[-TAIL:])
         raise InputError(
-            f"{LOADER} failed with exit code {result.returncode}; "
-            f"check that {board.name} is plugged in and that you may use it:\n{said}"
+            f"{LOADER} {finished.failure}; check that {board.name} is plugged in and that you may use it:\n{said}"
         )

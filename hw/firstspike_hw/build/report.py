@@ -10,12 +10,16 @@ REPORT = "report.json"
 
 
 def read_report(out: Path) -> dict[str, Any]:
-    """Return the report in a folder; empty if there is none that can be read."""
+    """Return the report in a folder; empty if there is none that can be read and names a board."""
     try:
-        report = json.loads((out / REPORT).read_text())
-    except (OSError, ValueError):
+        report = json.loads((out / REPORT).read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
         return {}
-    return report if isinstance(report, dict) else {}
+    if not isinstance(report, dict) or not isinstance(report.get("board"), str):
+        return {}
+    bitstream = report.get("bitstream")
+    named = isinstance(bitstream, dict) and isinstance(bitstream.get("file"), str)
+    return {**report, "bitstream": bitstream if named else None}
 
 
 def write_report(report: dict[str, Any], out: Path) -> None:

@@ -72,10 +72,10 @@ def _facts(folder: Path) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = json_format.loads(path.read_text())
+        content = json_format.loads(path.read_text("utf-8"))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}; name a folder that firstspike build made") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged ({error}); build it again") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} is no report; name a folder that firstspike build made")

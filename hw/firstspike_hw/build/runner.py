@@ -1,13 +1,15 @@
 """Runs the programs of a build, one step after the other."""
 
-import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from firstspike_spec.errors import InputError
+from firstspike_spec.files import check_writable_folder
 
+from ..programs import run_program
 from .tools import Tool
 
 #: Seconds after which a program is taken to have lost its way: a router can go round in circles where there is no room.
@@ -64,29 +66,28 @@ def run_tool(tool: Tool, arguments: list[str], *, work: Path, log: Path, own_log
     InputError
         If the program fails or does not end; the message shows the end of the log.
     """
-    with log.open("wb") as output:
+    # What a program leaves in its folder for temporary files goes with that, also when it is ended.
+    with log.open("wb") as output, tempfile.TemporaryDirectory(prefix=".temporary-", dir=work) as temporary:
         try:
-            result = subprocess.run(
+            finished = run_program(
                 [tool.path, *arguments],
-                cwd=work,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                timeout=TIME_LIMIT,
-                check=False,
+                folder=work,
+                output=output,
+                environment={"TMPDIR": str(Path(temporary).absolute())},
+                time_limit=TIME_LIMIT,
+                advice="install it anew",
             )
-        except OSError as error:
-            raise InputError(f"cannot run {tool.path}: {error.strerror}; install it anew") from error
-        except subprocess.TimeoutExpired as error:
+        except TimeoutError as error:
             raise InputError(
                 f"{tool.name} has not ended after {TIME_LIMIT:,} s; try another --seed or fewer --lanes (see {log})"
             ) from error
     if own_log is not None and (work / own_log).is_file():
         log.write_bytes((work / own_log).read_bytes() + log.read_bytes())
-    if result.returncode:
-        raise InputError(f"{tool.name} failed with exit code {result.returncode}; the end of {log}:\n{_tail(log)}")
+    if finished.failure:
+        check_writable_folder(work)  # what fails where there is no room fails for that
+        raise InputError(f"{tool.name} {finished.failure}; the end of {log}:\n{_tail(log)}")
 
 
 def _tail(log: Path) -> str:
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    lines = [line for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
     return "\n".join(lines[-TAIL:])

@@ -1,20 +1,27 @@
 """The programs of the open toolchains: where they are, and which versions."""
 
+import hashlib
 import os
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
 from pathlib import Path
 
 from firstspike_spec.errors import InputError
+from firstspike_spec.files import check_writable_folder
+
+from ..programs import run_program
 
 YOWASP, NATIVE = "yowasp", "native"
 TOOLCHAINS = (YOWASP, NATIVE)
 
 #: Seconds that a program may take to say its version.
 VERSION_TIME = 60
+
+#: Bytes that each byte of WebAssembly is compiled to, at least.
+_GROWTH = 3
 
 # Program: the wheel that brings it, what it is called there, and what it is called elsewhere.
 _PROGRAMS = {
@@ -56,7 +63,8 @@ def find_tool(name: str, toolchain: str) -> Tool:
     Raises
     ------
     InputError
-        If there is no such toolchain, or the program is not installed; the message says how to get it.
+        If there is no such toolchain, the program is not installed, or cannot be compiled into the user's cache; the message
+        says what to do.
     """
     if toolchain not in TOOLCHAINS:
         raise InputError(f"unknown toolchain {toolchain!r}: name one of {', '.join(TOOLCHAINS)}")
@@ -65,6 +73,7 @@ def find_tool(name: str, toolchain: str) -> Tool:
         path = shutil.which(program)
         if path is None:
             raise InputError(f"{program} is not installed: put it on your PATH, or use --toolchain {YOWASP}")
+        path = str(Path(path).absolute())  # it runs in another folder
         return Tool(name, path, _ask_version(path))
     path = shutil.which(wheel_program, path=search_path())
     try:
@@ -73,16 +82,37 @@ def find_tool(name: str, toolchain: str) -> Tool:
         found = None
     if path is None or found is None:
         raise InputError(f"{package} is not installed: run pip install 'firstspike[boards]', or use --toolchain {NATIVE}")
+    _check_cache(package.replace("-", "_"), f"{wheel_program.removeprefix('yowasp-')}.wasm")
     return Tool(name, path, f"{package} {found}")
+
+
+def _check_cache(module: str, file: str) -> None:
+    """Refuse now what a program in WebAssembly would fail at after a minute: to keep what it has been compiled to.
+
+    Where that is kept, and under which names, is as in `yowasp_runtime`.
+    """
+    try:
+        program = files(module) / file
+    except ModuleNotFoundError:  # no program in WebAssembly
+        return
+    if not program.is_file():
+        return
+    from platformdirs import user_cache_dir
+
+    folder = Path(os.environ.get("YOWASP_CACHE_DIR", user_cache_dir("YoWASP", appauthor=False)))
+    content = program.read_bytes()
+    kept = folder / module / file / hashlib.sha1(content, usedforsecurity=False).hexdigest()
+    if not kept.exists():
+        room = _GROWTH * len(content)
+        check_writable_folder(kept.parent, room=room, advice="set YOWASP_CACHE_DIR to a folder that you can write to")
 
 
 def _ask_version(path: str) -> str:
     """Return the first line that a program says about its version; some packers know no such question."""
+    advice = f"install it anew, or use --toolchain {YOWASP}"
     try:
-        result = subprocess.run(
-            [path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=VERSION_TIME, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise InputError(f"{path} does not run ({error}); install it anew, or use --toolchain {YOWASP}") from error
-    lines = (result.stdout + result.stderr).strip().splitlines()
-    return lines[0] if lines and result.returncode == 0 else "unknown"
+        finished = run_program([path, "--version"], time_limit=VERSION_TIME, advice=advice)
+    except TimeoutError as error:
+        raise InputError(f"{path} has not said its version after {VERSION_TIME} s; {advice}") from error
+    lines = (finished.out + finished.err).strip().splitlines()
+    return lines[0] if lines and not finished.failure else "unknown"

@@ -64,4 +64,4 @@ def clock_mhz(shape: EngineShape, logic: float, device: Device) -> Estimate:
 
 @cache
 def _fitted(family: str) -> dict:
-    return json.loads((files(__package__) / FITTED).read_text())[family]
+    return json.loads((files(__package__) / FITTED).read_text("utf-8"))[family]

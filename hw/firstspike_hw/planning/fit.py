@@ -46,7 +46,7 @@ def main(results: Sequence[str], networks: Path = Path("networks")) -> None:
     """Write what fits the results to the package's folder."""
     logic, clock = defaultdict(list), defaultdict(list)
     for path in results:
-        result = json.loads(Path(path).read_text())
+        result = json.loads(Path(path).read_text("utf-8"))
         family = find_device(result["device"]).family
         shape = family.plan(load_network(networks / f"{result['network']}.safetensors"), result["lanes"])
         logic[family.name].append((features(shape, family), result["luts"] / result["engines"]))
@@ -67,7 +67,7 @@ def main(results: Sequence[str], networks: Path = Path("networks")) -> None:
         if name == ECP5.name:
             of_logic = np.array(fitted[name]["logic"]["coefficients"])
     with whole_file(Path(__file__).parent / FITTED) as temporary:
-        temporary.write_text(json.dumps(fitted, indent=1) + "\n")
+        temporary.write_text(json.dumps(fitted, indent=1) + "\n", "utf-8")
     print(json.dumps(fitted, indent=1))
 
 

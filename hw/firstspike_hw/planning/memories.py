@@ -4,12 +4,11 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from amaranth.lib import wiring
 
 from firstspike_spec.engine import EngineShape, LayerShape
+from firstspike_spec.files import temporary_folder
 from firstspike_spec.words import Memory
 
 from ..accumulator import flags_layout, sum_layout
@@ -150,9 +149,8 @@ def synthesised(kinds: Sequence[Loadable | OfLane | OfSums | OfJudge | OfReader]
     yosys = find_tool("yosys", toolchain)
     names = [f"memory_{number}" for number in range(len(kinds))]
     bare = Bare({name: kind.component() for name, kind in zip(names, kinds, strict=True)})
-    with TemporaryDirectory() as folder:
-        work = Path(folder)
-        (work / "top.il").write_text(to_rtlil(bare, "top", Platform(device)))
+    with temporary_folder() as work:
+        (work / "top.il").write_text(to_rtlil(bare, "top", Platform(device)), "utf-8")
         script = [
             "read_rtlil top.il",
             NO_COLLISION_LOGIC,
@@ -160,9 +158,9 @@ def synthesised(kinds: Sequence[Loadable | OfLane | OfSums | OfJudge | OfReader]
             "select top",
             "write_json -selected top.json",
         ]
-        (work / "top.ys").write_text("\n".join(script))
+        (work / "top.ys").write_text("\n".join(script), "utf-8")
         run_tool(yosys, ["-q", "top.ys"], work=work, log=work / "log")
-        cells = json.loads((work / "top.json").read_text())["modules"]["top"]["cells"]
+        cells = json.loads((work / "top.json").read_text("utf-8"))["modules"]["top"]["cells"]
     kinds_of_cells = _BLOCK_RAMS[device.family.name]
     return [
         sum(cell["type"].startswith(kinds_of_cells) for path, cell in cells.items() if path.startswith(f"{name}."))

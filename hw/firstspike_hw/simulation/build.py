@@ -121,10 +121,12 @@ class _Tools:
     @classmethod
     def found(cls) -> "_Tools":
         compiler = _compiler()
-        if shutil.which(compiler[0]) is None:
+        program = shutil.which(compiler[0])
+        if program is None:
             raise InputError(
                 f"the simulated device needs the C++ compiler {compiler[0]}, which is not here; {_OTHER_COMPILER}"
             )
+        compiler = (str(Path(program).absolute()), *compiler[1:])  # it runs in another folder
         told = run_program([*compiler, "--version"], advice=_OTHER_COMPILER)
         if told.failure:
             raise InputError(f"the C++ compiler {shlex.join(compiler)} {told.failure} ({told.last_words}); {_OTHER_COMPILER}")

