@@ -41,6 +41,35 @@ def plain(text: str, most: int = NAME_CHARACTERS) -> str:
     return printable(text, most).replace("$", r"\$")
 
 
+def show_image(axes: "Axes", picture: np.ndarray) -> None:
+    """Show an image as ink on paper, bright pixels dark; in colour as it is.
+
+    Parameters
+    ----------
+    axes : Axes
+    picture : ndarray of uint8, shape (height, width), (channels, height, width) or (inputs,)
+        Of other channels than three, the brightest counts.
+    """
+    if picture.ndim == 3 and len(picture) == 3:
+        axes.imshow(picture.transpose(1, 2, 0))
+    else:
+        axes.imshow(255 - in_plane(255 - picture, picture.shape), cmap="gray_r", vmin=0, vmax=255)
+
+
+def in_plane(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return one number a pixel in rows and columns, the smallest one of a pixel's channels.
+
+    Parameters
+    ----------
+    values : ndarray
+        One a value of the image.
+    shape : tuple of int
+        Of the image: (height, width), (channels, height, width) or (inputs,), which is one row.
+    """
+    channels = values.reshape(-1, *((1, *shape) if len(shape) == 1 else shape[-2:]))
+    return channels.min(axis=0)
+
+
 def draw_verdict(axes: "Axes", network: Network, image: int, label: int, given: int) -> None:
     """Write an image's number, true class and given class above it, in red if they differ."""
     true, name = plain(network.class_names[label]), plain(network.class_names[given])
@@ -88,7 +117,7 @@ def draw_inferences(
     ----------
     path : path
     network : Network
-    images : ndarray of uint8, shape (batch, height, width)
+    images : ndarray of uint8, shape (batch, \\*input_shape)
     labels : ndarray of int, shape (batch,)
     results : Results
         Without early exit, so that every latency is known.
@@ -101,7 +130,7 @@ def draw_inferences(
     axes = figure.subplots(3, len(chosen), squeeze=False, height_ratios=(1, 1.3, 1))
     for column, image in enumerate(chosen):
         picture, raster, dots = axes[:, column]
-        picture.imshow(images[image], cmap="gray_r")
+        show_image(picture, images[image])
         draw_verdict(picture, network, image, labels[image], results.classes[image])
         picture.set_axis_off()
 

@@ -7,7 +7,7 @@ import numpy as np
 from firstspike_spec.inference import Inference
 from firstspike_spec.network import Network
 
-from ..pictures import GIVEN, draw_latencies, draw_verdict, label_steps, new_figure
+from ..pictures import GIVEN, draw_latencies, draw_verdict, in_plane, label_steps, new_figure, show_image
 from .firing import layer_name
 from .output import Row
 from .style import add_titles, label_bar, step_colours, step_look
@@ -73,7 +73,7 @@ def draw_raster(
     network : Network
     inference : Inference
         Of one image, without early exit.
-    picture : ndarray of uint8, shape (height, width)
+    picture : ndarray of uint8, shape (height, width), (channels, height, width) or (inputs,)
     image, label : int
         The image's number and true class.
     name : str
@@ -131,11 +131,12 @@ def draw_input(
     network, inference, picture, image, label
         As for `draw_raster`.
     """
-    digit.imshow(picture, cmap="gray_r", vmin=0, vmax=255)
+    show_image(digit, picture)
     draw_verdict(digit, network, image, label, int(inference.classes[0]))
     steps = network.time_steps
-    shown = times.imshow(np.ma.masked_equal(inference.spike_times[0][0], steps).reshape(picture.shape), **step_look(steps))
-    times.set_title("input spike times", fontsize=10)
+    spikes = in_plane(inference.spike_times[0][0], picture.shape)
+    shown = times.imshow(np.ma.masked_equal(spikes, steps), **step_look(steps))
+    times.set_title("earliest input spike times" if picture.ndim == 3 else "input spike times", fontsize=10)
     for axes in (digit, times):
         axes.set(xticks=[], yticks=[])
     return shown
