@@ -173,7 +173,7 @@ def _metadata(content: bytes) -> tuple[dict[str, Any], dict[str, str]]:
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 or length > len(content) - 8:
         kind = next((kind for start, kind in _OTHER_FILES.items() if content.startswith(start)), None)
-        told = f"it is {kind}" if kind else "its header would go beyond its end"
+        told = f"it is {kind}" if kind else f"its header should have {length:,} bytes, the file has {len(content):,}"
         raise InputError(
             f"the file is truncated or no safetensors file: {told}; name a network's file "
             "(firstspike import makes one from weights)"
