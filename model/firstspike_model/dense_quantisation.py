@@ -1,14 +1,16 @@
 """One scale for a layer that was trained elsewhere: float weights to whole numbers."""
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import torch
 
 from firstspike_spec import InputError, Layer, UserError
+from firstspike_spec.text import quoted
 
 from .quantisation import best_scale, largest_weight
-from .weight_files import DenseLayer
+from .weight_entries import DenseLayer
 
 #: Weights that are this near to multiples of one number, relative to their size, are taken for multiples of it.
 GRID_TOLERANCE = 1e-6
@@ -16,48 +18,111 @@ GRID_TOLERANCE = 1e-6
 #: Larger whole numbers are no potentials of the hardware.
 MAX_WHOLE = (1 << 31) - 1
 
+#: Whole numbers below it are exact in float64.
+EXACT = 1 << 53
 
-def quantise_layer(layer: DenseLayer, threshold: float, weight_bits: int) -> tuple[Layer, dict[str, Any]]:
+
+def quantise_layer(
+    layer: DenseLayer, threshold: float, weight_bits: int, *, outputs: bool = False
+) -> tuple[Layer, dict[str, Any]]:
     """Return the layer in whole numbers, and what that did to it, in the units that the weights came in.
 
-    Weights, biases and threshold are divided by the same scale, which changes no spike, and then rounded, which does.
+    Weights are divided by one scale ``s`` and rounded. A neuron with bias ``b`` fires once the sum ``n s`` of the weights that
+    it has received reaches ``theta - b``, and ``n`` is a whole number: that is, once ``n >= ceil((theta - b) / s)``. The whole
+    threshold is ``ceil(theta / s)``, and the start potential is what makes it so for the neuron. So with weights that are
+    multiples of ``s``, every spike is the same as before, whatever threshold and biases are.
+
+    Potentials also decide between outputs. Those of the whole numbers are the others, divided by ``s``, up to a fraction of 1
+    that is lost where a bias is no multiple of ``s``. If all outputs lose the same, their order is the same; else two that
+    are now equal may have been different, by ``tie_error`` at most.
+
+    Parameters
+    ----------
+    layer : DenseLayer
+    threshold : float
+    weight_bits : int
+    outputs : bool
+        The layer's potentials decide, too.
+
+    Returns
+    -------
+    layer : Layer
+    changes : dict
+        ``name``, ``sources``, ``neurons``, ``entries``; ``scale``, ``threshold`` and ``integer_threshold``; ``weights`` (those
+        other than 0), ``weights_to_zero``, ``largest_weight``, ``largest_weight_error``; of outputs also ``tie_error``; and
+        ``exact``: whether spikes, and the order of outputs, are the same on every input, in float64.
 
     Raises
     ------
     InputError
         If the weights are so small beside the threshold or a bias that no potential could hold these.
     """
-    extreme = float(np.abs(layer.weights).max())
+    extreme, largest_other = float(np.abs(layer.weights).max()), max(float(np.abs(layer.biases).max()), threshold)
+    too_small = InputError(
+        f"layer {quoted(layer.name)}: its weights, of magnitude {extreme:g} at most, are too small beside the threshold "
+        f"{threshold:g} or its biases, of magnitude {np.abs(layer.biases).max():g} at most; scale them to each other"
+    )
+    if 0 < extreme * MAX_WHOLE < largest_other:
+        raise too_small
     # With weights of magnitude about 1, no square in the search for a scale overflows; a power of two rounds nothing.
     unit = float(2.0 ** np.frexp(extreme)[1])
     weights, biases, threshold_in_units = layer.weights / unit, layer.biases / unit, threshold / unit
-    scale = grid_scale(weights, np.append(biases, threshold_in_units), weight_bits)
-    if scale is None:
-        scale = best_scale(torch.from_numpy(weights), weight_bits)
+    grid = grid_scale(weights, np.append(biases, threshold_in_units), weight_bits)
+    scale = best_scale(torch.from_numpy(weights), weight_bits) if grid is None else grid
     largest = largest_weight(weight_bits)
     integers = np.clip(np.rint(weights / scale), -largest, largest)
-    starts, whole_threshold = np.rint(biases / scale), max(1, round(threshold_in_units / scale))
-    if max(np.abs(starts).max(), whole_threshold) > MAX_WHOLE:
-        raise InputError(
-            f"layer {layer.name!r}: its weights, of magnitude {extreme:g} at most, are too small beside the threshold "
-            f"{threshold:g} or its biases, of magnitude {np.abs(layer.biases).max():g} at most; scale them to each other"
-        )
+    exact = is_exact(integers, weights, scale)
+    # What rounding of floats has made of multiples may be below a whole number, or above.
+    tolerance = 0.0 if exact or grid is None else GRID_TOLERANCE
+    whole_threshold = float(_least(threshold_in_units, np.zeros(1), scale, tolerance)[0])
+    starts = whole_threshold - _least(threshold_in_units, biases, scale, tolerance)
+    if not max(np.abs(starts).max(), whole_threshold) <= MAX_WHOLE:
+        raise too_small
     try:
-        whole = Layer.from_dense(integers.astype(np.int32), starts.astype(np.int64), whole_threshold, weight_bits)
+        whole = Layer.from_dense(integers.astype(np.int32), starts.astype(np.int64), int(whole_threshold), weight_bits)
     except UserError as error:
-        raise InputError(f"layer {layer.name!r}: {error}") from error
-    return whole, {
+        raise InputError(f"layer {quoted(layer.name)}: {error}") from error
+    changes = {
         "name": layer.name,
+        "entries": list(layer.entries),
         "sources": whole.sources,
         "neurons": whole.targets,
         "scale": scale * unit,
         "threshold": threshold,
-        "integer_threshold": whole_threshold,
+        "integer_threshold": whole.threshold,
         "largest_weight": extreme,
         "largest_weight_error": float(np.abs(integers * scale - weights).max()) * unit,
         "weights": int(np.count_nonzero(layer.weights)),
         "weights_to_zero": int(np.count_nonzero((integers == 0) & (layer.weights != 0))),
     }
+    if outputs:
+        tie_error = _spread(biases, starts, scale)
+        changes["tie_error"] = float(tie_error) * unit
+        exact = exact and tie_error == 0
+    return whole, changes | {"exact": exact}
+
+
+def _least(threshold: float, biases: np.ndarray, scale: float, tolerance: float) -> np.ndarray:
+    """Return the least whole ``n`` with ``bias + n * scale >= threshold`` in float64, for each bias."""
+    # No more than a quarter of a step is forgiven, or the threshold of many steps would be one too low.
+    threshold = threshold - np.minimum(tolerance * np.maximum(threshold, np.abs(biases)), scale / 4)
+    numbers = np.ceil((threshold - biases) / scale)
+    numbers -= biases + (numbers - 1) * scale >= threshold  # the quotient was rounded; this is what neurons compare
+    numbers += biases + numbers * scale < threshold
+    return numbers
+
+
+def is_exact(integers: np.ndarray, weights: np.ndarray, scale: float) -> bool:
+    """Return whether whole numbers times the scale are the weights, and no sum of them is ever rounded in float64."""
+    largest_sum = int(np.abs(integers).sum(axis=1).max())
+    return largest_sum * Fraction(scale).numerator < EXACT and bool((integers * scale == weights).all())
+
+
+def _spread(biases: np.ndarray, starts: np.ndarray, scale: float) -> Fraction:
+    """Return by how much more one bias has lost than another."""
+    step = Fraction(scale)
+    lost = [Fraction(bias) - int(start) * step for bias, start in zip(biases.tolist(), starts.tolist(), strict=True)]
+    return max(lost) - min(lost)
 
 
 def grid_scale(weights: np.ndarray, others: np.ndarray, bits: int) -> float | None:
@@ -68,7 +133,7 @@ def grid_scale(weights: np.ndarray, others: np.ndarray, bits: int) -> float | No
     weights : ndarray of float
     others : ndarray of float
         Numbers that should be multiples too: with several scales for the weights, the largest that suits these is best,
-        and where none does, the smallest rounds them least.
+        and where none does, the smallest rounds them least. Of either kind, those are better that floats hold exactly.
     bits : int
         Of a weight.
     """
@@ -79,8 +144,9 @@ def grid_scale(weights: np.ndarray, others: np.ndarray, bits: int) -> float | No
     fitting = [
         step for step in steps if round(magnitudes[-1] / step) <= largest_weight(bits) and _are_multiples(magnitudes, step)
     ]
-    exact = [step for step in fitting if _are_multiples(others, step)]
-    return (exact[:1] or fitting[-1:] or [None])[0]
+    exact = [step for step in fitting if is_exact(np.rint(magnitudes / step)[None], magnitudes[None], step)]
+    suitable = [step for step in exact + fitting if _are_multiples(others, step)]
+    return (suitable[:1] or exact[-1:] or fitting[-1:] or [None])[0]
 
 
 def _are_multiples(values: np.ndarray, step: float) -> bool:

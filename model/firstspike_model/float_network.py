@@ -7,10 +7,10 @@ import numpy as np
 
 from firstspike_spec.encoder import SPIKE_TIME_TYPE
 
-from .weight_files import DenseLayer
+from .weight_entries import DenseLayer
 
-#: Images that are worked on together; it bounds the memory that a large batch takes.
-CHUNK = 2000
+#: Images that are worked on together, and potentials of one layer: they bound the memory that a large batch takes.
+CHUNK, CHUNK_POTENTIALS = 2000, 1 << 23
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +48,11 @@ def infer_float(
     time_steps : int
         ``T``.
     """
+    widest = max(max(layer.weights.shape) for layer in layers)
+    size = max(1, min(CHUNK, CHUNK_POTENTIALS // widest))
     chunks = [
-        _infer_chunk(layers, thresholds, spike_times[first : first + CHUNK], time_steps)
-        for first in range(0, max(len(spike_times), 1), CHUNK)
+        _infer_chunk(layers, thresholds, spike_times[first : first + size], time_steps)
+        for first in range(0, max(len(spike_times), 1), size)
     ]
     times, classes, decision_steps = zip(*chunks, strict=True)
     joined = tuple(np.concatenate(parts) for parts in zip(*times, strict=True))
@@ -74,11 +76,12 @@ def _run_layer(
     layer: DenseLayer, threshold: float, source_times: np.ndarray, time_steps: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the neurons' spike times, and their potentials at their spikes or after the last step."""
-    potentials = np.tile(layer.biases, (len(source_times), 1))
-    times = np.full(potentials.shape, time_steps, SPIKE_TIME_TYPE)
-    final = np.empty_like(potentials)
+    sums = np.zeros((len(source_times), len(layer.biases)))
+    times = np.full(sums.shape, time_steps, SPIKE_TIME_TYPE)
+    final = np.empty_like(sums)
     for step in range(time_steps):
-        potentials += (source_times == step).astype(np.float64) @ layer.weights.T
+        sums += (source_times == step).astype(np.float64) @ layer.weights.T
+        potentials = sums + layer.biases  # sums of weights that are multiples of one number stay exact
         fires = (potentials >= threshold) & (times == time_steps)
         times[fires] = step
         final[fires] = potentials[fires]

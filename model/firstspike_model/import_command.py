@@ -4,17 +4,19 @@ PyTorch is imported only when the command runs: the command line must start with
 """
 
 import json as json_format
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from firstspike_spec import InputError, LatencyEncoder, Network, load_dataset, save_network
 from firstspike_spec.files import check_writable
+from firstspike_spec.terminal import say
+from firstspike_spec.text import quoted
 
 from .command_parts import check_network_name, importing_torch, network_report
+from .entry_names import listed
 from .weight_files import read_weights
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ Value = TypeVar("Value")
 
 
 def import_network(
-    weights: Annotated[Path, typer.Argument(help="Matrices of linear layers: .npz, .pt, .pth or .safetensors.")],
+    weights: Annotated[Path, typer.Argument(help="Linear layers: numpy.savez, torch.save of a state dict, or safetensors.")],
     threshold: Annotated[str, typer.Option(help="Of all layers, or one for each: 1.5 or 2.0,1.5.", show_default=False)],
     out: Annotated[Path, typer.Option(help="The network's file, FILE.safetensors.", show_default=False)],
     time_steps: Annotated[int | None, typer.Option(help="Steps of a linear encoder.", show_default=False)] = None,
@@ -37,14 +39,26 @@ def import_network(
     ] = None,
     weight_bits: Annotated[int, typer.Option(help="2 .. 8.")] = 4,
     layers: Annotated[
-        str | None, typer.Option(help="Layers from the input to the output: fc1,fc2. By default all.", show_default=False)
+        str | None,
+        typer.Option(help="All layers from the input to the output: fc1,fc2. By default by numbers.", show_default=False),
     ] = None,
-    transpose: Annotated[bool, typer.Option("--transpose", help="The matrices have the shape (sources, targets).")] = False,
+    leave_out: Annotated[
+        str | None, typer.Option(help="Entries that are no part of the network: epoch,lif*.", show_default=False)
+    ] = None,
+    under: Annotated[
+        str | None, typer.Option(help="Where in a checkpoint the weights are: model.", show_default=False)
+    ] = None,
+    transpose: Annotated[
+        bool | None,
+        typer.Option("--transpose/--no-transpose", help="Whether matrices are (sources, targets).", show_default=False),
+    ] = None,
     dataset: Annotated[
-        str | None, typer.Option(help="Measure the accuracy on this data set's test images.", show_default=False)
+        str | None,
+        typer.Option(help="Measure on this data set's test images; by default what --data has.", show_default=False),
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Folder of the data set; by default found or downloaded.", show_default=False)
+        Path | None,
+        typer.Option(help="Folder of the data set, or an .npz file; by default found or downloaded.", show_default=False),
     ] = None,
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="Choose when the outputs fire, on the last of the training images.")
@@ -59,17 +73,23 @@ def import_network(
     thresholds = numbers(threshold, "threshold", float)
     encoder = encoder_of(time_steps, dimmest, encoder_thresholds)
     shape = None if input_shape is None else numbers(input_shape, "input-shape", int)
-    if dataset is None and (data is not None or calibrate):
-        raise InputError(f"{'--data' if data is not None else '--calibrate'} needs to know the data set: give --dataset NAME")
+    measured = dataset is not None or data is not None
+    if calibrate and not measured:
+        raise InputError("--calibrate needs images with their classes: give --dataset NAME or --data FOLDER")
     check_network_name(out)
     if out.resolve() == weights.resolve():
         raise InputError(f"cannot write {out}: the weights are in it; choose another name")
     importing = _importing()
-    names = None if layers is None else layers.split(",")
-    source = read_weights(weights, names, transpose=transpose)
+    source = read_weights(
+        weights,
+        None if layers is None else parts_of(layers),
+        transpose=transpose,
+        leave_out=() if leave_out is None else parts_of(leave_out),
+        under=under,
+    )
     train, test = (
-        load_dataset(dataset, split, data, note=_tell) if wanted else None
-        for split, wanted in (("train", calibrate), ("test", dataset is not None))
+        load_dataset(dataset, split, data, note=lambda text: say(text, error=True)) if wanted else None
+        for split, wanted in (("train", calibrate), ("test", measured))
     )
     check_writable(out)
     network = importing.import_weights(
@@ -78,12 +98,19 @@ def import_network(
         encoder,
         weight_bits=weight_bits,
         input_shape=shape,
-        class_names=() if class_names is None else class_names.split(","),
+        class_names=() if class_names is None else parts_of(class_names),
         training=train,
         test=test,
     )
     save_network(network, out)
-    print(json_format.dumps(network_report(network, out)) if json else summary(network, out))
+    for warning in network.provenance["warnings"]:
+        say(f"firstspike: warning: {warning}", error=True)
+    say(json_format.dumps(network_report(network, out)) if json else summary(network, out))
+
+
+def parts_of(text: str) -> list[str]:
+    """Return what commas part."""
+    return [part.strip() for part in text.split(",")]
 
 
 def numbers(text: str, name: str, kind: Callable[[str], Value]) -> list[Value]:
@@ -98,7 +125,7 @@ def numbers(text: str, name: str, kind: Callable[[str], Value]) -> list[Value]:
         return [kind(part) for part in text.split(",")]
     except ValueError:
         wanted = "whole numbers" if kind is int else "numbers"
-        raise InputError(f"{name} must be {wanted} with commas between them, not {text!r}") from None
+        raise InputError(f"{name} must be {wanted} with commas between them, not {quoted(text)}") from None
 
 
 def encoder_of(time_steps: int | None, dimmest: int | None, thresholds: str | None) -> LatencyEncoder:
@@ -125,12 +152,12 @@ def summary(network: Network, out: Path) -> str:
     """Return the result in words."""
     facts = network.provenance
     lines = [
-        f"layer {layer['name']!r}: {layer['sources']:,} sources, {layer['neurons']:,} neurons; scale {layer['scale']:.4g}, "
-        f"threshold {layer['threshold']:.4g} became {layer['integer_threshold']:,}; "
-        f"largest weight {layer['largest_weight']:.4g}, largest error {layer['largest_weight_error']:.4g}; "
-        f"{layer['weights_to_zero']:,} of {layer['weights']:,} weights became 0"
+        f"layer {quoted(layer['name'])}: {layer['sources']:,} sources, {layer['neurons']:,} neurons; "
+        f"scale {layer['scale']:.4g}, threshold {layer['threshold']:.4g} became {layer['integer_threshold']:,}; "
+        f"{_exactness(layer)}"
         for layer in facts["layers"]
     ]
+    lines += _entries(facts)
     if "calibration" in facts:
         chosen = facts["calibration"]
         lines.append(
@@ -138,18 +165,18 @@ def summary(network: Network, out: Path) -> str:
             f"{abs(chosen['lowering']):,}; of {chosen['validation_images']:,} training images "
             f"{chosen['validation_accuracy_before']:.2%} right before, {chosen['validation_accuracy']:.2%} after"
         )
+    if facts["exact"]:
+        lines.append("exact: every image gets the same class, at the same step, as with float weights")
     if "test_accuracy" in facts:
-        lines.append(
-            f"{facts['float_accuracy']:.2%} of {facts['test_images']:,} test images right by first spike with float weights, "
-            f"{facts['test_accuracy']:.2%} with whole numbers (simulated, golden model); same class for "
-            f"{facts['same_class']:.2%}"
-        )
-        lines.append(
+        lines += [
+            f"same class as with float weights for {facts['same_class']:.2%} of {facts['test_images']:,} test images",
+            f"right by first spike: {facts['float_accuracy']:.2%} with float weights, {facts['test_accuracy']:.2%} with whole "
+            "numbers (simulated, golden model)",
             f"mean decision step {facts['mean_decision_step']:.2f} of 0 .. {network.time_steps - 1}, "
-            f"{facts['mean_synaptic_operations']:,.0f} synaptic operations an image"
-        )
+            f"{facts['mean_synaptic_operations']:,.0f} synaptic operations an image",
+        ]
     else:
-        lines.append("accuracy not measured: give --dataset NAME")
+        lines.append("accuracy not measured: give --dataset NAME or --data FOLDER")
     lines.append(
         f"wrote {out}: {network.synapses:,} synapses, connectivity {facts['connectivity']:.2%}, "
         f"{network.layers[0].weight_bits}-bit weights"
@@ -157,8 +184,26 @@ def summary(network: Network, out: Path) -> str:
     return "\n".join(lines)
 
 
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+def _exactness(layer: dict[str, Any]) -> str:
+    """Return whether a layer is still the same, or by how much not."""
+    if layer["exact"]:
+        return "exact"
+    if layer["largest_weight_error"] == 0 and layer.get("tie_error"):
+        return f"exact but for outputs whose potentials differ by at most {layer['tie_error']:.4g}, which are equal now"
+    return (
+        f"largest weight {layer['largest_weight']:.4g}, largest error {layer['largest_weight_error']:.4g}; "
+        f"{layer['weights_to_zero']:,} of {layer['weights']:,} weights became 0"
+    )
+
+
+def _entries(facts: dict[str, Any]) -> list[str]:
+    """Return which entries of the file were used, and which left out."""
+    used = [entry for layer in facts["layers"] for entry in layer["entries"]]
+    lies = "(sources, targets)" if facts["settings"]["transposed"] else "(targets, sources)"
+    lines = [f"entries used: {len(used):,} ({listed(used)}), with matrices as {lies}"]
+    if facts["entries_left_out"]:
+        lines.append(f"entries left out: {len(facts['entries_left_out']):,} ({listed(facts['entries_left_out'])})")
+    return lines
 
 
 def _importing() -> "ModuleType":

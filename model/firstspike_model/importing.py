@@ -1,18 +1,22 @@
 """From float weights that were trained elsewhere to a network of whole numbers, and what that costs."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from firstspike_spec import Dataset, InputError, LatencyEncoder, Network, infer, profile, remove_dead_neurons
 from firstspike_spec.checks import whole_number
+from firstspike_spec.datasets import fit_dataset
+from firstspike_spec.text import quoted
 
 from .calibration import Target
 from .dense_quantisation import quantise_layer
 from .float_network import infer_float
 from .provenance import test_facts, versions
 from .recalibration import held_back_images, recalibrate
-from .weight_files import MAX_MAGNITUDE, DenseLayer, WeightFile
+from .weight_entries import MAX_MAGNITUDE, DenseLayer
+from .weight_files import WeightFile
 
 #: Accuracy that calibration may give up for earlier decisions.
 DECISION_TOLERANCE = 0.001
@@ -42,6 +46,7 @@ def import_weights(
     input_shape : sequence of int, optional
         By default that of the data set's images, or (inputs,).
     class_names : sequence of str, optional
+        By default those of the data set, if it names as many as there are outputs.
     training : Dataset, optional
         If given, the start potentials of the outputs are moved so that its last images (a sixth of it, at most 5,000) are
         classified well and early (`firstspike_model.calibration`), and the activity that they cause is measured.
@@ -52,8 +57,10 @@ def import_weights(
     -------
     Network
         Without dead neurons. Its provenance holds ``source``, ``source_sha256``, ``settings``, ``layers`` (what
-        quantisation did to each), ``largest_weight_error``, ``weights_to_zero``, ``connectivity_as_imported``,
-        ``connectivity`` (without the dead neurons) and ``versions``. With test images also ``dataset``, ``float_accuracy``
+        quantisation did to each: `quantise_layer`), ``entries_left_out`` (their names), ``exact`` (whether every image gets
+        the class, at the same step, that the float network gives it), ``largest_weight_error``, ``weights_to_zero``,
+        ``connectivity_as_imported``, ``connectivity`` (without the dead neurons), ``warnings`` (what may not have been meant,
+        in words) and ``versions``. With test images also ``dataset``, ``float_accuracy``
         and ``test_accuracy`` (shares of the images, by first spike with early exit), ``same_class`` (share of the images
         that both networks give the same class), ``test_images``, ``float_mean_decision_step``, ``mean_decision_step`` and
         ``mean_synaptic_operations``; with training images also ``calibration``.
@@ -66,12 +73,20 @@ def import_weights(
     weight_bits = whole_number(weight_bits, "weight_bits", 2, 8)
     thresholds = _one_each(thresholds, source.layers)
     datasets = [dataset for dataset in (training, test) if dataset is not None]
+    names = tuple(class_names)
+    if not names and datasets and len(datasets[0].class_names) == len(source.layers[-1].biases):
+        names = datasets[0].class_names
+    shape_is_known = input_shape is not None or bool(datasets)
     if input_shape is None:
         input_shape = datasets[0].images.shape[1:] if datasets else (source.layers[0].weights.shape[1],)
-    parts = [quantise_layer(*pair, weight_bits) for pair in zip(source.layers, thresholds, strict=True)]
-    full = Network(encoder, tuple(layer for layer, _ in parts), tuple(input_shape), tuple(class_names))
-    for dataset in datasets:
-        _check_dataset(dataset, full)
+    last = len(source.layers) - 1
+    parts = [
+        quantise_layer(layer, threshold, weight_bits, outputs=number == last)
+        for number, (layer, threshold) in enumerate(zip(source.layers, thresholds, strict=True))
+    ]
+    full = Network(encoder, tuple(layer for layer, _ in parts), tuple(input_shape), names)
+    notes: list[str] = []
+    training, test = (dataset and fit_dataset(dataset, full, notes.append) for dataset in (training, test))
 
     facts: dict[str, Any] = {}
     if training is not None:
@@ -86,8 +101,11 @@ def import_weights(
         "thresholds": thresholds,
         "weight_bits": weight_bits,
         "transposed": source.transposed,
+        "under": source.under,
         "calibrated": training is not None,
     }
+    moved = "calibration" in facts and facts["calibration"]["lowering"] != 0
+    shape_warnings = [] if shape_is_known else [_shape_warning(network.inputs)]
     return replace(
         network,
         provenance={
@@ -95,11 +113,14 @@ def import_weights(
             "source_sha256": source.sha256,
             "settings": settings,
             "layers": changes,
+            "entries_left_out": list(source.left_out),
+            "exact": all(change["exact"] for change in changes) and not moved,
             "largest_weight_error": max(change["largest_weight_error"] for change in changes),
             "weights_to_zero": sum(change["weights_to_zero"] for change in changes),
             **facts,
             "connectivity_as_imported": full.connectivity,
             "connectivity": network.connectivity,
+            "warnings": [*source.warnings, *dict.fromkeys(notes), *_warnings(full, network, changes), *shape_warnings],
             "versions": versions(),
         },
     )
@@ -116,14 +137,33 @@ def _one_each(thresholds: Sequence[float], layers: Sequence[DenseLayer]) -> list
     return [float(threshold) for threshold in thresholds] * (len(layers) // len(thresholds))
 
 
-def _check_dataset(dataset: Dataset, network: Network) -> None:
-    shape = dataset.images.shape[1:]
-    if network.input_shape != shape:
-        raise InputError(
-            f"the images of {dataset.name} have the shape {shape}, but the network's input has {network.input_shape}; "
-            "choose another data set, or leave --input-shape out"
-        )
-    network.check_labels(dataset.labels)
+def _warnings(full: Network, network: Network, changes: Sequence[dict[str, Any]]) -> list[str]:
+    """Return what a network does that can hardly be meant; ``full`` is the network before its dead neurons were removed."""
+    found = [] if network.outputs > 1 else ["the network has one output, so every image gets the same class"]
+    if not full.synapses:
+        return [*found, "the network has no connections: all weights are 0 or became 0, and no image changes the class"]
+    for number, (before, layer, change) in enumerate(zip(full.layers, network.layers, changes, strict=True)):
+        name, is_last = quoted(change["name"]), number == len(changes) - 1
+        if not before.synapses:
+            found.append(f"layer {name} has no connections: all of its weights are 0 or became 0")
+        elif change["weights_to_zero"] * 2 > change["weights"]:
+            found.append(
+                f"layer {name}: {change['weights_to_zero']:,} of {change['weights']:,} weights became 0; "
+                "more --weight-bits keep more"
+            )
+        if (layer.potential_range[1] < 0).all():
+            result = ", and the class is always that with the largest potential after the last step" if is_last else ""
+            found.append(f"no neuron of layer {name} can ever reach its threshold{result}; lower --threshold for it")
+    return found
+
+
+def _shape_warning(inputs: int) -> str:
+    side = math.isqrt(inputs)
+    rows, columns = (side, side) if side * side == inputs else ("ROWS", "COLUMNS")
+    return (
+        f"no shape of an image was given, so the network takes arrays of the shape (batch, {inputs}) only; for pictures of "
+        f"{rows} by {columns} give --input-shape {rows},{columns}, and for such arrays --input-shape {inputs}"
+    )
 
 
 def calibrated(network: Network, training: Dataset) -> tuple[Network, dict[str, Any]]:
