@@ -1,7 +1,6 @@
 """The sub-command ``firstspike simulate``. Amaranth is imported only when it runs."""
 
 import json as json_format
-import signal
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -38,7 +37,6 @@ def simulate(
 
     chosen = board_named(board)
     shape = chosen.plan(loaded, numbers)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it like Ctrl-C
     with NativeSerialPort(chosen, shape, note=lambda text: typer.echo(text, err=True)) as port:
         report = {"port": port.path, "board": board, "baud": port.board.baud, "clock_hz": port.board.clock_hz}
         if json:

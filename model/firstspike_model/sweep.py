@@ -5,8 +5,11 @@ import io
 import json
 import multiprocessing
 import os
+import signal
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -128,16 +131,31 @@ def run_grid(
         for run in waiting:
             end(run, _train(run, folder, data, named, device))
     elif waiting:
+        others = set(multiprocessing.active_children())
         # Processes of their own, started afresh: PyTorch's threads do not survive a fork.
-        with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_when_told) as pool:
             running = {pool.submit(_train, run, folder, data, named, device): run for run in waiting}
             try:
                 for future in as_completed(running):
                     end(running[future], future.result())
-            except BaseException:
+            except BaseException as error:
                 pool.shutdown(wait=False, cancel_futures=True)
+                for process in set(multiprocessing.active_children()) - others:
+                    process.terminate()
+                if isinstance(error, BrokenProcessPool):
+                    raise InputError(
+                        "a training's process was ended, perhaps because there is not enough memory; take fewer --jobs: "
+                        "the same command goes on"
+                    ) from error
                 raise
     return [rows[run.name] for run in runs]
+
+
+def _end_when_told() -> None:
+    """Let signals end this process, one of several that train, in order and without a word."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, frame: sys.exit(128 + number))
 
 
 def _train(run: Run, folder: Path, data: str | os.PathLike | None, named: bool, device: str) -> dict[str, Any]:

@@ -31,6 +31,10 @@ class SafeConsole(Console):
         """Return a string as what is shown."""
         return super().render_str(printable(text, SHOWN), **options)
 
+    def on_broken_pipe(self) -> None:
+        """Leave a closed pipe to the command line: rich would end the program, with an exit code that means wrong results."""
+        raise BrokenPipeError
+
 
 def say(text: str, *, error: bool = False) -> None:
     """Print lines for a person, whatever is in them: to standard output, or beside the results to standard error."""

@@ -1,22 +1,76 @@
 """The command line: put together from the sub-commands that the project's packages bring."""
 
+import errno
+import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.metadata import entry_points, version
+from typing import Any, TextIO
 
 import typer
+from typer.core import TyperGroup
 
 from firstspike_spec.errors import UserError
+from firstspike_spec.text import printable
 
 GROUP = "firstspike.commands"
 
-#: Exit codes.
-WRONG_RESULTS, BAD_INPUT = 1, 2
+#: Exit codes. A signal's is its number and `BY_SIGNAL`, as in a shell.
+WRONG_RESULTS, BAD_INPUT, BY_SIGNAL = 1, 2, 128
+
+#: Signals that end a program at once unless it takes them: this one ends like by Ctrl-C, and leaves nothing behind.
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
+
+_ROOM, _RIGHTS = "make room where it is written to, or write elsewhere", "name a file or folder that you have the rights for"
+
+#: What to do about what the system refuses. Any other error of the system is a defect of ours.
+_ADVICE = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EFBIG: "raise the limit to the size of files (ulimit -f)",
+    errno.EROFS: _RIGHTS,
+    errno.EACCES: _RIGHTS,
+    errno.EPERM: _RIGHTS,
+    errno.EMFILE: "close files or raise their number (ulimit -n)",
+    errno.ENFILE: "close other programs",
+    errno.ENOMEM: "close other programs",
+    errno.EIO: "the disk or device is broken or has gone; take another",
+}
+
+
+class _Commands(TyperGroup):
+    """The sub-commands. What interrupts one comes to `main` as it is: Typer's exit codes mean something else here."""
+
+    def invoke(self, context: Any) -> Any:
+        """Run the sub-command."""
+        try:
+            return super().invoke(context)
+        except (KeyboardInterrupt, BrokenPipeError) as error:
+            raise _Interruption(error) from error
+
+
+class _Interruption(BaseException):
+    """Holds what interrupted a sub-command."""
+
+    def __init__(self, error: BaseException):
+        self.error = error
+
+
+class _Ended(KeyboardInterrupt):
+    """A signal that asks for the end, taken as Ctrl-C is."""
+
+    def __init__(self, number: int):
+        self.number = number
 
 
 def build() -> typer.Typer:
     """Return the application with all sub-commands."""
     app = typer.Typer(
         help="Train time-to-first-spike networks, and run them bit for bit the same in software and in hardware.",
+        cls=_Commands,
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -46,9 +100,88 @@ def _show_version(wanted: bool) -> None:
 
 
 def main() -> None:
-    """Run the command line. Bad input ends with one line on standard error, and exit code 2."""
+    """Run the command line, and end the program with its exit code.
+
+    Bad input, and what the system refuses, such as a full disk, end with one line on standard error, and exit code 2. A signal
+    that asks for the end is taken as Ctrl-C is. A closed pipe at standard output is the end, without a word.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a character that the locale lacks is no reason to lose results
+    with _taking_signals():
+        code = _run()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            _flush(stream)
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Run the command line and return its exit code."""
     try:
-        build()()
+        try:
+            build()()
+        except SystemExit as end:  # as Typer always ends
+            _flush(sys.stdout)
+            return end.code or 0
+        except _Interruption as interruption:
+            raise interruption.error from None
+    except BrokenPipeError:
+        _forget(sys.stdout)
+        return BY_SIGNAL + signal.SIGPIPE
+    except _Ended as ended:
+        _tell(f"ended by {signal.Signals(ended.number).name}")
+        return BY_SIGNAL + ended.number
+    except KeyboardInterrupt:
+        return BY_SIGNAL + signal.SIGINT
     except UserError as error:
-        print(f"firstspike: {error}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
+        _tell(str(error))
+    except MemoryError:
+        _tell("there is not enough memory for this; close other programs, or take fewer images or a smaller network")
+    except OSError as error:
+        if error.errno not in _ADVICE:
+            raise
+        where = f"{printable(error.filename)}: " if error.filename else ""
+        _tell(f"{where}{error.strerror}; {_ADVICE[error.errno]}")
+    return BAD_INPUT
+
+
+def _tell(text: str) -> None:
+    with suppress(OSError):
+        print(f"firstspike: {text}", file=sys.stderr)
+
+
+def _flush(stream: TextIO | None) -> None:
+    """Write what waits to be written."""
+    if stream is not None:
+        try:
+            stream.flush()
+        except OSError:
+            _forget(stream)
+            raise
+
+
+def _forget(stream: TextIO) -> None:
+    """Let what cannot be written go: Python would try again at its end, and have words and an exit code of its own for it."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+@contextmanager
+def _taking_signals() -> Iterator[None]:
+    """Raise `_Ended` at the first signal that asks for the end, unless it is ignored; further ones do not disturb the end."""
+
+    def end(number: int, frame: object) -> None:
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)
+        raise _Ended(number)
+
+    own = threading.current_thread() is threading.main_thread()  # others cannot take signals
+    before = [each for each in _ENDING if own and signal.getsignal(each) == signal.SIG_DFL]
+    for each in before:
+        signal.signal(each, end)
+    try:
+        yield
+    finally:
+        for each in before:
+            signal.signal(each, signal.SIG_DFL)

@@ -2,7 +2,13 @@
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import typer
@@ -15,6 +21,8 @@ from firstspike_model.sweep import FIGURES, grid, run_grid
 from firstspike_model.sweep_command import parse_seeds, parse_values
 from firstspike_model.workflow import train_recipe
 from firstspike_spec import InputError, load_network
+
+from ..levels import thorough
 
 runner = CliRunner()
 
@@ -76,6 +84,46 @@ def test_a_stopped_sweep_goes_on(quick, digits_folder, tmp_path, monkeypatch):
     assert trained == [2]
     assert seen == [(0, 1), (1, 2), (2, 3)]
     assert rows == whole == table(folder)
+
+
+@pytest.fixture
+def endless(digits_folder, tmp_path):
+    """A sweep of two trainings at a time that take hours, in a process of its own; and the processes that train."""
+    recipe = tmp_path / "endless.toml"
+    recipe.write_text(
+        'dataset = "digits"\nvalidation_images = 100\nhidden = [30]\ntime_steps = 4\nbudget = 0.3\nbatch = 16\n'
+        "prune_epochs = 10_000\nrefine_epochs = 1\n"
+    )
+    out = tmp_path / "sweep"
+    words = ["sweep", recipe, "--data", digits_folder, "--jobs", "2", "--seeds", "0,1", "--out", out]
+    command = [sys.executable, "-c", "from firstspike.command_line import main; main()", *map(str, words)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        until = time.monotonic() + 120
+        while len(list(out.glob("*.checkpoint"))) < 2:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        children = map(int, Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split())
+        training = [child for child in children if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()]
+        assert len(training) == 2
+        yield process, training, out
+        process.kill()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at processes as Linux shows them")
+@pytest.mark.parametrize("to", ["the command", pytest.param("one of its processes", marks=thorough)])
+def test_a_terminated_sweep_leaves_no_training_behind(endless, to):
+    process, training, out = endless
+    os.kill(process.pid if to == "the command" else training[0], signal.SIGTERM if to == "the command" else signal.SIGKILL)
+    _, told = process.communicate(timeout=60)
+    if to == "the command":
+        assert (process.returncode, told) == (128 + signal.SIGTERM, "firstspike: ended by SIGTERM\n")
+    else:
+        assert process.returncode == 2
+        assert told.startswith("firstspike: a training's process was ended, perhaps because there is not enough memory; take")
+    assert not any(Path(f"/proc/{number}").exists() for number in training)
+    assert not list(out.glob(".*")) or to != "the command"
+    assert len(list(out.glob("*.checkpoint"))) == 2
 
 
 def test_a_folder_of_another_sweep_is_refused(quick, digits_folder, tmp_path):
