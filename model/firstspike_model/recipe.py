@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from firstspike_spec import InputError, InputTypeError, LatencyEncoder, Maps
+from firstspike_spec.maps import MAX_NEURONS
 
 
 @dataclass(frozen=True)
@@ -222,8 +223,13 @@ class Recipe:
         Raises
         ------
         InputError
-            If a layer has more neurons than there can be; the message names it.
+            If the images have more values, or a layer more neurons, than there can be; the message names it.
         """
+        if math.prod(image_shape) > MAX_NEURONS:
+            sides = " x ".join(map(str, image_shape))
+            raise InputError(
+                f"images of {sides} have more values than the {MAX_NEURONS:,} inputs of a network: scale them down"
+            )
         shape, layers = (1,) * (3 - len(image_shape)) + image_shape, []
         count = len(self.convolution_channels)
         strides, poolings = self.strides or (1,) * count, self.poolings or (1,) * (count + 1)

@@ -1,15 +1,20 @@
 """Trainings on a user's own data: any size, any number of classes, in colour, in every form that is taken."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+import typer
 from PIL import Image
+from typer.testing import CliRunner
 
+from firstspike_model import command, sweep_command
 from firstspike_model.augmentation import RandomVariations
+from firstspike_model.calibrate_command import calibrate
 from firstspike_model.recalibration import held_back_images
-from firstspike_model.recipe import Recipe, load_recipe
+from firstspike_model.recipe import Recipe, load_recipe, recipe_of, settings_of
 from firstspike_model.workflow import train_recipe
 from firstspike_spec import InputError, infer, load_dataset, load_network, save_network
 
@@ -114,6 +119,49 @@ def test_splits_that_do_not_fit_are_told(quick, tmp_path):
         InputError, match=r"label 3 of test image .* is no class of the training split, whose labels are 0 .. 2"
     ):
         train_recipe(quick, data=path)
+
+
+def test_images_that_no_network_has_inputs_for():
+    with pytest.raises(
+        InputError, match="images of 3 x 224 x 224 have more values than the 65,536 inputs of a network: scale"
+    ):
+        load_recipe("mnist-mlp").layers((3, 224, 224), 10)
+
+
+def test_the_commands_take_ones_own_data(quick, archive, digits_folder, tmp_path, monkeypatch):
+    """`train` and `sweep` without a name; with one, the data set must be that one."""
+    monkeypatch.setattr(command, "load_recipe", lambda name, changes: recipe_of(name, settings_of(quick) | changes))
+    monkeypatch.setattr(sweep_command, "load_recipe", command.load_recipe)
+    app = typer.Typer()
+    app.command()(command.train)
+    app.command()(sweep_command.sweep)
+    path, out = archive((8, 8), 3), tmp_path / "net.safetensors"
+
+    def run(*arguments):
+        return CliRunner().invoke(app, [*map(str, arguments)], catch_exceptions=False)
+
+    told = json.loads(run("train", "quick", "--data", path, "--out", out, "--json").stdout)
+    assert (told["dataset"], told["settings"]["dataset"], load_network(out).outputs) == ("mine", "mnist", 3)
+    (row,) = json.loads(run("sweep", "quick", "--data", path, "--out", tmp_path / "sweep", "--json").stdout)
+    assert row["test_accuracy"] == told["test_accuracy"]
+    again = run("sweep", "quick", "--data", path, "--out", tmp_path / "sweep", "--json")  # it has ended; nothing is trained
+    assert json.loads(again.stdout) == [row]
+    for name in ("train", "sweep"):
+        for option in (("--dataset", "mnist"), ("--set", "dataset=mnist")):
+            with pytest.raises(InputError, match="is damaged or not the published file"):
+                run(name, "quick", "--data", digits_folder, "--out", tmp_path / f"{name}.safetensors", *option)
+
+
+def test_a_network_is_calibrated_on_ones_own_data(quick, archive, tmp_path):
+    path = archive((8, 8), 3)
+    save_network(replace(train_recipe(quick, data=path).network, provenance={}), tmp_path / "net.safetensors")
+    app = typer.Typer()
+    app.command()(calibrate)
+    arguments = [str(tmp_path / "net.safetensors"), "--out", str(tmp_path / "out.safetensors"), "--accuracy", "0.9", "--json"]
+    told = CliRunner().invoke(app, [*arguments, "--data", str(path)], catch_exceptions=False)
+    assert json.loads(told.stdout)["test_images"] == 200
+    with pytest.raises(InputError, match="does not say what it was trained on: give --dataset NAME, or --data FOLDER"):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
 
 
 def test_layers_of_colour_images():

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firstspike_spec import InputError, InputTypeError, LatencyEncoder
+from firstspike_spec.encoder import check_pixels
 
 from .naive_model import encode
 
@@ -134,3 +135,17 @@ def test_bad_arguments_of_linear(arguments, error, message):
 def test_bad_pixels(pixels):
     with pytest.raises(InputTypeError, match=r"images must be an array of uint8 \(0 .. 255\), not of"):
         LatencyEncoder.linear(4).encode(pixels)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "advice"),
+    [
+        (bool, "make false and true 0 and 255"),
+        (np.float32, "multiply them by 255 if they are 0 .. 1"),
+        (np.int64, "convert values in 0 .. 255 with images.astype"),
+        (complex, "scale and convert them"),
+    ],
+)
+def test_pixels_of_another_type_are_told_with_what_to_do(dtype, advice):
+    with pytest.raises(InputTypeError, match=rf"not of {np.dtype(dtype)}; {advice}"):
+        check_pixels(np.zeros(3, dtype))

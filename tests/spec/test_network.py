@@ -1,5 +1,6 @@
 """Layers and networks: what is refused, and the width of the potentials."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -233,3 +234,19 @@ def test_expected_operations():
     assert layer.expected_operations == pytest.approx(1 * 1 + 2 * 0.2 + 1 * 0)
     network = Network(LatencyEncoder.linear(4), [layer], (3,))
     assert network.summary()["layers"][0]["expected_operations"] == layer.expected_operations
+
+
+@pytest.mark.parametrize(
+    ("input_shape", "shape", "message"),
+    [
+        ((4, 5), (20, 5, 4), r"images must have the shape \(batch, 4, 5\) or \(batch, 20\), not \(20, 5, 4\)$"),
+        ((4, 5), (4, 5), r"not \(4, 5\); if it is one image, give images\[None\]$"),
+        ((4, 5), (), r"not \(\)$"),
+        ((20,), (7, 4, 5), r"the shape \(batch, 20\), not \(7, 4, 5\); .* import it again with --input-shape 4,5, or give"),
+        ((20,), (7, 4, 4), r"the shape \(batch, 20\), not \(7, 4, 4\)$"),
+    ],
+)
+def test_images_of_another_shape_are_told_with_it_and_what_to_do(input_shape, shape, message):
+    network = replace(random_network(1, (20, 3)), input_shape=input_shape)
+    with pytest.raises(InputError, match=message):
+        network.spike_times(np.zeros(shape, np.uint8))

@@ -75,6 +75,7 @@ def _show(report: dict) -> None:
     table.add_column(justify="right")
     kind = "golden model" if report["device"] == "golden" else "simulated"
     for what, value in (
+        ("data set", report["dataset"]),
         ("images", f"{report['images']:,}"),
         ("accuracy by first spike", f"{report['accuracy']:.2%}"),
         ("values compared with golden", f"{report['compared_values']:,}"),
