@@ -1,0 +1,189 @@
+"""How the command line ends when the system is against it: full disks, closed pipes, other locales, signals."""
+
+import csv
+import errno
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from firstspike.commands import info
+from firstspike_spec import LatencyEncoder, Layer, Network, save_network
+
+#: Locales in which not every character can be printed; the last is what a bare container may have.
+LOCALES = {
+    "latin-1": {"PYTHONIOENCODING": "latin-1"},
+    "C": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": ""},
+}
+
+
+def start(*arguments, locale="", **options):
+    program = "from firstspike.command_line import main; main()"
+    environment = {**os.environ, "PYTHONUNBUFFERED": "", **LOCALES.get(locale, {})}
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment, **options}
+    return subprocess.Popen([sys.executable, "-c", program, *map(str, arguments)], **options)
+
+
+def finish(process):
+    """Return exit code and both outputs as text."""
+    with process:
+        out, err = process.communicate(timeout=120)
+    return process.returncode, *((text or b"").decode(errors="backslashreplace") for text in (out, err))
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A network of two pixels whose classes have names of all kinds, and a folder with a picture whose name is no UTF-8."""
+    layer = Layer.from_dense(np.eye(2, dtype=int), [0, 0], 1, 2)
+    save_network(Network(LatencyEncoder.linear(4), [layer], (1, 2), ("né", "数字")), tmp_path / "n.safetensors")
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    Image.fromarray(np.array([[255, 0]], np.uint8)).save(folder / "a.png")
+    os.rename(folder / "a.png", os.fsencode(folder / "a") + b"\xfe.png")  # noqa: PTH104 - bytes
+    return tmp_path / "n.safetensors", folder
+
+
+@pytest.mark.parametrize("locale", ["", *LOCALES])
+def test_no_locale_and_no_name_loses_results(pictures, tmp_path, locale):
+    network, folder = pictures
+    table = tmp_path / "result.csv"
+    code, out, err = finish(start("run", network, "--input", folder, "--output", table, locale=locale))
+    assert (code, err) == (0, ""), err
+    assert "result.csv" in out
+    assert (r"\u6570\u5b57" in out.replace("\n", "")) == (locale != "")
+    with table.open(newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["class"], row["image"]) == ("né", r"a\udcfe.png")
+    assert "latency_数字" in row
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_a_narrow_table_can_be_printed_in_every_locale(locale):
+    """Where rich cuts a heading, it puts an ellipsis."""
+    network = Path(__file__).parents[2] / "networks" / "mnist-mlp-2.safetensors"
+    code, out, err = finish(start("info", network, locale=locale))
+    assert (code, err) == (0, ""), err
+    assert "sha256" in out or "digest" in out
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_an_output_without_room_is_told_and_the_results_file_is_kept(network_file, image_file, tmp_path, options):
+    table = tmp_path / "result.csv"
+    with Path("/dev/full").open("wb") as full:
+        run = start("run", network_file, "--input", image_file, "--output", table, *options, stdout=full)
+        code, _, err = finish(run)
+        assert (code, finish(start("info", network_file, "--json", stdout=full, stderr=full))[0]) == (2, 2)
+    assert err == "firstspike: No space left on device; make room where it is written to, or write elsewhere\n"
+    assert len(table.read_text("utf-8").splitlines()) == 41
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_closed_pipe_is_a_quiet_end(network_file, options):
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = start("info", network_file, *options, stdout=writing)
+    os.close(writing)
+    assert finish(process) == (128 + signal.SIGPIPE, "", "")
+
+
+def meeting(monkeypatch, action):
+    """Let ``firstspike info`` do something instead of loading its network."""
+    monkeypatch.setattr(info, "load_network", lambda path: action())
+
+
+def raising(error):
+    def action():
+        raise error
+
+    return action
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, "make room"),
+        (errno.EDQUOT, "make room"),
+        (errno.EFBIG, "ulimit -f"),
+        (errno.EROFS, "that you have the rights for"),
+        (errno.EACCES, "that you have the rights for"),
+        (errno.EMFILE, "ulimit -n"),
+        (errno.EIO, "is broken or has gone"),
+    ],
+)
+@pytest.mark.parametrize("name", [None, "some\x1b[31mfile"])
+def test_what_the_system_refuses_is_told_in_one_line(firstspike, network_file, monkeypatch, number, advice, name):
+    meeting(monkeypatch, raising(OSError(number, os.strerror(number), name)))
+    shown = firstspike("info", network_file)
+    assert (shown.code, shown.out, shown.err.count("\n")) == (2, "", 1)
+    assert shown.err.startswith("firstspike: " + (r"some\x1b[31mfile: " if name else "") + os.strerror(number) + "; ")
+    assert advice in shown.err
+
+
+def test_an_error_of_the_system_that_is_ours_is_not_disguised(firstspike, network_file, monkeypatch):
+    meeting(monkeypatch, raising(OSError(errno.EBADF, "Bad file descriptor")))
+    with pytest.raises(OSError, match="Bad file"):
+        firstspike("info", network_file)
+
+
+def test_too_little_memory_is_told(firstspike, network_file, monkeypatch):
+    meeting(monkeypatch, raising(MemoryError()))
+    shown = firstspike("info", network_file)
+    assert (shown.code, shown.err.count("\n")) == (2, 1)
+    assert "not enough memory" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (signal.SIGTERM, "firstspike: ended by SIGTERM\n"),
+        (signal.SIGHUP, "firstspike: ended by SIGHUP\n"),
+        (signal.SIGINT, ""),
+    ],
+)
+def test_a_signal_ends_it_in_order(firstspike, network_file, monkeypatch, number, told):
+    """What has to be put in order is, also if the signal comes again; a shell sees which one it was."""
+    steps = []
+
+    def action():
+        try:
+            signal.raise_signal(number)
+            steps.append("went on")
+        except KeyboardInterrupt:
+            if number != signal.SIGINT:
+                signal.raise_signal(number)
+            steps.append("put in order")
+            raise
+
+    meeting(monkeypatch, action)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler), signal.getsignal(number)
+    shown = firstspike("info", network_file)
+    signal.signal(signal.SIGINT, before[0])
+    assert (shown.code, shown.out, shown.err) == (128 + number, "", told)
+    assert steps == ["put in order"]
+    assert number == signal.SIGINT or signal.getsignal(number) == before[1]
+
+
+def test_a_signal_that_is_ignored_stays_ignored(firstspike, network_file, monkeypatch):
+    """As by nohup."""
+    meeting(monkeypatch, lambda: signal.raise_signal(signal.SIGHUP) or raising(MemoryError())())
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert "not enough memory" in firstspike("info", network_file).err
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_it_runs_in_any_thread(firstspike, network_file):
+    """Where signals cannot be taken."""
+    codes = []
+    thread = threading.Thread(target=lambda: codes.append(firstspike("info", network_file).code))
+    thread.start()
+    thread.join()
+    assert codes == [0]
