@@ -7,6 +7,7 @@ kind is called by its name, with the way to weights that can be read.
 import io
 import pickletools
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from typing import Any
@@ -43,8 +44,14 @@ _OTHER_KINDS: dict[tuple[bytes, ...], str] = {
 }
 _TEXT = 'it is text; for a table of numbers, run numpy.savez("weights.npz", fc1_weight=numpy.loadtxt("FILE", delimiter=","))'
 
-#: What reading tensors calls, which PyTorch allows.
-_TORCH_NAMES = re.compile(r"collections\.OrderedDict|torch\.\w+|torch\.(_utils|storage|serialization|nn\.parameter)\.\w+")
+#: What reading tensors and plain values calls. PyTorch allows more of it: bytes, of which a short file may ask for any number.
+_PLAIN_NAMES = re.compile(
+    r"collections\.(OrderedDict|Counter)|(builtins|__builtin__)\.(set|complex)|_codecs\.encode"
+    r"|torch\.\w+|torch\.(_utils|storage|serialization|nn\.parameter)\.\w+"
+)
+
+#: Later protocols of pickle are none that PyTorch reads without running code.
+_MAX_PROTOCOL = 3
 
 #: What PyTorch's older files begin with: a pickle of its magic number.
 _OLDER_TORCH = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
@@ -181,12 +188,8 @@ def _parse_torch(content: bytes, program: bytes, pickles: int, name: str) -> Any
     import torch
 
     is_mapping, called = _scan(program, pickles)
-    try:
-        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # of damaged content, PyTorch raises anything
-        strange = [quoted(called_name) for called_name in called if not _TORCH_NAMES.fullmatch(called_name)]
-        if not strange:
-            raise InputError(f"it is damaged; {_SAVE}") from error
+    strange = [quoted(called_name) for called_name in called if not _PLAIN_NAMES.fullmatch(called_name)]
+    if strange:
         load = f'torch.load("{name}", weights_only=False)'
         if is_mapping:
             what = f"beside weights it holds objects of Python ({strange[0]})"
@@ -194,7 +197,12 @@ def _parse_torch(content: bytes, program: bytes, pickles: int, name: str) -> Any
         else:
             what = f"it is a whole model, or another object of Python ({strange[0]})"
             advice = f'run torch.save({load}.state_dict(), "weights.pt")'
-        raise InputError(f"{what}, and reading it could run any code; where you trust it, {advice}") from error
+        raise InputError(f"{what}, and reading it could run any code; where you trust it, {advice}")
+    try:
+        with warnings.catch_warnings(action="ignore"):  # PyTorch's are for programmers
+            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # of damaged content, PyTorch raises anything
+        raise InputError(f"it is damaged; {_SAVE}") from error
 
 
 def _scan(program: bytes, pickles: int) -> tuple[bool, list[str]]:
@@ -210,6 +218,8 @@ def _scan(program: bytes, pickles: int) -> tuple[bool, list[str]]:
                 operations += 1
                 if operations > MAX_OPERATIONS:
                     raise InputError(f"it has more than {MAX_OPERATIONS:,} values beside the weights; save the weights alone")
+                if operation.name == "PROTO" and argument > _MAX_PROTOCOL:
+                    raise InputError(f"it is written with protocol {argument} of pickle; save it with torch.save's usual one")
                 called_name = str(argument).replace(" ", ".", 1) if operation.name == "GLOBAL" else ""
                 if called_name:
                     called.append(called_name)

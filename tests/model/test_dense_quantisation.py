@@ -128,6 +128,17 @@ def test_decimals_are_compared_as_float64_does():
     assert changes["exact"]
 
 
+def test_of_decimals_the_least_number_of_spikes_is_the_one_that_float64_says():
+    """Quotients of these are rounded both ways: as floats, 0.1 + 9.9 is 10, but -9.9 + 10 is less than 0.1."""
+    biases = np.arange(-99, 100) / 10
+    for threshold in (np.arange(1, 60) / 10).tolist():
+        layer, changes = quantise_layer(dense(np.tile([1.0, -7.0], (len(biases), 1)), biases), threshold, 4)
+        assert (changes["scale"], changes["exact"]) == (1.0, True)
+        missing = layer.threshold - layer.start_potentials
+        assert (biases + missing >= threshold).all()
+        assert (biases + (missing - 1) < threshold).all()
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_multiples_that_rounding_of_floats_moved_are_still_multiples(dtype):
     """3 * 0.1 is not 0.3, and in float32 7 * 0.1 is less than 0.7."""

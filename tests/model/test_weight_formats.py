@@ -70,6 +70,13 @@ def test_refuses_damaged_files(content):
             assert "save the weights again" in str(error)  # noqa: PT017 - a changed byte may lie where nothing is
 
 
+def test_plain_values_beside_tensors_are_no_objects():
+    values = {"names": {"cat", "dog"}, "mean": 1j, "sizes": torch.Size([2]), "kind": torch.float32, "list": [1, None, "a"]}
+    for protocol in (2, 3):
+        content = packed(lambda file, protocol=protocol: torch.save(TENSORS | values, file, pickle_protocol=protocol))
+        assert set(parse_entries(content, "w")) == set(TENSORS) | set(values)
+
+
 class Strange:
     """What only a pickle that runs code can bring back."""
 
@@ -100,6 +107,10 @@ OTHERS = {
     "objects": (
         saved({"net": TENSORS, "arguments": Strange()}),
         r"beside weights it holds objects of Python \('.*Strange'\).*save the state dict in it alone",
+    ),
+    "a later pickle": (
+        packed(lambda file: torch.save(TENSORS, file, pickle_protocol=4)),
+        "it is written with protocol 4 of pickle; save it with torch.save's usual one",
     ),
     "a tensor": (saved(torch.ones(2, 2)), "it holds a Tensor, not matrices by name"),
     "a list": (saved([torch.ones(2, 2)]), "it holds a list"),
@@ -184,6 +195,12 @@ TOO_MUCH = {
     "many files": (lambda: archive([(f"{n}.npy", b"") for n in range(9000)]), "an archive of more than 8,192 files"),
     "a name twice": (lambda: archive([("fc", b""), ("fc.npy", b"")]), "it has 'fc' twice"),
     "many objects": (lambda: pickle_of(1 << 20), "more than 1,048,576 values beside the weights"),
+    "bytes without number": (
+        lambda: archive(
+            [("a/data.pkl", b"\x80\x02cbuiltins\nbytearray\n\x8a\x05" + (1 << 33).to_bytes(5, "little") + b"\x85R.")]
+        ),
+        "another object of Python \\('builtins.bytearray'\\)",
+    ),
     "a long header": (lambda: safetensors_of(3 * MEGABYTE), r"a header of 3,145,728 bytes, more than 2,097,152"),
     "a header longer than the file": (
         lambda: (1 << 60).to_bytes(8, "little") + b"{}",
