@@ -1,6 +1,7 @@
 """The sub-command ``firstspike demo``."""
 
 import json as json_format
+import tempfile
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -12,9 +13,11 @@ from rich.console import Console
 from firstspike_spec.artefact import load_network
 from firstspike_spec.checks import whole_number
 from firstspike_spec.datasets import Dataset, read_idx
+from firstspike_spec.errors import InputError
 from firstspike_spec.files import check_writable_folder
 from firstspike_spec.lanes import parse_lanes
 from firstspike_spec.results import Results
+from firstspike_spec.shipped import shipped_network
 
 from ..accelerator import Accelerator
 from ..command_line import WRONG_RESULTS
@@ -24,22 +27,33 @@ from ..tables import results_table
 from .options import DeviceOption, JsonOption, LanesOption, tell
 from .run import write_csv
 
+#: What is run, and where its results go, unless the user says otherwise.
+NETWORK, FOLDER = "mnist-mlp", Path("build/demo")
 PICTURE, TABLE = "digits.png", "results.csv"
 
 
 def demo(
-    network: Annotated[Path, typer.Argument(help="A network that takes MNIST digits.")] = Path(
-        "networks/mnist-mlp.safetensors"
-    ),
-    out: Annotated[Path, typer.Option(help="Folder for the picture and the table.")] = Path("build/demo"),
+    network: Annotated[
+        Path | None,
+        typer.Argument(help="A network that takes MNIST digits.", show_default="mnist-mlp, which comes with firstspike"),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the picture and the table.",
+            show_default="build/demo, or a temporary folder where that cannot be written",
+        ),
+    ] = None,
     device: DeviceOption = "sim",
     lanes: LanesOption = None,
     rows: Annotated[int, typer.Option(help="Images shown in the table.")] = 20,
     json: JsonOption = False,
 ) -> None:
     """Classify the 256 real test digits that come with firstspike, and check every value against the golden model."""
+    network = shipped_network(NETWORK) if network is None else network
     loaded = load_network(network)
     whole_number(rows, "rows", 0, 1 << 31)
+    out = _folder() if out is None else out
     check_writable_folder(out)
     digits = load_digits()
     loaded.check_images(digits.images)
@@ -62,6 +76,18 @@ def demo(
             console.print(line, markup=False, highlight=False)
     if not validation.comparison.passed:
         raise typer.Exit(WRONG_RESULTS)
+
+
+def _folder() -> Path:
+    """Return a folder that can be written to: beside the call if possible."""
+    try:
+        check_writable_folder(FOLDER)
+        return FOLDER
+    except InputError as error:
+        try:
+            return Path(tempfile.mkdtemp(prefix="firstspike-demo-"))
+        except OSError:
+            raise error from None
 
 
 def load_digits() -> Dataset:
