@@ -233,8 +233,11 @@ def _numbers(value: Any, key: str) -> np.ndarray:
         return value
     import torch
 
-    if value.layout != torch.strided or value.is_meta or value.is_quantized:
+    try:
+        tensor = value.detach()
+        return (tensor.to(torch.float64) if tensor.is_floating_point() else tensor).numpy()  # numpy has no bfloat16
+    except Exception as error:  # sparse, quantised and half-made tensors, and numbers of which several share a byte
         kind = value.dtype if value.layout == torch.strided else value.layout
-        raise InputTypeError(f"{quoted(key)} must be plain floats, not a tensor of {kind}; save it as a dense float32 tensor")
-    value = value.detach()
-    return (value.to(torch.float64) if value.is_floating_point() else value).numpy(force=True)  # numpy has no bfloat16
+        raise InputTypeError(
+            f"{quoted(key)} must be plain floats, not a tensor of {kind}; save it as dense float32"
+        ) from error

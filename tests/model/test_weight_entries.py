@@ -151,6 +151,7 @@ def at(value):
         ({"fc": np.full((2, 3), "a")}, InputTypeError, "must be floats, not <U1"),
         ({"fc": torch.ones(2, 2, dtype=torch.int64)}, InputTypeError, "must be floats, not int64"),
         ({"fc": torch.ones(2, 2, dtype=torch.complex64)}, InputTypeError, "must be floats, not complex64"),
+        ({"fc": torch.empty(2, 2, dtype=torch.uint4)}, InputTypeError, "must be plain floats, not a tensor of torch.uint4"),
         ({"fc": torch.ones(2, 2).to_sparse()}, InputTypeError, "not a tensor of torch.sparse_coo"),
         ({"fc": torch.ones(2, 2, device="meta")}, InputTypeError, "must be plain floats, not a tensor of torch.float32"),
         ({"a1": np.ones((2, 3)), "a2": np.ones((2, 3))}, InputError, "'a2' has 3 sources, but layer 'a1' before it has 2"),
