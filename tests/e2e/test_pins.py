@@ -1,10 +1,14 @@
 """A board's whole design at its pins, opened by the serial device as a real one would be."""
 
+import gc
 import json
 import os
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +16,7 @@ import pytest
 from firstspike import Accelerator, DeviceError
 from firstspike.devices.serial_port import find_board
 from firstspike_hw.boards.registry import board_named
-from firstspike_hw.simulation import NativeSerialPort
+from firstspike_hw.simulation import NativeSerialPort, native_serial
 from firstspike_spec import InputError, infer, save_network
 
 from ..levels import thorough
@@ -108,6 +112,70 @@ def test_a_pulled_cable_and_the_board_again(network, images):
         Accelerator.open(f"serial:{again.path}@{BOARD.baud}", network=network) as accelerator,
     ):
         np.testing.assert_array_equal(accelerator.predict(images), infer(network, images).classes)
+
+
+def resources() -> tuple[int, int]:
+    """Threads and open files of this process."""
+    gc.collect()
+    return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+
+
+def settled(wanted: tuple[int, int]) -> tuple[int, int]:
+    """The same, once it is as wanted, or does not become so: a thread takes a moment to end."""
+    until = time.monotonic() + 10
+    while (found := resources()) != wanted and time.monotonic() < until:
+        time.sleep(0.01)
+    return found
+
+
+def test_devices_that_are_dropped_leave_nothing_behind(port, network, images):
+    """Whether they are closed or not: no thread, no pseudo-terminal, no pipe, no port."""
+    before = resources()
+    for name in (f"sim:{BOARD.name}", f"serial:{port.path}@{BOARD.baud}"):
+        accelerator = Accelerator.open(name, network=network, lanes=3)
+        np.testing.assert_array_equal(accelerator.predict(images[:3]), infer(network, images[:3]).classes)
+        assert resources() > before
+        del accelerator
+        assert settled(before) == before
+
+
+def refusing(*arguments, **options):
+    raise OSError("there is none left")
+
+
+@pytest.mark.parametrize("part", ["os.openpty", "tty.setraw", "os.ttyname", "os.pipe", "threading.Thread.start"])
+def test_a_board_that_cannot_be_started_leaves_nothing_behind(port, network, monkeypatch, part):
+    before, load = resources(), native_serial.load_library
+
+    def loads(*arguments, **options):
+        library = load(*arguments, **options)
+        monkeypatch.setattr(part, refusing)
+        return library
+
+    monkeypatch.setattr(native_serial, "load_library", loads)
+    with pytest.raises(DeviceError, match=r"cannot start a simulated ulx3s-85f \(there is none left\); close other"):
+        NativeSerialPort(BOARD, BOARD.plan(network, 3))
+    monkeypatch.undo()
+    assert settled(before) == before
+
+
+@pytest.mark.parametrize("name", [f"sim:{BOARD.name}", "serial"])
+def test_a_device_that_fails_while_it_is_opened_leaves_nothing_behind(port, network, monkeypatch, name):
+    before = resources()
+    monkeypatch.setattr("firstspike.devices.linked.compile_network", refusing)
+    place = f"serial:{port.path}@{BOARD.baud}" if name == "serial" else name
+    with pytest.raises(OSError, match="there is none left") as caught:
+        Accelerator.open(place, network=network, lanes=3)
+    del caught
+    assert settled(before) == before
+
+
+def test_a_board_that_is_closed_is_no_more(network):
+    port = NativeSerialPort(BOARD, BOARD.plan(network, 3))
+    port.close()
+    port.close()
+    assert port.cycles == port.framing_errors == 0
+    port.wait()
 
 
 def test_what_is_no_board():

@@ -1,5 +1,6 @@
 """The engine's own RTL as native code: the golden model's numbers, and a cache that is never stale nor half written."""
 
+import gc
 import os
 import random
 import subprocess
@@ -19,7 +20,7 @@ from firstspike_hw.simulation.native_engine import engine_design
 from firstspike_hw.simulation.native_link import link_design
 from firstspike_hw.simulation.native_serial import serial_design
 from firstspike_hw.simulation.verilator import Verilator, find_verilator
-from firstspike_spec import InputError, infer_spikes
+from firstspike_spec import DeviceError, InputError, infer_spikes
 from firstspike_spec.compiler import compile_network, plan
 from firstspike_spec.protocol import Identity
 from firstspike_spec.results import Results, compare_results
@@ -616,3 +617,21 @@ def test_the_engines_do_not_share_their_state(cache):
     for engine in engines:
         engine.close()
         engine.close()  # harmless
+
+
+def test_an_engine_that_is_dropped_is_freed(cache):
+    engine = NativeEngine(SHAPES["two layers"][0], cache=cache)
+    free = engine._free
+    del engine
+    gc.collect()
+    assert not free.alive
+
+
+def test_an_engine_that_is_closed_says_so(cache):
+    shape, most = SHAPES["two layers"]
+    network, engine = random_network(0, most), NativeEngine(shape, cache=cache)
+    engine.load(compile_network(network, shape))
+    engine.close()
+    for use in (engine.counters, lambda: engine.cycles, lambda: engine.run(random_times(0, network, 1), early_exit=True)):
+        with pytest.raises(DeviceError, match="the simulated engine is closed; open it again"):
+            use()

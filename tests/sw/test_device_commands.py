@@ -141,6 +141,10 @@ def test_devices_that_do_not_exist(network, name):
         ("serial:/dev/no-such-port", "cannot open /dev/no-such-port: there is no such port"),
         ("serial:/dev/null", "cannot open /dev/null: .*name a serial port"),
         ("serial:/dev/ttyUSB0@fast", "'fast' is no baud rate: name the port as /dev/ttyUSB0@3000000"),
+        ("serial:/dev/ttyUSB0@0", "'0' is no baud rate"),
+        ("serial:/dev/ttyUSB0@1073741825", "'1073741825' is no baud rate"),
+        (f"serial:/dev/ttyUSB0@{'9' * 5000}", r"'9+\.\.\. is no baud rate"),
+        ("serial:/dev/tty\0USB0", "cannot open .*; name a serial port"),
         ("sim:de10", "unknown board 'de10': name one of ulx3s-12f"),
     ],
 )

@@ -1,5 +1,6 @@
 """A board behind its link as a device: what is loaded is read back, and what goes wrong is told and leaves no mixture."""
 
+import gc
 from dataclasses import replace
 
 import numpy as np
@@ -14,9 +15,9 @@ from firstspike_spec import InputError, infer_spikes
 from firstspike_spec.compiler import compile_network, plan
 from firstspike_spec.errors import DeviceError
 from firstspike_spec.loading import load_end, readable
-from firstspike_spec.protocol import COUNTERS, REPLY, Identity, Kind, message
+from firstspike_spec.protocol import ANSWER_BYTES, COUNTERS, REPLY, Identity, Kind, message
 from firstspike_spec.results import Results, compare_results
-from firstspike_spec.words import Memory
+from firstspike_spec.words import RESULT_WORD, Memory
 
 from ..spec.naive_link import Frames, block_head, framed, split
 from ..spec.random_networks import random_map_network, random_network, random_times
@@ -306,6 +307,87 @@ def test_an_end_from_somewhere_else_is_no_network(way):
     check(device, SMALL)
 
 
+def lies(way: Way, changes: dict, dies_after: int = 1000):
+    """In the answers to these images, counted from 0, the last word, the decision, has other fields."""
+    seen = []
+
+    def change(content: bytes) -> bytes | None:
+        if content[0] not in (Kind.INFER | REPLY, Kind.INFER_ALL | REPLY):
+            return content
+        seen.append(content)
+        fields = {name: int(value[0]) for name, value in RESULT_WORD.unpack(np.frombuffer(content[-9:-1], "<u8")).items()}
+        fields |= changes.get(len(seen) - 1, {})
+        beyond = fields.pop("beyond", 0) << RESULT_WORD.bits
+        word = (int(RESULT_WORD.pack(**fields)) | beyond).to_bytes(8, "little")
+        return content[:-9] + word + content[-1:] if len(seen) <= dies_after else None
+
+    way.changes = change
+
+
+@pytest.mark.parametrize("early_exit", [True, False])
+@pytest.mark.parametrize("fields", [{"step": 200}, {"neuron": 77}, {"value": -1}])
+def test_an_answer_that_no_inference_can_give(way, fields, early_exit):
+    """It is told with its image and its fault, and the images before it are kept; the next batch runs."""
+    device = opened(way)
+    times = random_times(3, LARGE, 40)
+    for image in (0, 17):
+        lies(way, {image: fields})
+        with pytest.raises(DeviceError, match=f"the tiny board gave an impossible answer for image {image}: it ") as caught:
+            device.run(times, early_exit=early_exit)
+        assert (caught.value.results is None) == (image == 0)
+        if image:
+            inference = infer_spikes(LARGE, times[:image], early_exit=early_exit)
+            compare_results(Results.from_inference(inference, early_exit=early_exit), caught.value.results).check()
+    way.changes = lambda content: content
+    check(device, LARGE)
+
+
+@pytest.mark.parametrize("dies_after", [30, 1000])
+def test_of_several_impossible_answers_the_first_is_told(way, dies_after):
+    """Whichever fault is looked for first, and also if the board dies behind them."""
+    device = opened(way)
+    lies(way, {9: {"beyond": 1}, 7: {"step": 200}, 4: {"value": -1}, 12: {"value": -1}}, dies_after)
+    with pytest.raises(DeviceError, match="gave an impossible answer for image 4: it took -1 cycles") as caught:
+        device.run(random_times(3, LARGE, 60), early_exit=False)
+    assert len(caught.value.results.classes) == 4
+
+
+def test_checks_that_contradict_each_other(way):
+    """A memory that is wrong as a whole and right in both halves is not right."""
+    device = opened(way)
+    whole = next(body for kind, _, body in way.requests if kind == Kind.CHECK)
+
+    def change(content: bytes) -> bytes:
+        number = split(content)[1]
+        asked = next(body for _, sent, body in way.requests if sent == number)
+        return flipped(content) if content[0] == Kind.CHECK | REPLY and asked == whole else content
+
+    way.changes = change
+    with pytest.raises(DeviceError, match=r"the tiny board contradicts itself: its check of \d+ words of layer 0, bank 0"):
+        list(device.differences())
+    with pytest.raises(DeviceError, match="contradicts itself"):
+        device.load(SMALL)
+    with pytest.raises(DeviceError, match="no network is loaded"):
+        device.run(random_times(0, SMALL, 1), early_exit=True)
+
+
+def flipped(content: bytes) -> bytes:
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        *((kind, lambda content: content + b"\0") for kind in ANSWER_BYTES if kind < REPLY),
+        *((kind, lambda content: content[:-1]) for kind in (Kind.CHECK, Kind.COUNTERS)),
+    ],
+)
+def test_an_answer_of_another_length(way, kind, change):
+    way.changes = lambda content: change(content) if content[0] == kind | REPLY else content
+    with pytest.raises(DeviceError, match=f"the tiny board answered the request {kind.name} with .* bytes, where .* wanted"):
+        opened(way).counters()
+
+
 def test_an_image_that_the_board_cannot_read(way, monkeypatch):
     """A defect of ours: told, the images before are kept, and the next batch runs."""
     device = opened(way)
@@ -322,6 +404,20 @@ def test_an_image_that_the_board_cannot_read(way, monkeypatch):
         device.run(random_times(0, LARGE, 20), early_exit=False)
     assert len(caught.value.results.classes) == 7
     check(device, LARGE)
+
+
+def test_a_simulated_board_that_is_closed_or_dropped(cache):
+    far_end = NativeLink(IDENTITY, cache=cache)
+    device = opened(Way(far_end))
+    far_end.close()
+    far_end.close()
+    with pytest.raises(DeviceError, match="the simulated board is closed; open it again"):
+        device.counters()
+    far_end = NativeLink(IDENTITY, cache=cache)
+    free = far_end._free
+    del far_end
+    gc.collect()
+    assert not free.alive
 
 
 def test_maps(cache):

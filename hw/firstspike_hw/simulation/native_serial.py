@@ -41,7 +41,7 @@ class NativeSerialPort:
     InputError
         If there is no C++ compiler.
     DeviceError
-        If there is no pseudo-terminal left.
+        If there is no pseudo-terminal or thread left.
     """
 
     def __init__(
@@ -56,8 +56,10 @@ class NativeSerialPort:
         library = _declare(load_library(serial_design(board, shape), cache=cache, note=note))
         try:
             self._line = _Line(library, board)
-        except (OSError, termios.error) as error:
-            raise DeviceError(f"cannot make a pseudo-terminal ({error}); close other programs, and try again") from error
+        except (OSError, termios.error, RuntimeError) as error:  # no descriptor, terminal or thread is left
+            raise DeviceError(
+                f"cannot start a simulated {board.name} ({error}); close other programs, and try again"
+            ) from error
         self.path = self._line.path
         self._end = weakref.finalize(self, self._line.end)
         self._end.atexit = False

@@ -62,3 +62,13 @@ def test_noise_without_a_zero_does_not_pile_up():
         assert reader.read(b"\xaa" * 1000) == []
     assert 3 <= reader.damaged <= 5
     assert reader.read(b"\0" + frame(b"whole")) == [b"whole"]
+
+
+@pytest.mark.parametrize("pieces", [1, 7])
+def test_a_frame_longer_than_any_is_none(pieces):
+    """However it comes: all at once, or bit by bit."""
+    reader, data = FrameReader(), frame(b"\1" * (FrameReader.LONGEST + 1)) + frame(b"a")
+    step = -(-len(data) // pieces)
+    got = [content for at in range(0, len(data), step) for content in reader.read(data[at : at + step])]
+    assert got == [b"a"]
+    assert reader.damaged >= 1
