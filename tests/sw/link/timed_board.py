@@ -2,22 +2,23 @@
 
 import random
 from collections.abc import Callable, Iterable
+from functools import cache
 
 from firstspike.link.link import Link
-from firstspike_spec import Network, infer_spikes
-from firstspike_spec.compiler import compile_network, plan
-from firstspike_spec.protocol import COUNTER_BYTES, COUNTERS, REPLY, Identity, Kind, message
+from firstspike_spec import infer_spikes
+from firstspike_spec.compiler import EngineImage, compile_network, plan
+from firstspike_spec.protocol import COUNTER_BYTES, COUNTERS, HEAD_BYTES, REPLY, Identity, Kind, message
 from firstspike_spec.results import Results
 from firstspike_spec.spike_code import decode_spikes
 
-from ...spec.naive_link import Frames, NaiveBoard, framed, split
+from ...spec.naive_link import Frames, NaiveBoard, framed
 from ...spec.naive_results import result_words
 from ...spec.random_networks import random_network
 
 NETWORK = random_network(7, (6, 4, 3), bits=3, connectivity=0.7, threshold=3)
 SHAPE = plan(NETWORK, 2)
 IMAGE = compile_network(NETWORK, SHAPE)
-#: The board holds the network; another of the same shape does not.
+#: A board that holds the network.
 HOLDING = Identity(SHAPE, board="timed", clock_hz=48_000_000, baud=1_000_000, buffer_bytes=512, digest=IMAGE.digest)
 
 #: What comes of an answer: pieces for the line, each with the seconds that it is late.
@@ -34,7 +35,7 @@ def late(seconds: float) -> Change:
 
 
 class TimedBoard:
-    """A board that is right, and its line.
+    """A board that is right, for `NETWORK`, and its line.
 
     Parameters
     ----------
@@ -63,15 +64,12 @@ class TimedBoard:
         identity: Identity = HOLDING,
         change: Change = unchanged,
         *,
-        network: Network = NETWORK,
         chatter: bytes = b"",
         most_seconds: float = 1e6,
     ):
         self.board, self.change, self.chatter, self.most_seconds = NaiveBoard(identity), change, chatter, most_seconds
-        self.image = compile_network(network, identity.shape) if network is not NETWORK else IMAGE
         self.now, self.requests, self.closed = 0.0, 0, False
         self._frames, self._line = Frames(), []  # when a piece comes, and the piece, in order
-        self._made: dict[bytes, bytes] = {}
 
     def clock(self) -> float:
         return self.now
@@ -107,16 +105,15 @@ class TimedBoard:
         """The right answer to a request."""
         kind, number, body = self.board.answer(request)
         if body is None:
-            body = bytes(COUNTER_BYTES * len(COUNTERS)) if kind == Kind.COUNTERS | REPLY else self._result(request)
+            is_count, code = kind == Kind.COUNTERS | REPLY, request[HEAD_BYTES:]
+            body = bytes(COUNTER_BYTES * len(COUNTERS)) if is_count else result(IMAGE, request[0], code)
         return message(kind, number, body)
 
-    def _result(self, request: bytes) -> bytes:
-        kind, _, code = split(request)
-        key = request[:1] + code
-        if key not in self._made:
-            network, early_exit = self.image.network, kind == Kind.INFER
-            times = decode_spikes(code, network.inputs, network.time_steps)[None]
-            expected = Results.from_inference(infer_spikes(network, times, early_exit=early_exit), early_exit=early_exit)
-            words = result_words(self.image, expected, random.Random(0), early_exit=early_exit)
-            self._made[key] = words.astype("<u8").tobytes() + b"\0"
-        return self._made[key]
+
+@cache
+def result(image: EngineImage, kind: int, code: bytes) -> bytes:
+    """The right body of an answer to an image."""
+    network, early_exit = image.network, kind == Kind.INFER
+    times = decode_spikes(code, network.inputs, network.time_steps)[None]
+    expected = Results.from_inference(infer_spikes(network, times, early_exit=early_exit), early_exit=early_exit)
+    return result_words(image, expected, random.Random(0), early_exit=early_exit).astype("<u8").tobytes() + b"\0"
