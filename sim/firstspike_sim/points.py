@@ -22,7 +22,7 @@ POINTS = {
 def read_reached(file: Path) -> Counter[str]:
     """Return how often a run came into each situation, as its scoreboards wrote it down; nothing if there is no such file."""
     reached: Counter[str] = Counter()
-    for line in file.read_text().splitlines() if file.is_file() else ():
+    for line in file.read_text("utf-8").splitlines() if file.is_file() else ():
         times, point = line.split(" ", 1)
         reached[point] += int(times)
     return reached

@@ -32,6 +32,7 @@ from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
 
 from firstspike_hw.convert import to_verilog
+from firstspike_hw.simulation.build import find_compiler
 from firstspike_hw.simulation.verilator import ACCEPTED, find_verilator
 
 from .handover import COMPARED_FILE, REACHED_FILE, VECTORS_FILE
@@ -202,7 +203,7 @@ def _judge(run: str, results: Path, log: Path, compared: Path, failure: BaseExce
         raise AssertionError(f"{run}: the simulator failed although no test did:\n{_tail(log)}")
     if tests == 0:
         raise AssertionError(f"{run}: no test ran; log: {log}")
-    counts = [int(line) for line in compared.read_text().split()] if compared.is_file() else []
+    counts = [int(line) for line in compared.read_text("utf-8").split()] if compared.is_file() else []
     if len(counts) != tests or not all(counts):
         raise AssertionError(f"{run}: {tests} tests ran, but these are the numbers of values that they compared: {counts}")
     print(f"{run}: {tests} tests compared {sum(counts)} values")
@@ -219,28 +220,21 @@ def _messages(results: Path) -> str:
 
 
 def _tail(log: Path) -> str:
-    return log.read_text(errors="replace")[-4000:] if log.is_file() else "(there is no log)"
+    return log.read_text("utf-8", "replace")[-4000:] if log.is_file() else "(there is no log)"
 
 
 def _digest(*parts: str) -> str:
     """Return a short digest of what a simulator is made from: the parts, the tools and the machine."""
     tools = [f"cocotb {version('cocotb')}", f"verilator {find_verilator().version}"]
-    compiler = subprocess.run([_compiler(), "--version"], capture_output=True, text=True, check=True).stdout
+    compiler = subprocess.run([*find_compiler(), "--version"], capture_output=True, encoding="utf-8", check=True).stdout
     # The program is linked to cocotb's libraries where they lie.
     content = "\0".join([*parts, _MAKE_FLAGS, *tools, compiler, platform.machine(), sys.prefix])
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def _compiler() -> str:
-    compiler = os.environ.get("CXX", "g++")
-    if shutil.which(compiler) is None:
-        raise RuntimeError(f"the benches need the C++ compiler {compiler}, which is not here; install g++ or set CXX")
-    return compiler
-
-
 def _fst_builds() -> bool:
     """Return whether the compiler finds what Verilator's writer of FST files includes."""
-    command = [_compiler(), "-E", "-x", "c++", "-include", "lz4.h", "-include", "zlib.h", os.devnull]
+    command = [*find_compiler(), "-E", "-x", "c++", "-include", "lz4.h", "-include", "zlib.h", os.devnull]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
@@ -248,7 +242,7 @@ def _fst_builds() -> bool:
 def _locked(path: Path) -> Iterator[None]:
     """Hold a lock between processes, for those who want the same simulator at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+    with path.open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -265,8 +259,8 @@ def _compile(verilog: str, ports: str, name: str, folder: Path, args: list[str])
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     source, control, log = partial / f"{name}.v", partial / "ports.vlt", partial / "build.log"
-    source.write_text(verilog)
-    control.write_text(ports)
+    source.write_text(verilog, "utf-8")
+    control.write_text(ports, "utf-8")
     runtime = build_root() / f"runtime-{_digest(str(tracing()), *args)}"
     runner = get_runner("verilator")
     with _repaired_verilator(runtime):
@@ -335,10 +329,10 @@ def _repaired_verilator(runtime: Path) -> Iterator[None]:
 
 def _write_script(path: Path, text: str) -> None:
     text = f"#!/bin/sh\n{text}"
-    if path.is_file() and path.read_text() == text:
+    if path.is_file() and path.read_text("utf-8") == text:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}")
-    partial.write_text(text)
+    partial.write_text(text, "utf-8")
     partial.chmod(0o755)
     partial.rename(path)

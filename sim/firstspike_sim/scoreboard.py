@@ -55,9 +55,9 @@ class Scoreboard:
     def finish(self) -> None:
         """Report; raise `AssertionError` if anything differed or nothing was compared."""
         print(f"compared {self.compared_values} values")
-        with Path(os.environ[COMPARED_FILE]).open("a") as file:
+        with Path(os.environ[COMPARED_FILE]).open("a", encoding="utf-8") as file:
             file.write(f"{self.compared_values}\n")
-        with Path(os.environ[REACHED_FILE]).open("a") as file:
+        with Path(os.environ[REACHED_FILE]).open("a", encoding="utf-8") as file:
             file.writelines(f"{times} {point}\n" for point, times in self._reached.items())
         if not self.compared_values:
             raise AssertionError("nothing was compared")

@@ -16,6 +16,7 @@ from amaranth.lib import wiring
 
 from firstspike_spec.datasets import cache_folder
 from firstspike_spec.errors import InputError
+from firstspike_spec.text import quoted
 
 from ..convert import to_simulation
 from ..programs import Finished, Programs, run_program
@@ -120,13 +121,7 @@ class _Tools:
 
     @classmethod
     def found(cls) -> "_Tools":
-        compiler = _compiler()
-        program = shutil.which(compiler[0])
-        if program is None:
-            raise InputError(
-                f"the simulated device needs the C++ compiler {compiler[0]}, which is not here; {_OTHER_COMPILER}"
-            )
-        compiler = (str(Path(program).absolute()), *compiler[1:])  # it runs in another folder
+        compiler = find_compiler()
         told = run_program([*compiler, "--version"], advice=_OTHER_COMPILER)
         if told.failure:
             raise InputError(f"the C++ compiler {shlex.join(compiler)} {told.failure} ({told.last_words}); {_OTHER_COMPILER}")
@@ -161,13 +156,23 @@ class _Tools:
         )
 
 
-def _compiler() -> tuple[str, ...]:
-    """Return the words of ``CXX``, as a shell would take them."""
+def find_compiler() -> tuple[str, ...]:
+    """Return the C++ compiler that ``CXX`` names, as a shell takes it: a program, and perhaps options; by default ``g++``.
+
+    Raises
+    ------
+    InputError
+        If it is not there.
+    """
     named = os.environ.get("CXX", "")
     try:
-        return tuple(shlex.split(named)) or ("g++",)
+        compiler = shlex.split(named) or ["g++"]
     except ValueError as error:
-        raise InputError(f"CXX is {named!r}, which no shell can read ({error}); {_OTHER_COMPILER}") from error
+        raise InputError(f"CXX is {quoted(named)}, which no shell can read ({error}); {_OTHER_COMPILER}") from error
+    program = shutil.which(compiler[0])
+    if program is None:
+        raise InputError(f"a simulation needs the C++ compiler {compiler[0]}, which is not here; {_OTHER_COMPILER}")
+    return str(Path(program).absolute()), *compiler[1:]  # it runs in other folders
 
 
 def _key(design: Design, tools: _Tools) -> str:

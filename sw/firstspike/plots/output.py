@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firstspike_spec.errors import InputError
-from firstspike_spec.files import check_writable, whole_file
+from firstspike_spec.files import check_writable, utf8, whole_file
 
 from ..pictures import write_png
 
@@ -60,7 +60,7 @@ def write_plot(picture: Path, figure: "Figure", rows: list[Row]) -> Path:
     """
     table = picture.with_suffix(".csv")
     with whole_file(table) as table_file, whole_file(picture) as picture_file:
-        table_file.write_bytes(as_csv(rows).encode())
+        table_file.write_bytes(utf8(as_csv(rows)))
         write_png(figure, picture_file)
     return table
 
