@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.compiler import EngineImage
 from firstspike_spec.encoder import MIN_TIME_STEPS
-from firstspike_spec.protocol import COUNTER_BYTES, HEAD_BYTES, Identity, Status
+from firstspike_spec.protocol import BUFFER_BYTES, COUNTER_BYTES, HEAD_BYTES, Identity, Status
 
 from .engine import COUNTERS, Engine, taps
 from .link.arbiter import Arbiter
@@ -18,9 +18,6 @@ from .link.memory_access import MemoryAccess
 from .link.result_sender import ResultSender
 from .link.spike_decoder import SpikeDecoder
 from .link.word_queue import WordQueue
-
-#: Room for the smallest blocks of a network.
-_LEAST_BUFFER = 256
 
 #: Images on their way from the commander to the first byte of their answer.
 _IMAGES = 4
@@ -59,8 +56,8 @@ class LinkedEngine(wiring.Component):
     def __init__(self, identity: Identity, image: EngineImage | None = None):
         if (image.digest if image else "") != identity.digest:
             raise ValueError("identity.digest must be that of the image")
-        if identity.buffer_bytes.bit_count() != 1 or identity.buffer_bytes < _LEAST_BUFFER:
-            raise ValueError(f"buffer_bytes must be a power of two, {_LEAST_BUFFER} or more, not {identity.buffer_bytes}")
+        if identity.buffer_bytes.bit_count() != 1:
+            raise ValueError(f"buffer_bytes must be a power of two, {BUFFER_BYTES[0]} or more, not {identity.buffer_bytes}")
         self._identity, self._image = identity, image
         super().__init__(
             {

@@ -192,7 +192,7 @@ def test_a_late_board_is_found_or_not_in_bounded_time(monkeypatch, place, latene
         with pytest.raises(DeviceError, match="no board answers at /dev/fake"):
             ports.find(late(lateness), place)
         assert ports.opened == ([1_000_000] if named else list(serial_port._BAUDS))
-        assert ports.board.now <= 14.5
+        assert ports.board.now <= 7.5
 
 
 @pytest.mark.parametrize("change", [noticed, strays, small_refused, only(Kind.COUNTERS, seconds=0.2)])
@@ -201,7 +201,7 @@ def test_seven_baud_rates_take_bounded_time(monkeypatch, change, chatter):
     ports = Ports(monkeypatch, TimedBoard(chatter=chatter))
     with pytest.raises(DeviceError):
         ports.find(change)
-    assert ports.board.now <= 14.5
+    assert ports.board.now <= 7.5
 
 
 @pytest.mark.parametrize("baud", [3_000_000, 1_000_000, 12_000_000])
