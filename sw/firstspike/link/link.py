@@ -27,7 +27,7 @@ _REASONS = {
 
 
 class NoAnswer(DeviceError):
-    """What the board was asked is not answered any more."""
+    """Nothing that the board was asked is answered any more."""
 
 
 class Lost(DeviceError):
@@ -208,7 +208,6 @@ class _Exchange:
         self._todo: deque[_Request] = deque()  # the next ones, those that were lost first
         self._sent: deque[_Request] = deque()  # those without answer, in order
         self._answers: dict[int, bytes] = {}
-        self._begin_to_wait()
 
     def _begin_to_wait(self) -> None:
         # Timeouts since there was an answer that somebody wants, when the last of them ended, and whether there were others.
@@ -216,6 +215,7 @@ class _Exchange:
 
     def run(self) -> Iterator[bytes]:
         place = 0
+        self._begin_to_wait()
         try:
             while self._send() or any(request.place is not None for request in self._sent):
                 self._receive()
@@ -264,11 +264,11 @@ class _Exchange:
                 raise self._no_answer()
             self._probe()
 
-    def _no_answer(self) -> NoAnswer:
+    def _no_answer(self) -> DeviceError:
         request = next((request for request in self._sent if request.place is not None), None)
         self._sent.clear()  # there is nothing to wait for
         if request is not None and self._lives:
-            return NoAnswer(
+            return DeviceError(
                 f"{self._link.name} answers small requests, but not {_kind_name(request.kind)} within "
                 f"{self._link.TRIES * self._link.timeout:g} s: reset the board, or try another cable, or a lower baud rate"
             )
