@@ -117,6 +117,17 @@ def temporary_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
+@contextmanager
+def needing_room(folder: str | os.PathLike) -> Iterator[None]:
+    """Raise `InputError` if the block finds no room in a folder."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise InputError(f"cannot write into {folder}: {error.strerror}; make room, or {_OTHER_FOLDER}") from error
+
+
 def check_writable(path: str | os.PathLike) -> None:
     """Raise `InputError` now if a file could not be written to ``path`` later.
 
@@ -152,7 +163,8 @@ def _try_folder(folder: Path, what: str, room: int, advice: str) -> None:
                 pass
             except OSError as error:
                 if error.errno in _NO_ROOM:
-                    raise OSError(error.errno, f"{error.strerror}, at least {room / 1e6:.1f} MB are needed") from error
+                    needed = f"at least {room / 1e6:.1f} MB are needed"
+                    raise InputError(f"{what}: {error.strerror}, {needed}; make room, or {advice}") from error
 
 
 def _possible(path: str | os.PathLike) -> Path:

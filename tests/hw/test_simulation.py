@@ -444,7 +444,9 @@ def test_a_full_cache_is_told_of_before_the_work(compiled, tmp_path, monkeypatch
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(InputError, match=r"No space left on device, at least 2\.0 MB are needed; set XDG_CACHE_HOME"):
+    with pytest.raises(
+        InputError, match=r"No space left on device, at least 2\.0 MB are needed; make room, or set XDG_CACHE_HOME"
+    ):
         build_library(DESIGN, cache=tmp_path)
     assert compiled == []
     assert names_in(tmp_path) == []

@@ -127,7 +127,9 @@ check_writable_folder(folder, room=150_000)
 """
     first, second = run(program, tmp_path).stdout.splitlines()
     assert first == f"cannot write {tmp_path}/file: File too large; choose another name, or make room"
-    assert second.startswith(f"cannot write into {tmp_path}: File too large, at least 0.3 MB are needed; choose a folder")
+    assert second.startswith(
+        f"cannot write into {tmp_path}: File too large, at least 0.3 MB are needed; make room, or choose a folder"
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["before"]
 
 
@@ -138,7 +140,7 @@ def test_a_folder_without_room_is_told_of_before(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    message = f"cannot write into {tmp_path}: {os.strerror(errno.ENOSPC)}, at least 1.0 MB are needed; set THIS"
+    message = f"cannot write into {tmp_path}: {os.strerror(errno.ENOSPC)}, at least 1.0 MB are needed; make room, or set THIS"
     with pytest.raises(InputError, match=re.escape(message)):
         check_writable_folder(tmp_path, room=1_000_000, advice="set THIS")
     assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ from typing import Any
 
 from firstspike_spec.compiler import EngineImage
 from firstspike_spec.errors import InputError
-from firstspike_spec.files import check_writable_folder, write_file
+from firstspike_spec.files import check_writable_folder, needing_room, write_file
 
 from ..build.figures import achieved_mhz, utilisation
 from ..build.flow import DESIGN, NETLIST, ROUTED, SCRIPT_AFTER_READ, STATISTICS, unregistered_block_rams
@@ -94,6 +94,23 @@ class Implementation:
         InputError
             If a program fails, or the engines do not fit; the message says what to do.
         """
+        with needing_room(self._folder):
+            by_seed = self._by_seed(seeds)
+        clocks = [figures["fmax_mhz"] for figures in by_seed.values()]
+        middle = sorted(by_seed.values(), key=lambda figures: figures["fmax_mhz"])[len(by_seed) // 2]
+        return {
+            "fmax_mhz": {
+                "min": min(clocks),
+                "median": math.floor(median(clocks) * 100) / 100,
+                "max": max(clocks),
+                "seeds": {str(seed): figures["fmax_mhz"] for seed, figures in by_seed.items()},
+            },
+            **{name: middle[name] for name in ("logic", "flip_flops", "block_rams")},
+            "versions": {tool.name: tool.version for tool in (self._yosys, self._nextpnr)},
+        }
+
+    def _by_seed(self, seeds: int) -> dict[int, dict[str, Any]]:
+        """Return the figures of each seed, once all is done that has not been done yet."""
         if not self._done["synthesised"]:
             self._note("synthesis ...")
             self._tool(self._yosys, ["-q", _SCRIPT], "synthesis")
@@ -107,19 +124,7 @@ class Implementation:
                 self._note(f"place-and-route, seed {seed} of {seeds} ...")
                 self._done["seeds"][str(seed)] = self._route(seed)
                 self._save()
-        by_seed = {seed: self._done["seeds"][str(seed)] for seed in range(1, seeds + 1)}
-        clocks = [figures["fmax_mhz"] for figures in by_seed.values()]
-        middle = sorted(by_seed.values(), key=lambda figures: figures["fmax_mhz"])[len(by_seed) // 2]
-        return {
-            "fmax_mhz": {
-                "min": min(clocks),
-                "median": math.floor(median(clocks) * 100) / 100,
-                "max": max(clocks),
-                "seeds": {str(seed): figures["fmax_mhz"] for seed, figures in by_seed.items()},
-            },
-            **{name: middle[name] for name in ("logic", "flip_flops", "block_rams")},
-            "versions": {tool.name: tool.version for tool in (self._yosys, self._nextpnr)},
-        }
+        return {seed: self._done["seeds"][str(seed)] for seed in range(1, seeds + 1)}
 
     def _route(self, seed: int) -> dict[str, Any]:
         arguments = [

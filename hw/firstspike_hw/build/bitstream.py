@@ -9,7 +9,7 @@ from typing import Any
 
 from firstspike_spec.compiler import compile_network
 from firstspike_spec.errors import InputError
-from firstspike_spec.files import check_writable_folder
+from firstspike_spec.files import check_writable_folder, needing_room
 from firstspike_spec.network import Network
 
 from ..boards.board import Board
@@ -110,7 +110,7 @@ def build_bitstream(
         (out / old).unlink(missing_ok=True)
     steps = Steps(note)
     report |= {"network": name, "bitstream": None, "seconds": steps.seconds, "versions": versions(tools)}
-    with tempfile.TemporaryDirectory(prefix=".build-", dir=out) as folder:
+    with needing_room(out), tempfile.TemporaryDirectory(prefix=".build-", dir=out) as folder:
         work = Path(folder)
         with steps.step("elaboration"):
             image = compile_network(network, shape) if board.initial_contents else None

@@ -94,6 +94,22 @@ def test_a_seed_that_failed_is_tried_again(image, toolchain, tmp_path):
     assert notes == ["place-and-route, seed 2 of 2 ..."]
 
 
+def test_no_room_is_told_and_what_was_done_is_kept(image, toolchain, tmp_path, monkeypatch):
+    toolchain.write("nextpnr-ecp5", route({1: 120.0}))
+    bench, notes = implement(image, tmp_path, []), []
+    bench.run(1)
+
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("firstspike_hw.bench.implementation.run_tool", full)
+        with pytest.raises(InputError, match=f"cannot write into {tmp_path}: No space left on device; make room"):
+            bench.run(2)
+    implement(image, tmp_path, notes).run(1)
+    assert notes == []
+
+
 def test_a_memory_without_its_output_register_is_refused(image, toolchain, tmp_path):
     toolchain.synthesize({"engine_0.block_0_0": {"type": "DP16KD", "parameters": {"REGMODE_A": "NOREG"}}})
     with pytest.raises(InputError, match="output registers"):

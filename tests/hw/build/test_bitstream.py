@@ -234,6 +234,16 @@ def test_no_room_while_a_program_runs(build, out, toolchain, monkeypatch):
     assert names(out) == ["synthesis.log"]
 
 
+def test_no_room_for_what_the_build_itself_writes(build, out, monkeypatch):
+    def elaborate(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("firstspike_hw.build.bitstream.build_options", elaborate)
+    with pytest.raises(InputError, match=r"cannot write into .*out: No space left on device; make room, or choose"):
+        build()
+    assert names(out) == []
+
+
 def test_what_is_up_to_date_is_answered_where_nothing_can_be_written(build, monkeypatch):
     build()
     monkeypatch.setattr("firstspike_hw.build.bitstream.check_writable_folder", None)

@@ -77,7 +77,9 @@ def test_a_full_cache_is_told_of_before(tmp_path, monkeypatch):
 
     monkeypatch.setenv("YOWASP_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(InputError, match=r"No space left on device, at least 1\.2 MB are needed; set YOWASP_CACHE_DIR"):
+    with pytest.raises(
+        InputError, match=r"No space left on device, at least 1\.2 MB are needed; make room, or set YOWASP_CACHE_DIR"
+    ):
         find_tool("icepack", "yowasp")
 
 
