@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from firstspike.pictures import new_figure, show_image
 from firstspike_spec import infer, load_network, profile, save_network
 
 from ..spec.random_networks import random_network
@@ -87,6 +88,21 @@ def test_plots_of_colour_images(firstspike, colour_network, colours, tmp_path, k
     shown = firstspike("plot", kind, colour_network, "--data", tmp_path / "mine.npz", "--out", out)
     assert shown.code == 0, shown.err
     assert out.exists()
+
+
+def test_an_image_is_drawn_as_ink_on_paper_or_in_its_colours(colours):
+    def drawn(picture):
+        axes = new_figure(1, 1).subplots()
+        show_image(axes, picture)
+        (image,) = axes.images
+        return image.to_rgba(image.get_array(), bytes=True)[..., :3]
+
+    red, green, blue = colours[0]
+    np.testing.assert_array_equal(drawn(colours[0]), np.stack([red, green, blue], axis=-1))
+    np.testing.assert_allclose(drawn(red), 255 - np.stack([red] * 3, axis=-1).astype(int), atol=1)
+    brightest = np.maximum(red, green)
+    np.testing.assert_allclose(drawn(colours[0, :2]), 255 - np.stack([brightest] * 3, axis=-1).astype(int), atol=1)
+    assert drawn(red.ravel()).shape == (1, 20, 3)
 
 
 def test_a_profile_of_ones_own_training_images(firstspike, colour_network, colours, tmp_path):

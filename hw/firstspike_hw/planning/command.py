@@ -1,7 +1,6 @@
 """The sub-command ``firstspike plan``. Amaranth is imported only when it runs."""
 
 import json as json_format
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +11,7 @@ from firstspike_spec.artefact import load_network
 from firstspike_spec.checks import whole_number
 from firstspike_spec.errors import needing
 from firstspike_spec.lanes import parse_lanes
-from firstspike_spec.terminal import SafeConsole
+from firstspike_spec.terminal import SafeConsole, say
 
 from ..build.tools import TOOLCHAINS, YOWASP
 
@@ -83,16 +82,16 @@ def plan(
         print(json_format.dumps(report | {"plans": [one.as_dict() for one in found]}))
         return
     if not found:
-        print(f"No engine for {network} fits {device}: take a larger device, or a network with fewer connections.")
+        say(f"No engine for {network} fits {device}: take a larger device, or a network with fewer connections.")
         return
     SafeConsole().print(_table(found, f"{device}: {chosen.logic:,} logic cells, {chosen.block_rams} block RAMs"))
-    print(f"cycles of {spikes.source}")
+    say(f"cycles of {spikes.source}")
     if not all(one.fits for one in found):
-        print(f"It does not fit {device}: take fewer lanes or engines, a larger device, or a network with fewer connections.")
+        say(f"It does not fit {device}: take fewer lanes or engines, a larger device, or a network with fewer connections.")
 
 
 def _tell(text: str) -> None:
-    print(f"note: {text}", file=sys.stderr, flush=True)
+    say(f"note: {text}", error=True)
 
 
 def _table(found: "list[Outlook]", title: str) -> Table:
