@@ -104,16 +104,25 @@ def utf8(text: str) -> bytes:
 
 
 @contextmanager
-def temporary_folder() -> Iterator[Path]:
+def temporary_folder(room: int = _LEAST_ROOM) -> Iterator[Path]:
     """Give a folder that is gone behind the block.
+
+    Parameters
+    ----------
+    room : int
+        Bytes that the block writes there at least.
 
     Raises
     ------
     InputError
         If there is no place for temporary files, or no room for what the block writes there.
     """
-    advice = "make room, or set TMPDIR to a folder that you can write to"
-    with _telling("cannot write temporary files", advice), tempfile.TemporaryDirectory(prefix="firstspike-") as folder:
+    advice = "set TMPDIR to a folder that you can write to"
+    with (
+        _telling("cannot write temporary files", f"make room, or {advice}"),
+        tempfile.TemporaryDirectory(prefix="firstspike-") as folder,
+    ):
+        check_writable_folder(folder, room=room, advice=advice)
         yield Path(folder)
 
 

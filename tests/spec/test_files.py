@@ -167,15 +167,25 @@ def test_temporary_folders_are_gone_afterwards_and_need_a_place(monkeypatch, tmp
         assert folder.parent == tmp_path
     assert list(tmp_path.iterdir()) == []
 
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     def fill():
         with temporary_folder():
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            full()
 
     with pytest.raises(
         InputError, match=f"temporary files: {os.strerror(errno.ENOSPC)}; make room, or set TMPDIR to a folder"
     ):
         fill()
     assert list(tmp_path.iterdir()) == []
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_fallocate", full)
+        with (
+            pytest.raises(InputError, match=r"at least 3\.0 MB are needed; make room, or set TMPDIR"),
+            temporary_folder(3_000_000),
+        ):
+            pass
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     with pytest.raises(InputError, match="cannot write temporary files: No such file"), temporary_folder():
         pass

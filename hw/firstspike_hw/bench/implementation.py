@@ -14,7 +14,7 @@ from firstspike_spec.files import check_writable_folder, needing_room, write_fil
 
 from ..build.figures import achieved_mhz, utilisation
 from ..build.flow import DESIGN, NETLIST, ROUTED, SCRIPT_AFTER_READ, STATISTICS, unregistered_block_rams
-from ..build.runner import run_tool
+from ..build.runner import read_json, run_tool
 from ..build.tools import Tool, find_tool
 from ..convert import to_rtlil
 from ..engine import Engine
@@ -114,7 +114,7 @@ class Implementation:
         if not self._done["synthesised"]:
             self._note("synthesis ...")
             self._tool(self._yosys, ["-q", _SCRIPT], "synthesis")
-            wrong = unregistered_block_rams(json.loads((self._folder / NETLIST).read_text("utf-8")))
+            wrong = unregistered_block_rams(read_json(self._folder / NETLIST))
             if wrong:
                 raise InputError(f"{len(wrong)} block RAMs lost their output registers in synthesis ({wrong[0]} is one)")
             self._done["synthesised"] = True

@@ -1,7 +1,6 @@
 """Builds a bitstream: a network and a board in, the bitstream and a report out."""
 
 import hashlib
-import json
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,7 +28,7 @@ from .flow import (
 )
 from .key import build_key, versions
 from .report import REPORT, read_report, write_report
-from .runner import Steps, run_tool
+from .runner import Steps, read_json, run_tool
 from .tools import YOWASP, Tool, find_tool
 
 BITSTREAM = "bitstream"
@@ -128,6 +127,8 @@ def build_bitstream(
         _check_clock(report, out)
         _run(PACKING, packer, lines, steps, work, out)
         packed = work / f"{DESIGN}{board.family.suffix}"
+        if not packed.is_file() or packed.stat().st_size == 0:
+            raise InputError(f"{packer.name} left no bitstream; see {out / f'{PACKING}.log'}")
         report["bitstream"] = {"file": bitstream.name, "bytes": packed.stat().st_size, "sha256": _digest(packed)}
         write_report(report, out)
         packed.replace(bitstream)
@@ -143,7 +144,7 @@ def _check_output_registers(work: Path, board: Board, synthesizer: Tool) -> None
     """Refuse a netlist in which a memory of the engine is read a cycle earlier than the engine expects."""
     if board.family is not ECP5:
         return
-    wrong = unregistered_block_rams(json.loads((work / NETLIST).read_text("utf-8")))
+    wrong = unregistered_block_rams(read_json(work / NETLIST))
     if wrong:
         raise InputError(
             f"synthesis made {len(wrong)} block RAMs without their output registers ({wrong[0]} is one): the engine would "

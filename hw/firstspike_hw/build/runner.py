@@ -1,10 +1,13 @@
 """Runs the programs of a build, one step after the other."""
 
+import json
+import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from firstspike_spec.errors import InputError
 from firstspike_spec.files import check_writable_folder
@@ -83,9 +86,34 @@ def run_tool(tool: Tool, arguments: list[str], *, work: Path, log: Path, own_log
             ) from error
     if own_log is not None and (work / own_log).is_file():
         log.write_bytes((work / own_log).read_bytes() + log.read_bytes())
+    _check_room(work)
     if finished.failure:
-        check_writable_folder(work)  # what fails where there is no room fails for that
         raise InputError(f"{tool.name} {finished.failure}; the end of {log}:\n{_tail(log)}")
+
+
+def read_json(path: Path) -> Any:
+    """Return what a program wrote as JSON.
+
+    Raises
+    ------
+    InputError
+        If it is not there, or not whole.
+    """
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"what a program wrote as {path} is not whole ({error}); see that there is room in that folder, and try again"
+        ) from error
+
+
+def _check_room(work: Path) -> None:
+    """Refuse what may have been cut: programs in WebAssembly end well where there is no room for what they write."""
+    check_writable_folder(work)
+    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for path in work.rglob("*") if limit != resource.RLIM_INFINITY else ():
+        if path.is_file() and path.stat().st_size >= limit:
+            raise InputError(f"{path.name} has {limit:,} bytes, the limit to the size of files; raise that (ulimit -f)")
 
 
 def _tail(log: Path) -> str:

@@ -1,6 +1,5 @@
 """The block RAMs of an engine: those that synthesis makes of each of its memories."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from ..bench.bare import Bare
 from ..bench.device import Device, Platform
 from ..boards.family import ECP5, Family
 from ..build.flow import NO_COLLISION_LOGIC
-from ..build.runner import run_tool
+from ..build.runner import read_json, run_tool
 from ..build.tools import find_tool
 from ..convert import to_rtlil
 from ..dp16kd import MOST_LUT_RAM_WORDS
@@ -32,6 +31,9 @@ _BLOCK_RAMS = {"ECP5": ("DP16KD", "PDPW16KD"), "iCE40": ("SB_RAM40",), "Gowin": 
 
 #: Where synthesis has the choice, as it has it on a Gowin, memories of so many bits go into LUTs; for estimates only.
 _MOST_INFERRED_IN_LUTS = 1_500
+
+#: Bytes that synthesis of the fewest memories takes.
+_ROOM = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ def synthesised(kinds: Sequence[Loadable | OfLane | OfSums | OfJudge | OfReader]
     yosys = find_tool("yosys", toolchain)
     names = [f"memory_{number}" for number in range(len(kinds))]
     bare = Bare({name: kind.component() for name, kind in zip(names, kinds, strict=True)})
-    with temporary_folder() as work:
+    with temporary_folder(_ROOM) as work:
         (work / "top.il").write_text(to_rtlil(bare, "top", Platform(device)), "utf-8")
         script = [
             "read_rtlil top.il",
@@ -160,7 +162,7 @@ def synthesised(kinds: Sequence[Loadable | OfLane | OfSums | OfJudge | OfReader]
         ]
         (work / "top.ys").write_text("\n".join(script), "utf-8")
         run_tool(yosys, ["-q", "top.ys"], work=work, log=work / "log")
-        cells = json.loads((work / "top.json").read_text("utf-8"))["modules"]["top"]["cells"]
+        cells = read_json(work / "top.json")["modules"]["top"]["cells"]
     kinds_of_cells = _BLOCK_RAMS[device.family.name]
     return [
         sum(cell["type"].startswith(kinds_of_cells) for path, cell in cells.items() if path.startswith(f"{name}."))

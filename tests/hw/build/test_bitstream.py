@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import resource
 import signal
 from importlib.metadata import version
 from pathlib import Path
@@ -234,11 +235,41 @@ def test_no_room_while_a_program_runs(build, out, toolchain, monkeypatch):
     assert names(out) == ["synthesis.log"]
 
 
-def test_no_room_for_what_the_build_itself_writes(build, out, monkeypatch):
-    def elaborate(*arguments, **options):
-        raise OSError(28, "No space left on device")
+@pytest.mark.parametrize("room", ["none", "limit"])
+def test_what_a_program_may_have_cut_is_refused_though_it_ended_well(build, out, toolchain, monkeypatch, room):
+    """Programs in WebAssembly do not notice."""
+    toolchain.write("ecppack", "head -c 100000 /dev/zero > top.bit")
+    if room == "none":
+        monkeypatch.setattr("firstspike_hw.build.bitstream.check_writable_folder", lambda folder, room: folder.mkdir())
+        monkeypatch.setattr(os, "posix_fallocate", full)
+    else:
+        monkeypatch.setattr(resource, "getrlimit", lambda which: (100_000, 100_000))
+    told = {
+        "none": "cannot write into .*: No space left",
+        "limit": "top.bit has 100,000 bytes, the limit to the size of files",
+    }
+    with pytest.raises(InputError, match=told[room]):
+        build()
+    assert "report.json" not in names(out)
 
-    monkeypatch.setattr("firstspike_hw.build.bitstream.build_options", elaborate)
+
+@pytest.mark.parametrize("script", ["true", ": > top.bit"])
+def test_a_packer_that_leaves_nothing_is_told(build, out, toolchain, script):
+    toolchain.write("ecppack", script)
+    with pytest.raises(InputError, match=r"ecppack left no bitstream; see .*packing\.log"):
+        build()
+    assert names(out) == ["packing.log", "place-and-route.log", "synthesis.log"]
+
+
+@pytest.mark.parametrize("script", ["true", "echo '{\"modules\": {' > top.json"])
+def test_a_netlist_that_is_not_whole_is_told(build, toolchain, script):
+    toolchain.write("yosys", script)
+    with pytest.raises(InputError, match=r"what a program wrote as .*top\.json is not whole"):
+        build()
+
+
+def test_no_room_for_what_the_build_itself_writes(build, out, monkeypatch):
+    monkeypatch.setattr("firstspike_hw.build.bitstream.compile_network", full)
     with pytest.raises(InputError, match=r"cannot write into .*out: No space left on device; make room, or choose"):
         build()
     assert names(out) == []
@@ -250,7 +281,7 @@ def test_what_is_up_to_date_is_answered_where_nothing_can_be_written(build, monk
     assert build()["cached"]
 
 
-def full(descriptor, start, size):
+def full(*arguments):
     raise OSError(28, "No space left on device")
 
 
