@@ -1,8 +1,13 @@
 """``firstspike build``."""
 
+import signal
+import subprocess
+import sys
+
 from firstspike_spec import save_network
 
 from ...spec.random_networks import random_network
+from ..test_programs import FAMILY, family, is_running, soon
 
 
 def test_build_writes_beside_the_call(firstspike, network_file, toolchain, tmp_path, monkeypatch):
@@ -54,3 +59,20 @@ def test_lanes_of_each_hidden_layer(firstspike, toolchain, tmp_path):
     assert firstspike(*call, "--lanes", "3,2").json["lanes"] == [3, 2]
     assert firstspike(*call, "--lanes", "4").json["lanes"] == [4, 4]
     assert firstspike(*call).json["lanes"] == [5, 9]  # no more than there are neurons
+
+
+def test_a_terminated_build_leaves_no_program_and_no_folder_behind(network_file, toolchain, tmp_path):
+    """As by a CI job that is cancelled."""
+    (toolchain.folder / "numbers.sh").write_text(FAMILY.replace("$0", str(tmp_path / "numbers")))
+    toolchain.write("yosys", f". {toolchain.folder}/numbers.sh")
+    program = "from firstspike.command_line import main; main()"
+    options = ("--board", "ulx3s-25f", "--toolchain", "native", "--out", tmp_path / "out")
+    command = [sys.executable, "-c", program, "build", network_file, *options]
+    with subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True) as process:
+        numbers = family(tmp_path / "numbers")
+        process.terminate()
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert told.splitlines()[-1] == "firstspike: ended by SIGTERM"
+    assert soon(lambda: not any(map(is_running, numbers)))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["synthesis.log"]
