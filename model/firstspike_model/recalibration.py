@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -83,16 +84,24 @@ def held_back_images(network: Network, training: Dataset, count: int = 5000) -> 
     InputError
         If there are fewer than 6 images.
     """
-    facts = network.provenance
-    if facts.get("dataset") == training.name and "seed" in facts and "validation_images" in facts.get("settings", {}):
-        generator = torch.Generator().manual_seed(facts["seed"])
-        chosen = hold_back(len(training.images), facts["settings"]["validation_images"], generator)[1].numpy()
+    held = _held_back(network.provenance, training)
+    if held is not None:
+        seed, size = held
+        chosen = hold_back(len(training.images), size, torch.Generator().manual_seed(seed))[1].numpy()
     else:
         size = min(count, len(training.images) // 6)
         if size == 0:
             raise InputError(f"{training.name} has {len(training.images)} training images; calibration needs 6 or more")
         chosen = np.arange(len(training.images) - size, len(training.images))
     return training.at(chosen)
+
+
+def _held_back(facts: dict[str, Any], training: Dataset) -> tuple[int, int] | None:
+    """Return the seed and the number of the images that a training on these held back, if its provenance tells rightly."""
+    settings = facts.get("settings")
+    seed, size = facts.get("seed"), settings.get("validation_images") if isinstance(settings, dict) else None
+    told = facts.get("dataset") == training.name and type(seed) is type(size) is int
+    return (seed, size) if told and 0 <= seed < 1 << 63 and 0 < size < len(training.images) else None
 
 
 def output_margins(network: Network, images: np.ndarray) -> torch.Tensor:

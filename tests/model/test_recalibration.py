@@ -1,6 +1,7 @@
 """Calibration of finished networks: what it measures is what the golden model gives, and targets are met."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,6 +48,27 @@ def test_without_provenance_the_last_sixth_is_held_back(network, digits_folder):
     assert np.array_equal(held_back_images(unknown, train, 20).labels, train.labels[-20:])
     with pytest.raises(InputError, match="5 training images; calibration needs 6"):
         held_back_images(unknown, train.first(5))
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"seed": "1"},
+        {"seed": -1},
+        {"seed": 1 << 70},
+        {"seed": None},
+        {"seed": True},
+        {"settings": 5},
+        {"settings": ["validation_images"]},
+        {"settings": {"validation_images": "5"}},
+        {"settings": {"validation_images": 0}},
+        {"settings": {"validation_images": 10**9}},
+    ],
+)
+def test_provenance_that_cannot_be_right_is_no_provenance(facts, network, digits_folder):
+    train = load_dataset("digits", "train", digits_folder)
+    unknown = replace(network, provenance=network.provenance | facts)
+    assert np.array_equal(held_back_images(unknown, train).images, train.images[-166:])
 
 
 def test_margins_are_the_golden_models_potentials(network, held_back):

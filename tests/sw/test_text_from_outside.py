@@ -26,6 +26,8 @@ def hostile(network, tmp_path):
         "dataset": "\x1b[31m[/x]",
         "notes": "z" * 100_000,
         "test_accuracy": 0.5,
+        "connectivity_as_trained": "[/x]",
+        "settings": 3,
     }
     path = tmp_path / "[red]\x1b[31m.safetensors"
     save_network(replace(network, class_names=NAMES, provenance=facts), path)

@@ -43,6 +43,7 @@ def validate(
     """
     loaded = load_network(network)
     test = load_images_for(loaded, dataset, data, limit=limit)
+    trained = loaded.provenance.get("connectivity_as_trained")
 
     with Accelerator.open(device, network=loaded, lanes=parse_lanes(lanes), note=tell) as accelerator:
         with progress_of(f"validating on {device}", len(test.images)) as progress:
@@ -56,7 +57,7 @@ def validate(
             "lanes": [layer["lanes"] for layer in accelerator.info().get("engine", {}).get("layers", [])],
             **validation.summary(),
             "connectivity": loaded.connectivity,
-            "connectivity_as_trained": loaded.provenance.get("connectivity_as_trained"),
+            "connectivity_as_trained": trained if isinstance(trained, int | float) else None,
             "time_steps": loaded.time_steps,
         }
         # A decision at step t has run t + 1 steps.
