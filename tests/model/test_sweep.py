@@ -137,7 +137,7 @@ def test_a_folder_of_another_sweep_is_refused(quick, digits_folder, tmp_path):
 
 @pytest.fixture
 def app(monkeypatch, quick):
-    monkeypatch.setattr(sweep_command, "load_recipe", lambda name: quick)
+    monkeypatch.setattr(sweep_command, "load_recipe", lambda name, changes: quick)
     app = typer.Typer()
     app.command()(sweep_command.sweep)
     return app

@@ -130,7 +130,7 @@ def _find(called: str | None, split: Split, folder: Path | None, *, strict: bool
         if kind == "idx" or (kind is not None and not strict):
             return _Place(kind, path, named)
     if folder is not None:
-        raise InputError(_not_found(folder, called, split))
+        raise InputError(_not_found(folder, called, split, strict=strict))
     if called not in SOURCES:
         raise InputError(
             f"unknown data set {quoted(called)}: name one of {', '.join(SOURCES)}, or a folder with IDX files, .npz files or "
@@ -150,14 +150,14 @@ def _kind(place: Path, split: Split) -> str | None:
     return "folders" if (place / split).is_dir() else None
 
 
-def _not_found(folder: Path, called: str | None, split: Split) -> str:
+def _not_found(folder: Path, called: str | None, split: Split, *, strict: bool) -> str:
     file = f"{idx_files.FILES[split][0]}.gz"
     if not folder.exists():
         return f"the data folder {folder} does not exist; name a folder that holds {file}"
     if not folder.is_dir():
         return f"{folder} is no data set: name a folder, or an .npz file, with --data"
     below = f", neither directly nor in {called}/" if called else ""
-    wanted = f"{file}" if called in SOURCES else f"{file}, {split}.npz or pictures {split}/CLASS/*.png"
+    wanted = file if strict else f"{file}, {split}.npz or pictures {split}/CLASS/*.png"
     return f"the data folder {folder} has no {wanted}{below}; name another folder (docs/data.md says how data sets lie)"
 
 

@@ -94,6 +94,10 @@ def test_an_explicit_folder_is_the_only_place(tmp_path, monkeypatch, small_mnist
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"has no t10k-images-idx3-ubyte.gz, neither directly nor in mnist/; name another"):
         load_dataset("mnist", "test", tmp_path / "empty")
+    with pytest.raises(
+        InputError, match=r"has no t10k-images.*.gz, test.npz or pictures test/CLASS/\*.png, neither .* in mnist/"
+    ):
+        load_dataset(None, "test", tmp_path / "empty", usual="mnist")
     with pytest.raises(InputError, match=r"the data folder .*none does not exist; name a folder that holds t10k-images"):
         load_dataset("mnist", "test", tmp_path / "none")
 
