@@ -1,6 +1,7 @@
 """What every side of firstspike must agree on: networks, their inference, and the words that the engine is made of.
 
-Nothing here needs more than numpy and safetensors, and nothing here imports another package of the project.
+Nothing here needs more than numpy and safetensors, Pillow for pictures and rich for what is printed, and nothing here imports
+another package of the project.
 """
 
 from .artefact import load_network, save_network
