@@ -257,9 +257,10 @@ class Network:
     def check_labels(self, labels: np.ndarray) -> None:
         """Raise `InputError` unless each label, an integer, is one of the network's classes, ``0 .. outputs - 1``."""
         if len(labels) and (labels.min() < 0 or labels.max() >= self.outputs):
+            from_one = (labels.min(), labels.max()) == (1, self.outputs)
+            advice = "classes are numbered from 0: subtract 1 from each" if from_one else "choose another data set or network"
             raise InputError(
-                f"labels must be in 0 .. {self.outputs - 1}, the network's classes, not {labels.min()} .. {labels.max()}; "
-                "choose another data set or network"
+                f"labels must be in 0 .. {self.outputs - 1}, the network's classes, not {labels.min()} .. {labels.max()}; {advice}"
             )
 
     def summary(self) -> dict[str, Any]:

@@ -110,7 +110,8 @@ def test_progress_ends_at_the_number_of_images(network, images, labels):
     [
         (np.zeros(39, int), InputError, "labels must have the shape"),
         (np.full(40, 4), InputError, r"labels must be in 0 \.\. 3, the network's classes, not 4 \.\. 4"),
-        (np.full(40, -1), InputError, r"not -1 \.\. -1"),
+        (np.full(40, -1), InputError, r"not -1 \.\. -1; choose another data set or network"),
+        (1 + np.arange(40) % 4, InputError, r"not 1 \.\. 4; classes are numbered from 0: subtract 1 from each"),
         (np.zeros(40), InputTypeError, "labels must be integers"),
     ],
 )
