@@ -256,12 +256,12 @@ class Network:
 
     def check_labels(self, labels: np.ndarray) -> None:
         """Raise `InputError` unless each label, an integer, is one of the network's classes, ``0 .. outputs - 1``."""
-        if len(labels) and (labels.min() < 0 or labels.max() >= self.outputs):
-            from_one = (labels.min(), labels.max()) == (1, self.outputs)
-            advice = "classes are numbered from 0: subtract 1 from each" if from_one else "choose another data set or network"
-            raise InputError(
-                f"labels must be in 0 .. {self.outputs - 1}, the network's classes, not {labels.min()} .. {labels.max()}; {advice}"
-            )
+        if not len(labels) or (labels.min() >= 0 and labels.max() < self.outputs):
+            return
+        low, high = labels.min(), labels.max()
+        from_one = (low, high) == (1, self.outputs)
+        advice = "classes are numbered from 0: subtract 1 from each" if from_one else "choose another data set or network"
+        raise InputError(f"labels must be in 0 .. {self.outputs - 1}, the network's classes, not {low} .. {high}; {advice}")
 
     def summary(self) -> dict[str, Any]:
         """Return what ``firstspike info`` shows, ready for JSON."""
