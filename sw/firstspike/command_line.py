@@ -18,11 +18,11 @@ from firstspike_spec.text import printable
 
 GROUP = "firstspike.commands"
 
-#: Exit codes. A signal's is its number and `BY_SIGNAL`, as in a shell.
-WRONG_RESULTS, BAD_INPUT, BY_SIGNAL = 1, 2, 128
+#: Exit codes. A signal's is its number and `BY_SIGNAL`, as in a shell; a closed pipe's is that of SIGPIPE.
+WRONG_RESULTS, BAD_INPUT, BY_SIGNAL, CLOSED_PIPE = 1, 2, 128, 141
 
 #: Signals that end a program at once unless it takes them: this one ends like by Ctrl-C, and leaves nothing behind.
-_ENDING = (signal.SIGTERM, signal.SIGHUP)
+_ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 _ROOM, _RIGHTS = "make room where it is written to, or write elsewhere", "name a file or folder that you have the rights for"
 
@@ -128,7 +128,7 @@ def _run() -> int:
             raise interruption.error from None
     except BrokenPipeError:
         _forget(sys.stdout)
-        return BY_SIGNAL + signal.SIGPIPE
+        return CLOSED_PIPE
     except _Ended as ended:
         _tell(f"ended by {signal.Signals(ended.number).name}")
         return BY_SIGNAL + ended.number
@@ -138,6 +138,10 @@ def _run() -> int:
         _tell(str(error))
     except MemoryError:
         _tell("there is not enough memory for this; close other programs, or take fewer images or a smaller network")
+    except RuntimeError as error:
+        if str(error) != "can't start new thread":  # so Python says it
+            raise
+        _tell("the system gives no more threads; close other programs, or raise their number (ulimit -u)")
     except OSError as error:
         if error.errno not in _ADVICE:
             raise

@@ -126,17 +126,31 @@ def test_what_the_system_refuses_is_told_in_one_line(firstspike, network_file, m
     assert advice in shown.err
 
 
-def test_an_error_of_the_system_that_is_ours_is_not_disguised(firstspike, network_file, monkeypatch):
-    meeting(monkeypatch, raising(OSError(errno.EBADF, "Bad file descriptor")))
-    with pytest.raises(OSError, match="Bad file"):
+@pytest.mark.parametrize("error", [OSError(errno.EBADF, "our defect"), RuntimeError("our defect"), ValueError("our defect")])
+def test_errors_that_are_ours_are_not_disguised(firstspike, network_file, monkeypatch, error):
+    meeting(monkeypatch, raising(error))
+    with pytest.raises(type(error), match="our defect"):
         firstspike("info", network_file)
 
 
-def test_too_little_memory_is_told(firstspike, network_file, monkeypatch):
-    meeting(monkeypatch, raising(MemoryError()))
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(MemoryError(), "not enough memory"), (RuntimeError("can't start new thread"), "raise their number (ulimit -u)")],
+)
+def test_too_little_of_the_machine_is_told(firstspike, network_file, monkeypatch, error, told):
+    meeting(monkeypatch, raising(error))
     shown = firstspike("info", network_file)
     assert (shown.code, shown.err.count("\n")) == (2, 1)
-    assert "not enough memory" in shown.err
+    assert told in shown.err
+
+
+def test_without_a_home_it_is_said_what_to_set(firstspike, network_file, monkeypatch):
+    """As in a container whose user nobody knows."""
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", raising(RuntimeError("Could not determine home directory.")))
+    shown = firstspike("selftest", network_file, "--device", "engine")
+    assert (shown.code, shown.err.count("\n")) == (2, 1)
+    assert "set HOME, or XDG_CACHE_HOME" in shown.err
 
 
 @pytest.mark.parametrize(

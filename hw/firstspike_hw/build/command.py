@@ -1,7 +1,6 @@
 """The sub-command ``firstspike build``. Amaranth is imported only when it runs."""
 
 import json as json_format
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +9,7 @@ import typer
 from firstspike_spec.artefact import load_network
 from firstspike_spec.errors import needing
 from firstspike_spec.lanes import parse_lanes
+from firstspike_spec.terminal import say
 
 from .tools import YOWASP
 
@@ -51,7 +51,7 @@ def build(
         lanes=parse_lanes(lanes),
         seed=seed,
         toolchain=toolchain,
-        note=lambda text: print(text, file=sys.stderr, flush=True),
+        note=lambda text: say(text, error=True),
     )
     if json:
         print(json_format.dumps({"folder": str(folder), **report}))
@@ -66,7 +66,7 @@ def _show(folder: Path, report: dict[str, Any]) -> None:
         for name, count in report["utilisation"].items()
         if name in ("logic", "flip_flops", "block_rams")
     )
-    print(f"{folder / bitstream['file']}: {bitstream['bytes']:,} bytes")
-    print(f"clock: {clock['achieved']:g} MHz reached in place-and-route, {clock['wanted']:g} MHz wanted")
-    print(f"uses {used}")
-    print(f"next: firstspike flash {folder}")
+    say(f"{folder / bitstream['file']}: {bitstream['bytes']:,} bytes")
+    say(f"clock: {clock['achieved']:g} MHz reached in place-and-route, {clock['wanted']:g} MHz wanted")
+    say(f"uses {used}")
+    say(f"next: firstspike flash {folder}")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from firstspike_spec.errors import needing
+from firstspike_spec.terminal import say
 
 
 def flash(
@@ -26,4 +27,4 @@ def flash(
     if json:
         print(json_format.dumps(result))
     else:
-        print(f"wrote {result['bitstream']} to {result['board']} in {result['seconds']:.0f} s")
+        say(f"wrote {result['bitstream']} to {result['board']} in {result['seconds']:.0f} s")

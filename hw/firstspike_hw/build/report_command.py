@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from firstspike_spec.errors import InputError
+from firstspike_spec.terminal import say
 
 from .report import REPORT
 
@@ -43,7 +44,7 @@ def report(
         print(json_format.dumps({"builds": found}))
         return
     for line in table(found):
-        print(line)
+        say(line)
 
 
 def table(found: list[dict[str, Any]]) -> list[str]:

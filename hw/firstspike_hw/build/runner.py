@@ -1,7 +1,6 @@
 """Runs the programs of a build, one step after the other."""
 
 import json
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -110,6 +109,10 @@ def read_json(path: Path) -> Any:
 def _check_room(work: Path) -> None:
     """Refuse what may have been cut: programs in WebAssembly end well where there is no room for what they write."""
     check_writable_folder(work)
+    try:
+        import resource
+    except ImportError:  # a system without such limits
+        return
     limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
     for path in work.rglob("*") if limit != resource.RLIM_INFINITY else ():
         if path.is_file() and path.stat().st_size >= limit:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
-from ..files import write_file
+from ..files import check_writable_folder, write_file
 from .idx import read_idx
 
 #: Bytes of a file that is downloaded.
@@ -61,8 +61,17 @@ SOURCES = {
 
 
 def cache_folder() -> Path:
-    """Return the folder that downloads are kept in: ``$XDG_CACHE_HOME/firstspike``, by default ``~/.cache/firstspike``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "firstspike"
+    """Return the folder that downloads are kept in: ``$XDG_CACHE_HOME/firstspike``, by default ``~/.cache/firstspike``.
+
+    Raises
+    ------
+    InputError
+        If neither is known, as for a user of a container that has no home.
+    """
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "firstspike"
+    except RuntimeError as error:
+        raise InputError("there is no home folder: set HOME, or XDG_CACHE_HOME, to a folder that you can write to") from error
 
 
 def download(name: str, file: str, place: Path, note: Callable[[str], None]) -> None:
@@ -71,8 +80,10 @@ def download(name: str, file: str, place: Path, note: Callable[[str], None]) -> 
     Raises
     ------
     InputError
-        If no mirror gives it; the message says what each one gave.
+        If the folder cannot be written, or no mirror gives it; the message says what each one gave.
     """
+    advice = "set XDG_CACHE_HOME to a folder that you can write to, or name a folder that has the data set with --data"
+    check_writable_folder(place, advice=advice)
     failures = []
     for mirror in SOURCES[name].mirrors:
         address = f"{mirror}{file}.gz"

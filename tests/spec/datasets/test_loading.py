@@ -221,6 +221,15 @@ def test_a_download_that_stops_half_way_is_taken_up_again(mirrors, tmp_path):
     np.testing.assert_array_equal(load_dataset("mnist", "test").images, IMAGES)
 
 
+def test_a_cache_that_cannot_be_written_is_told_before_the_download(mirrors, tmp_path, monkeypatch):
+    publish(mirrors, "one")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
+    notes = []
+    with pytest.raises(InputError, match=r"cannot write into /dev/null/firstspike/mnist: .*; set XDG_CACHE_HOME .*--data"):
+        load_dataset("mnist", "test", note=notes.append)
+    assert notes == []
+
+
 def test_a_damaged_file_in_the_cache_is_named(mirrors, tmp_path):
     publish(mirrors, "http://one/")
     load_dataset("mnist", "test")
