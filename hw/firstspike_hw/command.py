@@ -11,6 +11,7 @@ from firstspike_spec.compiler import compile_network
 from firstspike_spec.errors import needing
 from firstspike_spec.files import check_writable_folder, write_file
 from firstspike_spec.lanes import parse_lanes
+from firstspike_spec.terminal import say
 
 VERILOG, DESCRIPTION, LOAD_WORDS = "engine.v", "engine.json", "network.hex"
 
@@ -60,4 +61,4 @@ def emit(
     if json:
         print(json_format.dumps({"files": files, **summary}))
     else:
-        print(f"wrote {', '.join(files)}")
+        say(f"wrote {', '.join(files)}")

@@ -10,6 +10,7 @@ import typer
 from firstspike_spec.artefact import load_network
 from firstspike_spec.errors import needing
 from firstspike_spec.lanes import parse_lanes
+from firstspike_spec.terminal import say
 
 
 def simulate(
@@ -42,7 +43,7 @@ def simulate(
         if json:
             print(json_format.dumps(report), flush=True)
         else:
-            print(f"a simulated {board} is at serial:{port.path}@{port.board.baud}; Ctrl-C ends it", flush=True)
+            say(f"a simulated {board} is at serial:{port.path}@{port.board.baud}; Ctrl-C ends it")
         with suppress(KeyboardInterrupt):
             port.wait()
         cycles, seconds = port.cycles, port.seconds

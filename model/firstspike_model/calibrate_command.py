@@ -4,7 +4,6 @@ PyTorch is imported only when the command runs: the command line must start with
 """
 
 import json as json_format
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +13,7 @@ import typer
 from firstspike_spec import InputError, infer, load_network, profile, save_network
 from firstspike_spec.datasets import fit_dataset, load_splits
 from firstspike_spec.files import check_writable
+from firstspike_spec.terminal import say
 
 from .command_parts import DataOption, DatasetOption, check_network_name, importing_torch
 from .provenance import test_facts
@@ -58,17 +58,16 @@ def calibrate(
         from .recalibration import held_back_images, recalibrate
         from .workflow import prepare_torch
     prepare_torch()
-    stream = sys.stderr if json else sys.stdout
 
-    def say(text: str) -> None:
-        print(text, file=stream, flush=True)
+    def told(text: str) -> None:
+        say(text, error=json)
 
     def note(encoder: object, calibration: Calibration) -> None:
         thresholds = ", ".join(map(str, encoder.thresholds))
-        say(f"encoder {thresholds}: validation {calibration.accuracy:.2%} at step {calibration.mean_decision_step:.3f}")
+        told(f"encoder {thresholds}: validation {calibration.accuracy:.2%} at step {calibration.mean_decision_step:.3f}")
 
-    splits = load_splits(dataset, data, usual=loaded.dataset, note=say)
-    train, test = (fit_dataset(split, loaded, say) for split in splits)
+    splits = load_splits(dataset, data, usual=loaded.dataset, note=told)
+    train, test = (fit_dataset(split, loaded, told) for split in splits)
     held_back = held_back_images(loaded, train)
     target = Target(latest_step=decision_step, accuracy=accuracy)
     changed, calibration = recalibrate(loaded, held_back.images, held_back.labels, target, encoder=encoder, note=note)
@@ -90,7 +89,7 @@ def calibrate(
     if json:
         print(json_format.dumps({"file": str(out), "encoder_thresholds": thresholds, **facts, **earlier}))
         return
-    print(
+    say(
         f"wrote {out}: encoder {', '.join(map(str, thresholds))}; test accuracy {earlier['test_accuracy_before']:.2%} -> "
         f"{facts['test_accuracy']:.2%}, mean decision step {earlier['mean_decision_step_before']:.3f} -> "
         f"{facts['mean_decision_step']:.3f} (simulated, golden model)"

@@ -1,7 +1,6 @@
 """The sub-command ``firstspike sweep``."""
 
 import json as json_format
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ from rich.table import Table
 from firstspike_spec import InputError
 from firstspike_spec.checks import whole_number
 from firstspike_spec.files import check_writable_folder
-from firstspike_spec.terminal import SafeConsole
+from firstspike_spec.terminal import SafeConsole, say
 
 from .command import DEVICES, MAX_SEED, scaled
 from .command_parts import DataOption, DatasetOption, importing_torch
@@ -48,14 +47,12 @@ def sweep(
     check_writable_folder(out)
     with importing_torch("training"):
         import torch  # noqa: F401
-    stream = sys.stderr if json else sys.stdout
 
     def note(run: Run, row: dict[str, Any], done: int) -> None:
-        print(
+        say(
             f"{done} of {len(runs)}: {run.name}: validation {row['validation_accuracy']:.2%}, "
             f"test {row['test_accuracy']:.2%}, connectivity {row['connectivity_as_trained']:.2%} as trained",
-            file=stream,
-            flush=True,
+            error=json,
         )
 
     rows = run_grid(runs, out, data=data, named=dataset is not None or "dataset" in swept, device=device, jobs=jobs, note=note)
@@ -63,7 +60,7 @@ def sweep(
         print(json_format.dumps(rows))
     else:
         _show(rows)
-        print(f"wrote {out / 'results.csv'} and {out / 'results.json'}")
+        say(f"wrote {out / 'results.csv'} and {out / 'results.json'}")
 
 
 def parse_values(text: str) -> tuple[str, list[Any]]:

@@ -1,13 +1,12 @@
 """Progress of long work: a bar on a terminal, a plain line now and then elsewhere. Always on standard error."""
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from firstspike_spec.terminal import SafeConsole
+from firstspike_spec.terminal import SafeConsole, say
 
 #: Seconds between two plain lines.
 INTERVAL = 10.0
@@ -42,6 +41,6 @@ def _plain_lines(what: str, total: int) -> Callable[[int], None]:
         if now - told >= INTERVAL and done < total:
             told = now
             left = (now - start) / done * (total - done)
-            print(f"{what}: {done} of {total}, {left:.0f} s left", file=sys.stderr, flush=True)
+            say(f"{what}: {done} of {total}, {left:.0f} s left", error=True)
 
     return tell

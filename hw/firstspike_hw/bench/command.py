@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from firstspike_spec.artefact import load_network
 from firstspike_spec.datasets import load_dataset
 from firstspike_spec.errors import InputError, needing
 from firstspike_spec.files import check_writable_folder, write_file
 from firstspike_spec.shipped import shipped_network
+from firstspike_spec.terminal import SafeConsole, say
 
 from ..build.tools import TOOLCHAINS, YOWASP
 from .points import POINTS, Point
@@ -46,13 +46,13 @@ def bench(
         load_network(_file(point, networks))  # what is missing should not be told after hours
     for folder in (out, work):
         check_writable_folder(folder)
-    console = Console(stderr=True, quiet=json)
+    console = SafeConsole(stderr=True, quiet=json)
     results = []
     for point in chosen:
         name = point.name
 
         def note(text: str, name: str = name) -> None:
-            console.print(f"{name}: {text}", highlight=False)
+            console.print(f"{name}: {text}")
 
         network = load_network(_file(point, networks))
         pictures = load_dataset(network.dataset, "test", data).first(images).images
@@ -63,7 +63,7 @@ def bench(
         print(json_format.dumps({"points": results}))
         return
     for line in table(results):
-        print(line)
+        say(line)
 
 
 def _file(point: Point, networks: Path | None) -> Path:

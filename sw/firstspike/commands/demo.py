@@ -8,7 +8,6 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
 
 from firstspike_spec.artefact import load_network
 from firstspike_spec.checks import whole_number
@@ -18,6 +17,7 @@ from firstspike_spec.files import check_writable_folder
 from firstspike_spec.lanes import parse_lanes
 from firstspike_spec.results import Results
 from firstspike_spec.shipped import shipped_network
+from firstspike_spec.terminal import SafeConsole
 
 from ..accelerator import Accelerator
 from ..command_line import WRONG_RESULTS
@@ -70,10 +70,10 @@ def demo(
     if json:
         print(json_format.dumps(summary))
     else:
-        console = Console()
+        console = SafeConsole()
         console.print(results_table(loaded, results, shown=rows, labels=digits.labels))
         for line in _sentences(summary, out):
-            console.print(line, markup=False, highlight=False)
+            console.print(line)
     if not validation.comparison.passed:
         raise typer.Exit(WRONG_RESULTS)
 

@@ -10,7 +10,6 @@ from firstspike_spec.text import printable
 
 from .options import JsonOption, NetworkArgument
 
-
 #: Characters of a fact about the network's origin that are shown; ``--json`` has all.
 SHOWN = 500
 

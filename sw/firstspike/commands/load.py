@@ -28,6 +28,4 @@ def load(network: NetworkArgument, device: DeviceOption, lanes: LanesOption = No
     if json:
         print(json_format.dumps(report))
     else:
-        say(
-            f"loaded {network} ({loaded.synapses:,} connections) into {device} in {report['seconds']:.2f} s, and read it back"
-        )
+        say(f"loaded {network} ({loaded.synapses:,} connections) into {device} in {report['seconds']:.2f} s, and read it back")

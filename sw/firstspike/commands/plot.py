@@ -13,7 +13,7 @@ from firstspike_spec.datasets import Dataset
 from firstspike_spec.golden import infer
 from firstspike_spec.inference import Inference
 from firstspike_spec.network import Network
-from firstspike_spec.text import printable
+from firstspike_spec.terminal import say
 
 from ..accelerator import Accelerator
 from ..plots.curve import counted_images, curve_figures, curve_table, draw_curve
@@ -230,4 +230,4 @@ def _finish(kind: str, out: Path, figure: "Figure", rows: list[Row], figures: di
     if json:
         print(json_format.dumps({"kind": kind, "picture": str(out), "table": str(table), **figures}))
     else:
-        print(printable(f"wrote {out} and {table}: {words}"))
+        say(f"wrote {out} and {table}: {words}")

@@ -4,12 +4,12 @@ import json as json_format
 from dataclasses import asdict
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from firstspike_spec.artefact import load_network
 from firstspike_spec.lanes import parse_lanes
+from firstspike_spec.terminal import SafeConsole
 
 from ..accelerator import Accelerator
 from ..command_line import WRONG_RESULTS
@@ -33,6 +33,6 @@ def selftest(network: NetworkArgument, device: DeviceOption, lanes: LanesOption 
         for check in checks:
             verdict = Text("passed", "green") if check.passed else Text("FAILED", "bold red")
             table.add_row(check.name, verdict, Text(check.told))
-        Console().print(table)
+        SafeConsole().print(table)
     if not passed:
         raise typer.Exit(WRONG_RESULTS)
