@@ -77,13 +77,14 @@ def _digest(path: Path) -> str:
 @contextmanager
 def _lock(path: Path, note: Callable[[str], None]) -> Iterator[None]:
     """Hold a file's lock, once no other process does."""
-    lock = path.with_suffix(".lock")
+    lock, tell = path.with_suffix(".lock"), note
     while True:
         with lock.open("wb") as file:
             try:
                 _lock_now(file.fileno())
             except BlockingIOError:
-                note(f"another process makes {path}; waiting for it")
+                tell(f"another process makes {path}; waiting for it")
+                tell = _say_nothing  # others may have waited, too, and come first
                 fcntl.flock(file, fcntl.LOCK_EX)
             except OSError:  # a file system without locks: two may make it at once, each for itself
                 pass
@@ -94,6 +95,10 @@ def _lock(path: Path, note: Callable[[str], None]) -> Iterator[None]:
             finally:
                 lock.unlink(missing_ok=True)
             return
+
+
+def _say_nothing(text: str) -> None:
+    pass
 
 
 def _lock_now(descriptor: int) -> None:
