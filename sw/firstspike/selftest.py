@@ -20,7 +20,7 @@ from .devices.linked import LinkedDevice
 _REQUESTS, _IMAGES = 200, 10
 
 #: Differing memory words that are looked for, and those of them that are named.
-_MOST_WRONG, _NAMED = 200, 5
+_MOST_WRONG, _NAMED = 500, 5
 
 
 @dataclass(frozen=True)
