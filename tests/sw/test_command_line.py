@@ -205,7 +205,9 @@ def test_bad_images_are_refused(firstspike, network_file, tmp_path, array, messa
 
 
 def test_files_that_are_no_images_are_refused(firstspike, network_file, image_file, tmp_path):
-    assert_refused(firstspike("run", network_file, "--input", tmp_path / "none.npy"), "cannot read", "none.npy", ".npy or .npz file")
+    assert_refused(
+        firstspike("run", network_file, "--input", tmp_path / "none.npy"), "cannot read", "none.npy", ".npy or .npz file"
+    )
     image_file.write_bytes(image_file.read_bytes()[:-5])
     assert_refused(firstspike("run", network_file, "--input", image_file), "no .npy file")
     image_file.write_bytes(b"")
