@@ -5,11 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from .errors import InputError, InputTypeError
+from .errors import InputError
 from .golden import CHUNK, infer
 from .layer import FULL_ACTIVITY
 from .network import Network, check_network
-from .text import quoted
 
 #: Training images that are enough, by default.
 PROFILE_IMAGES = 10_000
@@ -35,8 +34,7 @@ def profile(network: Network, images: np.ndarray, *, progress: Callable[[int], N
         If there is no image, or the images are not ``uint8`` or of another shape.
     """
     check_network(network)
-    if not isinstance(images, np.ndarray):
-        raise InputTypeError(f"images must be an array of uint8, not {quoted(images)}")
+    network.check_images(images)
     if len(images) == 0:
         raise InputError("there are no images to measure the activity on; give at least one")
     spikes = [np.zeros(layer.sources, np.int64) for layer in network.layers]

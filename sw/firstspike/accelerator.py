@@ -202,6 +202,7 @@ class Accelerator:
         progress : callable
             Told the number of images done, now and then.
         """
+        self._network.check_images(images)
         if not len(images):
             raise InputError("there is nothing to measure: give at least one image")
         with self._turn:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from firstspike_spec.checks import array_of
 from firstspike_spec.comparison import Comparison
 from firstspike_spec.errors import InputError, InputTypeError
 from firstspike_spec.golden import count_operations, infer_spikes
@@ -80,7 +81,7 @@ def validate(
     """
     network = accelerator.network
     spike_times = network.spike_times(images)
-    labels = np.asarray(labels)
+    labels = array_of(labels, "labels")
     if labels.dtype.kind not in "iu":
         raise InputTypeError(f"labels must be integers, not an array of type {labels.dtype}")
     if labels.shape != (len(images),):

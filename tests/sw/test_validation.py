@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from firstspike import Accelerator
-from firstspike_spec import InputError, InputTypeError, infer
+from firstspike_spec import InputError, InputTypeError, UserError, infer, load_dataset
 from firstspike_spec.results import Results
 
 
@@ -123,3 +123,27 @@ def test_bad_labels_are_refused(network, images, labels, error, message):
 def test_nothing_to_validate_is_no_success(network, images):
     with pytest.raises(InputError, match="nothing to validate"):
         Accelerator.open("golden", network=network).validate(images[:0], np.zeros(0, int))
+
+
+@pytest.mark.parametrize("labels", [None, [[0], [1, 2]], "ab", [0.0, 1.0], [0]])
+def test_labels_of_the_wrong_kind(labels, network):
+    with Accelerator.open("golden", network=network) as accelerator, pytest.raises(UserError, match="labels must"):
+        accelerator.validate(np.zeros((2, 16), np.uint8), labels)
+
+
+@pytest.mark.parametrize("images", [None, 5, [[0] * 16], np.zeros((2, 15), np.uint8)])
+def test_images_of_the_wrong_kind(images, network):
+    with Accelerator.open("golden", network=network) as accelerator:
+        for use in (
+            accelerator.run,
+            accelerator.predict,
+            accelerator.throughput_test,
+            lambda given: accelerator.validate(given, [0, 0]),
+        ):
+            with pytest.raises(UserError, match="images must"):
+                use(images)
+
+
+def test_a_split_that_there_is_not():
+    with pytest.raises(InputError, match="unknown split 'tset': name one of train, test"):
+        load_dataset("mnist", "tset")

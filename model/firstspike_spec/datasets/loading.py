@@ -51,6 +51,8 @@ def load_dataset(
     InputError, InputTypeError
         If the data set is not found, damaged, or not the published one.
     """
+    if split not in ("train", "test"):
+        raise InputError(f"unknown split {quoted(split)}: name one of train, test")
     called = _called(name, usual)
     if folder is None and called is None:
         raise InputError(f"no data set is named: give --dataset NAME ({', '.join(SOURCES)}), or --data FOLDER")

@@ -7,10 +7,8 @@ import typer
 
 from firstspike_spec.checks import whole_number
 from firstspike_spec.datasets import Dataset, default_dataset, fit_dataset, load_dataset
-from firstspike_spec.errors import InputError
 from firstspike_spec.network import Network
 from firstspike_spec.terminal import say
-from firstspike_spec.text import quoted
 
 from ..images import doubts
 
@@ -64,8 +62,6 @@ def load_images_for(
     InputError, InputTypeError
         If the split or the limit is none, or the data set cannot be had or does not fit.
     """
-    if split not in ("train", "test"):
-        raise InputError(f"unknown split {quoted(split)}: name one of train, test")
     if limit is not None:
         limit = whole_number(limit, "limit", 1, 1 << 31)
     found = load_dataset(dataset, split, data, usual=default_dataset(network), note=tell).first(limit)
