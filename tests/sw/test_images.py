@@ -235,7 +235,6 @@ def test_an_archive_with_one_array_or_one_called_images(tmp_path, network, image
         (np.zeros(2, [("a", "u1"), ("b", "f4")]), InputError, "is no .npy file of numbers .*; save a plain uint8 array"),
         (np.array([[object()] * 16]), InputError, "is no .npy file of numbers .*; save a plain uint8 array"),
     ],
-    ids=str,
 )
 @pytest.mark.parametrize("suffix", [".npy", ".npz"])
 def test_an_array_of_another_kind_is_refused_with_what_to_do(tmp_path, network, suffix, array, error, message):
