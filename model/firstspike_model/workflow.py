@@ -153,6 +153,8 @@ def train_recipe(
         note(progress)
 
     outcome = measure(training, training.run(keep), test, seed)
+    for doubt in doubts(outcome.facts["validation_accuracy"], training.validation.labels):
+        note_line(f"warning: {doubt}")
     if files:
         _write_log(files.log, identity, epochs, outcome.facts)
     return outcome
@@ -218,3 +220,26 @@ def _write_log(path: Path, identity: dict[str, Any], epochs: list[dict[str, Any]
 
 def _share(right: np.ndarray) -> float:
     return float(np.mean(right))
+
+
+def doubts(accuracy: float, labels: np.ndarray) -> list[str]:
+    """Return warnings of a training that learned nothing, mostly none.
+
+    A network has learned something if it is right more often than one that always gives the commonest class, by more than
+    chance explains (three standard deviations).
+
+    Parameters
+    ----------
+    accuracy : float
+        On the validation images.
+    labels : ndarray of int
+        Of these.
+    """
+    commonest = float(np.bincount(labels).max() / len(labels))
+    if accuracy > commonest + 3 * (commonest * (1 - commonest) / len(labels)) ** 0.5:
+        return []
+    return [
+        f"{accuracy:.2%} of the validation images are right, and always giving one class is right for {commonest:.2%}: "
+        "the network learned nothing; with few images, take smaller batches (--set batch=16), keep more connections "
+        "(--set budget=0.3), and do not shorten the training"
+    ]

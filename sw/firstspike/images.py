@@ -106,7 +106,10 @@ def _pictures(path: Path, network: Network, background: str | None) -> tuple[np.
     if path.is_dir():
         files = [path / name for name in picture_names(path)]
         if not files:
-            raise InputError(f"{path} has no pictures: put some in, with names that end with {', '.join(PICTURES)}")
+            raise InputError(
+                f"{path} has no pictures: put some in, with names that end with {', '.join(PICTURES)}; folders in it are not "
+                "searched"
+            )
     rules = PictureRules(
         colour=shape[0] == 3,
         size=shape[1:],

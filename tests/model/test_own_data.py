@@ -15,7 +15,7 @@ from firstspike_model.augmentation import RandomVariations
 from firstspike_model.calibrate_command import calibrate
 from firstspike_model.recalibration import held_back_images
 from firstspike_model.recipe import Recipe, load_recipe, recipe_of, settings_of
-from firstspike_model.workflow import train_recipe
+from firstspike_model.workflow import doubts, train_recipe
 from firstspike_spec import InputError, infer, load_dataset, load_network, save_network
 
 
@@ -168,3 +168,30 @@ def test_layers_of_colour_images():
     recipe = load_recipe("mnist-mlp", {"convolution_channels": [6], "kernel_sizes": [3], "hidden": [5]})
     assert [maps.source_shape for maps, _ in recipe.layers((3, 9, 7), 4)] == [(3, 9, 7), (6, 9, 7), (5, 1, 1)]
     assert load_recipe("mnist-mlp").layers((3, 9, 7), 300)[0][0].sources == 189
+
+
+@pytest.mark.parametrize(("accuracy", "doubted"), [(0.25, True), (0.1, True), (0.34, True), (0.35, False), (1.0, False)])
+def test_a_training_that_learned_nothing_is_told(accuracy, doubted):
+    """Of 200 images in 4 equal classes, guessing is right for 25 %, with three standard deviations for 34.2 %."""
+    labels = np.arange(200) % 4
+    found = doubts(accuracy, labels)
+    assert bool(found) == doubted
+    assert all("always giving one class is right for 25.00%: the network learned nothing" in told for told in found)
+
+
+def test_a_class_that_is_commoner_is_no_achievement():
+    assert doubts(0.9, np.repeat([0, 1], [900, 100]))
+    assert not doubts(0.95, np.repeat([0, 1], [900, 100]))
+
+
+def test_a_training_warns_of_it(quick, archive):
+    told = []
+    train_recipe(quick, data=archive((8, 8), 4), note_line=told.append)
+    assert not told
+    with np.load(archive((8, 8), 4)) as arrays:
+        mixed = {name: arrays[name].copy() for name in arrays}
+    np.random.default_rng(0).shuffle(mixed["y_train"])  # there is nothing to learn
+    path = archive((8, 8), 4)
+    np.savez(path, **mixed)
+    train_recipe(quick, data=path, note_line=told.append)
+    assert any(line.startswith("warning: ") and "learned nothing" in line for line in told)

@@ -48,6 +48,7 @@ def flash_board(source: Path, board_name: str | None = None) -> dict[str, Any]:
         If there is no bitstream, it is damaged or for another board, or openFPGALoader is missing or fails.
     """
     bitstream, built_for, digest = _bitstream(source)
+    _check(bitstream, digest)
     if board_name is None and built_for is None:
         raise InputError(f"{source} does not say which board it is for: add --board")
     if None not in (board_name, built_for) and board_name != built_for:
@@ -55,7 +56,6 @@ def flash_board(source: Path, board_name: str | None = None) -> dict[str, Any]:
     board = board_named(board_name or built_for)
     if bitstream.suffix != board.family.suffix:
         raise InputError(f"{bitstream} is no bitstream for {board.name}: those have the suffix {board.family.suffix}")
-    _check(bitstream, digest)
     loader = shutil.which(os.environ.get(VARIABLE) or LOADER)
     if loader is None:
         raise InputError(f"flashing needs {LOADER}, which is not installed; {INSTALL}")

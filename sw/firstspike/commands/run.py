@@ -90,7 +90,7 @@ def run(
     console = SafeConsole()
     console.print(results_table(loaded, results, shown=SHOWN, names=names))
     if len(images) > SHOWN:
-        console.print(f"{SHOWN} of {len(images)} images are shown; --output writes all")
+        console.print(f"{SHOWN} of {len(images)} images are shown{'' if output else '; --output writes all'}")
     if output is not None:
         console.print(f"wrote {output}")
 
