@@ -18,8 +18,8 @@ GRID_TOLERANCE = 1e-6
 #: Larger whole numbers are no potentials of the hardware.
 MAX_WHOLE = (1 << 31) - 1
 
-#: Whole numbers below it are exact in float64.
-EXACT = 1 << 53
+#: Whole numbers below it are exact in float64; and the smallest number above 0.
+EXACT, SMALLEST = 1 << 53, float(np.nextafter(0.0, 1.0))
 
 
 def quantise_layer(
@@ -64,14 +64,18 @@ def quantise_layer(
     )
     if 0 < extreme * MAX_WHOLE < largest_other:
         raise too_small
-    # With weights of magnitude about 1, no square in the search for a scale overflows; a power of two rounds nothing.
+    # With weights of magnitude about 1, no square in the search for a scale overflows. A power of two rounds nothing, but for
+    # numbers that become smaller than any other than 0.
     unit = float(2.0 ** np.frexp(extreme)[1])
-    weights, biases, threshold_in_units = layer.weights / unit, layer.biases / unit, threshold / unit
+    weights, biases = layer.weights / unit, layer.biases / unit
+    threshold_in_units = threshold / unit or SMALLEST
+    given, divided = (layer.weights, layer.biases, threshold), (weights, biases, threshold_in_units)
+    lossless = all(np.all(part * unit == whole) for part, whole in zip(divided, given, strict=True))
     grid = grid_scale(weights, np.append(biases, threshold_in_units), weight_bits)
     scale = best_scale(torch.from_numpy(weights), weight_bits) if grid is None else grid
     largest = largest_weight(weight_bits)
     integers = np.clip(np.rint(weights / scale), -largest, largest)
-    exact = is_exact(integers, weights, scale)
+    exact = lossless and is_exact(integers, weights, scale)
     # What rounding of floats has made of multiples may be below a whole number, or above.
     tolerance = 0.0 if exact or grid is None else GRID_TOLERANCE
     whole_threshold = float(_least(threshold_in_units, np.zeros(1), scale, tolerance)[0])

@@ -213,3 +213,18 @@ def test_refuses_weights_that_are_too_small(weights, bias, threshold):
 def test_refuses_potentials_that_are_too_large():
     with pytest.raises(InputError, match="layer 'fc': the lowest potential must be in"):
         quantise_layer(dense([[-7.0, 1.0]], [-2147483645.0]), 1.0, 4)
+
+
+@pytest.mark.parametrize(
+    ("weights", "biases", "threshold"),
+    [
+        ([[1e30, 0.0], [0.0, 1e-300]], [0.0, 0.0], 1e30),  # a weight
+        ([[1.0, 1.0], [1.0, 2.0]], [0.0, 5e-324], 1.0),  # a bias
+        ([[1e30, 0.0], [0.0, 1e30]], [0.0, 0.0], 1e-300),  # the threshold
+    ],
+)
+def test_what_becomes_0_beside_larger_numbers_is_not_exact(weights, biases, threshold):
+    layer, changes = quantise_layer(dense(weights, biases), threshold, 4, outputs=True)
+    assert changes["exact"] is False
+    assert layer.threshold >= 1
+    assert changes["weights_to_zero"] == np.count_nonzero(weights) - layer.synapses

@@ -187,7 +187,7 @@ def test_a_class_that_is_commoner_is_no_achievement():
 def test_a_training_warns_of_it(quick, archive):
     told = []
     train_recipe(quick, data=archive((8, 8), 4), note_line=told.append)
-    assert not told
+    assert not any("learned nothing" in line for line in told)
     with np.load(archive((8, 8), 4)) as arrays:
         mixed = {name: arrays[name].copy() for name in arrays}
     np.random.default_rng(0).shuffle(mixed["y_train"])  # there is nothing to learn
