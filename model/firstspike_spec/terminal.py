@@ -11,6 +11,9 @@ from .text import printable
 #: Characters of a table's cell or a line that are shown; more would take rich minutes, and nobody reads it.
 SHOWN = 2000
 
+#: Columns of a terminal: those that tables need, and those that are taken where it has fewer, or says so.
+LEAST_COLUMNS, COLUMNS = 20, 80
+
 
 class SafeConsole(Console):
     """A console for strings that nobody has looked at: class names, file names, what boards say.
@@ -26,6 +29,8 @@ class SafeConsole(Console):
 
     def __init__(self, **options: Any):
         super().__init__(markup=False, emoji=False, highlight=False, **options)
+        if self.width < LEAST_COLUMNS:  # with COLUMNS=0, tables would be shown as nothing
+            self.width = COLUMNS
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Return a string as what is shown."""
