@@ -49,8 +49,9 @@ def plan(
     """Say whether bare engines for a network fit a device, and what they will do there, before any synthesis.
 
     Block RAMs are those that synthesis makes, and cycles those of the RTL, both exact; cycles depend on the spikes, and the
-    plan says whose they are. Logic and clock are estimates, each with the largest error that it has had. Without --lanes it
-    prints what is worth building: all else is slower or larger.
+    plan says whose they are: of the first --images test images, so figures over all test images differ by some per cent.
+    Logic and clock are estimates, each with the largest error that it has had. Without --lanes it prints what is worth
+    building: all else is slower or larger.
     """
     with needing("boards", "amaranth-boards", "amaranth", "amaranth_boards", what="plan"):
         from ..bench.device import find_device
