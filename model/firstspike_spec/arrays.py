@@ -9,13 +9,17 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from .errors import InputError
-from .text import quoted
+from .network import MAX_SIDES
+from .text import quoted, reason
 
 #: Bytes of a file with images, and of an array in it once it is unpacked.
 MOST_ARRAY_BYTES = 1 << 31
 
-#: Dimensions of an array; images have four at most.
-MOST_DIMENSIONS = 8
+#: Dimensions of an array: those that an image may have, and the number of images.
+MOST_DIMENSIONS = MAX_SIDES + 1
+
+#: How each ``.npy`` file begins.
+NPY_MAGIC = np.lib.format.MAGIC_PREFIX
 
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
@@ -39,7 +43,9 @@ def parse_npy(content: bytes, name: str) -> np.ndarray:
         read_header = _HEADERS[np.lib.format.read_magic(file)]
         shape, columns_first, kind = read_header(file)
     except Exception as error:  # of damaged headers, NumPy raises anything
-        raise InputError(f"{name} is no .npy file of numbers ({error}); save an array with numpy.save") from error
+        raise InputError(
+            f"{name} is no .npy file of numbers (its beginning is not one that NumPy writes); save an array with numpy.save"
+        ) from error
     if kind.hasobject or kind.names is not None or kind.itemsize == 0:
         raise InputError(f"{name} is no .npy file of numbers (its values are of {kind}); save a plain uint8 array")
     start = file.tell()
@@ -63,6 +69,8 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # the others cannot be unpacked in part
         raise zipfile.BadZipFile("it is packed otherwise than by deflate")
+    if info.flag_bits & 1:
+        raise zipfile.BadZipFile("it is encrypted")
     with archive.open(info) as file:
         return file.read(info.file_size)
 
@@ -86,9 +94,15 @@ class Archive(Mapping[str, np.ndarray]):
         self.name = name
         try:
             self._file = zipfile.ZipFile(io.BytesIO(content))
-            self._members = {info.filename.removesuffix(".npy"): info for info in self._file.infolist()}
+            members = self._file.infolist()
         except Exception as error:  # of damaged archives, zipfile raises anything
-            raise InputError(f"{name} is no .npz file ({error}); save arrays with numpy.savez") from error
+            raise InputError(f"{name} is no .npz file ({reason(error)}); save arrays with numpy.savez") from error
+        self._members: dict[str, zipfile.ZipInfo] = {}
+        for info in members:
+            key = info.filename.removesuffix(".npy")
+            if key in self._members:
+                raise InputError(f"{name} has two arrays that are called {quoted(key)}; save each under a name of its own")
+            self._members[key] = info
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._members)
@@ -103,7 +117,7 @@ class Archive(Mapping[str, np.ndarray]):
         try:
             content = read_member(self._file, info)
         except (OSError, RuntimeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise InputError(f"{name} is damaged ({error}); save the arrays again with numpy.savez") from error
+            raise InputError(f"{name} is damaged ({reason(error)}); save the arrays again with numpy.savez") from error
         return parse_npy(content, name)
 
     def names(self) -> str:

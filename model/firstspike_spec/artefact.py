@@ -23,7 +23,7 @@ from .errors import InputError, InputTypeError, UserError
 from .files import read_file, write_file
 from .layer import MAX_CONNECTIONS, Layer
 from .maps import MAX_NEURONS, Maps
-from .network import MAX_LAYERS, Network, Size, check_network, check_sizes
+from .network import MAX_LAYERS, MAX_SIDES, Network, Size, check_network, check_sizes
 from .text import printable, quoted
 
 FORMAT = "firstspike-network"
@@ -271,7 +271,7 @@ def _check_description(description: dict[str, Any]) -> None:
     """Refuse a description that has not the right parts, or too many."""
     if set(description) != _FIELDS:
         raise InputError(f"the description must have the fields {sorted(_FIELDS)}, not {_some(set(description))}")
-    most = {"input_shape": 8, "class_names": MAX_NEURONS, "layers": MAX_LAYERS}
+    most = {"input_shape": MAX_SIDES, "class_names": MAX_NEURONS, "layers": MAX_LAYERS}
     if not all(isinstance(description[name], list) for name in most) or not isinstance(description["provenance"], dict):
         raise InputError(f"in the description, {', '.join(most)} must be lists, and provenance an object")
     for name, number in most.items():

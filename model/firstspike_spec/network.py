@@ -24,6 +24,9 @@ MAX_TOTALS = {
     "taps of all neurons of a channel": MAX_WINDOWS,
 }
 
+#: Sides of an image, such as height and width.
+MAX_SIDES = 8
+
 #: Characters of a class's name.
 MAX_NAME = 100
 
@@ -116,7 +119,8 @@ class Network:
         one's are the pixels. Where a layer's sources are maps, those are the maps of the layer before, or the image's rows
         and columns.
     input_shape : sequence of int
-        Shape of one image, such as (28, 28). For a layer with maps: height and width, or channels, height and width.
+        Shape of one image, such as (28, 28); at most 8 sides. For a layer with maps: height and width, or channels,
+        height and width.
     class_names : sequence of str, optional
         One a neuron of the last layer, of at most 100 characters; by default ``"0"``, ``"1"``, ...
     provenance : dict, optional
@@ -144,8 +148,9 @@ class Network:
                 raise InputTypeError(f"layers must be a list of Layer, not of {quoted(layer)}")
         check_sizes(Size(layer.channels, layer.synapses, layer.maps) for layer in layers)
         shape = _sequence(self.input_shape, "input_shape")
+        whole_number(len(shape), "number of input_shape's sides", 0, MAX_SIDES)
         shape = tuple(whole_number(n, "each size of input_shape", 1, MAX_NEURONS) for n in shape)
-        maps = (1,) * (3 - len(shape)) + shape if len(shape) <= 3 else (int(np.prod(shape, dtype=np.int64)), 1, 1)
+        maps = (1,) * (3 - len(shape)) + shape if len(shape) <= 3 else (math.prod(shape), 1, 1)
         for index, layer in enumerate(layers):
             try:
                 layer.maps.check_follows(maps, "the input" if index == 0 else f"layer {index - 1}")

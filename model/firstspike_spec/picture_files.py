@@ -13,6 +13,7 @@ import numpy as np
 from .errors import InputError
 from .files import read_file
 from .maps import MAX_NEURONS
+from .text import reason
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,6 +29,13 @@ MOST_PICTURE_BYTES, MOST_PAGES = 1 << 28, 1 << 16
 
 #: Pillow's names for pictures of 8 bits a channel: without and with transparency.
 _OPAQUE, _TRANSPARENT = ("1", "L", "P", "RGB"), ("LA", "PA", "RGBA")
+
+#: Pillow's names for the formats that are read, whatever a file is called; of others the bits a channel are not known, and
+#: some run programs. WebP has 8, and is often called .jpg or .png.
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "PPM", "WEBP")
+
+#: The tag of a TIFF that holds the bits of each channel.
+_BITS_PER_SAMPLE = 258
 
 
 def picture_names(folder: Path) -> list[str]:
@@ -92,17 +100,22 @@ def read_picture(path: Path, rules: PictureRules) -> list[np.ndarray]:
         If the file is damaged or not of 8 bits a channel, a page has another size or is transparent; the message names it.
     """
     content = read_file(path, MOST_PICTURE_BYTES, "save the picture again, or take it away")
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # a picture that is far too large is only a warning
-            with Image.open(io.BytesIO(content)) as file:
+            with Image.open(io.BytesIO(content), formats=_FORMATS) as file:
                 return [_pixels(file, name, rules) for name in _pages(file, path)]
     except InputError:
         raise
+    except UnidentifiedImageError as error:
+        raise InputError(
+            f"cannot read the picture {path}: it is damaged, or no picture of a kind that is taken; save it again, as PNG, or "
+            "take it away"
+        ) from error
     except Exception as error:  # of damaged files, Pillow raises anything
-        raise InputError(f"cannot read the picture {path}: {error}; save it again, or take it away") from error
+        raise InputError(f"cannot read the picture {path}: {reason(error)}; save it again, or take it away") from error
 
 
 def _pages(file: "Image", path: Path) -> Iterator[str]:
@@ -122,6 +135,8 @@ def _pixels(page: "Image", name: str, rules: PictureRules) -> np.ndarray:
 
     if page.mode not in _OPAQUE + _TRANSPARENT:
         raise InputError(f"{name} is of the kind {page.mode}; save it with 8 bits a channel, as grey or RGB")
+    if _is_deep(page):
+        raise InputError(f"{name} has more than 8 bits a channel; save it with 8 bits a channel, as grey or RGB")
     _check_size(page.size, name, rules, turned=True)  # before its pixels are unpacked
     in_colour = page.mode in ("P", "PA", "RGB", "RGBA")
     if page.getexif():
@@ -131,6 +146,18 @@ def _pixels(page: "Image", name: str, rules: PictureRules) -> np.ndarray:
     if rules.colour or (rules.colour is None and in_colour):
         return np.asarray(page.convert("RGB")).transpose(2, 0, 1)
     return np.asarray(page.convert("L"))
+
+
+def _is_deep(page: "Image") -> bool:
+    """Return whether a page that is not unpacked yet has more than 8 bits a channel, of which Pillow would keep 8."""
+    bits = np.max(getattr(page, "tag_v2", {}).get(_BITS_PER_SAMPLE, 0), initial=0)
+    for tile in page.tile:
+        kind = tile.args[0] if isinstance(tile.args, tuple) else tile.args
+        if tile.codec_name in ("ppm", "ppm_plain") and tile.args[-1] > 255:  # the largest value
+            return True
+        if isinstance(kind, str) and ";16" in kind:
+            return True
+    return bits > 8
 
 
 def _check_size(size: tuple[int, int], name: str, rules: PictureRules, turned: bool = False) -> None:

@@ -1,5 +1,6 @@
 """Text from outside, made fit to be shown: what files, boards and users say is neither trusted nor endless."""
 
+import re
 import reprlib
 
 #: Characters of a message, of a quoted value, and of a name within a message.
@@ -7,6 +8,9 @@ MESSAGE_CHARACTERS, QUOTED_CHARACTERS = 4000, 80
 
 #: Bits of a whole number above which its digits are not counted out (Python refuses to, from 4,300 digits on).
 _NUMBER_BITS = 256
+
+#: How Python shows an object that has no text, such as ``<_io.BytesIO object at 0x7f0>``.
+_OBJECT = re.compile(r"<[^<>]*[. =][^<>]*>| at 0x[0-9a-f]+", re.IGNORECASE)
 
 
 def printable(text: object, most: int | None = None, *, lines: bool = False) -> str:
@@ -36,6 +40,12 @@ def quoted(value: object, most: int = QUOTED_CHARACTERS) -> str:
     """
     text = printable(_Short(most).repr(value))
     return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def reason(error: Exception, otherwise: str = "it is damaged") -> str:
+    """Return what a library's error says about a file; ``otherwise`` if it says nothing, or shows Python's objects."""
+    text = str(error)
+    return otherwise if not text or _OBJECT.search(text) else text
 
 
 class _Short(reprlib.Repr):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from firstspike_spec.arrays import MOST_ARRAY_BYTES, Archive, parse_npy
+from firstspike_spec.arrays import MOST_ARRAY_BYTES, NPY_MAGIC, Archive, parse_npy
 from firstspike_spec.datasets import fit_images
 from firstspike_spec.errors import InputError
 from firstspike_spec.files import read_file
@@ -129,6 +129,11 @@ def _pictures(path: Path, network: Network, background: str | None) -> tuple[np.
 def _array(path: Path, note: Callable[[str], None]) -> np.ndarray:
     """Return the array in a ``.npy`` or ``.npz`` file."""
     content = read_file(path, MOST_ARRAY_BYTES, _ADVICE)
+    if not content.startswith((b"PK", NPY_MAGIC)) and path.suffix.lower() not in (".npy", ".npz"):
+        raise InputError(
+            f"{path} is of no kind that is taken: save it as .png (or {', '.join(PICTURES[1:])}), or as an array in a .npy or "
+            ".npz file"
+        )
     if not content.startswith(b"PK"):
         return parse_npy(content, str(path))
     archive = Archive(content, str(path))

@@ -156,3 +156,35 @@ def test_what_cannot_be_unpacked_in_part_is_refused(kind):
         archive.writestr("x.npy", npy(np.zeros(1 << 20, np.uint8)))
     with pytest.raises(InputError, match="packed otherwise than by deflate"):
         Archive(file.getvalue(), "x.npz")["x"]
+
+
+@pytest.mark.parametrize("names", [("x.npy", "x.npy"), ("x", "x.npy")])
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_arrays_of_one_name_are_refused(names):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as packed:
+        for value, name in enumerate(names):
+            packed.writestr(name, npy(np.full(3, value)))
+    with pytest.raises(InputError, match=r"^a\.npz has two arrays that are called 'x'; save each under a name of its own"):
+        Archive(file.getvalue(), "a.npz")
+
+
+def test_no_error_shows_objects_of_python():
+    content = bytearray(npz(a=np.arange(300)))
+    content[6] |= 1
+    content[content.rindex(b"PK\x01\x02") + 8] |= 1
+    with pytest.raises(InputError, match=r"'a' in x is damaged \(it is encrypted\)"):
+        Archive(bytes(content), "x")["a"]
+    with pytest.raises(InputError) as refused:
+        parse_npy(with_header("{'descr': 1 * 2, 'shape': (3,)}"), "x")
+    assert "object" not in str(refused.value)
+
+
+def test_an_array_has_a_side_more_than_images_can_have():
+    for sides, good in ((9, True), (10, False)):
+        content = npy(np.zeros((1,) * sides, np.uint8))
+        if good:
+            assert parse_npy(content, "x").ndim == sides
+        else:
+            with pytest.raises(InputError, match=r"its shape is \(1, 1"):
+                parse_npy(content, "x")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from firstspike_spec import DeviceError, InputError, InputTypeError, UserError
-from firstspike_spec.text import MESSAGE_CHARACTERS, QUOTED_CHARACTERS, printable, quoted
+from firstspike_spec.text import MESSAGE_CHARACTERS, QUOTED_CHARACTERS, printable, quoted, reason
 
 
 @pytest.mark.parametrize("text", ["cat", "Katze [/red] $x$", "é", "猫", "a b", ""])
@@ -89,3 +89,18 @@ def test_messages_are_printable_and_cut_whoever_made_them(kind):
     assert message.startswith("file \\x1b[2J\\udcff:\nx")
     assert len(message) <= MESSAGE_CHARACTERS + 50
     assert message.endswith("xxx; take another")
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Bad CRC-32 for file 'a.npy'", "Bad CRC-32 for file 'a.npy'"),
+        ("cannot identify image file <_io.BytesIO object at 0x7f00>", "it is damaged"),
+        ("malformed node or string on line 1: <ast.BinOp object at 0x7f00>", "it is damaged"),
+        ("File <ZipInfo filename='a.npy'> is encrypted", "it is damaged"),
+        ("", "it is damaged"),
+    ],
+    ids=["words", "file", "syntax", "member", "nothing"],
+)
+def test_a_librarys_error_without_objects_of_python(said, shown):
+    assert reason(ValueError(said)) == shown

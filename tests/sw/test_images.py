@@ -317,3 +317,22 @@ def test_arrays_that_cannot_be_used(tmp_path, network):
     np.save(tmp_path / "wide.npy", np.zeros((2, 17), np.uint8))
     with pytest.raises(InputError, match="images must have the shape"):
         load_images(tmp_path / "wide.npy", network)
+
+
+@pytest.mark.parametrize("name", ["a.webp", "a.ico", "a.eps", "a.pdf", "a.icns", "a.txt"])
+def test_files_of_other_kinds_are_refused_with_what_is_taken(tmp_path, network, name):
+    (tmp_path / name).write_bytes(b"RIFF....WEBP")
+    with pytest.raises(
+        InputError, match=rf"{name} is of no kind that is taken: save it as \.png .*, or as an array in a \.npy"
+    ):
+        load_images(tmp_path / name, network)
+
+
+def test_images_of_as_many_sides_as_a_network_can_have(tmp_path):
+    network, shape = random_network(3, (6, 4, 3)), (3, 1, 1, 1, 1, 1, 1, 2)
+    network = replace(network, input_shape=shape)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, *shape)).astype(np.uint8)
+    np.save(tmp_path / "a.npy", pixels)
+    np.testing.assert_array_equal(load_images(tmp_path / "a.npy", network)[0], pixels)
+    with pytest.raises(InputError, match=r"number of input_shape's sides must be in 0 \.\. 8, not 9"):
+        replace(network, input_shape=(*shape, 1))

@@ -36,15 +36,20 @@ def read_archive(path: Path, split: Split, name: str, alone: bool) -> Dataset:
         If it is no such file, or its arrays are no images and labels.
     """
     archive = Archive(read_file(path, MOST_ARRAY_BYTES, "name another file"), str(path))
-    for pixels, classes in _NAMES[split] + (_ALONE if alone else ()):
-        if pixels in archive and classes in archive:
-            images, labels = archive[pixels], archive[classes]
-            where = f"{path}, {pixels}"
-            check_pixels(images, where)
-            return Dataset(name, _channels_first(images, where), check_labels(images, labels, f"{path}, {classes}"))
-    wanted = " or ".join(f"{pixels} and {classes}" for pixels, classes in _NAMES[split] + (_ALONE if alone else ()))
+    pairs = _NAMES[split] + (_ALONE if alone else ())
+    found = [pair for pair in pairs if pair[0] in archive and pair[1] in archive]
     what = "training" if split == "train" else "test"
-    raise InputError(f"{path} has no {what} images: wanted arrays {wanted}, not {archive.names()}; see docs/data.md")
+    if not found:
+        wanted = " or ".join(map(" and ".join, pairs))
+        raise InputError(f"{path} has no {what} images: wanted arrays {wanted}, not {archive.names()}; see docs/data.md")
+    if len(found) > 1:
+        several = " as well as ".join(map(" and ".join, found))
+        raise InputError(f"{path} has {what} images twice: {several}; save it with one of these pairs only")
+    [(pixels, classes)] = found
+    images, labels = archive[pixels], archive[classes]
+    where = f"{path}, {pixels}"
+    check_pixels(images, where)
+    return Dataset(name, _channels_first(images, where), check_labels(images, labels, f"{path}, {classes}"))
 
 
 def _channels_first(images: np.ndarray, where: str) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -93,7 +94,8 @@ def download(name: str, file: str, place: Path, note: Callable[[str], None]) -> 
                 content = reply.read(MOST_DOWNLOADED_BYTES)
             read_idx(content, address, SOURCES[name].digests[file])
         except (OSError, http.client.HTTPException, InputError) as error:
-            failures.append(f"{address}: {error}")
+            told = error.reason if type(error) is urllib.error.URLError else error  # which shows itself as <urlopen error ...>
+            failures.append(f"{address}: {told}")
             continue
         write_file(place / f"{file}.gz", content)
         return

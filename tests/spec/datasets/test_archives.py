@@ -96,3 +96,13 @@ def test_arrays_that_are_no_images_or_labels(tmp_path, changes, error, message):
     np.savez(tmp_path / "mine.npz", **({"images": IMAGES, "labels": LABELS} | changes))
     with pytest.raises(error, match=message):
         load_dataset(None, "test", tmp_path / "mine.npz")
+
+
+@pytest.mark.parametrize("second", [("x", "y"), ("x_test", "y_test"), ("test_images", "test_labels")])
+def test_images_under_two_names_are_refused(tmp_path, second):
+    both = dict(zip(("images", "labels", *second), (IMAGES, LABELS, IMAGES[::-1], LABELS[::-1]), strict=True))
+    np.savez(tmp_path / "mine.npz", **both)
+    with pytest.raises(InputError, match=r"mine\.npz has test images twice: ") as refused:
+        load_dataset(None, "test", tmp_path / "mine.npz")
+    assert "images and labels" in str(refused.value)
+    assert " and ".join(second) in str(refused.value)
