@@ -1,5 +1,6 @@
 """Pictures of inferences, and what all pictures share. Matplotlib is imported only when one is drawn."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ import numpy as np
 from firstspike_spec.files import whole_file
 from firstspike_spec.network import Network
 from firstspike_spec.results import Results
+from firstspike_spec.terminal import say
 from firstspike_spec.text import printable
 
 if TYPE_CHECKING:
@@ -30,10 +32,25 @@ def new_figure(width: float, height: float) -> "Figure":
 
 
 def write_png(figure: "Figure", path: Path) -> None:
-    """Write a figure as a PNG, at once; `whole_file` makes it whole or not there."""
+    """Write a figure as a PNG, at once; `whole_file` makes it whole or not there.
+
+    Characters that Matplotlib's font does not have are told of once, on standard error.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    FigureCanvasAgg(figure).print_png(str(path))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        FigureCanvasAgg(figure).print_png(str(path))
+    others = [warning for warning in caught if not _is_of_font(str(warning.message))]
+    for warning in others:
+        warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    if len(others) < len(caught):
+        say("note: some characters, as of class names, are not in Matplotlib's font, and are drawn as boxes", error=True)
+
+
+def _is_of_font(warning: str) -> bool:
+    """Return whether Matplotlib says that its font lacks a character, or all of a script."""
+    return (warning.startswith("Glyph ") and "missing from" in warning) or warning.startswith("Matplotlib currently does not")
 
 
 def plain(text: str, most: int = NAME_CHARACTERS) -> str:

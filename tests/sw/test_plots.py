@@ -1,11 +1,14 @@
 """``firstspike plot``: a picture and its table, or one clear error and nothing."""
 
 import csv
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from firstspike.pictures import new_figure, write_png
+from firstspike.plots.maps import draw_maps
 from firstspike.plots.output import write_plot
 from firstspike_spec import InputError, infer, save_network
 
@@ -173,6 +176,57 @@ def test_odd_networks_are_drawn_too(firstspike, tmp_path, kind):
     shown = firstspike("plot", kind, path, *data, "--out", tmp_path / f"{kind}.png")
     assert shown.code == 0, shown.err
     assert is_picture(tmp_path / f"{kind}.png")
+
+
+@pytest.mark.parametrize("kind", OF_NETWORKS)
+def test_a_deep_network_is_drawn_in_part_and_its_table_is_whole(firstspike, tmp_path, monkeypatch, kind):
+    """The small print says which layers are left out; before, each made the picture higher, and 256 took a minute."""
+    small_prints, higher = [], []
+    monkeypatch.setattr("firstspike.plots.output.write_png", lambda figure, path: (
+        small_prints.append(" ".join(figure.get_supxlabel().split())), higher.append(figure.get_figheight()),
+        path.write_bytes(b"a"),
+    ))  # fmt: skip
+    folder = write_data(tmp_path / "few", np.zeros((2, 2, 2), np.uint8), [1, 0])
+    data = ("--data", folder, "--dataset", "own") if kind in WITH_IMAGES else ()
+    for layers in (11, 40):
+        deep = replace(random_network(3, (4,) + (2,) * layers), input_shape=(2, 2))
+        save_network(deep, tmp_path / f"{layers}.safetensors")
+        shown = firstspike("plot", kind, tmp_path / f"{layers}.safetensors", *data, "--out", tmp_path / f"{kind}{layers}.png")
+        assert shown.code == 0, shown.err
+    assert higher[0] == higher[1]
+    assert "Not drawn" not in small_prints[0]
+    if kind != "decisions":
+        first = 6 if kind == "weights" else 5  # the input is drawn, too
+        assert f"Not drawn, but in the table: layer {first} to layer 33." in small_prints[1]
+        assert len({row["layer"] for row in read_table(tmp_path / f"{kind}40.csv")}) == (40 if kind == "weights" else 41)
+
+
+def test_many_maps_are_drawn_in_part(monkeypatch):
+    monkeypatch.setattr("firstspike.plots.maps.MOST_MAPS", 12)
+    network = random_map_network(4, channels=(13, 5))
+    picture = np.random.default_rng(1).integers(0, 256, (9, 8)).astype(np.uint8)
+    inference = infer(network, picture[None], early_exit=False)
+    figure = draw_maps(network, inference, picture, image=0, label=0, name="a", source="b")
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    [title] = [title for title in titles if title.startswith("layer 0: 13 maps")]
+    assert "(12 drawn)" in title
+
+
+def test_characters_that_the_font_lacks_are_told_of_once(plot, network, tmp_path):
+    names = tuple(f"\u4e2d\u6587{place}" for place in range(network.outputs))
+    save_network(replace(network, class_names=names), tmp_path / "named.safetensors")
+    shown = plot("raster", network=tmp_path / "named.safetensors")
+    assert shown.code == 0
+    told = "note: some characters, as of class names, are not in Matplotlib's font, and are drawn as boxes\n"
+    assert shown.err == told
+
+
+def test_other_warnings_of_a_picture_stay(tmp_path, monkeypatch):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    monkeypatch.setattr(FigureCanvasAgg, "print_png", lambda canvas, path: warnings.warn("something else", stacklevel=1))
+    with pytest.warns(UserWarning, match="something else"):
+        write_png(new_figure(1, 1), tmp_path / "a.png")
 
 
 def write_data(folder, images, labels):

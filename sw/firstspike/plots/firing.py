@@ -10,7 +10,7 @@ from firstspike_spec.network import Network
 
 from ..pictures import new_figure
 from .output import Row
-from .style import GREY, add_titles, in_per_cent, step_colours
+from .style import GREY, add_titles, in_per_cent, left_out, shown_layers, step_colours
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -88,9 +88,10 @@ def draw_firing(rows: list[Row], name: str, source: str, *, early_exit: bool) ->
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
-    layers = list(firing_totals(rows))
-    steps = len(rows) // len(layers)
-    shares = np.array([row["share"] for row in rows]).reshape(len(layers), steps)
+    names = list(firing_totals(rows))
+    steps, chosen = len(rows) // len(names), shown_layers(len(names))
+    layers = [names[place] for place in chosen]
+    shares = np.array([row["share"] for row in rows]).reshape(len(names), steps)[chosen]
     colours = step_colours(steps)
     figure = new_figure(8, 2.2 + 0.7 * len(layers))
     axes = figure.subplots()
@@ -103,7 +104,7 @@ def draw_firing(rows: list[Row], name: str, source: str, *, early_exit: bool) ->
         axes.annotate(
             f"{total:.1%}", (total, place), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9, color=GREY
         )
-    neurons = [rows[place * steps]["neurons"] for place in range(len(layers))]
+    neurons = [rows[place * steps]["neurons"] for place in chosen]
     axes.set_yticks(range(len(layers)), [f"{layer}\n{count:,} neurons" for layer, count in zip(layers, neurons, strict=True)])
     axes.invert_yaxis()
     axes.set(xlim=(0, min(1.0, max(1.18 * ends.max(), 0.01)) if ends.max() < 0.88 else 1.1))
@@ -117,6 +118,8 @@ def draw_firing(rows: list[Row], name: str, source: str, *, early_exit: bool) ->
     bar.minorticks_off()
     ending = "each image ends at its first output spike" if early_exit else "every image runs all steps"
     add_titles(
-        figure, f"{name}: neurons that spike, by layer and time step", f"Simulated with the golden model: {source}; {ending}."
+        figure,
+        f"{name}: neurons that spike, by layer and time step",
+        left_out(names) + f"Simulated with the golden model: {source}; {ending}.",
     )
     return figure

@@ -12,14 +12,14 @@ from ..pictures import new_figure
 from .firing import layer_name
 from .output import Row
 from .raster import draw_input, spike_cells
-from .style import GREY, add_titles, label_bar, step_look
+from .style import GREY, add_titles, label_bar, left_out, shown_layers, step_look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Maps side by side.
-COLUMNS = 12
+#: Maps side by side, and of one layer together.
+COLUMNS, MOST_MAPS = 12, 96
 
 
 def spike_maps(network: Network, inference: Inference) -> dict[str, np.ndarray]:
@@ -78,8 +78,10 @@ def draw_maps(
     network, inference, picture, image, label, name, source
         As for `firstspike.plots.raster.draw_raster`.
     """
-    maps, steps, decision = spike_maps(network, inference), network.time_steps, int(inference.decision_steps[0])
-    rows = [-(-len(channels) // COLUMNS) for channels in maps.values()]
+    found, steps, decision = spike_maps(network, inference), network.time_steps, int(inference.decision_steps[0])
+    names = list(found)
+    maps = {names[place]: found[names[place]] for place in shown_layers(len(names))}
+    rows = [-(-min(len(channels), MOST_MAPS) // COLUMNS) for channels in maps.values()]
     figure = new_figure(10, 3.6 + sum(0.3 + 0.85 * count for count in rows))
     panels = figure.add_gridspec(1 + len(maps), 1, height_ratios=[2.4, *(0.3 + 0.85 * count for count in rows)])
     head = panels[0].subgridspec(1, 3, width_ratios=(1, 1, 0.05))
@@ -88,20 +90,23 @@ def draw_maps(
     label_bar(figure.colorbar(shown, cax=bar, label="time step"), steps)
     for panel, (title, channels) in zip(list(panels)[1:], maps.items(), strict=True):
         axes = figure.add_subplot(panel)
-        sheet = _side_by_side(channels, steps)
+        drawn = channels[:MOST_MAPS]
+        sheet = _side_by_side(drawn, steps)
         seen = np.where(sheet <= decision, 1, 0.35)  # what does not come with early exit is pale
         axes.imshow(np.ma.masked_greater_equal(sheet, steps), alpha=seen, **step_look(steps))
-        _draw_frames(axes, channels.shape)
+        _draw_frames(axes, drawn.shape)
         count, height, width = channels.shape
+        some = f" ({MOST_MAPS} drawn)" if count > MOST_MAPS else ""
         axes.set_title(
-            f"{title}: {count} maps of {height} x {width}; {(channels < steps).mean():.1%} of the neurons spike, "
+            f"{title}: {count} maps of {height} x {width}{some}; {(channels < steps).mean():.1%} of the neurons spike, "
             f"{(channels <= decision).mean():.1%} by the decision",
             fontsize=9, loc="left",
         )  # fmt: skip
     add_titles(
         figure,
         f"{name}: maps of image {image}",
-        f"Simulated with the golden model: 1 image, {source}. A colour for each spike time, white where a neuron does not "
+        left_out(names)
+        + f"Simulated with the golden model: 1 image, {source}. A colour for each spike time, white where a neuron does not "
         f"spike; pale: after the decision step, {decision}, so that with early exit it does not come.",
     )
     return figure

@@ -10,7 +10,7 @@ from firstspike_spec.network import Network
 from ..pictures import GIVEN, draw_latencies, draw_verdict, in_plane, label_steps, new_figure, show_image
 from .firing import layer_name
 from .output import Row
-from .style import add_titles, label_bar, step_colours, step_look
+from .style import add_titles, label_bar, left_out, shown_layers, step_colours, step_look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,17 +84,18 @@ def draw_raster(
     steps, layers = network.time_steps, len(network.layers)
     colours = step_colours(steps)
     decision, given = int(inference.decision_steps[0]), int(inference.classes[0])
-    heights = [1.5] + [1.5] * (layers - 1) + [max(1.2, min(0.12 * network.outputs, 2.5))]
+    chosen = shown_layers(layers + 1)
+    heights = [1.5] * (len(chosen) - 1) + [max(1.2, min(0.12 * network.outputs, 2.5))]
     figure = new_figure(10, 1.8 + 1.5 * sum(heights))
     left, right = figure.add_gridspec(1, 2, width_ratios=(1, 2.2))
     beside = left.subgridspec(max(2, round(sum(heights) / 2.5)), 1)  # at the top, also of a deep network
     digit, times = figure.add_subplot(beside[0]), figure.add_subplot(beside[1])
-    panels = right.subgridspec(layers + 1, 1, height_ratios=heights).subplots(sharex=True)
+    panels = right.subgridspec(len(chosen), 1, height_ratios=heights).subplots(sharex=True)
 
     shown = draw_input(digit, times, network, inference, picture, image=image, label=label)
     label_bar(figure.colorbar(shown, ax=times, orientation="horizontal", label="time step", shrink=0.8), steps)
 
-    for index, axes in enumerate(panels):
+    for index, axes in zip(chosen, panels, strict=True):
         layer_times = inference.spike_times[index][0]
         spikes = int((layer_times < steps).sum())
         by_then = int((layer_times <= decision).sum()) if decision < steps else spikes
@@ -114,7 +115,8 @@ def draw_raster(
     add_titles(
         figure,
         f"{name}: spikes of image {image}",
-        f"Simulated with the golden model: 1 image, {source}. One mark a spike. Orange: the class, and the end of the "
+        left_out([layer_name(index, network) for index in range(layers + 1)])
+        + f"Simulated with the golden model: 1 image, {source}. One mark a spike. Orange: the class, and the end of the "
         f"decision step, {decision}, where {decided} decides; later spikes, in pale, do not come with early exit.",
     )
     return figure

@@ -1,6 +1,7 @@
 """The look that the plots share: titles, what the numbers are, a colour for each step, shares in per cent."""
 
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,9 @@ GREY = "dimgray"
 #: Characters of the small print that fit into an inch, and most of a title or a small print.
 SMALL_PRINT, TITLE = 15, 400
 
+#: Layers that a picture shows of a deep network, the first and the last ones: more would take minutes, and nobody sees them.
+MOST_LAYERS = 12
+
 
 def add_titles(figure: "Figure", title: str, small_print: str) -> None:
     """Write a title above a figure, and below it where the numbers come from."""
@@ -24,6 +28,19 @@ def add_titles(figure: "Figure", title: str, small_print: str) -> None:
     width = figure.get_figwidth()
     figure.suptitle(textwrap.fill(plain(title, TITLE), int(width * 10)), fontsize=12)
     figure.supxlabel(textwrap.fill(plain(small_print, TITLE), int(width * SMALL_PRINT)), fontsize=8, color=GREY)
+
+
+def shown_layers(layers: int) -> list[int]:
+    """Return which of so many layers a picture shows: all, or as many of the first as of the last ones."""
+    half = MOST_LAYERS // 2
+    return [index for index in range(layers) if layers <= MOST_LAYERS or index < half or index >= layers - half]
+
+
+def left_out(names: Sequence[str]) -> str:
+    """Return the beginning of the small print, which says which layers a picture does not show."""
+    shown = set(shown_layers(len(names)))
+    hidden = [name for index, name in enumerate(names) if index not in shown]
+    return f"Not drawn, but in the table: {' to '.join(dict.fromkeys((hidden[0], hidden[-1])))}. " if hidden else ""
 
 
 def step_colours(steps: int) -> np.ndarray:

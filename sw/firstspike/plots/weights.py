@@ -9,7 +9,7 @@ from firstspike_spec.network import Network
 
 from ..pictures import new_figure
 from .output import Row
-from .style import add_titles
+from .style import add_titles, left_out, shown_layers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,23 +50,26 @@ def draw_weights(network: Network, name: str) -> "Figure":
     name : str
         Of the network.
     """
-    columns = min(len(network.layers), COLUMNS)
-    lines = -(-len(network.layers) // columns)
+    chosen = shown_layers(len(network.layers))
+    columns = min(len(chosen), COLUMNS)
+    lines = -(-len(chosen) // columns)
     figure = new_figure(max(4.6 * columns, 6), 0.9 + 3.2 * lines)
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
-    for index, (axes, layer) in enumerate(zip(panels, network.layers, strict=False)):
+    for axes, index in zip(panels, chosen, strict=False):
+        layer = network.layers[index]
         _draw_layer(axes, layer)
         axes.set_title(
             f"layer {index}: {layer.sources:,} to {layer.targets:,} neurons\n"
             f"{layer.synapses:,} connections, connectivity {layer.connectivity:.2%}",
             fontsize=10,
         )
-    for axes in panels[len(network.layers) :]:
+    for axes in panels[len(chosen) :]:
         axes.set_axis_off()
     add_titles(
         figure,
         f"{name}: {network.synapses:,} connections, connectivity {network.connectivity:.2%}",
-        "Read from the network's file, nothing is simulated and no image is used; integer weights, in units of the "
+        left_out([f"layer {index}" for index in range(len(network.layers))])
+        + "Read from the network's file, nothing is simulated and no image is used; integer weights, in units of the "
         "potential. Pruned connections have no weight; connectivity is the share of possible connections kept, in the "
         "layers as they are now.",
     )
