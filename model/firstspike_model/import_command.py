@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from firstspike_spec import InputError, LatencyEncoder, Network, load_dataset, save_network
-from firstspike_spec.files import check_writable
+from firstspike_spec.files import check_writable, same_file
 from firstspike_spec.terminal import say
 from firstspike_spec.text import quoted
 
@@ -77,7 +77,7 @@ def import_network(
     if calibrate and not measured:
         raise InputError("--calibrate needs images with their classes: give --dataset NAME or --data FOLDER")
     check_network_name(out)
-    if out.resolve() == weights.resolve():
+    if same_file(out, weights):
         raise InputError(f"cannot write {out}: the weights are in it; choose another name")
     importing = _importing()
     source = read_weights(

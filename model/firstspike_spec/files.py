@@ -5,13 +5,17 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import InputError
 from .text import quoted
 
-_OTHER_FOLDER = "choose a folder that you can write to"
+_OTHER_FOLDER, _OTHER_NAME = "choose a folder that you can write to", "choose another name"
+
+#: How temporary files begin, and the longest end that they take from a file's name: both together are no longer than any
+#: name may be.
+_TEMPORARY, _LONGEST_SUFFIX = ".firstspike-", 32
 
 #: A folder with less room, in bytes, is full; and what the system calls that, or a limit to the size of files.
 _LEAST_ROOM, _NO_ROOM = 1 << 16, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -63,7 +67,9 @@ def _kind(mode: int) -> str:
 
 
 @contextmanager
-def whole_file(path: str | os.PathLike, advice: str = "choose another name, or make room") -> Iterator[Path]:
+def whole_file(
+    path: str | os.PathLike, advice: str = "choose another name, or make room", *, prefix: str = _TEMPORARY
+) -> Iterator[Path]:
     """Give a temporary path beside ``path``, and rename it to ``path`` if the block ends without an error.
 
     Parameters
@@ -71,6 +77,8 @@ def whole_file(path: str | os.PathLike, advice: str = "choose another name, or m
     path : path
     advice : str
         What to do if the block cannot write.
+    prefix : str
+        How the temporary file's name begins.
 
     Raises
     ------
@@ -80,7 +88,8 @@ def whole_file(path: str | os.PathLike, advice: str = "choose another name, or m
     path = _possible(path)
     with _telling(f"cannot write {path}", _OTHER_FOLDER):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        suffix = path.suffix if len(os.fsencode(path.suffix)) <= _LONGEST_SUFFIX else ""
+        handle, name = tempfile.mkstemp(prefix=prefix, suffix=suffix, dir=path.parent)
     temporary = Path(name)
     try:
         os.close(handle)
@@ -126,6 +135,14 @@ def temporary_folder(room: int = _LEAST_ROOM) -> Iterator[Path]:
         yield Path(folder)
 
 
+def same_file(one: str | os.PathLike, other: str | os.PathLike) -> bool:
+    """Return whether two paths lead to the same place, through links too, whether or not anything can be there."""
+    try:
+        return os.path.realpath(one) == os.path.realpath(other)
+    except (OSError, ValueError):  # no working folder, or a null byte
+        return os.fspath(one) == os.fspath(other)
+
+
 @contextmanager
 def needing_room(folder: str | os.PathLike) -> Iterator[None]:
     """Raise `InputError` if the block finds no room in a folder."""
@@ -143,8 +160,10 @@ def check_writable(path: str | os.PathLike) -> None:
     Long work calls this first, so that hours of it cannot end in "permission denied".
     """
     path = _possible(path)
-    if path.is_dir():
-        raise InputError(f"cannot write {path}: it is a folder; name a file in it")
+    # `Path.is_dir` would hide a loop of links, and a name that is too long from some versions of Python.
+    with _telling(f"cannot write {path}", _OTHER_NAME), suppress(FileNotFoundError, NotADirectoryError):
+        if stat.S_ISDIR(path.stat().st_mode):
+            raise InputError(f"cannot write {path}: it is a folder; name a file in it")
     _try_folder(path.parent, f"cannot write {path}", _LEAST_ROOM, _OTHER_FOLDER)
 
 

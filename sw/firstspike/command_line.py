@@ -20,9 +20,13 @@ GROUP = "firstspike.commands"
 
 #: Exit codes. A signal's is its number and `BY_SIGNAL`, as in a shell; a closed pipe's is that of SIGPIPE.
 WRONG_RESULTS, BAD_INPUT, BY_SIGNAL, CLOSED_PIPE = 1, 2, 128, 141
+_INTERRUPTED = BY_SIGNAL + signal.SIGINT
 
 #: Signals that end a program at once unless it takes them: this one ends like by Ctrl-C, and leaves nothing behind.
 _ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+#: Characters of a file's name that are told.
+_MOST_CHARACTERS = 300
 
 _ROOM, _RIGHTS = "make room where it is written to, or write elsewhere", "name a file or folder that you have the rights for"
 
@@ -37,6 +41,9 @@ _ADVICE = {
     errno.EMFILE: "close files or raise their number (ulimit -n)",
     errno.ENFILE: "close other programs",
     errno.ENOMEM: "close other programs",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ELOOP: "a symbolic link leads back to itself; name another file or folder",
+    errno.ENOTDIR: "part of the path is a file, where a folder must be; name another",
     errno.EIO: "the disk or device is broken or has gone; take another",
 }
 
@@ -57,13 +64,6 @@ class _Interruption(BaseException):
 
     def __init__(self, error: BaseException):
         self.error = error
-
-
-class _Ended(KeyboardInterrupt):
-    """A signal that asks for the end, taken as Ctrl-C is."""
-
-    def __init__(self, number: int):
-        self.number = number
 
 
 def build() -> typer.Typer:
@@ -108,8 +108,15 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a character that the locale lacks is no reason to lose results
-    with _taking_signals():
-        code = _run()
+    signals: list[int] = []
+    try:
+        with _taking_signals(signals):
+            code = _run()
+    except KeyboardInterrupt:  # while it was ending
+        code = _INTERRUPTED
+    if signals and code == _INTERRUPTED:  # by whomever: Typer, too, makes an exit code of what interrupts it
+        _tell(f"ended by {signal.Signals(signals[0]).name}")
+        code = BY_SIGNAL + signals[0]
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError):
             _flush(stream)
@@ -129,11 +136,8 @@ def _run() -> int:
     except BrokenPipeError:
         _forget(sys.stdout)
         return CLOSED_PIPE
-    except _Ended as ended:
-        _tell(f"ended by {signal.Signals(ended.number).name}")
-        return BY_SIGNAL + ended.number
     except KeyboardInterrupt:
-        return BY_SIGNAL + signal.SIGINT
+        return _INTERRUPTED
     except UserError as error:
         _tell(str(error))
     except MemoryError:
@@ -143,11 +147,22 @@ def _run() -> int:
             raise
         _tell("the system gives no more threads; close other programs, or raise their number (ulimit -u)")
     except OSError as error:
-        if error.errno not in _ADVICE:
+        if isinstance(error, FileNotFoundError) and not _has_working_folder():
+            _tell("the folder that this runs in has been removed; change to another")
+        elif error.errno in _ADVICE:
+            where = f"{printable(error.filename, _MOST_CHARACTERS)}: " if error.filename else ""
+            _tell(f"{where}{error.strerror}; {_ADVICE[error.errno]}")
+        else:
             raise
-        where = f"{printable(error.filename)}: " if error.filename else ""
-        _tell(f"{where}{error.strerror}; {_ADVICE[error.errno]}")
     return BAD_INPUT
+
+
+def _has_working_folder() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109 - asks nothing else
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _tell(text: str) -> None:
@@ -172,13 +187,17 @@ def _forget(stream: TextIO) -> None:
 
 
 @contextmanager
-def _taking_signals() -> Iterator[None]:
-    """Raise `_Ended` at the first signal that asks for the end, unless it is ignored; further ones do not disturb the end."""
+def _taking_signals(signals: list[int]) -> Iterator[None]:
+    """Raise `KeyboardInterrupt` at the first signal that asks for the end, unless it is ignored, and put it into a list.
+
+    Further ones do not disturb the end.
+    """
 
     def end(number: int, frame: object) -> None:
         for each in before:
             signal.signal(each, signal.SIG_IGN)
-        raise _Ended(number)
+        signals.append(number)
+        raise KeyboardInterrupt
 
     own = threading.current_thread() is threading.main_thread()  # others cannot take signals
     before = [each for each in _ENDING if own and signal.getsignal(each) == signal.SIG_DFL]

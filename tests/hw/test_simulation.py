@@ -486,6 +486,66 @@ def test_a_damaged_library_is_made_again(compiled, tmp_path, damage, suffix):
     assert len(compiled) == 2
 
 
+def test_libraries_that_were_exchanged_are_made_again(compiled, tmp_path):
+    """Each is whole, with the digest beside it, but of another design."""
+    designs = DESIGN, engine_design(replace(SHAPE, queue_depth=8))
+    one, other = (build_library(design, cache=tmp_path) for design in designs)
+    for suffix in (".so", ".sha256"):
+        kept_aside = one.with_suffix(suffix).rename(tmp_path / "aside")
+        other.with_suffix(suffix).rename(one.with_suffix(suffix))
+        kept_aside.rename(other.with_suffix(suffix))
+    for _ in range(2):
+        for design in designs:
+            build_library(design, cache=tmp_path)
+    assert compiled == [*designs, *designs]
+
+
+def make_no_file(kind, path, target):
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to({"device": "/dev/zero", "loop": path.name, "file": target}[kind])
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "loop", "file"])
+@pytest.mark.parametrize("suffix", [".so", ".sha256", ".lock"])
+def test_what_is_no_file_in_the_cache_is_made_again(compiled, tmp_path, kind, suffix):
+    """Neither waited for, nor read without end, nor followed to what it leads to."""
+    cache, target = tmp_path / "cache", tmp_path / "target"
+    target.write_bytes(b"of the user")
+    path = build_library(DESIGN, cache=cache)
+    path.unlink()
+    path.with_suffix(suffix).unlink(missing_ok=True)
+    make_no_file(kind, path.with_suffix(suffix), target)
+    assert build_library(DESIGN, cache=cache).read_bytes() == b"library"
+    assert target.read_bytes() == b"of the user"
+    assert names_in(cache) == with_digest(path)
+    assert not path.is_symlink()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "loop", "file"])
+def test_locks_of_others_that_are_no_files_are_not_waited_for(compiled, tmp_path, kind):
+    target = tmp_path / "target"
+    target.write_bytes(b"of the user")
+    (tmp_path / "cache").mkdir()
+    make_no_file(kind, tmp_path / "cache" / "link-1234.lock", target)
+    path = build_library(DESIGN, cache=tmp_path / "cache")
+    assert names_in(tmp_path / "cache") == with_digest(path)
+    assert target.read_bytes() == b"of the user"
+
+
+@pytest.mark.parametrize("suffix", [".so", ".sha256", ".lock"])
+def test_a_folder_in_place_of_a_library_is_told_of_before_the_work(compiled, tmp_path, suffix):
+    path = build_library(DESIGN, cache=tmp_path)
+    path.unlink()
+    path.with_suffix(suffix).unlink(missing_ok=True)
+    (path.with_suffix(suffix) / "of the user").mkdir(parents=True)
+    with pytest.raises(InputError, match=rf"cannot write .*{suffix}: it is a folder; remove it, or set XDG_CACHE_HOME"):
+        build_library(DESIGN, cache=tmp_path)
+    assert len(compiled) == 1
+    assert (path.with_suffix(suffix) / "of the user").is_dir()
+
+
 def test_a_library_that_cannot_be_loaded_here_is_made_again(cache, tmp_path, monkeypatch):
     """As one of another machine, in a cache that both share: it is whole, though."""
     real = NativeEngine(SHAPES["two layers"][0], cache=cache)

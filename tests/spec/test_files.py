@@ -16,6 +16,7 @@ from firstspike_spec.files import (
     check_writable,
     check_writable_folder,
     read_file,
+    same_file,
     temporary_folder,
     utf8,
     whole_file,
@@ -84,6 +85,48 @@ def test_names_that_no_file_can_have_are_not_written_either(name, tmp_path):
     for write in (lambda path: write_file(path, b""), check_writable, check_writable_folder):
         with pytest.raises(InputError, match=r"cannot write .*no file can have this name"):
             write(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["n" * 245 + ".csv", "n" * 255, "n." + "s" * 253, "n" * 200 + "." + "s" * 54, "é" * 127])
+def test_every_name_that_the_system_takes_can_be_written(name, tmp_path):
+    """Also the temporary file's beside it."""
+    path = tmp_path / name
+    check_writable(path)
+    write_file(path, b"content")
+    assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [(name, b"content")]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("n" * 300, "File name too long"), ("n/" * 3000, "File name too long"), ("loop", "symbolic links")]
+)
+def test_names_that_the_system_refuses_are_told_before(name, told, tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(InputError, match=f"cannot write .*: .*{told}.*; choose another name"):
+        check_writable(tmp_path / name)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["loop"]
+
+
+def test_the_same_file_is_known_by_all_its_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("file", "link", Path("./file"), tmp_path / "none" / ".." / "file"):
+        assert same_file(name, tmp_path / "file")
+    assert same_file("missing", tmp_path / "missing")
+    for name in ("loop", "n" * 300, "n/" * 3000, "a\0b"):
+        assert same_file(name, name)
+        assert not same_file(name, "file")
+        assert not same_file("file", name)
+
+
+def test_without_a_working_folder_files_have_their_names(tmp_path, monkeypatch):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    assert same_file("a", "a")
+    assert not same_file("a", "b")
 
 
 def test_text_is_written_as_utf8_whatever_is_in_it(tmp_path):

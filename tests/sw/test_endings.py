@@ -3,6 +3,7 @@
 import csv
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from firstspike import command_line
 from firstspike.commands import info
 from firstspike_spec import LatencyEncoder, Layer, Network, save_network
 
@@ -115,6 +117,9 @@ def raising(error):
         (errno.EACCES, "that you have the rights for"),
         (errno.EMFILE, "ulimit -n"),
         (errno.EIO, "is broken or has gone"),
+        (errno.ENAMETOOLONG, "choose a shorter name"),
+        (errno.ELOOP, "leads back to itself"),
+        (errno.ENOTDIR, "part of the path is a file"),
     ],
 )
 @pytest.mark.parametrize("name", [None, "some\x1b[31mfile"])
@@ -124,6 +129,60 @@ def test_what_the_system_refuses_is_told_in_one_line(firstspike, network_file, m
     assert (shown.code, shown.out, shown.err.count("\n")) == (2, "", 1)
     assert shown.err.startswith("firstspike: " + (r"some\x1b[31mfile: " if name else "") + os.strerror(number) + "; ")
     assert advice in shown.err
+
+
+LONG, DEEP = "n" * 300, "n/" * 3000 + "n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(("run", "NETWORK", "--input", "IMAGES", "--output", f"{path}.csv") for path in (LONG, DEEP, "loop")),
+        *(("run", "NETWORK", "--input", path) for path in (LONG, DEEP, "loop")),
+        *(("plot", "weights", "NETWORK", "--out", f"{path}.png") for path in (LONG, DEEP, "loop")),
+        *(("plot", "curve", f"{path}.csv", "--out", "new.png") for path in (LONG, DEEP, "loop")),
+        *(("validate", "--network", "NETWORK", "--data", path) for path in (LONG, DEEP, "loop", f"{LONG}.npz")),
+        *(("report", path) for path in (LONG, DEEP, "loop")),
+        *(("flash", path, "--board", "icebreaker") for path in (LONG, DEEP, "loop")),
+        *(
+            (*words, "--out", f"{path}.safetensors")
+            for words in (
+                ("import", "weights.npz", "--threshold", "1", "--time-steps", "4"),
+                ("calibrate", "NETWORK", "--data", "DATA", "--accuracy", "0.1"),
+            )
+            for path in (LONG, DEEP, "loop")
+        ),
+    ],
+    ids=lambda arguments: " ".join(word[:12] for word in arguments),
+)
+def test_paths_that_the_system_refuses_are_told_in_one_line(
+    firstspike, network_file, image_file, data_folder, tmp_path, monkeypatch, arguments
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("loop", "loop.csv", "loop.png", "loop.safetensors"):
+        (tmp_path / name).symlink_to(name)
+    np.savez(tmp_path / "weights.npz", weight=np.eye(4, 16))
+    files = {"NETWORK": network_file, "IMAGES": image_file, "DATA": data_folder}
+    before = sorted(tmp_path.iterdir())
+    shown = firstspike(*(files.get(word, word) for word in arguments))
+    assert (shown.code, shown.out, shown.err.count("\n")) == (2, "", 1), shown.err
+    assert shown.err.startswith("firstspike: ")
+    assert len(shown.err) < 5000
+    assert re.search("File name too long|symbolic links|loop does not exist|there is no file loop", shown.err)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_working_folder_that_is_gone_is_told(firstspike, network_file, tmp_path, monkeypatch):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("XDG_CACHE_HOME", "cache")
+    folder.rmdir()
+    for arguments in (("plot", "weights", network_file, "--out", "new.png"), ("selftest", network_file, "--device", "engine")):
+        shown = firstspike(*arguments)
+        assert (shown.code, shown.out, shown.err.count("\n")) == (2, "", 1), shown.err
+    assert shown.err == "firstspike: the folder that this runs in has been removed; change to another\n"
+    assert firstspike("info", network_file).code == 0
 
 
 @pytest.mark.parametrize("error", [OSError(errno.EBADF, "our defect"), RuntimeError("our defect"), ValueError("our defect")])
@@ -182,6 +241,21 @@ def test_a_signal_ends_it_in_order(firstspike, network_file, monkeypatch, number
     assert (shown.code, shown.out, shown.err) == (128 + number, "", told)
     assert steps == ["put in order"]
     assert number == signal.SIGINT or signal.getsignal(number) == before[1]
+
+
+@pytest.mark.parametrize("before", ["build", "version", "_flush"])
+def test_a_signal_before_or_behind_the_command_ends_it_in_order_too(firstspike, monkeypatch, before):
+    """While commands are imported; while Typer reads the options, which makes an exit code of its own; and at the end."""
+    action = getattr(command_line, before)
+
+    def ended(*arguments):
+        if signal.getsignal(signal.SIGTERM) not in (signal.SIG_IGN, signal.SIG_DFL):
+            signal.raise_signal(signal.SIGTERM)
+        return action(*arguments)
+
+    monkeypatch.setattr(command_line, before, ended)
+    shown = firstspike("--version")
+    assert (shown.code, shown.err) == (128 + signal.SIGTERM, "firstspike: ended by SIGTERM\n")
 
 
 def test_a_signal_that_is_ignored_stays_ignored(firstspike, network_file, monkeypatch):

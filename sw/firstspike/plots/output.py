@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firstspike_spec.errors import InputError
-from firstspike_spec.files import check_writable, utf8, whole_file
+from firstspike_spec.files import check_writable, same_file, utf8, whole_file
 
 from ..pictures import write_png
 
@@ -35,7 +35,7 @@ def check_plot(picture: Path, inputs: Iterable[Path]) -> Path:
         raise InputError(f"cannot write {picture}: a picture's name ends with .png; name it {picture.stem}.png")
     table = picture.with_suffix(".csv")
     for path in inputs:
-        if path.resolve() in (picture.resolve(), table.resolve()):
+        if same_file(path, picture) or same_file(path, table):
             raise InputError(f"the plot {picture} and its table {table} would overwrite {path}; choose another --out")
     check_writable(picture)
     check_writable(table)
