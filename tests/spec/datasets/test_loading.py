@@ -309,3 +309,11 @@ def test_a_file_that_is_no_data_set(tmp_path):
     (tmp_path / "a.txt").write_text("hello")
     with pytest.raises(InputError, match=r"a.txt is no data set: name a folder, or an .npz file, with --data"):
         load_dataset(None, "test", tmp_path / "a.txt")
+
+
+def test_a_mirror_that_is_not_reached_is_told_of_in_plain_words(mirrors):
+    mirrors["http://one/t10k-labels-idx1-ubyte.gz"] = urllib.error.URLError("Name or service not known")
+    with pytest.raises(InputError) as refused:
+        load_dataset("mnist", "test")
+    assert "http://one/t10k-labels-idx1-ubyte.gz: Name or service not known" in str(refused.value)
+    assert "<" not in str(refused.value)
