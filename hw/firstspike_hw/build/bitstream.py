@@ -80,7 +80,7 @@ def build_bitstream(
         If a program is missing or fails, or the design does not fit or misses its clock; the message says what to do.
     """
     shape = board.plan(network, lanes)
-    tools = [find_tool(name, toolchain) for name in ("yosys", board.family.router, board.family.packer)]
+    tools = [find_tool(name, toolchain, note=note) for name in ("yosys", board.family.router, board.family.packer)]
     report = {
         "board": board.name,
         "network_digest": network.digest,

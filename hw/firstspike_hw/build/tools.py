@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
@@ -57,8 +58,10 @@ def search_path() -> str:
     return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 
-def find_tool(name: str, toolchain: str) -> Tool:
+def find_tool(name: str, toolchain: str, *, note: Callable[[str], None] = lambda text: None) -> Tool:
     """Return a program of a toolchain: from Python packages (``"yowasp"``), or of the system's (``"native"``).
+
+    ``note`` is told of a program that takes longer when it first runs.
 
     Raises
     ------
@@ -82,29 +85,33 @@ def find_tool(name: str, toolchain: str) -> Tool:
         found = None
     if path is None or found is None:
         raise InputError(f"{package} is not installed: run pip install 'firstspike[boards]', or use --toolchain {NATIVE}")
-    _check_cache(package.replace("-", "_"), f"{wheel_program.removeprefix('yowasp-')}.wasm")
+    if not _is_compiled(package.replace("-", "_"), f"{wheel_program.removeprefix('yowasp-')}.wasm"):
+        note(f"{name} is compiled for this machine when it first runs, about a minute at most (kept for the next time)")
     return Tool(name, path, f"{package} {found}")
 
 
-def _check_cache(module: str, file: str) -> None:
-    """Refuse now what a program in WebAssembly would fail at after a minute: to keep what it has been compiled to.
+def _is_compiled(module: str, file: str) -> bool:
+    """Return whether a program in WebAssembly has been compiled, or is none.
 
+    Refuse now what it would fail at after a minute: to keep what it has been compiled to.
     Where that is kept, and under which names, is as in `yowasp_runtime`.
     """
     try:
         program = files(module) / file
     except ModuleNotFoundError:  # no program in WebAssembly
-        return
+        return True
     if not program.is_file():
-        return
+        return True
     from platformdirs import user_cache_dir
 
     folder = Path(os.environ.get("YOWASP_CACHE_DIR", user_cache_dir("YoWASP", appauthor=False)))
     content = program.read_bytes()
     kept = folder / module / file / hashlib.sha1(content, usedforsecurity=False).hexdigest()
-    if not kept.exists():
-        room = _GROWTH * len(content)
-        check_writable_folder(kept.parent, room=room, advice="set YOWASP_CACHE_DIR to a folder that you can write to")
+    if kept.exists():
+        return True
+    room = _GROWTH * len(content)
+    check_writable_folder(kept.parent, room=room, advice="set YOWASP_CACHE_DIR to a folder that you can write to")
+    return False
 
 
 def _ask_version(path: str) -> str:

@@ -13,7 +13,7 @@ from firstspike_spec.errors import needing
 from firstspike_spec.lanes import parse_lanes
 from firstspike_spec.terminal import SafeConsole, say
 
-from ..build.tools import TOOLCHAINS, YOWASP
+from ..build.tools import TOOLCHAINS, YOWASP, find_tool
 
 if TYPE_CHECKING:
     from .search import Outlook
@@ -64,6 +64,7 @@ def plan(
     count = whole_number(images, "images", 2, 1 << 31)
     loaded = load_network(network)
     asked = parse_lanes(lanes)
+    find_tool("yosys", toolchain, note=_tell)
     spikes = input_spikes(loaded, count, dataset, data, _tell)
     console = SafeConsole(stderr=True, quiet=json)
     with console.status("...") as status:

