@@ -198,9 +198,9 @@ def test_bad_spike_times(times, error, message):
         (
             np.zeros((1, 5)),
             InputTypeError,
-            r"images must be an array of uint8 \(0 .. 255\), not of float64; scale and convert",
+            r"images must be an array of uint8 \(0 .. 255\), not of float64; multiply them by 255",
         ),
-        (np.zeros((1, 6), np.uint8), InputError, r"images must have the shape \(batch, 5\) or \(batch, 5\), not \(1, 6\)"),
+        (np.zeros((1, 6), np.uint8), InputError, r"images must have the shape \(batch, 5\), not \(1, 6\)"),
         (np.zeros(5, np.uint8), InputError, r"images must have the shape .*, not \(5,\)"),
     ],
 )

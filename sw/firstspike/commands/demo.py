@@ -17,7 +17,7 @@ from firstspike_spec.files import check_writable_folder
 from firstspike_spec.lanes import parse_lanes
 from firstspike_spec.results import Results
 from firstspike_spec.shipped import shipped_network
-from firstspike_spec.terminal import SafeConsole
+from firstspike_spec.terminal import SafeConsole, say
 
 from ..accelerator import Accelerator
 from ..command_line import WRONG_RESULTS
@@ -73,7 +73,7 @@ def demo(
         console = SafeConsole()
         console.print(results_table(loaded, results, shown=rows, labels=digits.labels))
         for line in _sentences(summary, out):
-            console.print(line)
+            say(line)
     if not validation.comparison.passed:
         raise typer.Exit(WRONG_RESULTS)
 

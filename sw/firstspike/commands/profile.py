@@ -13,7 +13,7 @@ from firstspike_spec.checks import whole_number
 from firstspike_spec.errors import InputError
 from firstspike_spec.files import check_writable
 from firstspike_spec.profiling import PROFILE_IMAGES
-from firstspike_spec.terminal import SafeConsole
+from firstspike_spec.terminal import SafeConsole, say
 
 from ..progress import progress_of
 from .options import DataOption, DatasetOption, JsonOption, NetworkArgument, load_images_for
@@ -71,4 +71,4 @@ def profile(
     head = f"{network}: {report['images']:,} training images of {training.name} (golden model, early exit)"
     console.print(head, style="bold")
     console.print(table)
-    console.print(f"wrote {output}")
+    say(f"wrote {output}")

@@ -16,7 +16,7 @@ from firstspike_spec.files import check_writable, whole_file, write_file
 from firstspike_spec.lanes import parse_lanes
 from firstspike_spec.network import Network
 from firstspike_spec.results import Results
-from firstspike_spec.terminal import SafeConsole
+from firstspike_spec.terminal import SafeConsole, say
 
 from ..accelerator import Accelerator
 from ..images import doubts, load_images
@@ -92,7 +92,7 @@ def run(
     if len(images) > SHOWN:
         console.print(f"{SHOWN} of {len(images)} images are shown{'' if output else '; --output writes all'}")
     if output is not None:
-        console.print(f"wrote {output}")
+        say(f"wrote {output}")
 
 
 def rows(network: Network, results: Results, names: Sequence[str] | None = None) -> list[dict]:
