@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from firstspike_spec.artefact import load_network
 from firstspike_spec.checks import whole_number
@@ -97,9 +99,9 @@ def _tell(text: str) -> None:
 
 
 def _table(found: "list[Outlook]", title: str) -> Table:
-    table = Table(title=title)
-    for heading in ("lanes", "engines", "logic", "block RAMs", "MHz", "cycles", "images/s", "us, median", "us, 99 %"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = Table(title=title, box=box.SIMPLE, padding=0, pad_edge=False)  # all of it on 80 columns
+    for heading in ("lanes", "engines", "logic", "block\nRAMs", "MHz", "cycles", "images/s", "median\nus", "99 %\nus"):
+        table.add_column(Text(heading), justify="right", no_wrap=True)
     for one in found:
         table.add_row(
             ", ".join(map(str, one.lanes)),

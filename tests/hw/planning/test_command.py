@@ -1,5 +1,6 @@
 """``firstspike plan`` as a user calls it."""
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,14 @@ import typer
 from typer.testing import CliRunner
 
 from firstspike_hw.planning import search
-from firstspike_hw.planning.command import plan
+from firstspike_hw.planning.command import _table, plan
+from firstspike_hw.planning.estimates import Estimate
+from firstspike_hw.planning.search import Outlook
 from firstspike_hw.planning.spikes import drawn_spikes
 from firstspike_spec import load_network, profile, save_network
 from firstspike_spec.datasets import published
 from firstspike_spec.errors import InputError
+from firstspike_spec.terminal import SafeConsole
 
 from ...spec.random_networks import random_network
 
@@ -39,10 +43,10 @@ def own(tmp_path):
     return save
 
 
-def run(*arguments, network=NETWORK):
+def run(*arguments, network=NETWORK, columns=200):
     app = typer.Typer()
     app.command()(plan)
-    return CliRunner().invoke(app, [str(network), "--images", "20", *map(str, arguments)], env={"COLUMNS": "200"})
+    return CliRunner().invoke(app, [str(network), "--images", "20", *map(str, arguments)], env={"COLUMNS": str(columns)})
 
 
 def spikes_of(result):
@@ -163,3 +167,20 @@ def test_what_is_compiled_first_is_told_on_standard_error(own, tmp_path, monkeyp
     assert result.exit_code == 0, result.output
     assert "note: yosys is compiled for this machine when it first runs" in result.stderr
     json.loads(result.stdout)
+
+
+def test_the_table_is_whole_on_80_columns(own):
+    """No heading and no figure is cut, whatever a table of an engine that is as large as any has in it."""
+    shown = run("--device", "ice40up5k", "--lanes", "2", network=own(), columns=80).stdout
+    assert all(
+        heading in shown for heading in ("lanes", "engines", "logic", "RAMs", "MHz", "cycles", "images/s", "median", "99 %")
+    )
+    luts, clock = Estimate(83_640, 0.12), Estimate(156, 0.06)
+    large = Outlook((6, 28, 5), 4, True, 177, luts, clock, 12_263.5, 20_000, 1_457_568, 138.06, 165.35, 0.9)
+    console = SafeConsole(width=80, file=io.StringIO())
+    console.print(_table([large], "ecp5-85k"))
+    wide = console.file.getvalue()
+    assert "6, 28, 5" in wide
+    assert "83,640 ±12%" in wide
+    assert "12263.5 1,457,568" in wide
+    assert "…" not in shown + wide
