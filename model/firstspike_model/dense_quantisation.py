@@ -18,8 +18,9 @@ GRID_TOLERANCE = 1e-6
 #: Larger whole numbers are no potentials of the hardware.
 MAX_WHOLE = (1 << 31) - 1
 
-#: Whole numbers below it are exact in float64; and the smallest number above 0.
-EXACT, SMALLEST = 1 << 53, float(np.nextafter(0.0, 1.0))
+#: Whole numbers below it are exact in float64. Numbers of a magnitude below the smallest one are rounded more than others, or
+#: even taken for 0, where a library has told the processor to.
+EXACT, SMALLEST = 1 << 53, float(np.finfo(np.float64).tiny)
 
 
 def quantise_layer(
@@ -64,13 +65,13 @@ def quantise_layer(
     )
     if 0 < extreme * MAX_WHOLE < largest_other:
         raise too_small
-    # With weights of magnitude about 1, no square in the search for a scale overflows. A power of two rounds nothing, but for
-    # numbers that become smaller than any other than 0.
+    # With weights of magnitude about 1, no square in the search for a scale overflows. A power of two rounds nothing, but
+    # numbers far smaller than the largest weight.
     unit = float(2.0 ** np.frexp(extreme)[1])
     weights, biases = layer.weights / unit, layer.biases / unit
-    threshold_in_units = threshold / unit or SMALLEST
+    threshold_in_units = max(threshold / unit, SMALLEST)
     given, divided = (layer.weights, layer.biases, threshold), (weights, biases, threshold_in_units)
-    lossless = all(np.all(part * unit == whole) for part, whole in zip(divided, given, strict=True))
+    lossless = all(_is_lossless(part, whole, unit) for part, whole in zip(divided, given, strict=True))
     grid = grid_scale(weights, np.append(biases, threshold_in_units), weight_bits)
     scale = best_scale(torch.from_numpy(weights), weight_bits) if grid is None else grid
     largest = largest_weight(weight_bits)
@@ -104,6 +105,13 @@ def quantise_layer(
         changes["tie_error"] = float(tie_error) * unit
         exact = exact and tie_error == 0
     return whole, changes | {"exact": exact}
+
+
+def _is_lossless(divided: np.ndarray | float, given: np.ndarray | float, unit: float) -> bool:
+    """Return whether nothing of some numbers was lost when they were divided by a power of two."""
+    given = np.asarray(given)
+    zero = given.view(np.int64) << 1 == 0  # by its bits, without the sign
+    return bool(np.all((divided * unit == given) & (zero | (np.abs(given) >= SMALLEST))))
 
 
 def _least(threshold: float, biases: np.ndarray, scale: float, tolerance: float) -> np.ndarray:

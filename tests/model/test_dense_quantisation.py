@@ -5,6 +5,7 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
+import torch
 
 from firstspike_model.dense_quantisation import grid_scale, quantise_layer
 from firstspike_model.weight_files import DenseLayer
@@ -223,8 +224,14 @@ def test_refuses_potentials_that_are_too_large():
         ([[1e30, 0.0], [0.0, 1e30]], [0.0, 0.0], 1e-300),  # the threshold
     ],
 )
-def test_what_becomes_0_beside_larger_numbers_is_not_exact(weights, biases, threshold):
-    layer, changes = quantise_layer(dense(weights, biases), threshold, 4, outputs=True)
+@pytest.mark.parametrize("flushed", [False, True])
+def test_what_becomes_0_beside_larger_numbers_is_not_exact(weights, biases, threshold, flushed):
+    """Also where the processor takes the smallest numbers for 0, as PyTorch may have told it to."""
+    torch.set_flush_denormal(flushed)
+    try:
+        layer, changes = quantise_layer(dense(weights, biases), threshold, 4, outputs=True)
+    finally:
+        torch.set_flush_denormal(False)
     assert changes["exact"] is False
     assert layer.threshold >= 1
     assert changes["weights_to_zero"] == np.count_nonzero(weights) - layer.synapses

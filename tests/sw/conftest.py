@@ -1,6 +1,7 @@
 """What the tests of the host side share: a small network as a file, and the command line in this process."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,9 +18,11 @@ from ..spec.random_networks import random_network
 
 @pytest.fixture(scope="session", autouse=True)
 def engine_cache(tmp_path_factory):
-    """Compile engines of this session into a folder of its own."""
+    """Compile engines of this session into a folder of its own; workers share it, so that each is compiled once."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("XDG_CACHE_HOME", str(folder / "engine-cache"))
         yield
 
 
