@@ -198,8 +198,9 @@ def _metadata(content: bytes) -> tuple[dict[str, Any], dict[str, str]]:
             f"format version {quoted(metadata.get('format_version'))} is unknown: this program reads "
             f"{' and '.join(FORMAT_VERSIONS)}; update firstspike or export the network again"
         )
-    if set(metadata) - {_ACTIVITY_DIGEST} != _METADATA:
-        raise InputError(f"metadata are missing or unknown: {_some(set(metadata) - {_ACTIVITY_DIGEST} ^ _METADATA)}; {_AGAIN}")
+    different = (set(metadata) - {_ACTIVITY_DIGEST}) ^ _METADATA
+    if different:
+        raise InputError(f"metadata are missing or unknown: {_some(different)}; {_AGAIN}")
     return header, metadata
 
 

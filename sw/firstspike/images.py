@@ -12,7 +12,7 @@ from firstspike_spec.files import read_file
 from firstspike_spec.layer import FULL_ACTIVITY
 from firstspike_spec.network import Network
 from firstspike_spec.picture_files import BACKGROUNDS, PICTURES, PictureRules, picture_names, read_picture
-from firstspike_spec.text import printable
+from firstspike_spec.text import printable, quoted
 
 #: Names of an archive's array with images, where it has others too.
 IMAGE_ARRAYS = ("images", "x")
@@ -55,7 +55,7 @@ def load_images(
         If the file or the folder cannot be read, or an image is of another shape or format.
     """
     if background not in (None, *BACKGROUNDS):
-        raise InputError(f"background must be one of {', '.join(BACKGROUNDS)}, not {background!r}")
+        raise InputError(f"background must be one of {', '.join(BACKGROUNDS)}, not {quoted(background)}")
     try:
         if path.is_dir() or path.suffix.lower() in PICTURES:
             return _pictures(path, network, background)
