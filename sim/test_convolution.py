@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from firstspike_hw.layer import Layer
-from firstspike_sim.handover import Vectors
-from firstspike_sim.networks import as_hidden, random_convolution, random_spike_times, shape_for
+from firstspike_hw.layer.layer import Layer
 from firstspike_sim.runner import build, simulate
+from firstspike_sim.stimulus.handover import Vectors
+from firstspike_sim.stimulus.networks import as_hidden, random_convolution, random_spike_times, shape_for
+from firstspike_sim.stimulus.vectors import layer_vectors
 from firstspike_sim.streams import STALLS
-from firstspike_sim.vectors import layer_vectors
 from firstspike_spec import Maps
-from firstspike_spec.compiler import compile_network
+from firstspike_spec.compiler.compile import compile_network
 from tests.levels import THOROUGH
 
-BENCH = "firstspike_sim.layer_bench"
+BENCH = "firstspike_sim.benches.layer_bench"
 
 #: Maps, target channels (which do not divide by the lanes), lanes, spikes a token.
 LAYERS = {

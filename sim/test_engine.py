@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firstspike_hw.engine import Engine
-from firstspike_sim.handover import Vectors
-from firstspike_sim.networks import (
+from firstspike_hw.chain.engine import Engine
+from firstspike_sim.points import POINTS
+from firstspike_sim.runner import RUNS, build, simulate
+from firstspike_sim.stimulus.handover import Vectors
+from firstspike_sim.stimulus.networks import (
     random_map_network,
     random_network,
     random_spike_times,
@@ -18,15 +20,13 @@ from firstspike_sim.networks import (
     tied_network,
     unconnected_network,
 )
-from firstspike_sim.points import POINTS
-from firstspike_sim.runner import RUNS, build, simulate
-from firstspike_sim.vectors import compare_seen, engine_vectors
+from firstspike_sim.stimulus.vectors import compare_seen, engine_vectors
 from firstspike_spec import load_network
-from firstspike_spec.compiler import compile_network, plan
+from firstspike_spec.compiler.compile import compile_network, plan
 from firstspike_spec.datasets import read_idx
 from tests.levels import thorough
 
-BENCH = "firstspike_sim.engine_bench"
+BENCH = "firstspike_sim.benches.engine_bench"
 ROOT = Path(__file__).resolve().parents[1]
 
 #: Inputs, neurons of each layer, lanes of each hidden layer, lanes of a bank, spikes a token.

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from firstspike_hw.lane_group import LaneGroup
-from firstspike_sim.handover import Vectors
-from firstspike_sim.networks import (
+from firstspike_hw.layer.lane_group import LaneGroup
+from firstspike_sim.runner import build, simulate
+from firstspike_sim.stimulus.handover import Vectors
+from firstspike_sim.stimulus.networks import (
     as_hidden,
     extreme_network,
     ladder_network,
@@ -16,12 +17,11 @@ from firstspike_sim.networks import (
     rare_spike_times,
     roomy_shape,
 )
-from firstspike_sim.runner import build, simulate
-from firstspike_sim.vectors import layer_vectors
-from firstspike_spec.compiler import compile_network, plan
+from firstspike_sim.stimulus.vectors import layer_vectors
+from firstspike_spec.compiler.compile import compile_network, plan
 
 INPUTS = 14
-BENCH = "firstspike_sim.layer_bench"
+BENCH = "firstspike_sim.benches.layer_bench"
 
 #: Banks, lanes of each, spikes a token, neurons.
 SIZES = [(1, 1, 1, 7), (1, 2, 2, 9), (2, 2, 1, 11), (3, 1, 2, 10)]
@@ -94,4 +94,4 @@ def test_rates(request, tmp_path):
     simulator = build(make_group(shape, network), "lane_group")
     vectors = Vectors.join([layer_vectors(rng, network, shape, random_spike_times(rng, 3, network), load=False, lanes=True)])
     path = vectors.save(tmp_path / "vectors.npz")
-    simulate(simulator, "firstspike_sim.lane_group_bench", path, run=f"lane_group {request.node.name}", seed=1)
+    simulate(simulator, "firstspike_sim.benches.lane_group_bench", path, run=f"lane_group {request.node.name}", seed=1)

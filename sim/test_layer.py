@@ -3,18 +3,19 @@
 import numpy as np
 import pytest
 
-from firstspike_hw.layer import Layer
-from firstspike_sim.handover import Vectors
-from firstspike_sim.networks import as_hidden, random_network, random_spike_times, roomy_shape
+from firstspike_hw.layer.layer import Layer
 from firstspike_sim.runner import build, simulate
-from firstspike_sim.vectors import layer_vectors
+from firstspike_sim.stimulus.handover import Vectors
+from firstspike_sim.stimulus.networks import as_hidden, random_network, random_spike_times, roomy_shape
+from firstspike_sim.stimulus.vectors import layer_vectors
 from firstspike_spec import Layer as SpecLayer
-from firstspike_spec import Network, compiler
-from firstspike_spec.compiler import compile_network
-from firstspike_spec.placement import arrange
+from firstspike_spec import Network
+from firstspike_spec.compiler import compile as compiler
+from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.compiler.placement import arrange
 from tests.levels import thorough
 
-BENCH = "firstspike_sim.layer_bench"
+BENCH = "firstspike_sim.benches.layer_bench"
 INPUTS = 13
 
 #: Lanes, lanes of a bank, spikes a token, neurons, which do not divide by the lanes where there is more than one.

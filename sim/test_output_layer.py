@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from firstspike_hw.output_layer import OutputLayer
-from firstspike_sim.handover import Vectors
-from firstspike_sim.networks import (
+from firstspike_hw.layer.output_layer import OutputLayer
+from firstspike_sim.runner import build, simulate
+from firstspike_sim.stimulus.handover import Vectors
+from firstspike_sim.stimulus.networks import (
     extreme_network,
     one_sided_spike_times,
     random_network,
@@ -15,11 +16,10 @@ from firstspike_sim.networks import (
     silent_network,
     tied_network,
 )
-from firstspike_sim.runner import build, simulate
-from firstspike_sim.vectors import output_vectors
-from firstspike_spec.compiler import compile_network, plan
+from firstspike_sim.stimulus.vectors import output_vectors
+from firstspike_spec.compiler.compile import compile_network, plan
 
-BENCH = "firstspike_sim.layer_bench"
+BENCH = "firstspike_sim.benches.layer_bench"
 INPUTS = 13
 
 #: Neurons and spikes a token; four neurons have their weights in one word.
@@ -58,7 +58,7 @@ def test_cycles(request, tmp_path, built):
     vectors = output_vectors(rng, network, shape, rare_spike_times(rng, 12, network), load=True)
     vectors.settings.update(latency=OutputLayer.latency, end_interval=OutputLayer.end_interval)
     path = Vectors.join([vectors]).save(tmp_path / "vectors.npz")
-    bench = "firstspike_sim.output_layer_bench"
+    bench = "firstspike_sim.benches.output_layer_bench"
     simulate(simulator, bench, path, run=f"output_layer {request.node.name}", seed=1)
 
 

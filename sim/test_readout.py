@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from firstspike_hw.readout import ReadOut
-from firstspike_sim.readout_vectors import random_verdicts, readout_vectors
+from firstspike_hw.chain.readout import ReadOut
 from firstspike_sim.runner import build, simulate
-from firstspike_spec.engine import OutputShape
+from firstspike_sim.stimulus.readout_vectors import random_verdicts, readout_vectors
+from firstspike_spec.compiler.shapes import OutputShape
 
 
 @pytest.mark.parametrize(
@@ -25,4 +25,4 @@ def test_reports_and_decisions(request, tmp_path, outputs, steps, shape):
     simulator = build(readout, "readout")
     vectors = readout_vectors(rng, shape, times, potentials, steps=steps, latency=readout.latency)
     path = vectors.save(tmp_path / "vectors.npz")
-    simulate(simulator, "firstspike_sim.readout_bench", path, run=f"readout {request.node.name}", seed=1)
+    simulate(simulator, "firstspike_sim.benches.readout_bench", path, run=f"readout {request.node.name}", seed=1)

@@ -5,19 +5,19 @@ import re
 import numpy as np
 import pytest
 
-from firstspike_hw.convert import to_verilog
-from firstspike_hw.engine import Engine
-from firstspike_hw.lane_group import LaneGroup
-from firstspike_hw.output_layer import OutputLayer
+from firstspike_hw.chain.engine import Engine
+from firstspike_hw.flow.convert import to_verilog
+from firstspike_hw.layer.lane_group import LaneGroup
+from firstspike_hw.layer.output_layer import OutputLayer
 from firstspike_sim import runner
-from firstspike_sim.handover import Vectors
-from firstspike_sim.networks import as_hidden, random_network, random_spike_times, roomy_shape
 from firstspike_sim.runner import build, simulate
-from firstspike_sim.vectors import engine_vectors, layer_vectors, output_vectors
-from firstspike_spec.compiler import compile_network
+from firstspike_sim.stimulus.handover import Vectors
+from firstspike_sim.stimulus.networks import as_hidden, random_network, random_spike_times, roomy_shape
+from firstspike_sim.stimulus.vectors import engine_vectors, layer_vectors, output_vectors
+from firstspike_spec.compiler.compile import compile_network
 
 SHAPE = roomy_shape(9, [4, 1], [2])
-BENCH = "firstspike_sim.layer_bench"
+BENCH = "firstspike_sim.benches.layer_bench"
 MATCH = "outputs_match/stall_in=0.0/stall_out=0.0"
 
 
@@ -100,7 +100,7 @@ def test_one_wrong_value_of_an_engine_is_named(tmp_path, what, named):
     simulator = build(Engine(shape), "engine")
     test = "batches_match/stall_in=0.0/stall_out=0.0/early_exit=0"
     with pytest.raises(AssertionError, match=re.escape(named)):
-        simulate(simulator, "firstspike_sim.engine_bench", path, run=f"runner wrong {what}", seed=1, test_filter=test)
+        simulate(simulator, "firstspike_sim.benches.engine_bench", path, run=f"runner wrong {what}", seed=1, test_filter=test)
 
 
 @pytest.mark.parametrize(

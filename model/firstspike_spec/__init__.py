@@ -4,18 +4,18 @@ Nothing here needs more than numpy and safetensors, Pillow for pictures and rich
 another package of the project.
 """
 
-from .artefact import load_network, save_network
-from .compaction import remove_dead_neurons
-from .comparison import Comparison, compare_inferences
+from .common.errors import DeviceError, InputError, InputTypeError, UserError
 from .datasets import Dataset, load_dataset
-from .encoder import LatencyEncoder
-from .errors import DeviceError, InputError, InputTypeError, UserError
-from .golden import infer, infer_spikes
-from .inference import Inference
-from .layer import Layer
-from .maps import Maps
-from .network import Network
-from .profiling import profile
+from .inference.comparison import Comparison, compare_inferences
+from .inference.golden import infer, infer_spikes
+from .inference.inference import Inference
+from .inference.profiling import profile
+from .network.artefact import load_network, save_network
+from .network.compaction import remove_dead_neurons
+from .network.encoder import LatencyEncoder
+from .network.layer import Layer
+from .network.maps import Maps
+from .network.network import Network
 
 __all__ = [
     "Comparison",

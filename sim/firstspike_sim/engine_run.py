@@ -6,12 +6,12 @@ import cocotb
 import numpy as np
 from cocotb.triggers import RisingEdge
 
-from firstspike_sim.handover import Vectors
 from firstspike_sim.scoreboard import Scoreboard
 from firstspike_sim.steps import Expected, compare_tokens
+from firstspike_sim.stimulus.handover import Vectors
 from firstspike_sim.streams import StreamSink, StreamSource, Transfer, start_clock, until, wait
-from firstspike_spec.streams import token_ports
-from firstspike_spec.words import RESULT_WORD, Word
+from firstspike_spec.common.words import RESULT_WORD, Word
+from firstspike_spec.compiler.tokens import token_ports
 
 _INPUTS = ("i__payload", "i__valid", "o__ready", "load__payload", "load__valid", "peek", "early_exit")
 

@@ -1,8 +1,8 @@
 """A layer under test, or a part of one: tokens in, spikes or verdicts out, and the comparison with the golden model."""
 
-from firstspike_sim.handover import Vectors, load_vectors
 from firstspike_sim.scoreboard import Scoreboard
 from firstspike_sim.steps import Expected, compare_tokens
+from firstspike_sim.stimulus.handover import Vectors, load_vectors
 from firstspike_sim.streams import Sampler, StreamSink, StreamSource, start_clock, until, wait
 
 _INPUTS = ("i__payload", "i__valid", "load__payload", "load__valid", "peek")

@@ -31,12 +31,12 @@ from amaranth.lib import wiring
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
 
-from firstspike_hw.convert import to_verilog
+from firstspike_hw.flow.convert import to_verilog
 from firstspike_hw.simulation.build import find_compiler
 from firstspike_hw.simulation.verilator import ACCEPTED, find_verilator
 
-from .handover import COMPARED_FILE, REACHED_FILE, VECTORS_FILE
 from .points import read_reached
+from .stimulus.handover import COMPARED_FILE, REACHED_FILE, VECTORS_FILE
 
 _ROOT = Path(__file__).resolve().parents[2]
 

@@ -4,7 +4,7 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from .handover import COMPARED_FILE, REACHED_FILE
+from .stimulus.handover import COMPARED_FILE, REACHED_FILE
 
 _MAX_NAMED = 20
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from firstspike_spec.streams import token_ports
-from firstspike_spec.words import Word
+from firstspike_spec.common.words import Word
+from firstspike_spec.compiler.tokens import token_ports
 
 from .scoreboard import Scoreboard
 from .streams import Transfer
@@ -55,7 +55,7 @@ def compare_tokens(scoreboard: Scoreboard, expected: Expected, word: Word, trans
     scoreboard : Scoreboard
     expected : Expected
     word : Word
-        The tokens' fields: those of `firstspike_hw.layouts.token_layout`, ``lane_layout`` or ``verdict_layout``. Verdicts
+        The tokens' fields: those of `firstspike_hw.lib.layouts.token_layout`, ``lane_layout`` or ``verdict_layout``. Verdicts
         must come by rising address within a step.
     transfers : sequence of Transfer
     """

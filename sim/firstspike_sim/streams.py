@@ -9,7 +9,7 @@ from cocotb.clock import Clock
 from cocotb.simtime import get_sim_time
 from cocotb.triggers import RisingEdge, Timer
 
-from firstspike_spec.words import Word
+from firstspike_spec.common.words import Word
 
 _PERIOD = 10  # ns
 

@@ -1,7 +1,7 @@
 """Run a time-to-first-spike network on a device: the golden model, the simulated engine, or a board."""
 
 from firstspike_spec import DeviceError, InputError, Network, UserError, load_network
-from firstspike_spec.results import Results
+from firstspike_spec.inference.results import Results
 
 from .accelerator import Accelerator
 from .validation import Validation

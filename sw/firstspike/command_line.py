@@ -13,8 +13,8 @@ from typing import Any, TextIO
 import typer
 from typer.core import TyperGroup
 
-from firstspike_spec.errors import UserError
-from firstspike_spec.text import printable
+from firstspike_spec.common.errors import UserError
+from firstspike_spec.common.text import printable
 
 GROUP = "firstspike.commands"
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from firstspike_spec.arrays import MOST_ARRAY_BYTES, NPY_MAGIC, Archive, parse_npy
+from firstspike_spec.common.arrays import MOST_ARRAY_BYTES, NPY_MAGIC, Archive, parse_npy
+from firstspike_spec.common.errors import InputError
+from firstspike_spec.common.files import read_file
+from firstspike_spec.common.text import printable, quoted
 from firstspike_spec.datasets import fit_images
-from firstspike_spec.errors import InputError
-from firstspike_spec.files import read_file
-from firstspike_spec.layer import FULL_ACTIVITY
-from firstspike_spec.network import Network
-from firstspike_spec.picture_files import BACKGROUNDS, PICTURES, PictureRules, picture_names, read_picture
-from firstspike_spec.text import printable, quoted
+from firstspike_spec.datasets.picture_files import BACKGROUNDS, PICTURES, PictureRules, picture_names, read_picture
+from firstspike_spec.network.layer import FULL_ACTIVITY
+from firstspike_spec.network.network import Network
 
 #: Names of an archive's array with images, where it has others too.
 IMAGE_ARRAYS = ("images", "x")
@@ -38,7 +38,7 @@ def load_images(
     network : Network
         Says what shape an image has.
     background : str, optional
-        What lies behind transparent pixels, one of `firstspike_spec.picture_files.BACKGROUNDS`; without it, pictures that
+        What lies behind transparent pixels, one of `firstspike_spec.datasets.picture_files.BACKGROUNDS`; without it, pictures that
         have any are refused.
     note : callable
         Told of what was chosen or changed.

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from firstspike_spec.files import whole_file
-from firstspike_spec.network import Network
-from firstspike_spec.results import Results
-from firstspike_spec.terminal import say
-from firstspike_spec.text import printable
+from firstspike_spec.common.files import whole_file
+from firstspike_spec.common.text import printable
+from firstspike_spec.inference.results import Results
+from firstspike_spec.network.network import Network
+from firstspike_spec.terminal.console import say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from firstspike_spec.terminal import SafeConsole, say
+from firstspike_spec.terminal.console import SafeConsole, say
 
 #: Seconds between two plain lines.
 INTERVAL = 10.0

@@ -6,12 +6,12 @@ from itertools import islice
 
 import numpy as np
 
-from firstspike_spec.comparison import Comparison
-from firstspike_spec.errors import UserError
-from firstspike_spec.golden import infer_spikes
-from firstspike_spec.network import Network
-from firstspike_spec.protocol import Kind
-from firstspike_spec.results import Results, compare_results
+from firstspike_spec.common.errors import UserError
+from firstspike_spec.inference.comparison import Comparison
+from firstspike_spec.inference.golden import infer_spikes
+from firstspike_spec.inference.results import Results, compare_results
+from firstspike_spec.network.network import Network
+from firstspike_spec.protocol.messages import Kind
 
 from .devices import Device
 from .devices.linked import LinkedDevice

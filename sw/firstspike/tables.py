@@ -1,12 +1,12 @@
-"""Results as tables for a person. What is in them is shown as it is by `firstspike_spec.terminal.SafeConsole`."""
+"""Results as tables for a person. What is in them is shown as it is by `firstspike_spec.terminal.console.SafeConsole`."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from rich.table import Table
 
-from firstspike_spec.network import Network
-from firstspike_spec.results import Results
+from firstspike_spec.inference.results import Results
+from firstspike_spec.network.network import Network
 
 #: With more classes than these, only some outputs' latencies are shown: those of the first so many to spike.
 ALL_SHOWN, EARLIEST_SHOWN = 20, 5

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from firstspike_spec.checks import array_of
-from firstspike_spec.comparison import Comparison
-from firstspike_spec.errors import InputError, InputTypeError
-from firstspike_spec.golden import count_operations, infer_spikes
-from firstspike_spec.results import Results, compare_results, join_results
+from firstspike_spec.common.checks import array_of
+from firstspike_spec.common.errors import InputError, InputTypeError
+from firstspike_spec.inference.comparison import Comparison
+from firstspike_spec.inference.golden import count_operations, infer_spikes
+from firstspike_spec.inference.results import Results, compare_results, join_results
 
 if TYPE_CHECKING:
     from .accelerator import Accelerator

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from firstspike_hw.simulation import NativeEngine
-from firstspike_sim.networks import shape_for
+from firstspike_sim.stimulus.networks import shape_for
 from firstspike_spec import infer_spikes, load_network
-from firstspike_spec.compiler import compile_network
-from firstspike_spec.results import Results, compare_results
+from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.inference.results import Results, compare_results
 
 from ..levels import THOROUGH
 

@@ -13,17 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firstspike_hw.simulation import NativeEngine
-from firstspike_model import golden as pytorch
+from firstspike_model.calibration import golden as pytorch
 from firstspike_spec import compare_inferences, infer_spikes, load_network, save_network
-from firstspike_spec.artefact import content_digest
-from firstspike_spec.compiler import compile_network
-from firstspike_spec.results import Results, compare_results
+from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.inference.results import Results, compare_results
+from firstspike_spec.network.artefact import content_digest
 
 from ..hw.models import roomy, roomy_for_maps
 from ..levels import THOROUGH
 from ..spec import naive_model
+from ..spec.inference.test_golden import assert_equal
 from ..spec.random_networks import map_networks, networks, random_map_network, random_network, random_times
-from ..spec.test_golden import assert_equal
 
 #: Networks of each depth.
 EXAMPLES = 300 if THOROUGH else 20

@@ -15,7 +15,7 @@ from amaranth.lib import data
 from amaranth.lib.memory import Memory, ReadPort
 from amaranth.sim import Simulator
 
-from firstspike_spec.words import LOAD_WORD
+from firstspike_spec.common.words import LOAD_WORD
 
 #: Stalls before each transfer, of the sender and of the receiver.
 STALLS = [(0, 0), (0.5, 0), (0, 0.5), (0.5, 0.5)]

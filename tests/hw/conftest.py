@@ -2,8 +2,8 @@
 
 import pytest
 
-from firstspike_hw import lane_memory
-from firstspike_hw.ram import InferredRam
+from firstspike_hw.memory import lane_memory
+from firstspike_hw.memory.ram import InferredRam
 
 
 @pytest.fixture

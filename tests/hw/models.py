@@ -4,9 +4,9 @@ import random
 
 import numpy as np
 
-from firstspike_spec.compiler import BankImage, compile_network, plan
-from firstspike_spec.engine import EngineShape, LayerShape, LocatorShape, OutputShape, index_bits
-from firstspike_spec.loading import readable
+from firstspike_spec.compiler.compile import BankImage, compile_network, plan
+from firstspike_spec.compiler.shapes import EngineShape, LayerShape, LocatorShape, OutputShape, index_bits
+from firstspike_spec.protocol.loading import readable
 
 from ..spec.random_networks import random_network
 from .bench import load_word
@@ -88,7 +88,7 @@ def rows_of(shape, bank):
 
 
 def rows_word(rows, end, last):
-    """Return the fields of `firstspike_hw.row_reader.rows_layout`; ``rows`` are (start, length), of length 0 if there is none.
+    """Return the fields of `firstspike_hw.lane.row_reader.rows_layout`; ``rows`` are (start, length), of length 0 if there is none.
 
     What else such rows would say is nothing to go by.
     """
@@ -97,7 +97,7 @@ def rows_word(rows, end, last):
 
 
 def random_tokens(seed, addresses, time_steps, inferences, *, address_bits, width, silent=0.3, empty=0.05):
-    """Return tokens (`firstspike_hw.layouts.token_layout`) as tuples.
+    """Return tokens (`firstspike_hw.lib.layouts.token_layout`) as tuples.
 
     Each address spikes at most once an inference, in any order within a step, at any port. What stands at ports without a
     spike is random. Some tokens are without anything.
@@ -215,5 +215,5 @@ def in_steps(tokens):
 
 
 def in_lane_steps(items):
-    """Return what a lane gives (`firstspike_hw.layouts.lane_layout`) as `in_steps` does; ``last`` matters with an end only."""
+    """Return what a lane gives (`firstspike_hw.lib.layouts.lane_layout`) as `in_steps` does; ``last`` matters with an end only."""
     return in_steps([(address, 1 - end, end, last & end) for address, end, last in items])

@@ -7,8 +7,8 @@ from amaranth.back import rtlil
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib.wiring import In
 
-from firstspike_hw.build.flow import build_options
-from firstspike_hw.build.tools import YOWASP, find_tool
+from firstspike_hw.flow.command_lines import build_options
+from firstspike_hw.flow.tools import YOWASP, find_tool
 
 
 class Device:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from firstspike_model.recipe import Recipe
+from firstspike_model.recipes.recipe import Recipe
 from firstspike_spec import Network, load_network
 
 ROOT = Path(__file__).parents[2]

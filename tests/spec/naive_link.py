@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from cobs import cobs
 
-from firstspike_spec.protocol import (
+from firstspike_spec.common.words import LOAD_WORD, Memory
+from firstspike_spec.protocol.messages import (
     BLOCK_HEAD,
     DIGEST_BYTES,
     HEAD_BYTES,
@@ -17,7 +18,6 @@ from firstspike_spec.protocol import (
     Reason,
     message,
 )
-from firstspike_spec.words import LOAD_WORD, Memory
 
 
 def framed(content: bytes) -> bytes:

@@ -4,9 +4,9 @@ import random
 
 import numpy as np
 
-from firstspike_spec.compiler import EngineImage
-from firstspike_spec.results import Results
-from firstspike_spec.words import RESULT_WORD
+from firstspike_spec.common.words import RESULT_WORD
+from firstspike_spec.compiler.compile import EngineImage
+from firstspike_spec.inference.results import Results
 
 
 def result_words(image: EngineImage, expected: Results, rng: random.Random, *, early_exit: bool) -> np.ndarray:

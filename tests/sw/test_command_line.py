@@ -259,7 +259,7 @@ def test_a_network_larger_than_any_engine_is_refused(firstspike, tmp_path, image
 
 
 def test_a_defect_of_ours_is_not_disguised_as_bad_input(firstspike, network_file, monkeypatch):
-    from firstspike_spec import network
+    from firstspike_spec.network import network
 
     monkeypatch.setattr(network.Network, "summary", lambda self: 1 / 0)
     with pytest.raises(ZeroDivisionError):

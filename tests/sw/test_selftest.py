@@ -11,7 +11,7 @@ from firstspike.devices.golden import GoldenDevice
 from firstspike.devices.linked import LinkedDevice
 from firstspike.selftest import selftest
 from firstspike_spec import infer_spikes, load_network
-from firstspike_spec.protocol import HEAD_BYTES, Kind, message
+from firstspike_spec.protocol.messages import HEAD_BYTES, Kind, message
 
 from ..levels import thorough
 from ..spec.naive_link import framed, split

@@ -8,8 +8,8 @@ import pytest
 
 from firstspike.tables import results_table
 from firstspike_spec import infer
-from firstspike_spec.results import Results
-from firstspike_spec.terminal import SafeConsole
+from firstspike_spec.inference.results import Results
+from firstspike_spec.terminal.console import SafeConsole
 
 from ..spec.random_networks import random_network
 

@@ -7,7 +7,7 @@ import pytest
 
 from firstspike import Accelerator
 from firstspike_spec import InputError, InputTypeError, UserError, infer, load_dataset
-from firstspike_spec.results import Results
+from firstspike_spec.inference.results import Results
 
 
 class Wrong:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from amaranth.build import Platform
 
-from firstspike_spec.engine import EngineShape
-from firstspike_spec.network import Network
+from firstspike_spec.compiler.shapes import EngineShape
+from firstspike_spec.network.network import Network
 
 from .family import Family
 

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from firstspike_spec.compiler import DEFAULT_LANES, plan
-from firstspike_spec.engine import EngineShape
-from firstspike_spec.network import Network
+from firstspike_spec.compiler.compile import DEFAULT_LANES, plan
+from firstspike_spec.compiler.shapes import EngineShape
+from firstspike_spec.network.network import Network
 
-from .pll import Pll
-from .pll_ecp5 import Ecp5Pll
-from .pll_gowin import GowinPll
-from .pll_ice40 import Ice40Pll
+from .plls.ecp5 import Ecp5Pll
+from .plls.gowin import GowinPll
+from .plls.ice40 import Ice40Pll
+from .plls.pll import Pll
 
 #: So few lanes are not kept waiting by one spike a cycle, and what waits in long queues when an image is decided early is work
 #: for nothing (docs/engine-design.md).
@@ -37,7 +37,7 @@ class Family:
     logic, flip_flops, block_rams : str
         What the report of place-and-route calls them; empty where it does not count them.
     spikes_per_token, bank_lanes, queue_depth : int or None
-        As `firstspike_spec.compiler.plan` takes them; where there are few lanes, `plan` takes fewer spikes and shorter queues.
+        As `firstspike_spec.compiler.compile.plan` takes them; where there are few lanes, `plan` takes fewer spikes and shorter queues.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Family:
         Raises
         ------
         InputError, InputTypeError
-            As of `firstspike_spec.compiler.plan`.
+            As of `firstspike_spec.compiler.compile.plan`.
         """
         shape = plan(
             network,

@@ -1,6 +1,6 @@
 """All boards, by name."""
 
-from firstspike_spec.errors import InputError
+from firstspike_spec.common.errors import InputError
 
 from . import colorlight_i5, icebreaker, tang_nano_9k, ulx3s
 from .board import Board

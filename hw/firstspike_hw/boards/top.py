@@ -4,10 +4,10 @@ from amaranth.hdl import ClockDomain, ClockSignal, Module, Signal
 from amaranth.lib import io, wiring
 from amaranth.lib.cdc import ResetSynchronizer
 
-from firstspike_spec.compiler import EngineImage
-from firstspike_spec.engine import EngineShape
+from firstspike_spec.compiler.compile import EngineImage
+from firstspike_spec.compiler.shapes import EngineShape
 
-from ..serial_top import LIGHTS, SerialTop
+from ..link.serial_top import LIGHTS, SerialTop
 from .board import Board
 
 

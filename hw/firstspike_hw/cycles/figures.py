@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from firstspike_spec.compiler import EngineImage
+from firstspike_spec.compiler.compile import EngineImage
 
 from .replay import replay
 from .summary import Distribution, busiest, interval, latency

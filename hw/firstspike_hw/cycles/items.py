@@ -25,7 +25,7 @@ def sources(tokens: np.ndarray, port: int) -> np.ndarray:
 
 
 class Relay:
-    """Relays side by side (`firstspike_hw.relay.Relay`).
+    """Relays side by side (`firstspike_hw.lib.skid_buffer.Relay`).
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Relay:
 
 
 class StartRelay:
-    """Start relays side by side (`firstspike_hw.start_relay.StartRelay`); as `Relay`."""
+    """Start relays side by side (`firstspike_hw.layer.start_row_inserter.StartRelay`); as `Relay`."""
 
     def __init__(self, streams: int, start_token: int):
         self._start_token = start_token
@@ -74,7 +74,7 @@ class StartRelay:
 
 
 class LaneStage:
-    """Stages of lanes' streams side by side (`firstspike_hw.lane_stage.LaneStage`); as `Relay`."""
+    """Stages of lanes' streams side by side (`firstspike_hw.lane.lane_stage.LaneStage`); as `Relay`."""
 
     def __init__(self, shape: tuple[int, ...], kind: type):
         self.out = np.zeros(shape, kind)

@@ -1,14 +1,14 @@
 """The cycles that the model takes from the gateware: what is not here follows from how the parts are put together."""
 
-from ..accumulator import Accumulator
-from ..bank import Bank
-from ..feeder import INFERENCE_BITS
-from ..judge import Judge
-from ..loadable_memory import LoadableMemory
-from ..output_layer import OutputLayer
-from ..readout import ReadOut
-from ..relay import Relay
-from ..row_reader import RowReader
+from ..chain.input_gate import INFERENCE_BITS
+from ..chain.readout import ReadOut
+from ..lane.accumulator import Accumulator
+from ..lane.fire_queue import Judge
+from ..lane.row_reader import RowReader
+from ..layer.bank import Bank
+from ..layer.output_layer import OutputLayer
+from ..lib.skid_buffer import Relay
+from ..memory.loadable_memory import LoadableMemory
 
 #: Inferences under way at most: their numbers must not come round to that of the one being judged.
 MOST_UNDER_WAY = (1 << INFERENCE_BITS) - 1
@@ -25,7 +25,7 @@ ROOM = Bank.slack - POINTERS - 1
 QUEUE = RowReader.latency - 3
 
 #: From an operation's coming to the accumulator to what it tells the judge. It comes there when it begins, or later by
-#: `firstspike_hw.entry_stage.entry_stages`.
+#: `firstspike_hw.lane.entry_stage.entry_stages`.
 ACCUMULATOR = Accumulator.latency
 
 #: From the judge's being crowded to the first operation that is held. It is what `Judge.slack` allows for, beside the

@@ -4,20 +4,20 @@ from collections import deque
 
 import numpy as np
 
-from firstspike_spec.compiler import BankImage
-from firstspike_spec.engine import LayerShape
+from firstspike_spec.compiler.compile import BankImage
+from firstspike_spec.compiler.shapes import LayerShape
 
-from ..layer import GROUP_BANKS
-from .collector import Collector
+from ..layer.layer import GROUP_BANKS
+from .address_table import Locator
 from .items import NOTHING, Relay, StartRelay, spike
-from .lanes import Lanes
+from .lane.lanes import Lanes
+from .lane.memories import Rows, start_address
 from .latencies import POINTERS
-from .locator import Locator
-from .memories import Rows, start_address
+from .spike_merger import Collector
 
 
 class Layer:
-    """As `firstspike_hw.layer.Layer`.
+    """As `firstspike_hw.layer.layer.Layer`.
 
     Parameters
     ----------

@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from firstspike_spec.compiler import EngineImage
+from firstspike_spec.compiler.compile import EngineImage
 
+from .address_table import Locator, rows_of_sources
 from .items import END, LAST, NOTHING, sources
 from .latencies import END_INTERVAL, READOUT, VERDICTS
-from .locator import Locator, rows_of_sources
 
 _FIRES = 4  # in an event: an output spiked in the step
 
 
 class OutputLayer:
-    """As `firstspike_hw.output_layer.OutputLayer` and `firstspike_hw.readout.ReadOut`, whose words are always taken.
+    """As `firstspike_hw.layer.output_layer.OutputLayer` and `firstspike_hw.chain.readout.ReadOut`, whose words are always taken.
 
     Nothing stalls the verdicts, so when they come and when the next end may come is known as soon as an end is taken.
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from firstspike_spec.compiler import EngineImage
-from firstspike_spec.engine import EngineShape
+from firstspike_spec.compiler.compile import EngineImage
+from firstspike_spec.compiler.shapes import EngineShape
 
-from ..judge import slot_bits
-from .feeder import Feeder
+from ..lane.fire_queue import slot_bits
+from .input_gate import Feeder
 from .items import NOTHING, sources
 from .layer import Layer
 from .output_layer import OutputLayer

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.protocol import (
+from firstspike_spec.protocol.messages import (
     CHECK_BYTES,
     COUNTER_BYTES,
     COUNTERS,
@@ -33,7 +33,7 @@ _RUNNING = ("cycles", "damaged_frames", "oversized_frames")
 
 
 class Commander(wiring.Component):
-    """Takes requests and answers each exactly once, in order; the messages are those of `firstspike_spec.protocol`.
+    """Takes requests and answers each exactly once, in order; the messages are those of `firstspike_spec.protocol.messages`.
 
     Images are handed on as they come, and their answers are the result sender's. Everything else waits until all images
     before it have been answered, so that no image ever runs on half a network, and answers stay in order.

@@ -5,8 +5,8 @@ from amaranth.lib import memory, stream, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.frames import CHECK_BYTES, DELIMITER, LONGEST_GROUP
-from firstspike_spec.protocol import HEAD_BYTES
+from firstspike_spec.protocol.frames import CHECK_BYTES, DELIMITER, LONGEST_GROUP
+from firstspike_spec.protocol.messages import HEAD_BYTES
 
 from .layouts import FRAME_BYTE
 
@@ -16,7 +16,7 @@ class FrameReceiver(wiring.Component):
 
     A frame waits in the buffer until its check has been seen to be right. What is damaged, too short for the head of a
     message, or has no room, leaves no trace but a pulse, up to the next delimiter. The format is that of
-    `firstspike_spec.frames`.
+    `firstspike_spec.protocol.frames`.
 
     Parameters
     ----------

@@ -5,13 +5,13 @@ from amaranth.lib import memory, stream, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.frames import CHECK_BYTES, DELIMITER, LONGEST_GROUP
+from firstspike_spec.protocol.frames import CHECK_BYTES, DELIMITER, LONGEST_GROUP
 
 from .layouts import FRAME_BYTE
 
 
 class FrameSender(wiring.Component):
-    """Adds the check to each content, stuffs both, and ends the frame, as `firstspike_spec.frames` says.
+    """Adds the check to each content, stuffs both, and ends the frame, as `firstspike_spec.protocol.frames` says.
 
     Members
     -------

@@ -5,15 +5,15 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.protocol import BLOCK_HEAD, COUNT_BYTES
-from firstspike_spec.words import LOAD_WORD, Memory
+from firstspike_spec.common.words import LOAD_WORD, Memory
+from firstspike_spec.protocol.messages import BLOCK_HEAD, COUNT_BYTES
 
-from ..layouts import word_layout
+from ..lib.layouts import word_layout
 from .layouts import FRAME_BYTE
 
 
 class MemoryAccess(wiring.Component):
-    """Carries out `Kind.LOAD_BLOCK` and `Kind.CHECK`; their bodies are described in `firstspike_spec.protocol`.
+    """Carries out `Kind.LOAD_BLOCK` and `Kind.CHECK`; their bodies are described in `firstspike_spec.protocol.messages`.
 
     Whatever the bytes are, a body is read to its end. It cannot know whether all blocks came: that is what the check over
     them is for.

@@ -4,10 +4,10 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.protocol import HEAD_BYTES, RESULT_BYTES
-from firstspike_spec.words import RESULT_WORD
+from firstspike_spec.common.words import RESULT_WORD
+from firstspike_spec.protocol.messages import HEAD_BYTES, RESULT_BYTES
 
-from ..layouts import word_layout
+from ..lib.layouts import word_layout
 from .layouts import FRAME_BYTE
 
 
@@ -24,7 +24,7 @@ class ResultSender(wiring.Component):
     heads : ``In(stream.Signature(8))``
         What each message begins with, in order: `HEAD_BYTES` bytes.
     statuses : ``In(stream.Signature(8))``
-        The `firstspike_spec.protocol.Status` of each, in order; taken with the message's last byte.
+        The `firstspike_spec.protocol.messages.Status` of each, in order; taken with the message's last byte.
     o : ``Out(stream.Signature(FRAME_BYTE))``
 
     Notes

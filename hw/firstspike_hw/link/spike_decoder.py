@@ -4,10 +4,10 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.engine import EngineShape
-from firstspike_spec.spike_code import END_OF_STEP, LONG_GAP, SKIP
+from firstspike_spec.compiler.shapes import EngineShape
+from firstspike_spec.protocol.spike_code import END_OF_STEP, LONG_GAP, SKIP
 
-from ..layouts import input_layout
+from ..lib.layouts import input_layout
 from .layouts import FRAME_BYTE
 
 #: What nibbles mean. A spike and a skip go on by some neurons.
@@ -15,7 +15,7 @@ _SYMBOL = data.StructLayout({"spike": 1, "skip": 1, "end": 1})
 
 
 class SpikeDecoder(wiring.Component):
-    """Reads the code of `firstspike_spec.spike_code`, a nibble a cycle.
+    """Reads the code of `firstspike_spec.protocol.spike_code`, a nibble a cycle.
 
     Whatever the bytes are, each code gives exactly ``T`` ends: what is missing is made up, what is too much is dropped, and
     so are spikes of neurons that have no address (that of all ones is nobody's). The engine behind it can therefore never

@@ -5,11 +5,11 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.engine import EngineShape, index_bits
-from firstspike_spec.words import RESULT_WORD
+from firstspike_spec.common.words import RESULT_WORD
+from firstspike_spec.compiler.shapes import EngineShape, index_bits
 
-from ..feeder import TIME_BITS
-from ..layouts import word_layout
+from ..chain.input_gate import TIME_BITS
+from ..lib.layouts import word_layout
 
 
 class WordQueue(wiring.Component):

@@ -7,11 +7,11 @@ from importlib.resources import files
 
 import numpy as np
 
-from firstspike_spec.engine import EngineShape
+from firstspike_spec.compiler.shapes import EngineShape
 
-from ..bench.device import Device
 from ..boards.family import ICE40, Family
-from ..dp16kd import MOST_LUT_RAM_WORDS
+from ..boards.fpga import Device
+from ..memory.dp16kd import MOST_LUT_RAM_WORDS
 from .memories import lut_ram_luts
 
 #: What `firstspike_hw.planning.fit` has found.

@@ -1,6 +1,6 @@
 """Fits the estimates to results of ``firstspike bench``.
 
-Run ``python -m firstspike_hw.planning.fit bench/results/*.json`` after those have changed.
+Run ``python -m firstspike_hw.planning.fit docs/results/benchmark/*.json`` after those have changed.
 """
 
 import json
@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from firstspike_spec.artefact import load_network
-from firstspike_spec.files import whole_file
+from firstspike_spec.common.files import whole_file
+from firstspike_spec.network.artefact import load_network
 
-from ..bench.device import find_device
 from ..boards.family import ECP5
+from ..boards.fpga import find_device
 from .estimates import FITTED, clock_features, features
 
 

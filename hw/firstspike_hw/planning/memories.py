@@ -6,25 +6,25 @@ from dataclasses import dataclass
 
 from amaranth.lib import wiring
 
-from firstspike_spec.engine import EngineShape, LayerShape
-from firstspike_spec.files import temporary_folder
-from firstspike_spec.words import Memory
+from firstspike_spec.common.files import temporary_folder
+from firstspike_spec.common.words import Memory
+from firstspike_spec.compiler.shapes import EngineShape, LayerShape
 
-from ..accumulator import flags_layout, sum_layout
-from ..bench.bare import Bare
-from ..bench.device import Device, Platform
 from ..boards.family import ECP5, Family
-from ..build.flow import NO_COLLISION_LOGIC
-from ..build.runner import read_json, run_tool
-from ..build.tools import find_tool
-from ..convert import to_rtlil
-from ..dp16kd import MOST_LUT_RAM_WORDS
-from ..judge import MOST_PLACES_IN_LUTS, Judge, slot_bits
-from ..lane_memory import MOST_LATE_LUT_RAM_BITS, LaneMemory
-from ..loadable_memory import LoadableMemory
-from ..output_layer import slices_in_a_memory
-from ..row_reader import RowReader, rows_layout
-from ..sum_memory import SumMemory, shares_words
+from ..boards.fpga import Device, Platform
+from ..flow.bare import Bare
+from ..flow.command_lines import NO_COLLISION_LOGIC
+from ..flow.convert import to_rtlil
+from ..flow.runner import read_json, run_tool
+from ..flow.tools import find_tool
+from ..lane.accumulator import flags_layout, sum_layout
+from ..lane.fire_queue import MOST_PLACES_IN_LUTS, Judge, slot_bits
+from ..lane.row_reader import RowReader, rows_layout
+from ..layer.output_layer import slices_in_a_memory
+from ..memory.dp16kd import MOST_LUT_RAM_WORDS
+from ..memory.lane_memory import MOST_LATE_LUT_RAM_BITS, LaneMemory
+from ..memory.loadable_memory import LoadableMemory
+from ..memory.sum_memory import SumMemory, shares_words
 
 #: Cells that are block RAMs, by the beginning of their names. An SPRAM is none of them.
 _BLOCK_RAMS = {"ECP5": ("DP16KD", "PDPW16KD"), "iCE40": ("SB_RAM40",), "Gowin": ("SP", "DP", "SDP", "pROM")}
@@ -138,7 +138,7 @@ def block_rams(shapes: Iterable[EngineShape], device: Device, toolchain: str) ->
     shapes : iterable of EngineShape
     device : Device
     toolchain : str
-        As of `firstspike_hw.build.tools.find_tool`.
+        As of `firstspike_hw.flow.tools.find_tool`.
     """
     wanted = [memories(shape, Platform(device)) for shape in shapes]
     kinds = list(dict.fromkeys(kind for counts in wanted for kind in counts))

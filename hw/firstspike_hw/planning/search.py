@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from firstspike_spec.compiler import compile_network
-from firstspike_spec.engine import EngineShape
-from firstspike_spec.errors import InputError
-from firstspike_spec.network import Network
+from firstspike_spec.common.errors import InputError
+from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.compiler.shapes import EngineShape
+from firstspike_spec.network.network import Network
 
-from ..bench.device import Device
+from ..boards.fpga import Device
 from ..cycles import replayed_figures
 from .estimates import Estimate, clock_mhz, luts
 from .memories import block_rams
@@ -90,7 +90,7 @@ def outlooks(
     engines : int, optional
         Side by side; by default every number for which there is room.
     toolchain : str
-        As of `firstspike_hw.build.tools.find_tool`.
+        As of `firstspike_hw.flow.tools.find_tool`.
     note : callable
         Is told what is being done.
     """

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from firstspike_spec.common.errors import InputError, UserError
 from firstspike_spec.datasets import default_dataset, fit_dataset, load_dataset
-from firstspike_spec.encoder import SPIKE_TIME_TYPE
-from firstspike_spec.errors import InputError, UserError
-from firstspike_spec.layer import FULL_ACTIVITY
-from firstspike_spec.network import Network
+from firstspike_spec.network.encoder import SPIKE_TIME_TYPE
+from firstspike_spec.network.layer import FULL_ACTIVITY
+from firstspike_spec.network.network import Network
 
 #: Images of which one is seen to follow another, and images that are drawn at most.
 LEAST_IMAGES, MOST_DRAWN = 2, 10_000

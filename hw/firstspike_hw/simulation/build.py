@@ -14,13 +14,13 @@ from pathlib import Path
 
 from amaranth.lib import wiring
 
+from firstspike_spec.common.errors import InputError
+from firstspike_spec.common.text import quoted
 from firstspike_spec.datasets import cache_folder
-from firstspike_spec.errors import InputError
-from firstspike_spec.text import quoted
 
-from ..convert import to_simulation
-from ..programs import Finished, Programs, run_program
-from ..sources import sources
+from ..flow.convert import to_simulation
+from ..flow.programs import Finished, Programs, run_program
+from ..flow.sources import sources
 from .kept import ADVICE, forget, kept_file
 from .verilator import Verilator, find_verilator
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from firstspike_spec.errors import InputError
-from firstspike_spec.files import check_writable_folder, read_file, whole_file
+from firstspike_spec.common.errors import InputError
+from firstspike_spec.common.files import check_writable_folder, read_file, whole_file
 
 #: What to do about a folder that is full or cannot be written.
 ADVICE = "set XDG_CACHE_HOME to a folder that you can write to"

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from firstspike_spec.compiler import EngineImage
-from firstspike_spec.engine import EngineShape
-from firstspike_spec.errors import DeviceError
-from firstspike_spec.result_words import read_results
-from firstspike_spec.results import Results, with_hidden_spikes
-from firstspike_spec.streams import input_tokens
-from firstspike_spec.words import RESULT_WORD
+from firstspike_spec.common.errors import DeviceError
+from firstspike_spec.common.words import RESULT_WORD
+from firstspike_spec.compiler.compile import EngineImage
+from firstspike_spec.compiler.shapes import EngineShape
+from firstspike_spec.compiler.tokens import input_tokens
+from firstspike_spec.inference.results import Results, with_hidden_spikes
+from firstspike_spec.protocol.result_words import read_results
 
-from ..engine import COUNTERS, Engine
+from ..chain.engine import COUNTERS, Engine
 from .build import Design, load_library
-from .taps import definition, most_tokens, spike_times_of_taps
+from .probes import definition, most_tokens, spike_times_of_taps
 
 _FAILURES = {-1: "the engine is stuck", -2: "the engine gave too many results", -3: "the engine gave too many tokens"}
 
@@ -135,7 +135,7 @@ class NativeEngine:
         return self._decisions.astype(np.int64)
 
     def counters(self) -> dict[str, int]:
-        """Return the engine's counters by name (`firstspike_hw.engine.COUNTERS`)."""
+        """Return the engine's counters by name (`firstspike_hw.chain.engine.COUNTERS`)."""
         values = np.zeros(len(COUNTERS.members), np.uint64)
         self._library.engine_counters(self._open, values)
         return dict(zip(COUNTERS.members, map(int, values), strict=True))

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from firstspike_spec.compiler import EngineImage
-from firstspike_spec.errors import DeviceError
-from firstspike_spec.protocol import Identity
+from firstspike_spec.common.errors import DeviceError
+from firstspike_spec.compiler.compile import EngineImage
+from firstspike_spec.protocol.messages import Identity
 
-from ..linked_engine import LinkedEngine
+from ..link.linked_engine import LinkedEngine
 from .build import Design, load_library
-from .taps import definition, most_tokens, spike_times_of_taps
+from .probes import definition, most_tokens, spike_times_of_taps
 
 _FAILURES = {
     -1: "the simulated board is stuck",

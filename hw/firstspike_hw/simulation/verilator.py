@@ -8,7 +8,7 @@ from pathlib import Path
 
 from firstspike_spec import InputError
 
-from ..programs import run_program
+from ..flow.programs import run_program
 
 #: Yosys writes constants and logical operators without caring for widths, a selection without the cases that never come, and
 #: a signal of no bits, such as the address of a memory of one word, as [-1:0]. Any other warning is an error.

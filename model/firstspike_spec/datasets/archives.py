@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..arrays import MOST_ARRAY_BYTES, Archive
-from ..encoder import check_pixels
-from ..errors import InputError
-from ..files import read_file
+from ..common.arrays import MOST_ARRAY_BYTES, Archive
+from ..common.errors import InputError
+from ..common.files import read_file
+from ..network.encoder import check_pixels
 from .dataset import Dataset, Split, check_labels
 
 #: Names of the arrays of a split: images, labels.

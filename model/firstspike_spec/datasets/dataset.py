@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..errors import InputError, InputTypeError
+from ..common.errors import InputError, InputTypeError
 
 Split = Literal["train", "test"]
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import InputError
-from ..text import quoted
+from ..common.errors import InputError
+from ..common.text import quoted
 from .dataset import Dataset
 
 if TYPE_CHECKING:
-    from ..network import Network
+    from ..network.network import Network
 
 #: Images whose colours are added up together.
 _CHUNK = 4096

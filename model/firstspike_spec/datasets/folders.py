@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..arrays import MOST_ARRAY_BYTES
-from ..errors import InputError
-from ..picture_files import PictureRules, picture_names, read_picture
-from ..text import printable
+from ..common.arrays import MOST_ARRAY_BYTES
+from ..common.errors import InputError
+from ..common.text import printable
 from .dataset import Dataset, Split
+from .picture_files import PictureRules, picture_names, read_picture
 
 
 def read_folders(place: Path, split: Split, name: str) -> Dataset:

@@ -7,8 +7,8 @@ import zlib
 
 import numpy as np
 
-from ..arrays import MOST_ARRAY_BYTES
-from ..errors import InputError
+from ..common.arrays import MOST_ARRAY_BYTES
+from ..common.errors import InputError
 
 #: Types of values, by the byte that a file has for them: those of images, and those that labels may have too.
 PIXELS = {0x08: np.dtype(np.uint8)}

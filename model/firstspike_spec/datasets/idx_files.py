@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from ..arrays import MOST_ARRAY_BYTES
-from ..errors import InputError
-from ..files import read_file
+from ..common.arrays import MOST_ARRAY_BYTES
+from ..common.errors import InputError
+from ..common.files import read_file
 from .dataset import Dataset, Split, check_labels
 from .idx import LABELS, is_published, read_idx
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import InputError
-from ..text import printable, quoted
+from ..common.errors import InputError
+from ..common.text import printable, quoted
 from . import idx_files, published
 from .archives import read_archive
 from .dataset import Dataset, Split

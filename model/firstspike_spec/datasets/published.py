@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import InputError
-from ..files import check_writable_folder, write_file
+from ..common.errors import InputError
+from ..common.files import check_writable_folder, write_file
 from .idx import read_idx
 
 #: Bytes of a file that is downloaded.

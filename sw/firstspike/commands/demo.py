@@ -9,15 +9,15 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from firstspike_spec.artefact import load_network
-from firstspike_spec.checks import whole_number
+from firstspike_spec.common.checks import whole_number
+from firstspike_spec.common.errors import InputError
+from firstspike_spec.common.files import check_writable_folder
 from firstspike_spec.datasets import Dataset, read_idx
-from firstspike_spec.errors import InputError
-from firstspike_spec.files import check_writable_folder
-from firstspike_spec.lanes import parse_lanes
-from firstspike_spec.results import Results
-from firstspike_spec.shipped import shipped_network
-from firstspike_spec.terminal import SafeConsole, say
+from firstspike_spec.inference.results import Results
+from firstspike_spec.network.artefact import load_network
+from firstspike_spec.network.shipped import shipped_network
+from firstspike_spec.terminal.console import SafeConsole, say
+from firstspike_spec.terminal.lanes import parse_lanes
 
 from ..accelerator import Accelerator
 from ..command_line import WRONG_RESULTS

@@ -4,9 +4,9 @@ import json as json_format
 
 from rich.table import Table
 
-from firstspike_spec.artefact import load_network
-from firstspike_spec.terminal import SafeConsole
-from firstspike_spec.text import printable
+from firstspike_spec.common.text import printable
+from firstspike_spec.network.artefact import load_network
+from firstspike_spec.terminal.console import SafeConsole
 
 from .options import JsonOption, NetworkArgument
 

@@ -2,9 +2,9 @@
 
 import json as json_format
 
-from firstspike_spec.artefact import load_network
-from firstspike_spec.lanes import parse_lanes
-from firstspike_spec.terminal import say
+from firstspike_spec.network.artefact import load_network
+from firstspike_spec.terminal.console import say
+from firstspike_spec.terminal.lanes import parse_lanes
 
 from ..accelerator import Accelerator
 from .options import DeviceOption, JsonOption, LanesOption, NetworkArgument, tell

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from firstspike_spec.checks import whole_number
+from firstspike_spec.common.checks import whole_number
 from firstspike_spec.datasets import Dataset, default_dataset, fit_dataset, load_dataset
-from firstspike_spec.network import Network
-from firstspike_spec.terminal import say
+from firstspike_spec.network.network import Network
+from firstspike_spec.terminal.console import say
 
 from ..images import doubts
 

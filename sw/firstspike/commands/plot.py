@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from firstspike_spec.artefact import load_network
-from firstspike_spec.checks import whole_number
+from firstspike_spec.common.checks import whole_number
 from firstspike_spec.datasets import Dataset
-from firstspike_spec.golden import infer
-from firstspike_spec.inference import Inference
-from firstspike_spec.network import Network
-from firstspike_spec.terminal import say
+from firstspike_spec.inference.golden import infer
+from firstspike_spec.inference.inference import Inference
+from firstspike_spec.network.artefact import load_network
+from firstspike_spec.network.network import Network
+from firstspike_spec.terminal.console import say
 
 from ..accelerator import Accelerator
 from ..plots.curve import counted_images, curve_figures, curve_table, draw_curve

@@ -5,7 +5,7 @@ import json as json_format
 from rich.table import Table
 from serial.tools import list_ports
 
-from firstspike_spec.terminal import SafeConsole
+from firstspike_spec.terminal.console import SafeConsole
 
 from .options import JsonOption
 

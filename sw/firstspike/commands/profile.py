@@ -8,12 +8,12 @@ import typer
 from rich.table import Table
 
 from firstspike_spec import profile as profiled
-from firstspike_spec.artefact import load_network, save_network
-from firstspike_spec.checks import whole_number
-from firstspike_spec.errors import InputError
-from firstspike_spec.files import check_writable
-from firstspike_spec.profiling import PROFILE_IMAGES
-from firstspike_spec.terminal import SafeConsole, say
+from firstspike_spec.common.checks import whole_number
+from firstspike_spec.common.errors import InputError
+from firstspike_spec.common.files import check_writable
+from firstspike_spec.inference.profiling import PROFILE_IMAGES
+from firstspike_spec.network.artefact import load_network, save_network
+from firstspike_spec.terminal.console import SafeConsole, say
 
 from ..progress import progress_of
 from .options import DataOption, DatasetOption, JsonOption, NetworkArgument, load_images_for

@@ -10,13 +10,13 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from firstspike_spec.artefact import load_network
-from firstspike_spec.errors import DeviceError, InputError
-from firstspike_spec.files import check_writable, whole_file, write_file
-from firstspike_spec.lanes import parse_lanes
-from firstspike_spec.network import Network
-from firstspike_spec.results import Results
-from firstspike_spec.terminal import SafeConsole, say
+from firstspike_spec.common.errors import DeviceError, InputError
+from firstspike_spec.common.files import check_writable, whole_file, write_file
+from firstspike_spec.inference.results import Results
+from firstspike_spec.network.artefact import load_network
+from firstspike_spec.network.network import Network
+from firstspike_spec.terminal.console import SafeConsole, say
+from firstspike_spec.terminal.lanes import parse_lanes
 
 from ..accelerator import Accelerator
 from ..images import doubts, load_images

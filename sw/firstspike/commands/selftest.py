@@ -7,9 +7,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from firstspike_spec.artefact import load_network
-from firstspike_spec.lanes import parse_lanes
-from firstspike_spec.terminal import SafeConsole
+from firstspike_spec.network.artefact import load_network
+from firstspike_spec.terminal.console import SafeConsole
+from firstspike_spec.terminal.lanes import parse_lanes
 
 from ..accelerator import Accelerator
 from ..command_line import WRONG_RESULTS

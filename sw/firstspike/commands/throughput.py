@@ -4,9 +4,9 @@ import json as json_format
 
 from rich.table import Table
 
-from firstspike_spec.artefact import load_network
-from firstspike_spec.lanes import parse_lanes
-from firstspike_spec.terminal import SafeConsole
+from firstspike_spec.network.artefact import load_network
+from firstspike_spec.terminal.console import SafeConsole
+from firstspike_spec.terminal.lanes import parse_lanes
 
 from ..accelerator import Accelerator
 from ..progress import progress_of

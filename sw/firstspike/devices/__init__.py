@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from firstspike_spec.errors import InputError, InputTypeError
-from firstspike_spec.network import Network
-from firstspike_spec.text import quoted
+from firstspike_spec.common.errors import InputError, InputTypeError
+from firstspike_spec.common.text import quoted
+from firstspike_spec.network.network import Network
 
 from .device import Device
 from .golden import GoldenDevice

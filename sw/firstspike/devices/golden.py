@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from firstspike_spec.golden import infer_spikes
-from firstspike_spec.network import Network
-from firstspike_spec.results import Results
+from firstspike_spec.inference.golden import infer_spikes
+from firstspike_spec.inference.results import Results
+from firstspike_spec.network.network import Network
 
 
 class GoldenDevice:

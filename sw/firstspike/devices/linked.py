@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from firstspike_spec.compiler import EngineImage, MemoryImage, compile_network
-from firstspike_spec.engine import EngineShape
-from firstspike_spec.errors import DeviceError
-from firstspike_spec.loading import blocks, check_range, load_end, readable
-from firstspike_spec.network import Network
-from firstspike_spec.protocol import COUNTER_BYTES, COUNTERS, RESULT_BYTES, Identity, Kind, Reason, Status
-from firstspike_spec.result_words import ImpossibleResults, read_results
-from firstspike_spec.results import Results
-from firstspike_spec.spike_code import encode_spikes
-from firstspike_spec.words import RESULT_WORD, Memory
+from firstspike_spec.common.errors import DeviceError
+from firstspike_spec.common.words import RESULT_WORD, Memory
+from firstspike_spec.compiler.compile import EngineImage, MemoryImage, compile_network
+from firstspike_spec.compiler.shapes import EngineShape
+from firstspike_spec.inference.results import Results
+from firstspike_spec.network.network import Network
+from firstspike_spec.protocol.loading import blocks, check_range, load_end, readable
+from firstspike_spec.protocol.messages import COUNTER_BYTES, COUNTERS, RESULT_BYTES, Identity, Kind, Reason, Status
+from firstspike_spec.protocol.result_words import ImpossibleResults, read_results
+from firstspike_spec.protocol.spike_code import encode_spikes
 
 from ..link.link import Link, Lost, Refused
 
@@ -135,7 +135,7 @@ class LinkedDevice:
         }
 
     def counters(self) -> dict[str, int]:
-        """Return the board's counters since the device was opened (`firstspike_spec.protocol.COUNTERS`)."""
+        """Return the board's counters since the device was opened (`firstspike_spec.protocol.messages.COUNTERS`)."""
         body = self._link.request(Kind.COUNTERS)
         values = (body[at : at + COUNTER_BYTES] for at in range(0, len(body), COUNTER_BYTES))
         return {name: int.from_bytes(value, "little") for name, value in zip(COUNTERS, values, strict=True)}

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from firstspike_spec.errors import DeviceError, InputError
-from firstspike_spec.network import Network
-from firstspike_spec.protocol import MOST_BAUD
-from firstspike_spec.text import quoted
+from firstspike_spec.common.errors import DeviceError, InputError
+from firstspike_spec.common.text import quoted
+from firstspike_spec.network.network import Network
+from firstspike_spec.protocol.messages import MOST_BAUD
 
 from ..link.link import Link, NoAnswer
 from ..link.transport import SerialTransport

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from firstspike_spec.compiler import compile_network
-from firstspike_spec.engine import EngineShape
-from firstspike_spec.errors import DeviceError, InputError, needing
-from firstspike_spec.network import Network
-from firstspike_spec.protocol import Identity
-from firstspike_spec.results import Results, with_hidden_spikes
+from firstspike_spec.common.errors import DeviceError, InputError, needing
+from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.compiler.shapes import EngineShape
+from firstspike_spec.inference.results import Results, with_hidden_spikes
+from firstspike_spec.network.network import Network
+from firstspike_spec.protocol.messages import Identity
 
 from ..link.link import Link
 from ..link.transport import SerialTransport

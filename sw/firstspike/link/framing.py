@@ -1,10 +1,10 @@
-"""Frames on the host's side, by the cobs library: `firstspike_spec.frames` says what they are."""
+"""Frames on the host's side, by the cobs library: `firstspike_spec.protocol.frames` says what they are."""
 
 import zlib
 
 from cobs import cobs
 
-from firstspike_spec.frames import CHECK_BYTES, DELIMITER
+from firstspike_spec.protocol.frames import CHECK_BYTES, DELIMITER
 
 
 def frame(content: bytes) -> bytes:

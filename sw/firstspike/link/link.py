@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from firstspike_spec.errors import DeviceError, InputError
-from firstspike_spec.frames import DELIMITER
-from firstspike_spec.protocol import ANSWER_BYTES, HEAD_BYTES, NUMBER_BYTES, REPLY, Identity, Kind, Reason, message
+from firstspike_spec.common.errors import DeviceError, InputError
+from firstspike_spec.protocol.frames import DELIMITER
+from firstspike_spec.protocol.messages import ANSWER_BYTES, HEAD_BYTES, NUMBER_BYTES, REPLY, Identity, Kind, Reason, message
 
 from .framing import FrameReader, frame
 from .transport import Transport

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import serial
 
-from firstspike_spec.errors import DeviceError, InputError
+from firstspike_spec.common.errors import DeviceError, InputError
 
 try:
     from termios import error as terminal_error

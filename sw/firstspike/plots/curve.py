@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from firstspike_spec.errors import InputError
-from firstspike_spec.text import quoted
+from firstspike_spec.common.errors import InputError
+from firstspike_spec.common.text import quoted
 
 from ..pictures import new_figure, plain
 from .output import Row

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from firstspike_spec.network import Network
-from firstspike_spec.results import Results
+from firstspike_spec.inference.results import Results
+from firstspike_spec.network.network import Network
 
 from ..pictures import label_steps, new_figure
 from .output import Row

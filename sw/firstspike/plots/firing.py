@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from firstspike_spec.inference import Inference
-from firstspike_spec.network import Network
+from firstspike_spec.inference.inference import Inference
+from firstspike_spec.network.network import Network
 
 from ..pictures import new_figure
 from .output import Row

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from firstspike_spec.errors import InputError
-from firstspike_spec.files import check_writable, same_file, utf8, whole_file
+from firstspike_spec.common.errors import InputError
+from firstspike_spec.common.files import check_writable, same_file, utf8, whole_file
 
 from ..pictures import write_png
 

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from firstspike_spec.inference import Inference
-from firstspike_spec.network import Network
+from firstspike_spec.inference.inference import Inference
+from firstspike_spec.network.network import Network
 
 from ..pictures import GIVEN, draw_latencies, draw_verdict, in_plane, label_steps, new_figure, show_image
 from .firing import layer_name

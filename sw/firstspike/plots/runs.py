@@ -9,10 +9,10 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from firstspike_spec.artefact import load_network
-from firstspike_spec.errors import InputError
-from firstspike_spec.files import read_file
-from firstspike_spec.text import quoted
+from firstspike_spec.common.errors import InputError
+from firstspike_spec.common.files import read_file
+from firstspike_spec.common.text import quoted
+from firstspike_spec.network.artefact import load_network
 
 #: Columns that a run ends with; all others are settings, which tell runs apart. ``*`` stands for anything.
 RESULT_COLUMNS = (

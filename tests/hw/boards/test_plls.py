@@ -4,9 +4,9 @@ from fractions import Fraction
 
 import pytest
 
-from firstspike_hw.boards.pll_ecp5 import Ecp5Pll
-from firstspike_hw.boards.pll_gowin import GowinPll
-from firstspike_hw.boards.pll_ice40 import Ice40Pll
+from firstspike_hw.boards.plls.ecp5 import Ecp5Pll
+from firstspike_hw.boards.plls.gowin import GowinPll
+from firstspike_hw.boards.plls.ice40 import Ice40Pll
 from firstspike_hw.boards.registry import BOARDS
 
 MHZ = 1_000_000

@@ -11,7 +11,7 @@ from pathlib import Path
 from amaranth.back import rtlil
 from amaranth.hdl import Assert, Assume, ClockDomain, Cover, Module, Mux, Signal, Value
 
-from firstspike_hw.build.tools import find_tool, search_path
+from firstspike_hw.flow.tools import find_tool, search_path
 
 from ..bench import hostile_memories
 

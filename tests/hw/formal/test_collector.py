@@ -3,8 +3,8 @@
 import pytest
 from amaranth.hdl import Cat, Signal
 
-from firstspike_hw.collector import Collector
-from firstspike_spec.engine import LayerShape
+from firstspike_hw.layer.spike_merger import Collector
+from firstspike_spec.compiler.shapes import LayerShape
 
 from ...levels import thorough
 from .proof import Proof

@@ -4,7 +4,7 @@ import zlib
 
 import numpy as np
 
-from firstspike_spec.frames import CHECK_BYTES
+from firstspike_spec.protocol.frames import CHECK_BYTES
 
 #: Contents of so many bytes, at most those of the buffers in a board.
 LONGEST = 2048

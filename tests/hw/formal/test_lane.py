@@ -3,10 +3,10 @@
 import pytest
 from amaranth.hdl import Mux, Signal, signed
 
-from firstspike_hw.accumulator import Accumulator
-from firstspike_hw.delays import delayed
-from firstspike_hw.judge import Judge, slot_bits
-from firstspike_spec.engine import LayerShape
+from firstspike_hw.lane.accumulator import Accumulator
+from firstspike_hw.lane.fire_queue import Judge, slot_bits
+from firstspike_hw.lib.delays import delayed
+from firstspike_spec.compiler.shapes import LayerShape
 
 from ...levels import thorough
 from .proof import Proof

@@ -4,9 +4,9 @@ from amaranth.hdl import Cat, Mux, Signal, Value
 
 from firstspike_hw.link.memory_access import MemoryAccess
 from firstspike_hw.link.spike_decoder import SpikeDecoder
-from firstspike_spec.engine import EngineShape, LayerShape, OutputShape
-from firstspike_spec.protocol import BLOCK_HEAD
-from firstspike_spec.words import Memory
+from firstspike_spec.common.words import Memory
+from firstspike_spec.compiler.shapes import EngineShape, LayerShape, OutputShape
+from firstspike_spec.protocol.messages import BLOCK_HEAD
 
 from ...levels import THOROUGH
 from .proof import Proof

@@ -3,10 +3,10 @@
 import pytest
 from amaranth.hdl import Signal
 
-from firstspike_hw import lane_memory
-from firstspike_hw.delays import delayed
-from firstspike_hw.lane_memory import LaneMemory
-from firstspike_hw.sum_memory import SumMemory
+from firstspike_hw.lib.delays import delayed
+from firstspike_hw.memory import lane_memory
+from firstspike_hw.memory.lane_memory import LaneMemory
+from firstspike_hw.memory.sum_memory import SumMemory
 
 from .proof import Proof
 

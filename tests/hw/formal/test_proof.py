@@ -3,7 +3,7 @@
 import pytest
 from amaranth.hdl import Signal
 
-from firstspike_hw.relay import Relay
+from firstspike_hw.lib.skid_buffer import Relay
 
 from .proof import Proof
 

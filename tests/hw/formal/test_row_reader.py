@@ -3,12 +3,12 @@
 import pytest
 from amaranth.hdl import Mux, Signal
 
-from firstspike_hw.delays import delayed
-from firstspike_hw.row_reader import RowReader
-from firstspike_spec.engine import LayerShape
+from firstspike_hw.lane.row_reader import RowReader
+from firstspike_hw.lib.delays import delayed
+from firstspike_spec.compiler.shapes import LayerShape
 
 from ...levels import thorough
-from ..test_row_reader import cycles_until_counted
+from ..lane.test_row_reader import cycles_until_counted
 from .proof import Proof
 
 #: Cycles from a look at ``room`` to a token's coming.

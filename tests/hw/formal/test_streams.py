@@ -3,13 +3,13 @@
 import pytest
 from amaranth.hdl import Cat, Mux, Signal, Value
 
-from firstspike_hw.feeder import Feeder
-from firstspike_hw.lane_stage import LaneStage
+from firstspike_hw.chain.input_gate import Feeder
+from firstspike_hw.lane.lane_stage import LaneStage
+from firstspike_hw.layer.start_row_inserter import StartRelay
+from firstspike_hw.lib.skid_buffer import Relay
 from firstspike_hw.link.arbiter import Arbiter
 from firstspike_hw.link.word_queue import WordQueue
-from firstspike_hw.relay import Relay
-from firstspike_hw.start_relay import StartRelay
-from firstspike_spec.engine import EngineShape, LayerShape, LocatorShape, OutputShape
+from firstspike_spec.compiler.shapes import EngineShape, LayerShape, LocatorShape, OutputShape
 
 from ...levels import THOROUGH
 from .proof import Proof

@@ -8,7 +8,7 @@ from cobs import cobs
 
 from firstspike_hw.link.frame_receiver import FrameReceiver
 from firstspike_hw.link.frame_sender import FrameSender
-from firstspike_spec.protocol import HEAD_BYTES
+from firstspike_spec.protocol.messages import HEAD_BYTES
 
 from ..bench import drain, marked, note, put, receiver, sender, simulate, watch
 

@@ -6,7 +6,7 @@ import zlib
 import pytest
 
 from firstspike_hw.link.memory_access import MemoryAccess
-from firstspike_spec.words import Memory
+from firstspike_spec.common.words import Memory
 
 from ..bench import STALLS, drain, marked, plain, sender, simulate, watch
 

@@ -5,8 +5,8 @@ import random
 import pytest
 
 from firstspike_hw.link.result_sender import ResultSender
-from firstspike_spec.protocol import HEAD_BYTES
-from firstspike_spec.words import RESULT_WORD
+from firstspike_spec.common.words import RESULT_WORD
+from firstspike_spec.protocol.messages import HEAD_BYTES
 
 from ..bench import STALLS, drain, marked, sender, simulate, watch
 

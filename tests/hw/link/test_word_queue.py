@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from firstspike_hw.feeder import TIME_BITS
+from firstspike_hw.chain.input_gate import TIME_BITS
 from firstspike_hw.link.word_queue import WordQueue
-from firstspike_spec.engine import EngineShape, OutputShape
+from firstspike_spec.compiler.shapes import EngineShape, OutputShape
 
 from ..bench import STALLS, drain, sender, simulate, watch
 

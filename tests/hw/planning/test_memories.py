@@ -5,15 +5,15 @@ from collections import Counter
 
 import pytest
 
-from firstspike_hw.accumulator import flags_layout, sum_layout
-from firstspike_hw.bench.device import find_device
 from firstspike_hw.boards.family import ECP5
-from firstspike_hw.convert import to_rtlil
-from firstspike_hw.engine import Engine
-from firstspike_hw.judge import slot_bits
+from firstspike_hw.boards.fpga import find_device
+from firstspike_hw.chain.engine import Engine
+from firstspike_hw.flow.convert import to_rtlil
+from firstspike_hw.lane.accumulator import flags_layout, sum_layout
+from firstspike_hw.lane.fire_queue import slot_bits
 from firstspike_hw.planning.memories import Loadable, OfJudge, OfLane, OfReader, OfSums, lut_ram_luts, memories, synthesised
-from firstspike_spec.compiler import plan
-from firstspike_spec.engine import LayerShape, LocatorShape
+from firstspike_spec.compiler.compile import plan
+from firstspike_spec.compiler.shapes import LayerShape, LocatorShape
 
 from ...spec.random_networks import random_map_network, random_network
 

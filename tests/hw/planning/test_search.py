@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from firstspike_hw.bench.device import find_device
+from firstspike_hw.boards.fpga import find_device
 from firstspike_hw.cycles import interval, latency, replay
 from firstspike_hw.planning import search
 from firstspike_hw.planning.estimates import Estimate
 from firstspike_hw.planning.search import Outlook, lanes_to_try, outlooks, pareto_front
-from firstspike_spec.compiler import compile_network
+from firstspike_spec.compiler.compile import compile_network
 
 from ...spec.random_networks import random_network
 

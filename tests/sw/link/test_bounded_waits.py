@@ -12,8 +12,8 @@ from firstspike.devices.linked import LinkedDevice
 from firstspike.devices.serial_port import find_board
 from firstspike.link.link import Link, NoAnswer
 from firstspike_spec import infer_spikes
-from firstspike_spec.protocol import REPLY, Kind, Loss, Reason, message
-from firstspike_spec.results import Results, compare_results
+from firstspike_spec.inference.results import Results, compare_results
+from firstspike_spec.protocol.messages import REPLY, Kind, Loss, Reason, message
 
 from ...spec.naive_link import framed, split
 from ...spec.random_networks import random_times

@@ -6,10 +6,10 @@ from functools import cache
 
 from firstspike.link.link import Link
 from firstspike_spec import infer_spikes
-from firstspike_spec.compiler import EngineImage, compile_network, plan
-from firstspike_spec.protocol import COUNTER_BYTES, COUNTERS, HEAD_BYTES, REPLY, Identity, Kind, message
-from firstspike_spec.results import Results
-from firstspike_spec.spike_code import decode_spikes
+from firstspike_spec.compiler.compile import EngineImage, compile_network, plan
+from firstspike_spec.inference.results import Results
+from firstspike_spec.protocol.messages import COUNTER_BYTES, COUNTERS, HEAD_BYTES, REPLY, Identity, Kind, message
+from firstspike_spec.protocol.spike_code import decode_spikes
 
 from ...spec.naive_link import Frames, NaiveBoard, framed
 from ...spec.naive_results import result_words

@@ -1,1 +1,0 @@
-"""How fast and how large bare engines are: cycles by replay, clock and size by place-and-route with several seeds."""

@@ -1,0 +1,1 @@
+"""Measurements of bare engines: cycles, clock and size."""

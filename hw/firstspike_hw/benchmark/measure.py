@@ -1,0 +1,90 @@
+"""Measures a point: cycles on its images, clock and size by place-and-route."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from firstspike_spec.compiler.compile import EngineImage, compile_network
+from firstspike_spec.network.network import Network
+
+from ..boards.fpga import find_device
+from ..cycles import STREAM_IMAGES, Distribution, busiest, figures, interval, replay
+from .counting import counted_figures
+from .implementation import Implementation
+from .points import Point
+
+#: So many of the first images are replayed for how busy the lanes are.
+_REPLAYED_IMAGES = 100
+
+#: So many are replayed in pairs, for tests that cycles have not become more.
+SHORT_IMAGES = 20
+
+
+def measure(
+    point: Point,
+    network: Network,
+    images: np.ndarray,
+    *,
+    seeds: int,
+    folder: Path,
+    toolchain: str,
+    note: Callable[[str], None],
+) -> dict[str, Any]:
+    """Return a point's result.
+
+    Parameters
+    ----------
+    point : Point
+    network : Network
+        The point's.
+    images : ndarray of uint8, shape (images, inputs)
+        Whose cycles are counted.
+    seeds : int
+        Of place-and-route.
+    folder : Path
+        Where what is being made is kept, so that a run that was stopped goes on.
+    toolchain : str
+        As of `firstspike_hw.flow.tools.find_tool`.
+    note : callable
+        Is told what is being done.
+    """
+    device = find_device(point.device)
+    image = compile_network(network, device.family.plan(network, point.lanes))
+    implementation = Implementation(
+        image, point.engines, device, goal_mhz=point.goal_mhz, folder=folder, toolchain=toolchain, note=note
+    )
+    note(f"cycles of {len(images):,} images ...")
+    spike_times = network.spike_times(images)
+    stream = replay(image, spike_times[:_REPLAYED_IMAGES], stream_images=STREAM_IMAGES, early_exit=True)
+    cycles = {**counted_figures(image, spike_times, note=note), "lane_utilisation": busiest(stream)}
+    return {**combine(point, cycles, implementation.run(seeds)), "short": short_figures(image, spike_times)}
+
+
+def short_figures(image: EngineImage, spike_times: np.ndarray) -> dict[str, float]:
+    """Return the figures of the first images by replay: latencies are those of each pair's first one."""
+    pairs = replay(image, spike_times[:SHORT_IMAGES], stream_images=2, early_exit=True)
+    return figures(SHORT_IMAGES, between=interval(pairs), alone=Distribution.of(pairs.cycles[:, 0]))
+
+
+def combine(point: Point, cycles: dict[str, float], implementation: dict[str, Any]) -> dict[str, Any]:
+    """Return a point's result: rate and latency are those at the median clock."""
+    mhz = implementation["fmax_mhz"]["median"]
+    return {
+        "point": point.name,
+        "network": point.network,
+        "device": point.device,
+        "lanes": point.lanes,
+        "engines": point.engines,
+        "goal_mhz": point.goal_mhz,
+        **cycles,
+        "fmax_mhz": implementation["fmax_mhz"],
+        "images_per_second": point.engines * mhz * 1e6 / cycles["cycles_mean"],
+        "latency_us_median": cycles["latency_cycles_median"] / mhz,
+        "latency_us_p99": cycles["latency_cycles_p99"] / mhz,
+        "luts": implementation["logic"],
+        "flip_flops": implementation["flip_flops"],
+        "block_rams": implementation["block_rams"],
+        "versions": implementation["versions"],
+    }

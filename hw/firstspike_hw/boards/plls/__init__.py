@@ -1,0 +1,1 @@
+"""Clock generators, one for each family of FPGAs."""

@@ -1,1 +1,0 @@
-"""From a network to a bitstream, and from there into a board."""

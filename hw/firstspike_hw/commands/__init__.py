@@ -1,0 +1,1 @@
+"""The sub-commands of this package. Each imports Amaranth only when it runs."""

@@ -1,0 +1,72 @@
+"""The sub-command ``firstspike build``. Amaranth is imported only when it runs."""
+
+import json as json_format
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from firstspike_spec.common.errors import needing
+from firstspike_spec.network.artefact import load_network
+from firstspike_spec.terminal.console import say
+from firstspike_spec.terminal.lanes import parse_lanes
+
+from ..flow.tools import YOWASP
+
+
+def build(
+    network: Annotated[Path, typer.Argument(help="The network's file (.safetensors).", show_default=False)],
+    board: Annotated[str, typer.Option(help="The board; `firstspike boards` lists them.", show_default=False)],
+    lanes: Annotated[
+        str | None,
+        typer.Option(
+            help="Lanes of each hidden layer: one number, or one for each, as in 16,8. By default the board's.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of place-and-route.", min=0)] = 1,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the bitstream; build/NETWORK-BOARD by default.", show_default=False)
+    ] = None,
+    toolchain: Annotated[str, typer.Option(help="yowasp: from Python packages; native: the system's programs.")] = YOWASP,
+    json: Annotated[bool, typer.Option("--json", help="Print the report to standard output, as JSON.")] = False,
+) -> None:
+    """Build a bitstream: the engine for a network, behind a board's serial line.
+
+    Beside it come report.json, with the clock and what the design uses, and the programs' logs. The same call again
+    answers at once. A design that misses the board's clock is an error.
+    """
+    loaded = load_network(network)
+    with needing("boards", "amaranth-boards", "amaranth", "amaranth_boards", what="a bitstream"):
+        from ..boards.registry import board_named
+        from ..flow.bitstream import build_bitstream
+
+    chosen = board_named(board)
+    folder = out if out is not None else Path("build") / f"{network.stem}-{chosen.name}"
+    report = build_bitstream(
+        loaded,
+        chosen,
+        folder,
+        name=network.stem,
+        lanes=parse_lanes(lanes),
+        seed=seed,
+        toolchain=toolchain,
+        note=lambda text: say(text, error=True),
+    )
+    if json:
+        print(json_format.dumps({"folder": str(folder), **report}))
+    else:
+        _show(folder, report)
+
+
+def _show(folder: Path, report: dict[str, Any]) -> None:
+    clock, bitstream = report["clock_mhz"], report["bitstream"]
+    used = ", ".join(
+        f"{count['used']:,} of {count['of']:,} {name.replace('_', ' ')}"
+        for name, count in report["utilisation"].items()
+        if name in ("logic", "flip_flops", "block_rams")
+    )
+    say(f"{folder / bitstream['file']}: {bitstream['bytes']:,} bytes")
+    say(f"clock: {clock['achieved']:g} MHz reached in place-and-route, {clock['wanted']:g} MHz wanted")
+    say(f"uses {used}")
+    say(f"next: firstspike flash {folder}")

@@ -1,0 +1,30 @@
+"""The sub-command ``firstspike flash``. Amaranth is imported only when it runs."""
+
+import json as json_format
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from firstspike_spec.common.errors import needing
+from firstspike_spec.terminal.console import say
+
+
+def flash(
+    bitstream: Annotated[
+        Path, typer.Argument(help="A bitstream, or the folder that `firstspike build` made.", show_default=False)
+    ],
+    board: Annotated[
+        str | None, typer.Option(help="The board; by default the one that the folder was built for.", show_default=False)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False,
+) -> None:
+    """Write a bitstream into a board's flash memory, with openFPGALoader; it stays there when the power is off."""
+    with needing("boards", "amaranth-boards", "amaranth", "amaranth_boards", what="flashing a board"):
+        from ..flow.flashing import flash_board
+
+    result = flash_board(bitstream, board)
+    if json:
+        print(json_format.dumps(result))
+    else:
+        say(f"wrote {result['bitstream']} to {result['board']} in {result['seconds']:.0f} s")

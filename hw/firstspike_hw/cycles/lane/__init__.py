@@ -1,0 +1,1 @@
+"""The lanes of a hidden layer in the cycle model."""

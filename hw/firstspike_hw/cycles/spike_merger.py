@@ -1,0 +1,91 @@
+"""The collector: the tree that merges the lanes of a hidden layer."""
+
+import numpy as np
+
+from ..layer.spike_merger import Collector as Gateware
+from .items import ENDS, PORT_BITS, SPIKE_SHIFT, LaneStage, Relay
+
+
+class Collector:
+    """As `firstspike_hw.layer.spike_merger.Collector`, but for the stages at the lanes, which are in `Judges`.
+
+    Parameters
+    ----------
+    lanes, width, streams : int
+
+    Attributes
+    ----------
+    out : ndarray of int64, shape (streams,)
+        Tokens.
+    """
+
+    def __init__(self, lanes: int, width: int, streams: int):
+        self._levels: list[tuple[int, Relay | LaneStage]] = []  # inputs of each merge, and the stages behind them
+        levels = Gateware.levels(lanes, width)
+        for level, bits in enumerate(levels):
+            lanes = -(-lanes // (1 << bits))
+            stage = Relay if level == len(levels) - 1 else LaneStage
+            self._levels.append((1 << bits, stage((lanes, streams), np.int32)))
+        self._relay = Relay((streams,), np.int64)
+
+    @property
+    def out(self) -> np.ndarray:
+        """Tokens on offer."""
+        return self._relay.out
+
+    def step(self, items: np.ndarray, taken: np.ndarray) -> np.ndarray:
+        """Go through a clock edge.
+
+        Parameters
+        ----------
+        items : ndarray of int32, shape (lanes, streams)
+            What the lanes offer.
+        taken : ndarray of bool, shape (streams,)
+            The ready of what follows.
+
+        Returns
+        -------
+        ndarray of bool, shape (lanes, streams)
+            Which of them are taken in this cycle.
+        """
+        offered, ready = [], []
+        for inputs, relay in self._levels:
+            merged, takes = _merge(items, inputs, relay.ready)
+            offered.append(merged)
+            ready.append(takes)
+            items = relay.out
+        token, takes = _token(items, self._relay.ready)
+        ready.append(takes)
+        for (_inputs, relay), merged, takes in zip(self._levels, offered, ready[1:], strict=True):
+            relay.step(merged, takes)
+        self._relay.step(token, taken)
+        return ready[0]
+
+
+def _merge(items: np.ndarray, inputs: int, ready: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what each merge gives, and which of its inputs it takes if what follows is ``ready``."""
+    lanes, streams = items.shape
+    nodes = len(ready)
+    if lanes < nodes * inputs:  # an input that is not there has always ended
+        items = np.concatenate([items, np.full((nodes * inputs - lanes, streams), ENDS, items.dtype)])
+    groups = items.reshape(nodes, inputs, streams)
+    merged = np.bitwise_and.reduce(groups, axis=1) & ENDS
+    ended = merged != 0
+    takes = np.empty(groups.shape, bool)
+    free = ready
+    spikes = groups > ENDS
+    for number in range(inputs):
+        takes[:, number] = free & (spikes[:, number] | ended)
+        free = free & ~spikes[:, number]
+    for number in reversed(range(inputs)):
+        merged = np.where(spikes[:, number], groups[:, number], merged)
+    return merged, takes.reshape(-1, streams)[:lanes]
+
+
+def _token(roots: np.ndarray, ready: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the token that the roots of the tree give, and which of them are taken if what follows is ``ready``."""
+    ended = np.bitwise_and.reduce(roots, axis=0) & ENDS
+    token = ended.astype(np.int64)
+    for port, root in enumerate(roots):
+        token |= (root.astype(np.int64) >> SPIKE_SHIFT) << (SPIKE_SHIFT + PORT_BITS * port)
+    return token, ready & ((ended != 0) | (roots > ENDS))

@@ -1,0 +1,1 @@
+"""The lane: the processing element that owns some of a layer's neurons."""

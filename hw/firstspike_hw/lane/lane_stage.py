@@ -1,0 +1,55 @@
+"""The lane stage: a register in a lane's stream."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..lib.layouts import lane_layout
+
+
+class LaneStage(wiring.Component):
+    """A stage of a lane's stream that holds one spike or end, with a flip-flop for each of the two.
+
+    So whoever decides by what several stages hold needs few levels of logic, and its answer goes to few flip-flops.
+
+    Parameters
+    ----------
+    address_bits : int
+
+    Members
+    -------
+    i : ``In(stream.Signature(lane_layout(address_bits)))``
+    o : ``Out(stream.Signature(...))``
+        With ``spike`` and ``end`` in the payload, of which one is set if ``valid`` is, and none otherwise.
+
+    Notes
+    -----
+    Latency: 1 cycle. Throughput: a spike or end in two cycles.
+    """
+
+    #: Cycles from a transfer to ``o.valid``.
+    latency = 1
+
+    def __init__(self, address_bits: int):
+        held = data.StructLayout({"address": address_bits, "last": 1, "spike": 1, "end": 1})
+        super().__init__({"i": In(stream.Signature(lane_layout(address_bits))), "o": Out(stream.Signature(held))})
+
+    def elaborate(self, platform):
+        m = Module()
+        spike, end = Signal(), Signal()
+        m.d.comb += [
+            self.o.p.spike.eq(spike),
+            self.o.p.end.eq(end),
+            self.o.valid.eq(spike | end),
+            self.i.ready.eq(~self.o.valid),
+        ]
+        with m.If(~self.o.valid):
+            m.d.sync += [
+                spike.eq(self.i.valid & ~self.i.p.end),
+                end.eq(self.i.valid & self.i.p.end),
+                self.o.p.address.eq(self.i.p.address),
+                self.o.p.last.eq(self.i.p.last),
+            ]
+        with m.Elif(self.o.ready):
+            m.d.sync += [spike.eq(0), end.eq(0)]
+        return m

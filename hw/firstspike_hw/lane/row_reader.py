@@ -1,0 +1,220 @@
+"""The front of a lane: from the rows that wait to one operation a cycle."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.lib import data, memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from firstspike_spec.compiler.shapes import LayerShape, index_bits
+
+from ..lib.trees import several
+from ..memory.spram import has_spram
+
+#: Width of an iCE40's block RAM.
+_BLOCK_BITS = 16
+
+
+def row_layout(shape: LayerShape) -> data.StructLayout:
+    """Return a row of the entry memory, if it ``exists``: its first address, and how many ``more`` entries follow that one.
+
+    Where there are bases, with the source's.
+    """
+    pointer = {field.name: field.bits for field in shape.pointer.fields}
+    base = {"base": shape.base_bits} if shape.base_bits else {}
+    return data.StructLayout({"start": pointer["start"], "more": index_bits(shape.row_entries), "exists": 1, **base})
+
+
+def rows_layout(shape: LayerShape, width: int) -> data.StructLayout:
+    """Return what a token means for one lane, if it ``means_something``: a row for each of its spikes, then perhaps an end."""
+    return data.StructLayout({"means_something": 1, "rows": data.ArrayLayout(row_layout(shape), width), "end": 1, "last": 1})
+
+
+def operation_layout() -> data.StructLayout:
+    """Return an operation: an entry to add, or the ``end`` of a step.
+
+    A ``sweep`` is an end that nobody is told of; lanes do some after a reset.
+    """
+    return data.StructLayout({"end": 1, "last": 1, "sweep": 1})
+
+
+class RowReader(wiring.Component):
+    """Keeps the rows that wait, and goes through them entry by entry.
+
+    Tokens without a row in this lane are not kept: they cost nothing.
+
+    Parameters
+    ----------
+    shape : LayerShape
+    width : int
+        Spikes a token.
+    queue_depth : int
+        Tokens that wait.
+    slack : int
+        Tokens that may still come after ``room`` has gone.
+
+    Members
+    -------
+    i : ``In(rows_layout(shape, width))``
+        What a token means here.
+    room : ``Out(1)``
+        There is room for a token.
+    sweep, sweep_last : ``In(1)``
+        Do a sweep, the last one; only while nothing waits. There is no last one without a sweep.
+    hold : ``In(1)``
+        In the next cycle nothing moves, but for what comes into the queue.
+    address : ``Out(...)``
+        Where the operation's entry lies.
+    base : ``Out(shape.base_bits)``
+        That of its row, if there are bases.
+    o : ``Out(operation_layout())``, ``valid`` : ``Out(1)``
+        An operation begins.
+
+    Notes
+    -----
+    Throughput: one operation a cycle without gaps, but for one cycle of rest after an inference's last end, so that no two
+    inferences' operations are neighbours.
+    """
+
+    #: Cycles from a row's coming to its first operation.
+    latency = 4
+
+    def __init__(self, shape: LayerShape, *, width: int, queue_depth: int, slack: int):
+        self._width, self._queue_depth, self._slack = width, queue_depth, slack
+        self._has_bases = shape.base_bits > 0
+        rows = rows_layout(shape, width)
+        super().__init__(
+            {
+                "i": In(rows),
+                "room": Out(1),
+                "sweep": In(1),
+                "sweep_last": In(1),
+                "hold": In(1),
+                "address": Out(row_layout(shape).members["start"]),
+                **({"base": Out(shape.base_bits)} if shape.base_bits else {}),
+                "o": Out(operation_layout()),
+                "valid": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        # With each token stands whether it is several things to do.
+        layout = data.StructLayout({name: self.i.shape()[name].shape for name in ("rows", "end", "last")} | {"several": 1})
+
+        # The queue. What came, and what went in the cycle before, is counted with a delay that `slack` reckons with. It is in
+        # parts, each with addresses of its own: an address goes to no more LUTs than half of the memory takes. The second part
+        # lies one place further, so that its addresses are the next ones of the first. An iCE40 has no LUTs for this: there, a
+        # block RAM holds what only the head needs, and is the head's register.
+        places = range(self._queue_depth)
+        put, put_next = Signal(range(2 * len(places))), Signal(range(2 * len(places)), init=1)
+        got, got_next = Signal.like(put), Signal.like(put, init=1)
+        coming, first, head = Signal(layout), Signal(layout), Signal(layout)
+        late = min(_BLOCK_BITS, layout["rows"].shape.elem_shape["exists"].offset) if has_spram(platform) else 0
+        middle = layout.size if late else layout.size // 2
+        proceeds = Signal()  # the head becomes what is first
+        for name, bits, write_address, read_address in (
+            ("late", slice(0, late), put, got),
+            ("low", slice(late, middle), put, got),
+            ("high", slice(middle, layout.size), put_next, got_next),
+        ):
+            part = coming.as_value()[bits]
+            if not len(part):
+                continue
+            m.submodules[f"queue_{name}"] = queue = memory.Memory(shape=unsigned(len(part)), depth=len(places), init=[])
+            write, read = queue.write_port(), queue.read_port(domain="sync" if name == "late" else "comb")
+            m.d.comb += [
+                write.en.eq(self.i.means_something),
+                write.addr.eq(write_address),
+                write.data.eq(part),
+                read.addr.eq(read_address),
+            ]
+            if name == "late":
+                m.d.comb += [read.en.eq(proceeds), head.as_value()[bits].eq(read.data)]
+            else:
+                m.d.comb += first.as_value()[bits].eq(read.data)
+                with m.If(proceeds):
+                    m.d.sync += head.as_value()[bits].eq(read.data)
+        has = Signal()  # told one cycle after a token has come
+        comes, goes, came, went = Signal(), Signal(), Signal(), Signal()
+        waiting = Signal(range(self._queue_depth + 1))
+        m.d.comb += [
+            comes.eq(self.i.means_something),
+            *(coming[name].eq(self.i[name]) for name in ("rows", "end", "last")),
+            coming.several.eq(several(_parts(self.i))),
+        ]
+        m.d.sync += [
+            has.eq(Mux(goes, put != got_next, has | came)),
+            came.eq(comes),
+            went.eq(goes),
+            waiting.eq(waiting + came - went),
+            self.room.eq(waiting <= self._queue_depth - self._slack),
+        ]
+
+        with m.If(comes):
+            m.d.sync += [put.eq(put_next), put_next.eq(put_next + 1)]
+        with m.If(goes):
+            m.d.sync += [got.eq(got_next), got_next.eq(got_next + 1)]
+
+        # The token at the head, and what of it is still to be done: by row; then the end. The next token follows it once the
+        # last of that begins.
+        waits = Signal(self._width + 1)
+        some_wait, several_wait = Signal(), Signal()  # of `waits`
+        # The operation under way is its row's last, or there is none: for the queue; and the opposite, for the operations.
+        may_begin, goes_on = Signal(init=1), Signal()
+        may_follow = Signal()
+        held, moves = Signal(), Signal(init=1)  # likewise for the queue, and the opposite for the operations
+        m.d.sync += [held.eq(self.hold), moves.eq(~self.hold)]
+        m.d.comb += [
+            may_follow.eq(~some_wait | (may_begin & ~several_wait)),
+            goes.eq(may_follow & has & ~held),
+            proceeds.eq(may_follow & ~held),
+        ]
+        chosen = [waits[at] & ~waits[:at].any() for at in range(len(waits))]
+        with m.If(~held):
+            with m.If(may_follow):
+                m.d.sync += [
+                    waits.eq(Mux(has, _parts(first), 0)),
+                    some_wait.eq(has),
+                    several_wait.eq(has & first.several),
+                ]
+            with m.Elif(may_begin):
+                still = Cat(wait & ~choice for wait, choice in zip(waits, chosen, strict=True))
+                m.d.sync += [waits.eq(still), several_wait.eq(several(still))]
+
+        # The operation that begins, and how many more the row has.
+        under_way, left = Signal(), Signal.like(head.rows[0].more)
+        rests = Signal()  # the next cycle is one of rest
+        m.d.comb += self.valid.eq(under_way & moves)
+        row = data.View(head.rows[0].shape(), Mux(waits[0], head.rows[0], head.rows[self._width - 1]))
+        is_row = waits[:-1].any()  # else an end, a sweep, or nothing
+        ends_inference = self.sweep_last | (~is_row & waits[-1] & head.last)
+        with m.If(moves):
+            with m.If(~goes_on):
+                begins_last = ~(is_row & row.more.any()) & ~ends_inference
+                if self._has_bases:
+                    m.d.sync += self.base.eq(row.base)
+                m.d.sync += [
+                    under_way.eq(some_wait | self.sweep),
+                    self.address.eq(row.start),
+                    left.eq(row.more),
+                    may_begin.eq(begins_last),
+                    goes_on.eq(~begins_last),
+                    rests.eq(ends_inference),
+                    self.o.end.eq(~is_row | self.sweep),
+                    self.o.last.eq(Mux(self.sweep, self.sweep_last, head.last)),
+                    self.o.sweep.eq(self.sweep),
+                ]
+            with m.Else():
+                m.d.sync += [
+                    self.address.eq(self.address + 1),
+                    left.eq(left - 1),
+                    may_begin.eq((left == 1) | rests),
+                    goes_on.eq((left != 1) & ~rests),
+                    rests.eq(0),
+                    under_way.eq(~rests),
+                ]
+        return m
+
+
+def _parts(token: data.View) -> Value:
+    """Return what of a token exists: by row, and the end."""
+    return Cat(*(row.exists for row in token.rows), token.end)

@@ -1,0 +1,1 @@
+"""A layer: lanes in banks and groups, and the layer of the outputs."""

@@ -1,0 +1,164 @@
+"""The collector: from the streams of a layer's lanes to the one token stream of the layer."""
+
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from firstspike_spec.compiler.shapes import LayerShape
+
+from ..lane.lane_stage import LaneStage
+from ..lib.layouts import lane_layout, token_layout
+from ..lib.skid_buffer import Relay
+from ..lib.trees import lowest_set
+
+
+class Merge(wiring.Component):
+    """Makes one stream of several: spikes one at a time, and the end of a step once every input has ended it.
+
+    Inputs need not be in the same step: one that has ended it waits with its end, and so cannot overtake the others.
+
+    Parameters
+    ----------
+    address_bits : int
+    inputs : int
+    low_bits : int
+        The number of a spike's input is put into its address above so many bits.
+    number_bits : int
+        Width of that number.
+
+    Members
+    -------
+    inputs : ``In(stream.Signature(lane_layout(address_bits))).array(inputs)``
+        Each goes through a `LaneStage` first.
+    o : ``Out(stream.Signature(lane_layout(address_bits + number_bits)))``
+        What is on offer may give way to a spike of another input: a stage must follow that looks at it when it takes it.
+
+    Notes
+    -----
+    Latency: that of a `LaneStage`. Throughput: one spike or end a cycle, of one input in two cycles.
+    """
+
+    #: Cycles from a transfer to ``o.valid``.
+    latency = LaneStage.latency
+
+    def __init__(self, address_bits: int, *, inputs: int, low_bits: int, number_bits: int):
+        self._address_bits, self._low_bits, self._number_bits = address_bits, low_bits, number_bits
+        super().__init__(
+            {
+                "inputs": In(stream.Signature(lane_layout(address_bits))).array(inputs),
+                "o": Out(stream.Signature(lane_layout(address_bits + number_bits))),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        held = staged(m, self._address_bits, [wiring.flipped(part) for part in self.inputs])
+        any_spike, lowest = lowest_set(m, Cat(part.p.spike for part in held))
+        all_ended = Cat(part.p.end for part in held).all()
+        chosen = Signal(range(len(held)))
+        m.d.comb += chosen.eq(lowest)
+        for number, part in enumerate(held):
+            m.d.comb += part.ready.eq(self.o.ready & ((part.p.spike & (chosen == number)) | all_ended))
+        spike = Array(part.p.address for part in held)[chosen]
+        number = Signal(self._number_bits)
+        m.d.comb += [
+            number.eq(chosen),
+            self.o.valid.eq(any_spike | all_ended),
+            self.o.p.address.eq(Cat(spike[: self._low_bits], number, spike[self._low_bits :])),
+            self.o.p.end.eq(all_ended),
+            self.o.p.last.eq(held[0].p.last & all_ended),
+        ]
+        return m
+
+
+def staged(m: Module, address_bits: int, streams: list) -> list:
+    """Return what comes out of a new `LaneStage` behind each stream."""
+    held = []
+    for number, source in enumerate(streams):
+        m.submodules[f"stage_{number}"] = stage = LaneStage(address_bits)
+        wiring.connect(m, source, stage.i)
+        held.append(stage.o)
+    return held
+
+
+class Collector(wiring.Component):
+    """Merges a layer's lanes, in a tree with as many roots as a token has spikes, and makes tokens of what the roots give.
+
+    A lane gives a spike in two cycles at most, and so does each merge below the roots: several feed one of the next.
+
+    Parameters
+    ----------
+    shape : LayerShape
+    width : int
+        Spikes a token.
+
+    Members
+    -------
+    lanes : ``In(stream.Signature(lane_layout(shape.neuron_bits))).array(shape.lanes)``
+    o : ``Out(stream.Signature(token_layout(shape.address_bits, width)))``
+        A neuron's address is its lane's number in the low bits, and its number within the lane above.
+
+    Notes
+    -----
+    Latency: 1 cycle for each level of the tree (`levels`), and 2. Throughput: ``width`` spikes a cycle, or an end.
+    """
+
+    def __init__(self, shape: LayerShape, *, width: int):
+        self._shape, self._width = shape, width
+        super().__init__(
+            {
+                "lanes": In(stream.Signature(lane_layout(shape.neuron_bits))).array(shape.lanes),
+                "o": Out(stream.Signature(token_layout(shape.address_bits, width))),
+            }
+        )
+
+    @staticmethod
+    def levels(lanes: int, width: int) -> list[int]:
+        """Return how many bits of a lane's number each level of the tree merges, the lowest first."""
+        bits = []
+        while lanes > width:
+            bits.append(1 if lanes <= 2 * width else 2)
+            lanes = -(-lanes // (1 << bits[-1]))
+        return bits
+
+    def elaborate(self, platform):
+        m = Module()
+        bits, done = self._shape.neuron_bits, 0
+        streams = [wiring.flipped(lane) for lane in self.lanes]
+        levels = self.levels(len(streams), self._width)
+        for level, number_bits in enumerate(levels):
+            merged, inputs = [], 1 << number_bits
+            for first in range(0, len(streams), inputs):
+                group = streams[first : first + inputs]
+                m.submodules[f"merge_{level}_{first // inputs}"] = merge = Merge(
+                    bits, inputs=len(group), low_bits=done, number_bits=number_bits
+                )
+                for source, sink in zip(group, merge.inputs, strict=True):
+                    wiring.connect(m, source, sink)
+                merged.append(merge.o)
+            streams, bits, done = merged, bits + number_bits, done + number_bits
+
+        roots = []
+        for number, source in enumerate(streams):
+            m.submodules[f"root_{number}"] = root = Relay(lane_layout(bits)) if levels else LaneStage(bits)
+            wiring.connect(m, source, root.i)
+            roots.append(root.o)
+
+        # The roots' numbers are the highest bits of the lane's number.
+        m.submodules.relay = relay = Relay(self.o.payload.shape())
+        wiring.connect(m, relay.o, wiring.flipped(self.o))
+        number_bits = self._shape.lane_bits - done
+        any_spike = Cat(part.valid & ~part.p.end for part in roots).any()
+        all_ended = Cat(part.valid & part.p.end for part in roots).all()
+        for port, part in enumerate(roots):
+            m.d.comb += [
+                relay.i.p[f"address_{port}"].eq(Cat(part.p.address[:done], Const(port, number_bits), part.p.address[done:])),
+                relay.i.p[f"valid_{port}"].eq(part.valid & ~part.p.end),
+                part.ready.eq(relay.i.ready & Mux(part.p.end, all_ended, 1)),
+            ]
+        m.d.comb += [
+            relay.i.valid.eq(any_spike | all_ended),
+            relay.i.p.end.eq(all_ended),
+            relay.i.p.last.eq(all_ended & roots[0].p.last),
+        ]
+        return m

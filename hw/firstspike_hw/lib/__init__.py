@@ -1,0 +1,1 @@
+"""Small parts that any design can use: streams, delays, trees."""

@@ -1,0 +1,166 @@
+"""The engine behind its link: bytes in, bytes out."""
+
+from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.wiring import In, Out
+
+from firstspike_spec.compiler.compile import EngineImage
+from firstspike_spec.network.encoder import MIN_TIME_STEPS
+from firstspike_spec.protocol.messages import BUFFER_BYTES, COUNTER_BYTES, HEAD_BYTES, Identity, Status
+
+from ..chain.engine import COUNTERS, Engine, taps
+from .arbiter import Arbiter
+from .commander import Commander
+from .frame_receiver import FrameReceiver
+from .frame_sender import FrameSender
+from .memory_access import MemoryAccess
+from .result_sender import ResultSender
+from .spike_decoder import SpikeDecoder
+from .word_queue import WordQueue
+
+#: Images on their way from the commander to the first byte of their answer.
+_IMAGES = 4
+
+#: Words of results that wait for the link: all those of an image in most networks.
+_WORDS = 16
+
+
+class LinkedEngine(wiring.Component):
+    """Runs images, and loads networks, as messages ask for it (`firstspike_spec.protocol.messages`).
+
+    Whatever bytes come, in whatever order: each whole request is answered once, damaged ones are told of, and the engine
+    goes on. The host keeps the unanswered requests within the buffer; what has no room is lost and told of.
+
+    Parameters
+    ----------
+    identity : Identity
+        Without digest, the engine holds no network at power-up. Its ``buffer_bytes`` must be a power of two.
+    image : EngineImage, optional
+        The network that it holds at power-up: that of the identity's digest.
+
+    Members
+    -------
+    i : ``In(stream.Signature(8, always_ready=True))``
+    o : ``Out(stream.Signature(8))``
+    loaded : ``Out(1)``
+        A network is loaded.
+    busy : ``Out(1)``
+        A request is being carried out. The last bytes of its answer may still be on their way out after that.
+    lost : ``Out(1)``
+        For one cycle: a frame was damaged or had no room.
+    tap_0, tap_1, ... : ``Out(stream.Signature(token_layout(...), always_ready=True))``
+        Those of the `Engine`.
+    """
+
+    def __init__(self, identity: Identity, image: EngineImage | None = None):
+        if (image.digest if image else "") != identity.digest:
+            raise ValueError("identity.digest must be that of the image")
+        if identity.buffer_bytes.bit_count() != 1:
+            raise ValueError(f"buffer_bytes must be a power of two, {BUFFER_BYTES[0]} or more, not {identity.buffer_bytes}")
+        self._identity, self._image = identity, image
+        super().__init__(
+            {
+                "i": In(stream.Signature(8, always_ready=True)),
+                "o": Out(stream.Signature(8)),
+                "loaded": Out(1),
+                "busy": Out(1),
+                "lost": Out(1),
+                **taps(identity.shape),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        shape, image = self._identity.shape, self._image
+        last_step = (image.network.time_steps if image else MIN_TIME_STEPS) - 1  # as in the engine
+
+        m.submodules.receiver = receiver = FrameReceiver(self._identity.buffer_bytes.bit_length() - 1)
+        m.submodules.commander = commander = Commander(self._identity)
+        m.submodules.access = access = MemoryAccess(last_step)
+        m.submodules.decoder = decoder = SpikeDecoder(shape)
+        engine, clear = Engine(shape, image), Signal()  # its reset goes all over the device, and so begins at a register
+        m.d.sync += clear.eq(commander.clear)
+        m.submodules.engine = ResetInserter(clear)(engine)
+        m.submodules.results = results = ResultSender()
+        m.submodules.arbiter = arbiter = Arbiter()
+        m.submodules.sender = sender = FrameSender()
+
+        # The way of an image, and of its answer.
+        wiring.connect(m, wiring.flipped(self.i), receiver.i)
+        wiring.connect(m, receiver.o, commander.i)
+        wiring.connect(m, commander.codes, decoder.i)
+        wiring.connect(m, decoder.o, engine.i)
+        wiring.connect(m, results.o, arbiter.first)
+        wiring.connect(m, commander.o, arbiter.second)
+        wiring.connect(m, arbiter.o, sender.i)
+        wiring.connect(m, sender.o, wiring.flipped(self.o))
+        m.d.comb += [decoder.last_step.eq(access.last_step), engine.early_exit.eq(commander.early_exit)]
+
+        # An image's words wait here for the link, not in the engine.
+        m.submodules.words = words = WordQueue(shape, depth=_WORDS)
+        wiring.connect(m, engine.o, words.i)
+        wiring.connect(m, words.o, results.words)
+
+        # What an answer has to wait for. There are never more statuses than heads, and that of the answer which is being
+        # sent: the second queue cannot overflow.
+        m.submodules.heads = heads = SyncFIFOBuffered(width=8, depth=HEAD_BYTES * _IMAGES)
+        m.submodules.statuses = statuses = SyncFIFOBuffered(width=1, depth=_IMAGES + 1)
+        images = Signal(range(_IMAGES + 2))  # that have not been answered
+        m.d.comb += [
+            heads.w_data.eq(commander.heads.p.data),
+            heads.w_en.eq(commander.heads.valid),
+            commander.heads.ready.eq(heads.w_rdy),
+            statuses.w_data.eq(decoder.wrong),
+            statuses.w_en.eq(decoder.done),
+        ]
+        _empty(m, heads, results.heads)
+        _empty(m, statuses, results.statuses)
+        begins, ends = (way.valid & way.ready & way.p.last for way in (commander.heads, results.o))
+        m.d.sync += images.eq(images + begins - ends)
+        assert (Status.RIGHT, Status.WRONG_CODE) == (0, 1)
+
+        # Loading and reading back.
+        wiring.connect(m, commander.bodies, access.i)
+        wiring.connect(m, access.load, engine.load)
+        wiring.connect(m, engine.peeked, access.peeked)
+        m.d.comb += [
+            access.reads.eq(commander.reads),
+            access.begin.eq(commander.begin),
+            engine.peek.eq(access.peek),
+            commander.check.eq(access.check),
+            commander.done.eq(access.done),
+            commander.wrong.eq(access.wrong),
+            commander.idle.eq(~engine.busy & ~images.any()),
+        ]
+
+        # Counters: the engine's, and the link's.
+        cycles = Signal(8 * COUNTER_BYTES)
+        damaged, oversized = Signal(16), Signal(16)
+        with m.If(clear):
+            m.d.sync += [cycles.eq(0), damaged.eq(0), oversized.eq(0)]
+        with m.Else():
+            m.d.sync += [
+                cycles.eq(cycles + 1),
+                damaged.eq(damaged + receiver.damaged),
+                oversized.eq(oversized + receiver.overflow),
+            ]
+        m.d.comb += [
+            *(getattr(commander.counters, name).eq(getattr(engine.counters, name)) for name in COUNTERS.members),
+            commander.counters.cycles.eq(cycles),
+            commander.counters.damaged_frames.eq(damaged),
+            commander.counters.oversized_frames.eq(oversized),
+            commander.damaged.eq(receiver.damaged),
+            commander.oversized.eq(receiver.overflow),
+            self.lost.eq(receiver.damaged | receiver.overflow),
+            self.loaded.eq(commander.loaded),
+            self.busy.eq(~commander.idle | ~commander.waiting),
+        ]
+        for name in taps(shape):
+            wiring.connect(m, getattr(engine, name), wiring.flipped(getattr(self, name)))
+        return m
+
+
+def _empty(m: Module, queue: SyncFIFOBuffered, sink) -> None:
+    """Give a stream what is in a queue."""
+    m.d.comb += [sink.payload.eq(queue.r_data), sink.valid.eq(queue.r_rdy), queue.r_en.eq(sink.ready)]

@@ -1,0 +1,94 @@
+"""The whole design behind a serial port: what a board holds, whatever its pins and its clock are."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from firstspike_spec.compiler.compile import EngineImage
+from firstspike_spec.compiler.shapes import EngineShape
+from firstspike_spec.protocol.messages import Identity
+
+from .linked_engine import LinkedEngine
+from .uart import UartReceiver, UartTransmitter
+
+#: What a board shows: a network is loaded, the engine runs, bytes come in, something that came was damaged.
+LIGHTS = data.StructLayout({"loaded": 1, "busy": 1, "receiving": 1, "damaged": 1})
+
+#: A light stays on for one to two of these parts of a second, so that one can see it.
+_VISIBLE = 20
+
+
+class SerialTop(wiring.Component):
+    """A `LinkedEngine` on a serial line.
+
+    Parameters
+    ----------
+    shape : EngineShape
+    image : EngineImage, optional
+        The network that it holds at power-up.
+    clock_hz, baud : int
+        The clock, and bits a second of the line, at least 4 clock cycles each.
+    board : str
+        Name of the board.
+    buffer_bits : int
+        ``2 ** buffer_bits`` bytes of requests can wait.
+
+    Members
+    -------
+    rx : ``In(1)``
+        The line from the host, of any clock.
+    tx : ``Out(1)``
+        The line to the host.
+    lights : ``Out(LIGHTS)``
+    busy : ``Out(1)``
+        As of the `LinkedEngine`.
+    """
+
+    def __init__(
+        self,
+        shape: EngineShape,
+        image: EngineImage | None = None,
+        *,
+        clock_hz: int,
+        baud: int,
+        board: str,
+        buffer_bits: int,
+    ):
+        self._image = image
+        self._identity = Identity(
+            shape,
+            board=board,
+            clock_hz=clock_hz,
+            baud=baud,
+            buffer_bytes=1 << buffer_bits,
+            digest=image.digest if image else "",
+        )
+        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "lights": Out(LIGHTS), "busy": Out(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        divisor = round(self._identity.clock_hz / self._identity.baud)
+        m.submodules.receiver = receiver = UartReceiver(divisor)
+        m.submodules.transmitter = transmitter = UartTransmitter(divisor)
+        m.submodules.engine = engine = LinkedEngine(self._identity, self._image)
+        wiring.connect(m, receiver.o, engine.i)
+        wiring.connect(m, engine.o, transmitter.i)
+        m.d.comb += [
+            receiver.rx.eq(self.rx),
+            self.tx.eq(transmitter.tx),
+            self.lights.loaded.eq(engine.loaded),
+            self.busy.eq(engine.busy),
+        ]
+
+        period = self._identity.clock_hz // _VISIBLE
+        passed, tick = Signal(range(period)), Signal()
+        m.d.comb += tick.eq(passed == period - 1)
+        m.d.sync += passed.eq(Mux(tick, 0, passed + 1))
+        for name, event in (("busy", engine.busy), ("receiving", receiver.o.valid), ("damaged", engine.lost)):
+            ticks_left = Signal(2, name=f"{name}_ticks_left")
+            with m.If(event):
+                m.d.sync += ticks_left.eq(2)
+            with m.Elif(tick & (ticks_left != 0)):
+                m.d.sync += ticks_left.eq(ticks_left - 1)
+            m.d.comb += self.lights[name].eq(ticks_left != 0)
+        return m

@@ -1,0 +1,1 @@
+"""Memories, and what they are made of in each family of FPGAs."""

@@ -1,0 +1,1 @@
+"""Choice of thresholds after training, on the golden model in PyTorch."""

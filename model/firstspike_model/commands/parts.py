@@ -1,0 +1,54 @@
+"""What the sub-commands of this package share. PyTorch is imported only where a command asks for it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from firstspike_spec import InputError, Network
+from firstspike_spec.common.errors import needing
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of the data set, or an .npz file; your own images, too (docs/data.md). By default found or downloaded.",
+        show_default=False,
+    ),
+]
+DatasetOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Name of the data set; by default that of the recipe or network, or what --data has.", show_default=False
+    ),
+]
+
+
+@contextmanager
+def importing_torch(what: str) -> Iterator[None]:
+    """Import in this block what needs PyTorch, or say how to get it; ``what`` is what needs it."""
+    # Idle threads of OpenMP would otherwise spin and slow down whatever else the machine does; read when it is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    with needing("model", "PyTorch", "torch", what=what):
+        yield
+
+
+def check_network_name(out: Path) -> None:
+    """Raise `InputError` if a network cannot be written under that name."""
+    if out.suffix != ".safetensors":
+        raise InputError(f"cannot write {out}: a network's file name ends with .safetensors; name it {out.stem}.safetensors")
+
+
+def network_report(network: Network, out: Path) -> dict[str, Any]:
+    """Return what ``--json`` prints of a network that was written: its file, its sizes and its provenance."""
+    return {
+        "file": str(out),
+        "digest": network.digest,
+        "time_steps": network.time_steps,
+        "neurons": [layer.targets for layer in network.layers],
+        "weight_bits": [layer.weight_bits for layer in network.layers],
+        "synapses": network.synapses,
+        **network.provenance,
+    }

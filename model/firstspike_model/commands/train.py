@@ -1,0 +1,129 @@
+"""The sub-command ``firstspike train``.
+
+PyTorch is imported only when the command runs: the command line must start without it.
+"""
+
+import json as json_format
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from firstspike_spec import InputError
+from firstspike_spec.common.checks import whole_number
+from firstspike_spec.common.files import check_writable
+
+from ..recipes.recipe import Recipe, load_recipe, parse_change
+from ..training.progress import EpochDisplay
+from .parts import DataOption, DatasetOption, check_network_name, importing_torch, network_report
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from ..training.workflow import Outcome
+
+#: Largest seed that is the same number everywhere it is written down.
+MAX_SEED = (1 << 53) - 1
+
+#: Where a training may run.
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="Name of a recipe, such as mnist-mlp, or a recipe's .toml file.")],
+    data: DataOption = None,
+    dataset: DatasetOption = None,
+    out: Annotated[Path | None, typer.Option(help="The network's file; by default RECIPE.safetensors here.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same network on the same machine.")] = 0,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting to use in place of the recipe's; may be repeated."),
+    ] = None,
+    epochs_scale: Annotated[float, typer.Option(help="Multiplies all epochs: 0.1 for a quick try.")] = 1.0,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start anew, though a stopped training could go on.")] = False,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if there is one.")] = "auto",
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the result as one JSON object; progress goes to stderr.")
+    ] = False,
+) -> None:
+    """Train a network by a recipe, prune and quantise it, and write it to a file.
+
+    Beside the file lies a log, NAME.log.json, and while the training runs a checkpoint, NAME.checkpoint: after a stop, by
+    Ctrl-C or otherwise, the same command goes on from there and gives the same network.
+    """
+    settings = dict(map(parse_change, changes or [])) | ({} if dataset is None else {"dataset": dataset})
+    chosen = scaled(load_recipe(recipe, settings), epochs_scale)
+    seed = whole_number(seed, "seed", 0, MAX_SEED)
+    if device not in DEVICES:
+        raise InputError(f"device must be one of {', '.join(DEVICES)}, not {device!r}")
+    out = Path(f"{chosen.name}.safetensors") if out is None else out
+    check_network_name(out)
+    check_writable(out)
+    workflow = _workflow()
+    checkpoint = workflow.Files.beside(out).checkpoint
+    if fresh:
+        checkpoint.unlink(missing_ok=True)
+    stream = sys.stderr if json else sys.stdout
+    with EpochDisplay(chosen.name, stream) as display:
+        try:
+            outcome = workflow.train_to_file(
+                chosen,
+                out,
+                data=data,
+                named="dataset" in settings,
+                seed=seed,
+                device=device,
+                note=display.epoch,
+                note_line=display.line,
+            )
+        except KeyboardInterrupt:
+            if checkpoint.exists():
+                display.line(f"stopped; the same command goes on from {checkpoint}")
+            raise
+    facts = report(outcome, out)
+    print(json_format.dumps(facts) if json else summary(facts))
+
+
+def scaled(recipe: Recipe, epochs_scale: float) -> Recipe:
+    """Return the recipe with all epochs multiplied, at least one in each phase that has any.
+
+    Raises
+    ------
+    InputError
+        If the scale is not above 0 and at most 100.
+    """
+    if not 0 < epochs_scale <= 100:
+        raise InputError(f"epochs-scale must be above 0 and at most 100, not {epochs_scale}")
+    epochs = {name: getattr(recipe, name) for name in ("prune_epochs", "refine_epochs")}
+    return replace(recipe, **{name: max(1, round(number * epochs_scale)) if number else 0 for name, number in epochs.items()})
+
+
+def report(outcome: "Outcome", out: Path) -> dict[str, Any]:
+    """Return what ``--json`` prints: the facts, and of the network, where there is one, its file and its sizes."""
+    network = outcome.network
+    return {"file": None, **outcome.facts} if network is None else network_report(network, out)
+
+
+def summary(facts: dict[str, Any]) -> str:
+    """Return what `report` gave in words."""
+    last_step = facts["settings"]["time_steps"] - 1
+    accuracy = f"{facts['test_accuracy']:.2%} of {facts['test_images']:,} test images right by first spike"
+    validation = f"validation {facts['validation_accuracy']:.2%}"
+    decision = f"mean decision step {facts['mean_decision_step']:.2f} of 0 .. {last_step}"
+    if facts["file"] is None:
+        return f"float weights, so nothing is written: {accuracy} (in PyTorch), {validation}; {decision}"
+    return (
+        f"wrote {facts['file']}: {accuracy} (simulated, golden model), {validation}; "
+        f"{facts['synapses']:,} synapses, connectivity {facts['connectivity']:.2%} "
+        f"({facts['connectivity_as_trained']:.2%} as trained), {facts['weight_bits'][0]}-bit weights; "
+        f"{decision}, {facts['mean_synaptic_operations']:,.0f} synaptic operations an image"
+    )
+
+
+def _workflow() -> "ModuleType":
+    """Import what needs PyTorch, or say how to get it."""
+    with importing_torch("training"):
+        from ..training import workflow
+    return workflow

@@ -1,0 +1,1 @@
+"""Layers of first-spike neurons, as training sees them."""

@@ -1,0 +1,1 @@
+"""Recipes, those that come with the package, and sweeps over their settings."""

@@ -1,0 +1,62 @@
+"""A stopped training on disk, from which it goes on as if it had never stopped."""
+
+import hashlib
+import io
+import pickle
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from firstspike_spec import Dataset, InputError
+from firstspike_spec.common.files import write_file
+
+from ..recipes.recipe import Recipe, settings_of
+
+
+def identity_of(recipe: Recipe, dataset: Dataset, seed: int, device: str) -> dict[str, Any]:
+    """Return what must be the same for a training to go on: it decides every bit of the result."""
+    digest = hashlib.sha256(dataset.images.tobytes() + dataset.labels.tobytes())
+    return {
+        "recipe": recipe.name,
+        **settings_of(recipe),
+        "seed": seed,
+        "device": device,
+        "training data": digest.hexdigest()[:16],
+        **{f"version of {name}": version(name) for name in ("firstspike", "torch")},
+    }
+
+
+def save_checkpoint(path: Path, state: dict[str, Any], identity: dict[str, Any]) -> None:
+    """Write a training's state (tensors, numbers and texts) whole or not at all."""
+    content = io.BytesIO()
+    torch.save({"state": state, "identity": identity}, content)
+    write_file(path, content.getvalue())
+
+
+def load_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the state of a stopped training, or ``None`` if there is no such file.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, or of another training; the message says what differs.
+    """
+    if not path.exists():
+        return None
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        state, theirs = saved["state"], saved["identity"]
+    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+        raise InputError(f"{path} is no checkpoint or damaged ({error}); start anew with --fresh") from error
+    different = [
+        f"{key} {theirs.get(key)!r} there, {identity.get(key)!r} now"
+        for key in {**theirs, **identity}
+        if theirs.get(key) != identity.get(key)
+    ]
+    if different:
+        raise InputError(
+            f"{path} is of another training ({'; '.join(different)}); start anew with --fresh, or name another --out"
+        )
+    return state

@@ -1,0 +1,38 @@
+"""From trained layers to the network that the golden model, the compiler and the hardware share."""
+
+import numpy as np
+import torch
+
+from firstspike_spec import LatencyEncoder, Layer, Network
+
+from ..layers.layers import FirstSpikeClassifier
+
+
+@torch.no_grad()
+def to_network(
+    classifier: FirstSpikeClassifier, encoder: LatencyEncoder, input_shape: tuple[int, ...], lowering: int = 0
+) -> Network:
+    """Return the integer network that the classifier's quantised forward pass computes.
+
+    Parameters
+    ----------
+    classifier : FirstSpikeClassifier
+        With a scale in every layer.
+    encoder : LatencyEncoder
+    input_shape : tuple of int
+    lowering : int
+        Subtracted from the output neurons' start potentials (`firstspike_model.calibration.output_threshold`).
+
+    Returns
+    -------
+    Network
+        With all neurons, dead ones too; `firstspike_spec.remove_dead_neurons` removes those.
+    """
+    layers = []
+    for layer in classifier.layers:
+        weights = layer.integer_weights().cpu().numpy().astype(np.int32)
+        start_potentials = layer.integer_start_potentials().cpu().numpy().astype(np.int64)
+        if layer is classifier.layers[-1]:
+            start_potentials -= lowering
+        layers.append(Layer.from_dense(weights, start_potentials, layer.integer_threshold, layer.weight_bits, maps=layer.maps))
+    return Network(encoder, tuple(layers), input_shape)

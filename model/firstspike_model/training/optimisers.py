@@ -1,0 +1,128 @@
+"""What moves a classifier's parameters in each phase of a training."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from ..layers.layers import FirstSpikeClassifier
+from ..pruning import STDS, GradR, Rewiring, schedule
+from ..recipes.recipe import Recipe
+
+#: Steps from one steering to the next: often enough for a smooth course, seldom enough to cost nothing.
+STEERING = 8
+
+
+class PruneOptimisers:
+    """The first phase's: the pruning method for the weights, Adam for everything else.
+
+    Parameters
+    ----------
+    classifier : FirstSpikeClassifier
+    recipe : Recipe
+    budget : float or tuple of float
+        That of the recipe, or each layer's.
+    """
+
+    def __init__(self, classifier: FirstSpikeClassifier, recipe: Recipe, budget: float | tuple[float, ...]):
+        self._recipe, self._budget = recipe, budget
+        self._weights = [layer.weights for layer in classifier.layers]
+        self._steps = 0
+        groups = [{"params": [weights]} for weights in self._weights]
+        rest = [parameter for layer in classifier.layers for parameter in layer.parameters() if parameter is not layer.weights]
+        rate = recipe.prune_learning_rate
+        match recipe.pruning:
+            case "gradr":
+                self._pruner = GradR(groups, lr=rate, alpha=0.0)
+            case "stds":
+                self._pruner = STDS(groups, lr=rate)
+            case _:
+                self._pruner = torch.optim.Adam(groups, lr=rate, fused=True)
+        self._rest = torch.optim.Adam(rest, lr=rate, fused=True)
+
+    def zero_grad(self) -> None:
+        self._pruner.zero_grad()
+        self._rest.zero_grad()
+
+    def step(self, done: float) -> None:
+        """Move all parameters, when the share ``done`` of the phase is over."""
+        recipe = self._recipe
+        rate = recipe.prune_learning_rate * schedule("cosine", done)
+        for group in (*self._pruner.param_groups, *self._rest.param_groups):
+            group["lr"] = rate
+        steered = recipe.budget_by > 0 and isinstance(self._pruner, Rewiring)
+        if not steered:
+            self._set_force(done)
+        self._pruner.step()
+        self._rest.step()
+        if steered and self._steps % STEERING == 0:
+            self._pruner.prune_to(_eased(self._budget, schedule("cubic", done / recipe.budget_by)))
+        self._steps += 1
+
+    def _set_force(self, done: float) -> None:
+        """Set Grad R's alpha or STDS's threshold as the recipe says."""
+        recipe = self._recipe
+        for group in self._pruner.param_groups:
+            if recipe.pruning == "gradr":
+                group["alpha"] = recipe.alpha * schedule(recipe.alpha_schedule, done)
+            elif recipe.pruning == "stds":
+                group["threshold"] = recipe.threshold * schedule(recipe.threshold_schedule, done)
+
+    def set_costs(self, rates: Sequence[torch.Tensor], share: float) -> None:
+        """Weigh connections by how often their sources spike.
+
+        Parameters
+        ----------
+        rates : sequence of Tensor of float
+            For each layer, of a shape that broadcasts to its weights'.
+        share : float
+            0 .. 1, the rates' part in the cost; the rest is even.
+        """
+        if isinstance(self._pruner, GradR):
+            mean = sum(float(rate.mean()) for rate in rates) / len(rates)
+            for weights, rate in zip(self._weights, rates, strict=True):
+                # Sources that spike seldom cost no less than the mean one: what they bring is as little, and a connection that
+                # nothing moves must not be the cheapest to keep.
+                self._pruner.set_costs(weights, (1 - share) + share * (rate / max(mean, 1e-12)).clamp(min=1))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"pruner": self._pruner.state_dict(), "rest": self._rest.state_dict(), "steps": self._steps}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._pruner.load_state_dict(state["pruner"])
+        self._rest.load_state_dict(state["rest"])
+        self._steps = state["steps"]
+
+
+class RefineOptimisers:
+    """The second phase's: Adam for everything that is left.
+
+    Parameters
+    ----------
+    classifier : FirstSpikeClassifier
+    recipe : Recipe
+    """
+
+    def __init__(self, classifier: FirstSpikeClassifier, recipe: Recipe):
+        self._rate = recipe.refine_learning_rate
+        self._adam = torch.optim.Adam(classifier.parameters(), lr=self._rate, fused=True)
+
+    def zero_grad(self) -> None:
+        self._adam.zero_grad()
+
+    def step(self, done: float) -> None:
+        """Move all parameters, when the share ``done`` of the phase is over."""
+        for group in self._adam.param_groups:
+            group["lr"] = self._rate * schedule("cosine", done)
+        self._adam.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        return self._adam.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._adam.load_state_dict(state)
+
+
+def _eased(budget: float | tuple[float, ...], course: float) -> float | tuple[float, ...]:
+    """Return the budget, or each layer's, on its way from all connections (``course`` 0) to what it is in the end (1)."""
+    return tuple(_eased(share, course) for share in budget) if isinstance(budget, tuple) else 1 + (budget - 1) * course

@@ -1,0 +1,1 @@
+"""What all rooms rest on: checks, errors, files, text and arrays from outside, and words of bit fields."""

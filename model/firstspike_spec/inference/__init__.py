@@ -1,0 +1,1 @@
+"""What an inference is: the golden model, its results, and comparison with them."""

@@ -1,0 +1,302 @@
+"""A layer: sparse integer weights, and how they lie over maps."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..common.checks import array_of, whole_array, whole_number
+from ..common.errors import InputError, InputTypeError
+from ..common.text import quoted
+from .map_layout import MapLayout
+from .maps import MAX_NEURONS, Maps
+
+MAX_WEIGHT_BITS = 16
+MAX_POTENTIAL_BITS = 32
+
+#: The activity of a source that spikes in every inference.
+FULL_ACTIVITY = (1 << 16) - 1
+
+#: Possible connections of a layer, kept or not; the golden model holds them as a matrix.
+MAX_CONNECTIONS = 1 << 26
+
+#: Entries of kernels that are held as a matrix at once when sums of weights are formed.
+_KERNEL_ENTRIES = 1 << 21
+
+
+def signed_bits(low: int, high: int) -> int:
+    """Return the width of the narrowest two's-complement number that holds ``low .. high``."""
+    return 1 + max((-1 - low if low < 0 else low).bit_length(), (-1 - high if high < 0 else high).bit_length())
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A sparsely connected layer of integrate-and-fire neurons, fully connected or a convolution.
+
+    The connections are stored by tap, as the hardware reads them: row ``i`` holds the target channels of tap ``i`` in
+    ``row_targets[row_starts[i] : row_starts[i + 1]]``, in rising order, and their weights at the same places of
+    ``row_weights``. A pruned connection has no entry, so no stored weight is zero. In a fully connected layer without maps a
+    tap is a source, and a target channel is a neuron; else `Maps` says which neurons see which sources through which tap.
+    A neuron's number is that of its target channel times ``maps.positions``, plus its position, row by row.
+
+    Parameters
+    ----------
+    row_starts : array_like of int, shape (taps + 1,)
+    row_targets : array_like of int, shape (synapses,)
+        Each in ``0 .. channels - 1``.
+    row_weights : array_like of int, shape (synapses,)
+        Each a non-zero signed number of ``weight_bits``.
+    start_potentials : array_like of int, shape (channels,)
+        ``b``: the potential of each target channel's neurons before the first step.
+    threshold : int
+        ``theta``, at least 1.
+    weight_bits : int
+        1 .. 16.
+    potential_bits : int, optional
+        Width of the potential minus the threshold, the number that the hardware keeps. By default the narrowest one that
+        can neither wrap nor saturate (`required_potential_bits`); at most 32.
+    activity : array_like of int, shape (sources,), optional
+        Share of inferences in which each source spikes no later than the decision step, in units of 1/65535: 0 .. 65535.
+        `firstspike_spec.profile` measures it. It changes no result, and is no part of a network's digest; the compiler
+        shares out the work by it.
+    maps : Maps, optional
+        How sources and neurons lie; by default `Maps.flat`.
+
+    Raises
+    ------
+    InputTypeError, InputError
+        If any of it does not fit together, the message names the place.
+    """
+
+    row_starts: np.ndarray
+    row_targets: np.ndarray
+    row_weights: np.ndarray
+    start_potentials: np.ndarray
+    threshold: int
+    weight_bits: int
+    potential_bits: int | None = None
+    activity: np.ndarray | None = None
+    maps: Maps | None = None
+
+    def __post_init__(self):
+        def put(name, value):
+            object.__setattr__(self, name, value)
+
+        put("weight_bits", whole_number(self.weight_bits, "weight_bits", 1, MAX_WEIGHT_BITS))
+        put("threshold", whole_number(self.threshold, "threshold", 1, (1 << 31) - 1))
+        limit = 1 << 31
+        put("start_potentials", whole_array(self.start_potentials, "start_potentials", -limit, limit - 1, np.int32))
+        whole_number(self.channels, "number of neurons", 1, MAX_NEURONS)
+
+        put("row_targets", whole_array(self.row_targets, "row_targets", 0, self.channels - 1, np.int32))
+        half = 1 << (self.weight_bits - 1)
+        put("row_weights", whole_array(self.row_weights, "row_weights", -half, half - 1, np.int16, self.synapses))
+        put("row_starts", whole_array(self.row_starts, "row_starts", 0, self.synapses, np.int64))
+        taps = whole_number(len(self.row_starts) - 1, "number of sources", 1, MAX_NEURONS)
+        whole_number(taps * self.channels, "number of possible connections", 1, MAX_CONNECTIONS)
+        put("maps", Maps.flat(taps) if self.maps is None else self.maps)
+        if not isinstance(self.maps, Maps):
+            raise InputTypeError(f"maps must be Maps, not {quoted(self.maps)}")
+        if self.maps.taps != taps:
+            raise InputError(f"row_starts must be one more than the maps' taps, {self.maps.taps + 1}, not {taps + 1}")
+        whole_number(self.targets, "number of neurons", 1, MAX_NEURONS)
+        self._check_rows()
+        if self.activity is not None:
+            put("activity", whole_array(self.activity, "activity", 0, FULL_ACTIVITY, np.uint16, self.sources))
+
+        low, high = (int(end) + self.threshold for end in (self.potential_range[0].min(), self.potential_range[1].max()))
+        whole_number(low, "the lowest potential", -limit, limit - 1)
+        whole_number(high, "the highest potential", -limit, limit - 1)
+        wanted = self.required_potential_bits
+        if self.potential_bits is None:
+            put("potential_bits", wanted)
+        put("potential_bits", whole_number(self.potential_bits, "potential_bits", 1, MAX_POTENTIAL_BITS))
+        if self.potential_bits < wanted:
+            raise InputError(
+                f"potential_bits = {self.potential_bits} is too narrow: with these weights the worst case needs {wanted} bits"
+            )
+
+    def _check_rows(self):
+        starts = self.row_starts
+        if starts[0] != 0 or starts[-1] != self.synapses:
+            raise InputError(
+                f"row_starts must run from 0 to the number of synapses, {self.synapses}, not from {starts[0]} to {starts[-1]}"
+            )
+        falling = np.flatnonzero(np.diff(starts) < 0)
+        if len(falling):
+            raise InputError(f"row_starts must not fall, but falls after source {falling[0]}")
+        unsorted = np.flatnonzero((np.diff(self.row_targets) <= 0) & (np.diff(self.taps_of_synapses) == 0))
+        if len(unsorted):
+            at = int(unsorted[0])
+            raise InputError(
+                f"the targets of source {self.taps_of_synapses[at]} must strictly rise, "
+                f"but {self.row_targets[at]} is followed by {self.row_targets[at + 1]}"
+            )
+        zero = np.flatnonzero(self.row_weights == 0)
+        if len(zero):
+            raise InputError(f"row_weights[{zero[0]}] is 0: a pruned connection has no entry; leave it out")
+
+    @classmethod
+    def from_dense(
+        cls,
+        weights: np.ndarray,
+        start_potentials: np.ndarray,
+        threshold: int,
+        weight_bits: int,
+        potential_bits: int | None = None,
+        activity: np.ndarray | None = None,
+        maps: Maps | None = None,
+    ) -> "Layer":
+        """Return the layer with the non-zero entries of a matrix of weights.
+
+        Parameters
+        ----------
+        weights : array_like of int, shape (channels, taps)
+            ``w[j, i]``: through tap ``i`` (from source ``i`` where there are no maps) to target channel ``j``; 0 where there
+            is no connection.
+        start_potentials, threshold, weight_bits, potential_bits, activity, maps
+            As for `Layer`.
+        """
+        weights = array_of(weights, "weights")
+        if weights.dtype.kind not in "iu":
+            raise InputTypeError(f"weights must be integers, not an array of type {weights.dtype}")
+        if weights.ndim != 2:
+            raise InputError(f"weights must have the shape (targets, sources), not {weights.shape}")
+        starts = array_of(start_potentials, "start_potentials")
+        if starts.shape != weights.shape[:1]:
+            raise InputError(
+                f"start_potentials must have the shape ({len(weights)},), one for each row of weights, not {starts.shape}"
+            )
+        taps, channels = np.nonzero(weights.T)
+        row_starts = np.concatenate([[0], np.cumsum(np.bincount(taps, minlength=weights.shape[1]))])
+        return cls(
+            row_starts,
+            channels,
+            weights[channels, taps],
+            start_potentials,
+            threshold,
+            weight_bits,
+            potential_bits,
+            activity,
+            maps,
+        )
+
+    def dense(self) -> np.ndarray:
+        """Return the matrix of weights ``w[j, i]``, int32, shape (channels, taps)."""
+        weights = np.zeros((self.channels, self.maps.taps), np.int32)
+        weights[self.row_targets, self.taps_of_synapses] = self.row_weights
+        return weights
+
+    @property
+    def sources(self) -> int:
+        """Number of source neurons."""
+        return self.maps.sources
+
+    @property
+    def channels(self) -> int:
+        """Number of target channels; without maps, of neurons."""
+        return len(self.start_potentials)
+
+    @property
+    def targets(self) -> int:
+        """Number of neurons of this layer."""
+        return self.channels * self.maps.positions
+
+    @property
+    def target_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of this layer's neurons."""
+        return self.channels, self.maps.target_height, self.maps.target_width
+
+    @property
+    def synapses(self) -> int:
+        """Number of connections kept; in a convolution, of weights of the kernels."""
+        return len(self.row_targets)
+
+    @property
+    def possible_synapses(self) -> int:
+        """Number of connections, kept or not; in a convolution, of weights of the kernels."""
+        return self.channels * self.maps.taps
+
+    @property
+    def connectivity(self) -> float:
+        """Share of the possible connections that is kept, 0 .. 1."""
+        return self.synapses / self.possible_synapses
+
+    @cached_property
+    def row_lengths(self) -> np.ndarray:
+        """Number of connections that each tap has, shape (taps,)."""
+        return np.diff(self.row_starts)
+
+    @cached_property
+    def operations(self) -> np.ndarray:
+        """Number of weights that a spike of each source reads and adds, int64, shape (sources,).
+
+        In a convolution that is a row, all weights of the source's channel and phase: also those that belong to neurons beyond
+        the map's edges, which are added to nothing.
+        """
+        layout = MapLayout(self.maps)
+        lengths = np.zeros(layout.rows, np.int64)
+        np.add.at(lengths, layout.row_of_tap, self.row_lengths)
+        return np.where(layout.row_of_source >= 0, lengths[layout.row_of_source], 0)
+
+    @cached_property
+    def taps_of_synapses(self) -> np.ndarray:
+        """The tap of each entry, shape (synapses,); without maps, its source."""
+        return np.repeat(np.arange(self.maps.taps), self.row_lengths)
+
+    @property
+    def expected_operations(self) -> float | None:
+        """Weights that an inference with early exit adds on average, or ``None`` without `activity`."""
+        return None if self.activity is None else float(self.operations @ (self.activity / FULL_ACTIVITY))
+
+    @cached_property
+    def largest_sums(self) -> tuple[np.ndarray, np.ndarray]:
+        """Sum of the negative, and of the positive weights that can reach each neuron: two of int64, shape (targets,)."""
+        signs = (np.minimum(self.row_weights, 0), np.maximum(self.row_weights, 0))
+        if self.maps.is_convolution:
+            return tuple(self._kernel_sums(weights) for weights in signs)
+        counts = self.maps.counts[0].astype(np.int64)[self.taps_of_synapses]
+        # Whole numbers far below 2 ** 53, so exact in the float64 of `bincount`.
+        return tuple(np.bincount(self.row_targets, counts * weights, self.channels).astype(np.int64) for weights in signs)
+
+    def _kernel_sums(self, weights: np.ndarray) -> np.ndarray:
+        """Return, for each neuron of a convolution, the sum of ``weights`` times the spikes that their taps can count."""
+        order = np.argsort(self.row_targets, kind="stable")
+        targets, taps, weights = self.row_targets[order], self.taps_of_synapses[order], weights[order]
+        counts = self.maps.counts.T.astype(np.float64)
+        total = np.empty((self.channels, self.maps.positions), np.int64)
+        block = max(1, _KERNEL_ENTRIES // self.maps.taps)
+        for first in range(0, self.channels, block):
+            begin, end = np.searchsorted(targets, (first, first + block))
+            kernels = np.zeros((min(block, self.channels - first), self.maps.taps))
+            kernels[targets[begin:end] - first, taps[begin:end]] = weights[begin:end]
+            total[first : first + block] = kernels @ counts  # exact: far below 2 ** 53
+        return total.reshape(-1)
+
+    @cached_property
+    def neuron_start_potentials(self) -> np.ndarray:
+        """The potential of each neuron before the first step: int64, shape (targets,)."""
+        return self.start_potentials.astype(np.int64).repeat(self.maps.positions)
+
+    @cached_property
+    def potential_range(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest value that ``V - theta`` of each neuron can take, two arrays of shape (targets,).
+
+        Each source spikes at most once and in any order, so the extremes are the start plus all negative, and the start
+        plus all positive weights.
+        """
+        start = self.neuron_start_potentials - self.threshold
+        negative, positive = self.largest_sums
+        return start + negative, start + positive
+
+    @cached_property
+    def largest_sum(self) -> int:
+        """A bound of the magnitude of the threshold, and of every sum of weights on the way to any potential ``V``."""
+        negative, positive = self.largest_sums
+        return max(self.threshold, int((np.abs(self.neuron_start_potentials) + np.maximum(positive, -negative)).max()))
+
+    @property
+    def required_potential_bits(self) -> int:
+        """Width of the narrowest signed number that holds every value of `potential_range`."""
+        low, high = self.potential_range
+        return signed_bits(int(low.min()), int(high.max()))

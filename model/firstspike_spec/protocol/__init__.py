@@ -1,0 +1,1 @@
+"""What host and board say to each other."""

@@ -1,0 +1,1 @@
+"""The benches that cocotb runs, in the simulator's process."""

@@ -1,0 +1,1 @@
+"""What the benches are given: networks, stimulus and expected values."""

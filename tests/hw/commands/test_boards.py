@@ -1,0 +1,20 @@
+"""``firstspike boards``."""
+
+import json
+
+from firstspike_hw.boards.registry import BOARDS
+from firstspike_hw.commands.boards import boards
+
+
+def test_the_list(capsys):
+    boards(json=True)
+    rows = json.loads(capsys.readouterr().out)["boards"]
+    assert [row["name"] for row in rows] == list(BOARDS)
+    ulx3s = next(row for row in rows if row["name"] == "ulx3s-85f")
+    assert (ulx3s["fpga"], ulx3s["baud"], ulx3s["block_rams"]) == ("LFE5U-85F", 3_000_000, 208)
+
+
+def test_the_table_has_every_name_whole(capsys):
+    boards(json=False)
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in BOARDS)

@@ -1,0 +1,186 @@
+"""``firstspike plan`` as a user calls it."""
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from firstspike_hw.commands.plan import _table, plan
+from firstspike_hw.planning import search
+from firstspike_hw.planning.estimates import Estimate
+from firstspike_hw.planning.search import Outlook
+from firstspike_hw.planning.spikes import drawn_spikes
+from firstspike_spec import load_network, profile, save_network
+from firstspike_spec.common.errors import InputError
+from firstspike_spec.datasets import published
+from firstspike_spec.terminal.console import SafeConsole
+
+from ...spec.random_networks import random_network
+
+NETWORK = Path(__file__).resolve().parents[3] / "networks" / "mnist-mlp-88.safetensors"
+
+
+@pytest.fixture(autouse=True)
+def block_rams_by_lanes(monkeypatch):
+    """Synthesis is not asked; `test_bench_results` does that."""
+    monkeypatch.setattr(search, "block_rams", lambda shapes, device, toolchain: [shape.layers[0].lanes for shape in shapes])
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A network of 6 by 5 pixels and three classes that says nothing of a data set, as a file."""
+
+    def save(**changes):
+        network = replace(random_network(1, (30, 9, 3)), input_shape=(6, 5))
+        save_network(replace(network, **changes), tmp_path / "own.safetensors")
+        return tmp_path / "own.safetensors"
+
+    return save
+
+
+def run(*arguments, network=NETWORK, columns=200):
+    app = typer.Typer()
+    app.command()(plan)
+    return CliRunner().invoke(app, [str(network), "--images", "20", *map(str, arguments)], env={"COLUMNS": str(columns)})
+
+
+def spikes_of(result):
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)["spikes"]
+
+
+ONE = ("--device", "ice40up5k", "--lanes", "2", "--json")
+
+
+@pytest.mark.usefixtures("mnist_test")
+def test_test_images_of_the_data_set_that_the_network_was_trained_on():
+    assert spikes_of(run(*ONE)) == "20 test images of mnist"
+
+
+def test_without_any_data_set_spikes_are_drawn(own):
+    """As often as the activity says, where the network has been profiled; and the plan says so."""
+    file = own()
+    assert spikes_of(run(*ONE, network=file)) == "20 images, half of the inputs spike, each at any step"
+    images = np.zeros((50, 6, 5), np.uint8)
+    images[:, 0] = 200
+    network = profile(load_network(file), images)
+    save_network(network, file)
+    assert spikes_of(run(*ONE, network=file)) == "20 images, spikes drawn from the network's activity, each at any step"
+    assert "cycles of 20 images, spikes drawn from the network's activity" in run(*ONE[:-1], network=file).stdout
+    times = drawn_spikes(network, 5000).times
+    np.testing.assert_array_equal((times < network.time_steps).mean(axis=0), [1] * 5 + [0] * 25)
+    assert set(times[:, 0]) == set(range(network.time_steps))
+    assert (drawn_spikes(load_network(own()), 5000).times < network.time_steps).mean() == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_data_set_that_is_not_at_hand_is_not_needed(own, monkeypatch, tmp_path):
+    monkeypatch.delenv("FIRSTSPIKE_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def offline(*arguments):
+        raise InputError("there is no network")
+
+    monkeypatch.setattr(published, "download", offline)
+    for name, reason in (("mnist", "there is no network"), ("mine", "unknown data set 'mine'")):
+        result = run(*ONE, network=own(provenance={"dataset": name}))
+        assert "half of the inputs spike" in spikes_of(result)
+        assert f"note: no images of {name}: {reason}" in result.stderr
+
+
+def test_images_of_ones_own(own, tmp_path):
+    images, labels = np.full((7, 6, 5), 200, np.uint8), np.zeros(7, int)
+    np.savez(tmp_path / "mine.npz", x_test=images, y_test=labels)
+    assert spikes_of(run(*ONE, "--data", tmp_path / "mine.npz", network=own())) == "7 test images of mine"
+    assert spikes_of(run(*ONE, "--data", tmp_path, "--dataset", "mine", network=own())) == "7 test images of mine"
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((7, 5, 6), "data set mine: images must have the shape (batch, 6, 5) or (batch, 30), not (7, 5, 6)"),
+        ((1, 6, 5), "data set mine has one test image; a plan needs 2 or more"),
+    ],
+)
+def test_a_data_set_that_is_asked_for_must_do(own, tmp_path, shape, message):
+    np.savez(tmp_path / "mine.npz", x_test=np.zeros(shape, np.uint8), y_test=np.zeros(shape[0], int))
+    result = run(*ONE, "--data", tmp_path / "mine.npz", network=own())
+    assert isinstance(result.exception, InputError)
+    assert message in str(result.exception)
+
+
+def test_a_data_set_that_is_named_must_be_there(own):
+    result = run(*ONE, "--dataset", "mine", network=own())
+    assert "unknown data set 'mine'" in str(result.exception)
+
+
+def test_json_of_one_plan():
+    result = run("--device", "ecp5-85k", "--lanes", "4", "--engines", "3", "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert (told["device"], told["images"], len(told["plans"])) == ("ecp5-85k", 20, 1)
+    one = told["plans"][0]
+    assert (one["lanes"], one["engines"], one["block_rams"], one["fits"]) == ([4], 3, 12, True)
+    assert one["luts"]["value"] > 0
+    assert one["latency_us_median"] <= one["latency_us_p99"]
+
+
+def test_without_lanes_it_prints_what_is_worth_building(monkeypatch):
+    monkeypatch.setattr(search, "LANES", (3, 4, 6, 8))
+    result = run("--device", "ice40up5k", "--json")
+    assert result.exit_code == 0, result.output
+    plans = json.loads(result.stdout)["plans"]
+    assert all(one["fits"] for one in plans)
+    rates, sizes = ([one[key] for one in plans] for key in ("images_per_second", "luts"))
+    assert rates == sorted(rates)
+    assert [size["value"] for size in sizes] == sorted(size["value"] for size in sizes)
+
+
+def test_what_does_not_fit_is_told_with_what_to_do():
+    result = run("--device", "ice40up5k", "--lanes", "40")
+    assert result.exit_code == 0, result.output
+    assert "does not fit ice40up5k: take fewer lanes" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--device", "spartan"], "unknown device 'spartan'"),
+        (["--device", "ecp5-85k", "--lanes", "x"], "x"),
+        (["--device", "ecp5-85k", "--lanes", "4", "--engines", "0"], "engines"),
+        (["--device", "ecp5-85k", "--images", "1"], "images"),
+    ],
+)
+def test_bad_input(arguments, message):
+    result = run(*arguments)
+    assert isinstance(result.exception, InputError)
+    assert message in str(result.exception)
+
+
+def test_what_is_compiled_first_is_told_on_standard_error(own, tmp_path, monkeypatch):
+    monkeypatch.setenv("YOWASP_CACHE_DIR", str(tmp_path / "cache"))
+    result = run(*ONE, network=own())
+    assert result.exit_code == 0, result.output
+    assert "note: yosys is compiled for this machine when it first runs" in result.stderr
+    json.loads(result.stdout)
+
+
+def test_the_table_is_whole_on_80_columns(own):
+    """No heading and no figure is cut, whatever a table of an engine that is as large as any has in it."""
+    shown = run("--device", "ice40up5k", "--lanes", "2", network=own(), columns=80).stdout
+    assert all(
+        heading in shown for heading in ("lanes", "engines", "logic", "RAMs", "MHz", "cycles", "images/s", "median", "99 %")
+    )
+    luts, clock = Estimate(83_640, 0.12), Estimate(156, 0.06)
+    large = Outlook((6, 28, 5), 4, True, 177, luts, clock, 12_263.5, 20_000, 1_457_568, 138.06, 165.35, 0.9)
+    console = SafeConsole(width=80, file=io.StringIO())
+    console.print(_table([large], "ecp5-85k"))
+    wide = console.file.getvalue()
+    assert "6, 28, 5" in wide
+    assert "83,640 ±12%" in wide
+    assert "12263.5 1,457,568" in wide
+    assert "…" not in shown + wide

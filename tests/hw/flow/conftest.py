@@ -1,0 +1,63 @@
+"""What the tests of the build share: a small network, fake programs, and the command line in this process."""
+
+import json
+import sys
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+
+from firstspike.command_line import main
+from firstspike_spec import save_network
+
+from ...spec.random_networks import random_network
+from .fakes import Toolchain
+
+
+@pytest.fixture(scope="session")
+def network():
+    return random_network(1, (6, 5, 3))
+
+
+@pytest.fixture
+def network_file(network, tmp_path):
+    path = tmp_path / "small.safetensors"
+    save_network(network, path)
+    return path
+
+
+class EmptyTop(wiring.Component):
+    """Stands in for the design, which fake programs do not look at."""
+
+    def __init__(self, board, shape, image):
+        super().__init__({})
+
+    def elaborate(self, platform):
+        return Module()
+
+
+@pytest.fixture
+def toolchain(tmp_path, monkeypatch) -> Toolchain:
+    """Fake programs, in front of all others on PATH, for a design that takes no time to elaborate."""
+    monkeypatch.setattr("firstspike_hw.flow.bitstream.BoardTop", EmptyTop)
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+    return Toolchain(folder)
+
+
+@pytest.fixture
+def firstspike(capfd, monkeypatch) -> Callable[..., SimpleNamespace]:
+    """Run the command line in this process, and return exit code, both outputs, and the JSON in the first if it is some."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["firstspike", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        out, err = capfd.readouterr()
+        shown = json.loads(out) if "--json" in arguments and out else None
+        return SimpleNamespace(code=end.value.code or 0, out=out, err=err, json=shown)
+
+    return run

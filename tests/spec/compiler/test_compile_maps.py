@@ -1,0 +1,228 @@
+"""The compiler on maps: memories, read bit by bit as the hardware reads them, have every connection in its place."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firstspike_sim.stimulus.networks import shape_for
+from firstspike_spec import InputError, LatencyEncoder, Maps, Network
+from firstspike_spec.common.words import Memory
+from firstspike_spec.compiler.compile import compile_network, plan
+from firstspike_spec.compiler.shapes import EngineShape, LocatorShape
+
+from .. import naive_model
+from ..random_networks import map_networks, networks, random_layer, with_activity
+
+
+def bits_of(word, *widths):
+    """Return the fields of a word, the lowest first."""
+    fields = []
+    for width in widths:
+        fields.append(word & ((1 << width) - 1))
+        word >>= width
+    assert word == 0
+    return fields
+
+
+def signed(value, bits):
+    return value - (1 << bits) if value >> (bits - 1) else value
+
+
+def row_and_base(image, layer, address):
+    """Return the row's address and the base of a source, or none if nobody sees it."""
+    locator = (*image.shape.layers, image.shape.output)[layer].locator
+    if locator is None:
+        return address, 0
+    place, lane = address >> locator.lane_bits, address & ((1 << locator.lane_bits) - 1)
+    seen, row, base = bits_of(int(image.locations[layer][place]), 1, locator.row_bits, locator.base_bits)
+    return (row << locator.lane_bits | lane, base) if seen else None
+
+
+def hidden_row(shape, banks, row, base):
+    """Yield the target's address and the weight of each entry of a row."""
+    length_bits = shape.row_entries.bit_length()
+    for number, bank in enumerate(banks):
+        widths = [max(1, (shape.bank_entries - 1).bit_length()), *[length_bits] * shape.bank_lanes]
+        at, *lengths = bits_of(int(bank.pointers[row]), *widths)
+        for within, length in enumerate(lengths):
+            for entry in bank.entries[at : at + length].tolist():
+                neuron, weight = bits_of(entry, max(1, (shape.lane_neurons - 1).bit_length()), shape.weight_bits)
+                assert neuron + base < shape.lane_neurons
+                lane = number * shape.bank_lanes + within
+                yield (neuron + base) << (shape.lanes - 1).bit_length() | lane, signed(weight, shape.weight_bits)
+            at += length
+
+
+def check_hidden(image, index, source_addresses):
+    layer, shape, addresses = image.network.layers[index], image.shape.layers[index], image.addresses[index]
+    found = np.zeros((1 << shape.address_bits, layer.sources), np.int64)
+    for source, address in enumerate(source_addresses.tolist()):
+        place = row_and_base(image, index, address)
+        if place is None:
+            continue
+        row, base = place
+        assert row != (1 << shape.row_bits) - 1
+        for target, weight in hidden_row(shape, image.banks[index], row, base):
+            assert weight != 0
+            found[target, source] += weight
+    wanted = np.array(naive_model.unrolled(layer.dense().tolist(), layer.maps))
+    np.testing.assert_array_equal(found[addresses], wanted)
+
+    starts = np.zeros(1 << shape.address_bits, np.int64)
+    for number, bank in enumerate(image.banks[index]):
+        for place, start in enumerate(bank.start_potentials.tolist()):
+            lane = number * shape.bank_lanes + place % shape.bank_lanes
+            starts[(place // shape.bank_lanes) << shape.lane_bits | lane] = start
+    own = layer.start_potentials.repeat(layer.maps.positions) - layer.threshold
+    assert starts[addresses].tolist() == own.tolist()
+    # Whatever comes to a place without a neuron, it neither fires nor wraps.
+    empty = np.ones(len(starts), bool)
+    empty[addresses] = False
+    touched = empty & (found != 0).any(axis=1)
+    low, high = (starts + part.sum(axis=1) for part in (np.minimum(found, 0), np.maximum(found, 0)))
+    assert (high[touched] < 0).all()
+    assert (low[touched] >= -(1 << (shape.potential_bits - 1))).all()
+
+    (_, last_row) = (1 << shape.row_bits) - 1, list(hidden_row(shape, image.banks[index], (1 << shape.row_bits) - 1, 0))
+    assert sorted(target for target, _weight in last_row) == sorted(addresses[own >= 0].tolist())
+    assert all(weight == 0 for _target, weight in last_row)
+    return found.size
+
+
+def check_output(image, source_addresses):
+    layer, shape = image.network.layers[-1], image.shape.output
+    per_slice = max(1, 16 // shape.weight_bits)
+    found = np.zeros((shape.slices * per_slice, layer.sources), np.int64)
+    for source, address in enumerate(source_addresses.tolist()):
+        place = row_and_base(image, len(image.network.layers) - 1, address)
+        if place is None:
+            continue
+        row, base = place
+        assert base == 0
+        assert row != (1 << shape.row_bits) - 1
+        for number, part in enumerate(image.output):
+            words = bits_of(int(part.weights[row]), *[shape.weight_bits] * per_slice)
+            found[number * per_slice :][:per_slice, source] = [signed(word, shape.weight_bits) for word in words]
+    wanted = np.array(naive_model.unrolled(layer.dense().tolist(), layer.maps))
+    np.testing.assert_array_equal(found[: layer.targets], wanted)
+    assert not any(int(part.weights[-1]) for part in image.output)
+    return found.size
+
+
+def check_image(image):
+    compared, source_addresses = 0, np.arange(image.network.inputs)
+    for index in range(len(image.network.layers) - 1):
+        compared += check_hidden(image, index, source_addresses)
+        source_addresses = image.addresses[index]
+        assert len(set(source_addresses.tolist())) == image.network.layers[index].targets
+    return compared + check_output(image, source_addresses)
+
+
+@given(map_networks(), st.lists(st.integers(1, 5), min_size=3, max_size=3), st.booleans(), st.integers(0, 9))
+@settings(max_examples=200, deadline=None)
+def test_the_memories_hold_exactly_the_network(network, lanes, known, seed):
+    network = with_activity(network, seed) if known else network
+    shape = plan(network, lanes[: len(network.layers) - 1])
+    image = compile_network(network, shape)
+    assert check_image(image) > 0
+    assert EngineShape.from_dict(shape.as_dict()) == shape
+
+
+@given(map_networks(), st.integers(0, 2**32 - 1))
+@settings(max_examples=100, deadline=None)
+def test_a_smaller_network_fits_a_larger_engine(network, seed):
+    """Other weights on the same maps, in an engine that has room for both and more."""
+    generator = np.random.default_rng(seed)
+    others = [
+        random_layer(
+            generator, layer.maps.taps, layer.channels, bits=layer.weight_bits, threshold=1, spread=0, maps=layer.maps
+        )
+        for layer in network.layers
+    ]
+    other = Network(network.encoder, others, network.input_shape)
+    shape = shape_for([network, other], 2)
+    assert check_image(compile_network(network, shape)) == check_image(compile_network(other, shape)) > 0
+
+
+@given(networks(max_layers=3))
+@settings(max_examples=50, deadline=None)
+def test_a_network_without_maps_in_an_engine_with_locators(network):
+    """Each number leads to the row of the same number."""
+    shape = plan(network, 3)
+    lane_bits, places, layers = 0, network.inputs, []
+
+    def locator(base_bits=2):
+        return LocatorShape(places, lane_bits, places.bit_length() + 1, base_bits)
+
+    for layer in shape.layers:
+        layers.append(replace(layer, locator=locator()))
+        lane_bits, places = layer.lane_bits, layer.lane_neurons
+    shape = replace(shape, layers=tuple(layers), output=replace(shape.output, locator=locator(base_bits=0)))
+    image = compile_network(network, shape)
+    assert check_image(image) > 0
+
+
+def test_locations_are_the_pointers_behind_the_last_bank():
+    generator = np.random.default_rng(0)
+    maps = Maps(1, 4, 4, 3, 3)
+    first = random_layer(generator, maps.taps, 5, maps=maps)
+    network = Network(LatencyEncoder.linear(4), [first, random_layer(generator, 5, 2, maps=Maps.whole(5, 2, 2, 2))], (4, 4))
+    image = compile_network(network, plan(network, 4))
+    parts = [part for part in image.memories() if part.memory == Memory.POINTERS]
+    assert [(part.layer, part.lane) for part in parts] == [(0, 0), (0, 1), (0, 2), (1, image.shape.output.slices)]
+    assert [len(part.words) for part in parts[2:]] == [16, image.shape.output.locator.places]
+
+
+def test_an_engine_without_locators_refuses_maps():
+    generator = np.random.default_rng(0)
+    maps = Maps(1, 3, 3, 2, 2)
+    network = Network(
+        LatencyEncoder.linear(4), [random_layer(generator, 4, 3, maps=maps), random_layer(generator, 12, 2)], (3, 3)
+    )
+    shape = plan(network, 1)
+    assert shape.output.locator is None
+    bare = replace(shape, layers=(replace(shape.layers[0], locator=None),))
+    with pytest.raises(InputError, match="layer 0 has 1 source maps, the engine's 0"):
+        compile_network(network, bare)
+
+
+def test_an_engine_refuses_maps_of_classes():
+    generator = np.random.default_rng(0)
+    maps = Maps(1, 3, 3, 2, 2)
+    network = Network(LatencyEncoder.linear(4), [random_layer(generator, 4, 3, maps=maps)], (3, 3))
+    with pytest.raises(InputError, match="output layer is a convolution with 4 neurons a class; put a fully"):
+        plan(network)
+    flat = Network(LatencyEncoder.linear(4), [random_layer(generator, 9, 12)], (9,))
+    with pytest.raises(InputError, match="output layer is a convolution with 4 neurons a class; put a fully"):
+        compile_network(network, plan(flat))
+
+
+def test_a_width_that_is_declared_wider_changes_nothing():
+    generator = np.random.default_rng(0)
+    maps = Maps(1, 4, 4, 3, 3, padding=1)
+    first = random_layer(generator, maps.taps, 3, maps=maps)
+    last = random_layer(generator, 48, 2)
+    shape = plan(Network(LatencyEncoder.linear(4), [first, last], (4, 4)), 2)
+    wider = replace(first, potential_bits=first.potential_bits + 6)
+    assert check_image(compile_network(Network(LatencyEncoder.linear(4), [wider, last], (4, 4)), shape)) > 0
+
+
+def test_what_a_locator_leaves_no_number_for():
+    """Its words have the number behind the last bank or slice, which must be one of 256."""
+    generator = np.random.default_rng(0)
+    maps = Maps(1, 2, 2, 1, 1)
+    network = Network(
+        LatencyEncoder.linear(4), [random_layer(generator, 1, 256, maps=maps), random_layer(generator, 1024, 2)], (2, 2)
+    )
+    with pytest.raises(InputError, match="with a locator, banks must be fewer than 256"):
+        plan(network, 256, bank_lanes=1)
+    shape = plan(network, 256)
+    assert len(compile_network(network, shape).digest) == 64
+    locator = LocatorShape(places=4, lane_bits=8, row_bits=2, base_bits=1)
+    with pytest.raises(InputError, match=r"base_bits of the output layer's locator must be in 0 \.\. 0, not 1"):
+        replace(shape.output, locator=locator)
+    with pytest.raises(InputError, match="neurons of the output layer must be in 1"):
+        replace(shape.output, neurons=256 * shape.output.slice_neurons, locator=replace(locator, base_bits=0))

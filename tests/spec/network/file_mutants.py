@@ -1,0 +1,411 @@
+"""Network files with something wrong in them, made at random: each is refused in clear words, or is a network that works.
+
+As a program it tries many of them under a limit of memory, in a process of its own: what ends that process is a fault too.
+
+    python -m tests.spec.file_mutants --seed 0 --count 500 --keep build/failures
+"""
+
+import argparse
+import hashlib
+import json
+import random
+import resource
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from firstspike_spec import Inference, InputError, Network, infer, load_network, save_network
+from firstspike_spec.common.files import write_file
+from firstspike_spec.network import artefact
+
+from .. import naive_model
+from ..random_networks import random_map_network, random_network, with_activity
+
+#: What loading and running any file may take, as docs/contract.md says.
+MEMORY_BYTES = 2 << 30
+#: Seconds that one file may take to be refused, or to be loaded and run once.
+SECONDS = 20
+#: Characters that a refusal may have.
+MESSAGE = 4200
+#: Sources times neurons times taps of a layer up to which plain loops check what is loaded.
+NAIVE = 20_000
+
+#: Put in place of what stands in a header.
+VALUES: tuple[Any, ...] = (
+    None, True, False, 0, 1, -1, 2, 3, 8, 9, 255, 256, 65535, 65536, 1 << 24, 1 << 31, 1 << 32, 1 << 63, 1 << 64, 10**400,
+    -(10**60), 1.5, -0.0, 1e308, float("nan"), float("inf"), "", "x", "0", "[/red]", "\x1b[2J", "\ud800", "é" * 300,
+    "y" * 100_000, [], {}, [[]], [1] * 100, ["a"] * 65536, {"a": 1}, [[[[[[1]]]]]],
+)  # fmt: skip
+
+Parts = tuple[dict[str, Any], dict[str, Any], dict[str, np.ndarray]]
+
+
+def parts_of(rng: random.Random) -> Parts:
+    """Return metadata, description and tensors of a random network."""
+    sizes = [rng.randrange(1, 9) for _ in range(rng.randrange(2, 5))]
+    network = (
+        random_network(rng.randrange(1 << 30), sizes) if rng.random() < 0.5 else random_map_network(rng.randrange(1 << 30))
+    )
+    if rng.random() < 0.5:
+        network = with_activity(network, rng.randrange(100))
+    with tempfile.TemporaryDirectory() as folder:
+        save_network(network, Path(folder) / "n.safetensors")
+        content = (Path(folder) / "n.safetensors").read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    metadata = header.pop("__metadata__")
+    types = {"I64": np.int64, "I32": np.int32, "I16": np.int16, "U16": np.uint16}
+    tensors = {
+        name: np.frombuffer(content[end:][slice(*entry["data_offsets"])], types[entry["dtype"]]).reshape(entry["shape"])
+        for name, entry in header.items()
+    }
+    return metadata, json.loads(metadata["network"]), tensors
+
+
+def file_of(parts: Parts, rng: random.Random) -> bytes:
+    """Return the bytes of a file with these parts, whatever they are; mostly with the digests that they have."""
+    metadata, description, tensors = parts
+    text = json.dumps(description, sort_keys=True)
+    metadata = {**metadata, "network": text}
+    if rng.random() < 0.9:
+        content = [(name, tensor) for name, tensor in in_order(tensors, description) if not name.endswith("activity")]
+        metadata["digest"] = digest_of(text, content)
+        activities = [(name, tensor) for name, tensor in in_order(tensors, description) if name.endswith("activity")]
+        if activities:
+            metadata["activity_digest"] = digest_of("", activities)
+    header: dict[str, Any] = {"__metadata__": metadata}
+    data = b""
+    codes = {"int64": "I64", "int32": "I32", "int16": "I16", "uint16": "U16", "float32": "F32", "bool": "BOOL", "uint8": "U8"}
+    for name, tensor in sorted(tensors.items(), key=lambda item: -item[1].itemsize):
+        at = [len(data), len(data) + tensor.nbytes]
+        header[name] = {"dtype": codes[tensor.dtype.name], "shape": list(tensor.shape), "data_offsets": at}
+        data += tensor.tobytes()
+    return with_header(header, data)
+
+
+def in_order(tensors: dict[str, np.ndarray], description: dict[str, Any]) -> list[tuple[str, np.ndarray]]:
+    """Return the tensors in the order in which a digest takes them."""
+    names = [artefact.ENCODER_TENSOR]
+    names += [f"layers.{at}.{name}" for at in range(300) for name in (*artefact.LAYER_TENSORS, artefact.ACTIVITY_TENSOR)]
+    return [(name, tensors[name]) for name in names if name in tensors]
+
+
+def digest_of(text: str, tensors: list[tuple[str, np.ndarray]]) -> str:
+    """Return the digest of a description and tensors, by the contract."""
+    digest = hashlib.sha256(text.encode(errors="surrogatepass"))
+    for name, tensor in tensors:
+        digest.update(f"{name} {tensor.dtype.str} {tensor.shape}".encode())
+        digest.update(tensor.tobytes())
+    return digest.hexdigest()
+
+
+def with_header(header: Any, data: bytes) -> bytes:
+    """Return a safetensors file with a header of any kind."""
+    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode(errors="surrogatepass")
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data
+
+
+def places(value: Any, path: tuple = ()) -> list[tuple]:
+    """Return the paths to all values within a value of JSON."""
+    found = [path] if path else []
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in items:
+        found += places(part, (*path, key))
+    return found
+
+
+def edited(value: Any, path: tuple, change: Callable[[Any, Any], None]) -> Any:
+    """Return a copy of a value of JSON, with what holds the place ``path`` changed."""
+    copy = json.loads(json.dumps(value))
+    holder = copy
+    for key in path[:-1]:
+        holder = holder[key]
+    change(holder, path[-1])
+    return copy
+
+
+def edit_json(value: Any, rng: random.Random) -> Any:
+    """Return a value of JSON with one thing in it replaced, taken out, put in, doubled or wrapped."""
+    path = rng.choice(places(value))
+    kind = rng.choice([0, 0, 0, 0, 1, 2, 2, 3, 4])
+
+    def change(holder, key):
+        if kind == 0:
+            holder[key] = rng.choice(VALUES)
+        elif kind == 1:
+            del holder[key]
+        elif kind == 2 and isinstance(holder, dict):
+            holder[rng.choice(["more", "", "maps", "x" * 1000, "\ud800", "threshold"])] = rng.choice(VALUES)
+        elif kind == 3 and isinstance(holder[key], int) and not isinstance(holder[key], bool):
+            holder[key] = int(holder[key] * rng.choice([-1, 2, 3, 10, 1000])) + rng.choice([-1, 0, 1])
+        else:
+            holder[key] = [holder[key]] * rng.choice([1, 2, 300])
+
+    return edited(value, path, change)
+
+
+def bytes_flipped(content: bytes, rng: random.Random) -> bytes:
+    """Return the content with a few bytes changed; half of the time in the header."""
+    data = bytearray(content)
+    header = 8 + int.from_bytes(content[:8], "little")
+    for _ in range(rng.choice([1, 1, 2, 5])):
+        data[rng.randrange(header if rng.random() < 0.5 else len(data))] = rng.randrange(256)
+    return bytes(data)
+
+
+def numbers_flipped(parts: Parts, rng: random.Random) -> bytes:
+    """Change numbers of a tensor, with the digest made right."""
+    metadata, description, tensors = parts
+    name = rng.choice([name for name in tensors if tensors[name].size] or list(tensors))
+    tensor = tensors[name].copy()
+    for _ in range(rng.choice([1, 1, 3])):
+        if tensor.size:
+            extremes = [np.iinfo(tensor.dtype).min, np.iinfo(tensor.dtype).max, 0, 1, len(tensor), rng.randrange(100)]
+            tensor.flat[rng.randrange(tensor.size)] = rng.choice(extremes)
+    return file_of((metadata, description, {**tensors, name: tensor}), rng)
+
+
+def tensor_reshaped(parts: Parts, rng: random.Random) -> bytes:
+    """Give a tensor another length, type or number of dimensions; or take it away, or add one."""
+    metadata, description, tensors = parts
+    name, kind = rng.choice(list(tensors)), rng.randrange(6)
+    changed = dict(tensors)
+    if kind == 0:
+        changed[name] = np.resize(tensors[name], rng.choice([0, 1, 2, 100, 70_000]))
+    elif kind == 1:
+        changed[name] = tensors[name].astype(rng.choice([np.float32, np.uint8, np.bool_, np.int64, np.int16]))
+    elif kind == 2:
+        changed[name] = tensors[name].reshape(rng.choice([(1, -1), (-1, 1), (1,) * 30 + (-1,)]))
+    elif kind == 3:
+        del changed[name]
+    elif kind == 4:
+        changed[rng.choice(["more", "layers.9.row_starts", "layers.0.more", "layers.00.row_starts"])] = tensors[name]
+    else:
+        other = rng.choice(list(tensors))
+        changed[name], changed[other] = tensors[other], tensors[name]
+    return file_of((metadata, description, changed), rng)
+
+
+def header_edited(parts: Parts, rng: random.Random) -> bytes:
+    """Edit the JSON header of a whole file, once or twice."""
+    content = file_of(parts, rng)
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    for _ in range(rng.choice([1, 1, 2])):
+        header = edit_json(header, rng)
+    return with_header(header, content[end:])
+
+
+def shape_edited(parts: Parts, rng: random.Random) -> bytes:
+    """Give a tensor, or one without data that is put in, a shape that numpy may not be able to make."""
+    content = file_of(parts, rng)
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    name = rng.choice([*(name for name in header if name != "__metadata__"), "more"])
+    entry = header.setdefault(name, {"dtype": "I32", "shape": [0], "data_offsets": [0, 0]})
+    shape = entry["shape"]
+    shapes = [
+        [1] * 70 + shape,
+        [*shape, 1],
+        [*shape, 0, 1 << 62],
+        [0, 1 << 62],
+        [0, *[1 << 16] * 3],
+        [],
+        [-1],
+        [1 << 40],
+        [1 << 64],
+    ]
+    entry["shape"] = rng.choice(shapes)
+    return with_header(header, content[end:])
+
+
+def description_edited(parts: Parts, rng: random.Random) -> bytes:
+    """Edit the description, with the digest made right."""
+    metadata, description, tensors = parts
+    for _ in range(rng.choice([1, 1, 2])):
+        description = edit_json(description, rng) if description else description
+    return file_of((metadata, description, tensors), rng)
+
+
+def layers_multiplied(parts: Parts, rng: random.Random) -> bytes:
+    """Repeat the last layer, also more often than a network may have layers."""
+    metadata, description, tensors = parts
+    last, times = len(description["layers"]) - 1, rng.choice([1, 3, 100, 255, 300, 5000])
+    changed = dict(tensors)
+    for name in artefact.LAYER_TENSORS:
+        changed |= {f"layers.{last + more}.{name}": tensors[f"layers.{last}.{name}"] for more in range(1, times + 1)}
+    layers = description["layers"] + [description["layers"][last]] * times
+    return file_of((metadata, {**description, "layers": layers}, changed), rng)
+
+
+def scaled_up(parts: Parts, rng: random.Random) -> bytes:
+    """Make a network of few numbers whose layer is as large as it can be, or larger, with every size consistent."""
+    metadata, description, tensors = parts
+    channels = rng.choice([1, 1, 4, 16, 1024, 4096, 65536])
+    side, kernel = rng.choice([(1, 1), (8, 3), (16, 16), (100, 9), (126, 63), (250, 100), (255, 200)])
+    sizes = {
+        "channels": rng.choice([1, 1, 1, 3, 1024, 65536]),
+        "height": rng.choice([1, side, side, side]),
+        "width": rng.choice([side, side, side, 60_000, 65_536]),
+        "kernel_height": 1,
+        "kernel_width": kernel,
+        "pooling": rng.choice([1, 1, 2, 8]),
+        "stride": rng.choice([1, 2]),
+        "padding": 0,
+    }
+    if sizes["height"] == side and rng.random() < 0.8:
+        sizes |= {"kernel_height": kernel, "padding": rng.choice([0, kernel - 1])}
+    if sizes["width"] > side and rng.random() < 0.5:
+        sizes["kernel_width"] = rng.choice([59_900, 65_536])
+    taps = min(sizes["channels"] * sizes["kernel_height"] * sizes["kernel_width"], 1 << 17)
+    layer = {"threshold": 1, "weight_bits": 8, "potential_bits": 32, "maps": sizes}
+    tensors = {
+        artefact.ENCODER_TENSOR: tensors[artefact.ENCODER_TENSOR],
+        "layers.0.row_starts": np.minimum(np.arange(taps + 1), 1),
+        "layers.0.row_targets": np.zeros(1, np.int32),
+        "layers.0.row_weights": np.ones(1, np.int16),
+        "layers.0.start_potentials": np.zeros(channels, np.int32),
+    }
+    shape = [sizes["channels"], sizes["height"], sizes["width"]]
+    outputs = channels
+    for axis in ("height", "width"):
+        pooled = -(-sizes[axis] // sizes["pooling"])
+        outputs *= max(0, (pooled + 2 * sizes["padding"] - sizes[f"kernel_{axis}"]) // sizes["stride"] + 1)
+    names = [str(number) for number in range(rng.choice([min(outputs, 1 << 17), min(outputs, 1 << 17), 10]))]
+    description = {"input_shape": shape, "class_names": names, "layers": [layer], "provenance": {}}
+    metadata = {**metadata, "format_version": "2"}
+    metadata.pop("activity_digest", None)
+    return file_of((metadata, description, tensors), rng)
+
+
+def nested(parts: Parts, rng: random.Random) -> bytes:
+    """Put deep or long JSON where any JSON may stand."""
+    metadata, description, tensors = parts
+    depth, wide = rng.choice([10, 31, 33, 500]), rng.choice([1, 10, 100_000])
+    inner: Any = ["x" * 10] * wide
+    for _ in range(depth):
+        inner = rng.choice([[inner], {"k": inner}])
+    return file_of((metadata, {**description, "provenance": {"deep": inner}}, tensors), rng)
+
+
+def raw(parts: Parts, rng: random.Random) -> bytes:
+    """Cut a file, lengthen it, or put something else in front."""
+    content = file_of(parts, rng)
+    return rng.choice(
+        [
+            content[: rng.randrange(len(content))],
+            content + bytes(rng.randrange(1, 100)),
+            rng.randrange(1 << 64).to_bytes(8, "little") + content[8:],
+            (len(content) - 8 + rng.choice([-1, 0, 1])).to_bytes(8, "little") + content[8:],
+            (100_000).to_bytes(8, "little") + b"[" * 100_000,
+            (3 << 20).to_bytes(8, "little") + b'{"a":' + b"1" * (3 << 20),
+            b"PK\x03\x04" + content,
+            rng.randbytes(rng.randrange(300)),
+        ]
+    )
+
+
+KINDS: dict[str, Callable[[Parts, random.Random], bytes]] = {
+    "untouched": file_of,
+    "bytes": lambda parts, rng: bytes_flipped(file_of(parts, rng), rng),
+    "numbers": numbers_flipped,
+    "tensors": tensor_reshaped,
+    "header": header_edited,
+    "shapes": shape_edited,
+    "description": description_edited,
+    "layers": layers_multiplied,
+    "sizes": scaled_up,
+    "nesting": nested,
+    "raw": raw,
+}
+
+
+def try_file(path: Path) -> str:
+    """Load a file and use what it holds; return ``"refused"`` or ``"right"``, or raise what should not happen."""
+    start = time.monotonic()
+    try:
+        network = load_network(path)
+    except InputError as error:
+        message = str(error)
+        assert str(path) in message, "the message does not name the file"
+        assert len(message) < MESSAGE, f"a message of {len(message)} characters"
+        assert message.isprintable(), "the message is not printable"
+        verdict = "refused"
+    else:
+        again = path.with_suffix(".again.safetensors")
+        save_network(network, again)
+        assert load_network(again).digest == network.digest, "what it is saved as is another network"
+        again.unlink()
+        json.dumps(network.summary())
+        image = np.random.default_rng(0).integers(0, 256, (1, network.inputs)).astype(np.uint8)
+        for early_exit in (True, False):
+            check(network, image, infer(network, image, early_exit=early_exit), early_exit)
+        verdict = "right"
+    seconds = time.monotonic() - start
+    assert seconds < SECONDS, f"it took {seconds:.0f} s"
+    return verdict
+
+
+def check(network: Network, image: np.ndarray, got: Inference, early_exit: bool) -> None:
+    """Hold an inference against the contract in plain loops, unless the network is too large for them."""
+    if max(layer.sources * layer.targets * layer.maps.taps for layer in network.layers) > NAIVE:
+        return
+    (wanted,) = naive_model.infer(network, network.spike_times(image), early_exit)
+    assert [times[0].tolist() for times in got.spike_times] == wanted["times"], "spike times differ"
+    assert got.potentials[-1][0].tolist() == wanted["potentials"][-1], "potentials differ"
+    assert (got.classes[0], got.decision_steps[0]) == (wanted["class"], wanted["decision_step"]), "decisions differ"
+
+
+def mutant(seed: int) -> tuple[str, bytes]:
+    """Return the kind and the content of the mutant with a number: always the same one."""
+    rng = random.Random(seed)
+    kind = list(KINDS)[seed % len(KINDS)]
+    return kind, KINDS[kind](parts_of(rng), rng)
+
+
+def limit_memory(more: int) -> None:
+    """Let this process have so many bytes more than it has now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + more
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Try network files with something wrong in them.")
+    parser.add_argument("--seed", type=int, default=0, help="number of the first one")
+    parser.add_argument("--count", type=int, default=500)
+    parser.add_argument("--keep", type=Path, help="folder for the files that showed a fault")
+    asked = parser.parse_args()
+    found: Counter[tuple[str, str]] = Counter()
+    infer(*_something())  # what libraries need once is there before the limit
+    limit_memory(MEMORY_BYTES)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mutant.safetensors"
+        for seed in range(asked.seed, asked.seed + asked.count):
+            kind, content = mutant(seed)
+            path.write_bytes(content)
+            try:
+                found[kind, try_file(path)] += 1
+            except BaseException:
+                print(f"mutant {seed} ({kind}, {len(content):,} bytes):\n{traceback.format_exc()[-3000:]}", file=sys.stderr)
+                found[kind, "fault"] += 1
+                if asked.keep:
+                    write_file(asked.keep / f"mutant-{seed}.safetensors", content)
+    print(json.dumps({kind: {verdict: found[kind, verdict] for verdict in ("refused", "right", "fault")} for kind in KINDS}))
+
+
+def _something():
+    network = random_network(0, (4, 3, 2))
+    return network, np.zeros((1, 4), np.uint8)
+
+
+if __name__ == "__main__":
+    main()

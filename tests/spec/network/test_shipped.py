@@ -1,0 +1,35 @@
+"""The networks that ship are found in a clone, and in the package of a wheel."""
+
+from pathlib import Path
+
+import pytest
+
+from firstspike_spec import InputError, load_network
+from firstspike_spec.network import shipped
+from firstspike_spec.network.shipped import shipped_network
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_all_networks_of_the_clone_are_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = [path.stem for path in (ROOT / "networks").glob("*.safetensors")]
+    assert len(names) >= 8
+    for name in names:
+        assert shipped_network(name).samefile(ROOT / "networks" / f"{name}.safetensors")
+    assert load_network(shipped_network("mnist-mlp")).inputs == 784
+
+
+def test_those_of_a_wheel_lie_in_its_package(tmp_path, monkeypatch):
+    package = tmp_path / "firstspike_spec"
+    assert shipped.FOLDERS[0] == Path(shipped.__file__).parent / "networks"
+    monkeypatch.setattr(shipped, "FOLDERS", (package / "networks", tmp_path / "nowhere"))
+    (package / "networks").mkdir(parents=True)
+    (package / "networks" / "one.safetensors").touch()
+    assert shipped_network("one") == package / "networks" / "one.safetensors"
+
+
+def test_one_that_is_missing_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped, "FOLDERS", (tmp_path / "networks",))
+    with pytest.raises(InputError, match=r"the network two is not where firstspike is installed .*; name a network's file"):
+        shipped_network("two")
