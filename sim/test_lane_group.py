@@ -32,7 +32,7 @@ def group_network(rng, neurons, **options):
     network = random_network(rng, INPUTS, [neurons], **options)
     layer = network.layers[0]
     assert 0 in layer.row_lengths
-    assert np.any(layer.start_potentials >= layer.threshold)
+    assert np.any(layer.initial_potentials >= layer.threshold)
     return network
 
 

@@ -32,7 +32,7 @@ def lopsided_network(rng, neurons, lanes):
     weights = layer.dense()
     others = np.arange(neurons) >= -(-neurons // lanes)
     weights[others] *= rng.random(weights[others].shape) < 0.2
-    thinned = SpecLayer.from_dense(weights, layer.start_potentials, layer.threshold, layer.weight_bits)
+    thinned = SpecLayer.from_dense(weights, layer.initial_potentials, layer.threshold, layer.weight_bits)
     return Network(network.encoder, (thinned,), network.input_shape)
 
 

@@ -26,33 +26,33 @@ class Mark:
     tokens: int
     results: int
     decisions: int
-    taps: tuple[int, ...]
+    probes: tuple[int, ...]
     busy_cycles: int
     stall_cycles: int
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What was seen of one batch: when its tokens were first on offer, and taken; its results; the tokens at each tap."""
+    """What was seen of one batch: when its tokens were first on offer, and taken; its results; the tokens at each probe."""
 
     token_offers: list[int]
     token_cycles: list[int]
     results: list[Transfer]
-    taps: list[list[Transfer]]
+    probes: list[list[Transfer]]
 
     def save(self, name: str) -> None:
         """Write the words into the run's folder, for the decoders of the host to be tested on."""
-        np.savez(name, results=_words(self.results), **{f"tap_{at}": _words(tap) for at, tap in enumerate(self.taps)})
+        np.savez(name, results=_words(self.results), **{f"probe_{at}": _words(probe) for at, probe in enumerate(self.probes)})
 
     def split(self, first: Vectors) -> tuple["Seen", "Seen"]:
         """Return what was seen of the batch ``first``, and of what came behind it."""
         batch, ends = first.settings["batch"], first.settings["batch"] * first.settings["time_steps"]
         tokens = len(first["tokens"])
         decisions = _after(self.results, RESULT_WORD, "decision", batch)
-        taps = [_after(tap, first.word(f"tap_{index}"), "end", ends) for index, tap in enumerate(self.taps)]
+        probes = [_after(probe, first.word(f"probe_{index}"), "end", ends) for index, probe in enumerate(self.probes)]
         early, late = [
-            [t[:n] for t, n in zip(self.taps, taps, strict=True)],
-            [t[n:] for t, n in zip(self.taps, taps, strict=True)],
+            [t[:n] for t, n in zip(self.probes, probes, strict=True)],
+            [t[n:] for t, n in zip(self.probes, probes, strict=True)],
         ]
         return (
             Seen(self.token_offers[:tokens], self.token_cycles[:tokens], self.results[:decisions], early),
@@ -67,8 +67,8 @@ class EngineRun:
         self._dut = dut
         self.source = StreamSource(dut, "i", stall=stall_in)
         self.sink = StreamSink(dut, "o", word=RESULT_WORD, marker="decision", stall=stall_out)
-        self.taps = [
-            StreamSink(dut, f"tap_{index}", word=vectors.word(f"tap_{index}"), marker="end", always_ready=True)
+        self.probes = [
+            StreamSink(dut, f"probe_{index}", word=vectors.word(f"probe_{index}"), marker="end", always_ready=True)
             for index in range(vectors.settings["layers"])
         ]
         self.busy_cycles = self.stall_cycles = self.loads_while_busy = 0
@@ -100,20 +100,20 @@ class EngineRun:
         """Wait for the decisions of ``batch`` inferences, and until the engine is idle and some cycles more."""
         wanted = since.decisions + batch
         await until(self._dut, lambda: self.sink.marked >= wanted, lambda: len(self.sink.transfers))
-        await until(self._dut, lambda: not self._dut.busy.value, lambda: [len(tap.transfers) for tap in self.taps])
+        await until(self._dut, lambda: not self._dut.busy.value, lambda: [len(probe.transfers) for probe in self.probes])
         await wait(self._dut, _QUIET)
 
     def mark(self) -> Mark:
         """Return how much has been seen by now."""
-        taps = tuple(len(tap.transfers) for tap in self.taps)
+        probes = tuple(len(probe.transfers) for probe in self.probes)
         results, decisions = len(self.sink.transfers), self.sink.marked
-        return Mark(len(self.source.cycles), results, decisions, taps, self.busy_cycles, self.stall_cycles)
+        return Mark(len(self.source.cycles), results, decisions, probes, self.busy_cycles, self.stall_cycles)
 
     def since(self, mark: Mark) -> Seen:
         """Return what has been seen since."""
-        taps = [tap.transfers[first:] for tap, first in zip(self.taps, mark.taps, strict=True)]
+        probes = [probe.transfers[first:] for probe, first in zip(self.probes, mark.probes, strict=True)]
         offered, taken = self.source.offered[mark.tokens :], self.source.cycles[mark.tokens :]
-        return Seen(offered, taken, self.sink.transfers[mark.results :], taps)
+        return Seen(offered, taken, self.sink.transfers[mark.results :], probes)
 
 
 def counter_values(dut) -> dict[str, int]:
@@ -129,15 +129,15 @@ def compare_batch(scoreboard: Scoreboard, vectors: Vectors, seen: Seen, *, early
     key, settings = "early" if early_exit else "full", vectors.settings
     decision_steps = vectors[f"{key}_decision_steps"]
     steps = np.full(settings["batch"], settings["time_steps"])
-    for index, transfers in enumerate(seen.taps):
+    for index, transfers in enumerate(seen.probes):
         expected = Expected(
-            layer=index - 1,  # the tap before layer 0 shows the input spikes
+            layer=index - 1,  # the probe before layer 0 shows the input spikes
             addresses=vectors[f"places_{index}"],
             steps=steps,
             times=vectors[f"{key}_times_{index}"],
             until=decision_steps if early_exit else None,
         )
-        compare_tokens(scoreboard, expected, vectors.word(f"tap_{index}"), transfers)
+        compare_tokens(scoreboard, expected, vectors.word(f"probe_{index}"), transfers)
     _compare_results(scoreboard, vectors, key, seen, early_exit)
     if early_exit:
         _compare_dropped(scoreboard, vectors, seen)
@@ -168,8 +168,8 @@ def _note_reached(scoreboard: Scoreboard, vectors: Vectors, key: str, seen: Seen
 
 def _compare_dropped(scoreboard: Scoreboard, vectors: Vectors, seen: Seen) -> None:
     """Compare how many input spikes go in with early exit: those of tokens on offer before the decision was, or with it."""
-    ends = np.cumsum([0, *vectors.word("tap_0").unpack(_words(seen.taps[0]))["end"]])
-    went_in = _spikes(vectors.word("tap_0"), _words(seen.taps[0]))
+    ends = np.cumsum([0, *vectors.word("probe_0").unpack(_words(seen.probes[0]))["end"]])
+    went_in = _spikes(vectors.word("probe_0"), _words(seen.probes[0]))
     came, offers = _spikes(vectors.word("input"), vectors["tokens"]), np.array(seen.token_offers)
     bounds = [*vectors.settings["first_tokens"], len(came)]
     decisions = [transfer for transfer in seen.results if RESULT_WORD.unpack(transfer.word)["decision"]]

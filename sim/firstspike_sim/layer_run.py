@@ -45,7 +45,7 @@ class LayerRun:
         vectors = self.networks[number]
         self.scoreboard.begin(network=number)
         await self._loader.send(vectors["load_words"])
-        # Not even an engine is faster. To a lane group, tokens come through a relay.
+        # Not even an engine is faster. To a lane group, tokens come through a skid buffer.
         _name, lane = vectors.settings["outputs"][0]
         await wait(self._dut, 1 if lane is None else 2)
         return vectors

@@ -186,12 +186,12 @@ def simulate(simulator: Simulator, bench: str, vectors: Path, *, run: str, seed:
         failure = error
     for waves in folder.glob("dump.*"):
         print(f"{run}: waves in {waves}")
-    tests, values = _judge(run, results, log, compared, failure)
+    tests, values = _fire_queue(run, results, log, compared, failure)
     RUNS.append(Run(tests, values, read_reached(reached), folder))
     return RUNS[-1]
 
 
-def _judge(run: str, results: Path, log: Path, compared: Path, failure: BaseException | None) -> tuple[int, int]:
+def _fire_queue(run: str, results: Path, log: Path, compared: Path, failure: BaseException | None) -> tuple[int, int]:
     """Return how many tests passed and how many values they compared."""
     __tracebackhide__ = True  # the message says it all
     if not results.is_file():

@@ -48,7 +48,7 @@ class Expected:
 
 
 def compare_tokens(scoreboard: Scoreboard, expected: Expected, word: Word, transfers: Sequence[Transfer]) -> None:
-    """Compare the tokens that a lane, a layer or a tap gave, for every neuron in every step.
+    """Compare the tokens that a lane, a layer or a probe gave, for every neuron in every step.
 
     Parameters
     ----------

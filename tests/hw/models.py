@@ -4,8 +4,8 @@ import random
 
 import numpy as np
 
-from firstspike_spec.compiler.compile import BankImage, compile_network, plan
-from firstspike_spec.compiler.shapes import EngineShape, LayerShape, LocatorShape, OutputShape, index_bits
+from firstspike_spec.compiler.compile import BankContents, compile_network, plan
+from firstspike_spec.compiler.shapes import AddressTableShape, EngineShape, LayerShape, OutputShape, index_bits
 from firstspike_spec.protocol.loading import readable
 
 from ..spec.random_networks import random_network
@@ -33,10 +33,10 @@ def roomy_for_maps(lanes, *, width=2, bank_lanes=1, time_steps=8, queue_depth=8)
     """Return a shape with room for any of `map_networks` that has as many hidden layers as ``lanes`` says."""
     layers, source_bits, lane_bits = [], 6, 0  # images of at most 36 pixels
     for count in lanes:
-        locator = LocatorShape(400, lane_bits, row_bits=9, base_bits=8)
-        layers.append(LayerShape(source_bits, count, bank_lanes, 400, 1024, 255, 8, 16, locator))
+        address_table = AddressTableShape(400, lane_bits, row_bits=9, base_bits=8)
+        layers.append(LayerShape(source_bits, count, bank_lanes, 400, 1024, 255, 8, 16, address_table))
         source_bits, lane_bits = layers[-1].address_bits, layers[-1].lane_bits
-    output = OutputShape(source_bits, 4, 8, 16, LocatorShape(400, lane_bits, row_bits=9, base_bits=0))
+    output = OutputShape(source_bits, 4, 8, 16, AddressTableShape(400, lane_bits, row_bits=9, base_bits=0))
     return EngineShape(tuple(layers), output, width, time_steps, queue_depth)
 
 
@@ -60,7 +60,7 @@ def make_bank(shape, rows, starts):
     rows : dict of int to sequence
         By source address: for each lane of the bank a list of (neuron, weight). Sources that are not there have no row.
     starts : sequence of sequence of int
-        Start potentials minus the threshold, by lane and neuron.
+        Initial potentials minus the threshold, by lane and neuron.
     """
     entries, pointers = [], np.zeros(shape.rows, np.uint64)
     for source in sorted(rows):
@@ -69,7 +69,7 @@ def make_bank(shape, rows, starts):
         entries += [entry for row in rows[source] for entry in row]
     assert len(entries) <= shape.bank_entries
     neurons, weights = ([entry[at] for entry in entries] for at in range(2))
-    return BankImage(pointers, shape.entry.pack(neuron=neurons, weight=weights), np.array(starts).T.reshape(-1))
+    return BankContents(pointers, shape.entry.pack(neuron=neurons, weight=weights), np.array(starts).T.reshape(-1))
 
 
 def rows_of(shape, bank):
@@ -147,7 +147,7 @@ class Neurons:
     Parameters
     ----------
     starts : sequence of int
-        Start potentials minus the threshold.
+        Initial potentials minus the threshold.
     """
 
     def __init__(self, starts):
@@ -176,7 +176,7 @@ def layer_outputs(shape, banks, tokens):
     Parameters
     ----------
     shape : LayerShape
-    banks : sequence of BankImage
+    banks : sequence of BankContents
     tokens : sequence of tuple
     """
     rows, neurons, operations = [], [], 0
@@ -184,7 +184,7 @@ def layer_outputs(shape, banks, tokens):
         by_source = rows_of(shape, bank)
         for lane in range(shape.bank_lanes):
             rows.append([row[lane] for row in by_source])
-            neurons.append(Neurons(bank.start_potentials[lane :: shape.bank_lanes].tolist()))
+            neurons.append(Neurons(bank.initial_potentials[lane :: shape.bank_lanes].tolist()))
     given, first = [], True
     for token in tokens:
         for source in [shape.start_row] * first + spikes_in(token):

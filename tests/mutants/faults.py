@@ -39,113 +39,144 @@ def _test_of(file: str) -> str:
 
 FAULTS = [
     # The accumulator.
-    _gateware("no forward of the operation before", "accumulator", "Mux(after_first[5], added, found)", "found"),
+    _gateware("no forward of the operation before", "lane/accumulator", "Mux(after_first[5], added, found)", "found"),
     _gateware(
         "no forward of the second operation before",
-        "accumulator",
+        "lane/accumulator",
         "use_added.eq(is_same_as_second & second_of_inference & ~operation[3].sweep)",
         "use_added.eq(0)",
     ),
     _gateware(
-        "half of the inference's number not compared", "accumulator", "alike_low.eq(~unlike[:half].any())", "alike_low.eq(1)"
+        "half of the inference's number not compared",
+        "lane/accumulator",
+        "alike_low.eq(~unlike[:half].any())",
+        "alike_low.eq(1)",
     ),
     _gateware(
         "place of an earlier step kept",
-        "accumulator",
+        "lane/accumulator",
         "had_place.eq(same_step & before.placed)",
         "had_place.eq(before.placed)",
     ),
     _gateware(
-        "> for >= at the threshold", "accumulator", "marks.fires.eq(~added[-1])", "marks.fires.eq(~added[-1] & added.any())"
+        "> for >= at the threshold",
+        "lane/accumulator",
+        "marks.fires.eq(~added[-1])",
+        "marks.fires.eq(~added[-1] & added.any())",
     ),
-    _gateware("a neuron fires twice", "accumulator", "had_spiked.eq(same_inference & before.spiked)", "had_spiked.eq(0)"),
+    _gateware("a neuron fires twice", "lane/accumulator", "had_spiked.eq(same_inference & before.spiked)", "had_spiked.eq(0)"),
     _gateware(
         "spiked in the inference before",
-        "accumulator",
+        "lane/accumulator",
         "had_spiked.eq(same_inference & before.spiked)",
         "had_spiked.eq(before.spiked)",
     ),
-    _gateware("a weight's bit is stuck", "accumulator", "new.eq(old + weight[5])", "new.eq(old + (weight[5] & ~2))"),
-    _gateware("old sums are not renewed", "accumulator", "0, renewed + 1))", "0, renewed))"),
-    _gateware("start potentials one bit short", "accumulator", "start.eq(sums.start),", "start.eq(sums.start[:-1]),"),
-    # The judge.
-    _gateware("a step's end is left in the queue", "judge", "limit.eq(slot + 1)", "limit.eq(slot)"),
-    _gateware("the judge is never crowded", "judge", "> places - self._slack", "> 2 * places"),
-    _gateware("a neuron that does not fire is told", "judge", "has & (found.end | fires_read.data)", "has & (found.end | 1)"),
-    # Row reader, memories.
-    _gateware("no rest behind an inference", "row_reader", "rests.eq(ends_inference),", "rests.eq(0),"),
-    _gateware("a row's last entry is dropped", "row_reader", "left.eq(row.more),", "left.eq(row.more - (row.more > 1)),"),
+    _gateware("a weight's bit is stuck", "lane/accumulator", "new.eq(old + weight[5])", "new.eq(old + (weight[5] & ~2))"),
+    _gateware("old sums are not renewed", "lane/accumulator", "0, renewed + 1))", "0, renewed))"),
+    _gateware("initial potentials one bit short", "lane/accumulator", "start.eq(sums.start),", "start.eq(sums.start[:-1]),"),
+    # The fire queue.
+    _gateware("a step's end is left in the queue", "lane/fire_queue", "limit.eq(slot + 1)", "limit.eq(slot)"),
+    _gateware("the fire queue is never crowded", "lane/fire_queue", "> places - self._slack", "> 2 * places"),
     _gateware(
-        "room is told too late", "row_reader", "waiting <= self._queue_depth - self._slack", "waiting <= self._queue_depth"
+        "a neuron that does not fire is told",
+        "lane/fire_queue",
+        "has & (found.end | fires_read.data)",
+        "has & (found.end | 1)",
     ),
-    _gateware("the first row twice", "row_reader", "Mux(waits[0], head.rows[0], head", "Mux(waits[0] | 1, head.rows[0], head"),
-    _gateware("a hold is ignored", "row_reader", "moves.eq(~self.hold)]", "moves.eq(1)]"),
+    # Row reader, memories.
+    _gateware("no rest behind an inference", "lane/row_reader", "rests.eq(ends_inference),", "rests.eq(0),"),
+    _gateware("a row's last entry is dropped", "lane/row_reader", "left.eq(row.more),", "left.eq(row.more - (row.more > 1)),"),
+    _gateware(
+        "room is told too late",
+        "lane/row_reader",
+        "waiting <= self._queue_depth - self._slack",
+        "waiting <= self._queue_depth",
+    ),
+    _gateware(
+        "the first row twice", "lane/row_reader", "Mux(waits[0], head.rows[0], head", "Mux(waits[0] | 1, head.rows[0], head"
+    ),
+    _gateware("a hold is ignored", "lane/row_reader", "moves.eq(~self.hold)]", "moves.eq(1)]"),
     _gateware(
         "what is being written is not forwarded",
-        "lane_memory",
+        "memory/lane_memory",
         "return Mux(delayed(m, is_written, cycles), delayed(m, word, cycles), read)",
         "return read",
     ),
-    _gateware("late words in LUTs come a cycle early", "lane_memory", '"sync" if late else "comb"', '"comb"'),
+    _gateware("late words in LUTs come a cycle early", "memory/lane_memory", '"sync" if late else "comb"', '"comb"'),
     _gateware(
-        "the start potential beside a sum is lost",
-        "sum_memory",
+        "the initial potential beside a sum is lost",
+        "memory/sum_memory",
         "word=Cat(self.write_sum, self.write_start)",
         "word=Cat(self.write_sum, self.load_start)",
     ),
     _gateware(
         "words of other memories are taken",
-        "loadable_memory",
+        "memory/loadable_memory",
         "write.eq(self.load.valid & chosen)",
         "write.eq(self.load.valid)",
     ),
-    _gateware("the base is not added", "entry_stage", "self.entry.neuron + base", "self.entry.neuron", "accumulator"),
-    _gateware("the row of a source that nobody sees", "locator", "& location.seen", ""),
-    # Collector, lane groups, entrance.
+    _gateware(
+        "the base is not added", "lane/entry_stage", "self.entry.neuron + base", "self.entry.neuron", "lane/accumulator"
+    ),
+    _gateware("the row of a source that nobody sees", "layer/address_table", "& location.seen", ""),
+    # Spike merger, lane groups, entrance.
     _gateware(
         "a step ends when one lane has ended it",
-        "collector",
+        "layer/spike_merger",
         "Cat(part.p.end for part in held).all()",
         "Cat(part.p.end for part in held).any()",
     ),
-    _gateware("lanes are swapped", "collector", "number.eq(chosen)", "number.eq(~chosen)"),
+    _gateware("lanes are swapped", "layer/spike_merger", "number.eq(chosen)", "number.eq(~chosen)"),
     _gateware(
-        "no start row", "start_relay", "self.o.p.valid_0.eq(token.valid_0 | starts)", "self.o.p.valid_0.eq(token.valid_0)"
+        "no start row",
+        "layer/start_row_inserter",
+        "self.o.p.valid_0.eq(token.valid_0 | starts)",
+        "self.o.p.valid_0.eq(token.valid_0)",
     ),
     _gateware(
         "a token goes to a full lane",
-        "lane_group",
+        "layer/lane_group",
         "Cat(bank.room for bank in banks).all()",
         "Cat(bank.room for bank in banks).any()",
     ),
     _gateware(
-        "an inference is a step short", "feeder", "is_last_step.eq(steps_left == 1)", "is_last_step.eq(steps_left == 2)"
+        "an inference is a step short",
+        "chain/input_gate",
+        "is_last_step.eq(steps_left == 1)",
+        "is_last_step.eq(steps_left == 2)",
     ),
-    _gateware("the next inference's spikes are dropped", "feeder", "drop.eq(decided & under_way)", "drop.eq(decided)"),
     _gateware(
-        "a step's last spike is dropped", "feeder", "eq(spikes[port] & ~drop)", "eq(spikes[port] & ~drop & ~self.i.p.end)"
+        "the next inference's spikes are dropped", "chain/input_gate", "drop.eq(decided & under_way)", "drop.eq(decided)"
+    ),
+    _gateware(
+        "a step's last spike is dropped",
+        "chain/input_gate",
+        "eq(spikes[port] & ~drop)",
+        "eq(spikes[port] & ~drop & ~self.i.p.end)",
     ),
     # Output layer and read-out.
-    _gateware("the second slice has the first one's weights", "output_layer", "Const(part, count - 1)", "Const(0, count - 1)"),
-    _gateware("an output fires twice", "output_layer", "Cat(~spiked & (above |", "Cat((above |"),
+    _gateware(
+        "the second slice has the first one's weights", "layer/output_layer", "Const(part, count - 1)", "Const(0, count - 1)"
+    ),
+    _gateware("an output fires twice", "layer/output_layer", "Cat(~spiked & (above |", "Cat((above |"),
     _gateware(
         "potentials go on into the next inference",
-        "output_layer",
+        "layer/output_layer",
         "Mux(self.first, start, potential)",
         "Mux(0, start, potential)",
     ),
     _gateware(
         "the higher address wins a tie",
-        "readout",
+        "chain/readout",
         "larger = (best_potential - verdict.potential)[-1]",
         "larger = ~(verdict.potential - best_potential)[-1]",
     ),
-    _gateware("early exit a step late", "readout", "(self.early_exit & first_spike)", "(self.early_exit & spiked)"),
-    _gateware("the last step in place of the first spike's", "readout", "Mux(spiked, kept_step, step)", "step"),
-    _gateware("decided in the inference before", "readout", "step.eq(0), spiked.eq(0),", "step.eq(0),"),
+    _gateware("early exit a step late", "chain/readout", "(self.early_exit & first_spike)", "(self.early_exit & spiked)"),
+    _gateware("the last step in place of the first spike's", "chain/readout", "Mux(spiked, kept_step, step)", "step"),
+    _gateware("decided in the inference before", "chain/readout", "step.eq(0), spiked.eq(0),", "step.eq(0),"),
     # The engine and its link.
-    _gateware("loading while lanes sweep", "engine", "~self.busy & swept", "~self.busy"),
-    _gateware("loading while inferences are under way", "engine", "~self.busy & swept", "swept"),
+    _gateware("loading while lanes sweep", "chain/engine", "~self.busy & swept", "~self.busy"),
+    _gateware("loading while inferences are under way", "chain/engine", "~self.busy & swept", "swept"),
     _gateware(
         "damaged frames are accepted",
         "link/frame_receiver",
@@ -175,14 +206,14 @@ FAULTS = [
     # Encoder, golden models, compiler, what the host makes of words.
     Fault(
         "> for >= in the encoder",
-        f"{_SPEC}/encoder.py",
+        f"{_SPEC}/network/encoder.py",
         "[:, None] >= self",
         "[:, None] > self",
         ("tests/spec/network/test_encoder.py",),
     ),
     Fault(
         "> for >= in the golden model",
-        f"{_SPEC}/golden.py",
+        f"{_SPEC}/inference/golden.py",
         "(potential >= layer.threshold)",
         "(potential > layer.threshold)",
         ("tests/spec/inference/test_golden.py",),
@@ -196,21 +227,21 @@ FAULTS = [
     ),
     Fault(
         "entries of a bank in another lane's row",
-        f"{_SPEC}/compiler.py",
+        f"{_SPEC}/compiler/compile.py",
         "np.lexsort((numbers, entry_within, addresses, entry_banks))",
         "np.lexsort((numbers, -entry_within, addresses, entry_banks))",
         ("tests/spec/compiler/test_compile.py",),
     ),
     Fault(
-        "start potentials of two lanes swapped",
-        f"{_SPEC}/compiler.py",
-        "start_potentials[rows.numbers[owned] * shape.bank_lanes + within[owned]] = starts[owned]",
-        "start_potentials[rows.numbers[owned] * shape.bank_lanes + shape.bank_lanes - 1 - within[owned]] = starts[owned]",
+        "initial potentials of two lanes swapped",
+        f"{_SPEC}/compiler/compile.py",
+        "initial_potentials[rows.numbers[owned] * shape.bank_lanes + within[owned]] = starts[owned]",
+        "initial_potentials[rows.numbers[owned] * shape.bank_lanes + shape.bank_lanes - 1 - within[owned]] = starts[owned]",
         ("tests/spec/compiler/test_compile.py",),
     ),
     Fault(
         "potentials without the threshold",
-        f"{_SPEC}/result_words.py",
+        f"{_SPEC}/protocol/result_words.py",
         "values + network.layers[-1].threshold",
         "values",
         ("tests/spec/protocol/test_result_words.py",),

@@ -146,15 +146,15 @@ class NaiveBoard:
             has = shape.layers[layer]
             sizes[Memory.POINTERS] = has.pointer.bits, has.rows
             sizes[Memory.ENTRIES] = has.entry.bits, max(2, has.bank_entries)
-            sizes[Memory.START_POTENTIALS] = has.potential_bits, max(2, has.lane_neurons) * has.bank_lanes
+            sizes[Memory.INITIAL_POTENTIALS] = has.potential_bits, max(2, has.lane_neurons) * has.bank_lanes
         if layer == len(shape.layers) and lane < shape.output.slices:
             has = shape.output
             sizes[Memory.ENTRIES] = has.weights.bits, has.rows
-            if memory == Memory.START_POTENTIALS:  # registers, each with an address of its own
+            if memory == Memory.INITIAL_POTENTIALS:  # registers, each with an address of its own
                 return has.potential_bits, min(has.slice_neurons, has.neurons - lane * has.slice_neurons), all_bits
         layers = (*shape.layers, shape.output)
-        if layer < len(layers) and layers[layer].locator:
-            has = layers[layer].locator
+        if layer < len(layers) and layers[layer].address_table:
+            has = layers[layer].address_table
             if lane == (layers[layer].banks if layer < len(shape.layers) else shape.output.slices):
                 sizes[Memory.POINTERS] = has.location.bits, max(2, has.places)
         bits, depth = sizes.get(memory, (0, 0))

@@ -9,7 +9,7 @@ def infer_one(layers, thresholds, input_times, time_steps, early_exit, reads=Non
     layers : list of list of list of int
         ``layers[l][j][i]``: the weight from source ``i`` to neuron ``j``; 0 where there is no connection.
     thresholds : list of (int, list of int)
-        Of each layer: the threshold, and the start potential of each neuron.
+        Of each layer: the threshold, and the initial potential of each neuron.
     input_times : list of int
         Step of each input's spike, or ``time_steps`` for none.
     reads : list of list of int, optional
@@ -73,7 +73,7 @@ def infer(network, spike_times, early_exit):
     """Run a batch through a network, as `infer_one` does with each of its rows."""
     layers = [unrolled([[int(weight) for weight in row] for row in layer.dense()], layer.maps) for layer in network.layers]
     thresholds = [
-        (layer.threshold, [int(start) for start in layer.start_potentials for _position in range(layer.maps.positions)])
+        (layer.threshold, [int(start) for start in layer.initial_potentials for _position in range(layer.maps.positions)])
         for layer in network.layers
     ]
     reads = [weights_read(layer.dense().tolist(), layer.maps) for layer in network.layers]

@@ -5,11 +5,11 @@ import random
 import numpy as np
 
 from firstspike_spec.common.words import RESULT_WORD
-from firstspike_spec.compiler.compile import EngineImage
+from firstspike_spec.compiler.compile import EngineContents
 from firstspike_spec.inference.results import Results
 
 
-def result_words(image: EngineImage, expected: Results, rng: random.Random, *, early_exit: bool) -> np.ndarray:
+def result_words(image: EngineContents, expected: Results, rng: random.Random, *, early_exit: bool) -> np.ndarray:
     """Return the words that an engine gives for some images, its reports of one step in any order."""
     words, threshold, last = [], image.network.layers[-1].threshold, image.network.time_steps - 1
     places, lowest = image.shape.output.neurons, -(1 << (image.shape.output.potential_bits - 1))
@@ -62,7 +62,7 @@ def with_field(word: int, rng: random.Random) -> int:
     return int(RESULT_WORD.pack(**{**fields, field.name: min(max(value, low), high)}))
 
 
-def is_possible(image: EngineImage, words: np.ndarray, *, early_exit: bool) -> bool:
+def is_possible(image: EngineContents, words: np.ndarray, *, early_exit: bool) -> bool:
     """Return whether an engine can give these words for one image, as docs/contract.md and docs/protocol.md say."""
     if not len(words) or any(word >> 58 for word in words.tolist()):
         return False
@@ -89,7 +89,7 @@ def is_possible(image: EngineImage, words: np.ndarray, *, early_exit: bool) -> b
     return found == (winner["neuron"], end, int(bool(spikes))) and decision["value"] >= 0
 
 
-def report_is_possible(image: EngineImage, report: dict[str, int]) -> bool:
+def report_is_possible(image: EngineContents, report: dict[str, int]) -> bool:
     """Return whether an output can be reported so, whatever the others do."""
     layer, last = image.network.layers[-1], image.network.time_steps - 1
     neuron, value = report["neuron"], report["value"]
@@ -97,7 +97,7 @@ def report_is_possible(image: EngineImage, report: dict[str, int]) -> bool:
         lowest = highest = -(1 << (image.shape.output.potential_bits - 1))
     else:
         weights = layer.dense()[neuron].tolist()
-        start = int(layer.start_potentials[neuron]) - layer.threshold
+        start = int(layer.initial_potentials[neuron]) - layer.threshold
         lowest = start + sum(weight for weight in weights if weight < 0)
         highest = start + sum(weight for weight in weights if weight > 0)
     if not lowest <= value <= highest:

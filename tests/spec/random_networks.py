@@ -10,7 +10,7 @@ from firstspike_spec import LatencyEncoder, Layer, Maps, Network
 
 
 def random_layer(generator, sources, targets, *, bits=4, connectivity=0.5, threshold=None, spread=1, extreme=False, maps=None):
-    """Return a layer with weights of ``bits``; ``spread`` 0 gives equal start potentials, which makes ties likely.
+    """Return a layer with weights of ``bits``; ``spread`` 0 gives equal initial potentials, which makes ties likely.
 
     With maps, ``sources`` is the number of taps, ``targets`` that of channels.
     """
@@ -23,8 +23,8 @@ def random_layer(generator, sources, targets, *, bits=4, connectivity=0.5, thres
     weights[generator.random(weights.shape) >= connectivity] = 0
     threshold = int(generator.integers(1, 3 * half + 1)) if threshold is None else threshold
     # Up to twice the threshold: some neurons fire without any spike.
-    start_potentials = generator.integers(-2 * threshold, 2 * threshold + 1, targets) * spread
-    return Layer.from_dense(weights, start_potentials, threshold, bits, maps=maps)
+    initial_potentials = generator.integers(-2 * threshold, 2 * threshold + 1, targets) * spread
+    return Layer.from_dense(weights, initial_potentials, threshold, bits, maps=maps)
 
 
 def random_network(seed, sizes, time_steps=4, **options):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from firstspike_spec.compiler.compile import EngineImage
+from firstspike_spec.compiler.compile import EngineContents
 
 from ..cycles import Distribution, figures
 from ..simulation import NativeEngine
@@ -13,12 +13,12 @@ from ..simulation import NativeEngine
 STREAM_IMAGES = 250
 
 
-def counted_figures(image: EngineImage, spike_times: np.ndarray, *, note: Callable[[str], None]) -> dict[str, float]:
+def counted_figures(image: EngineContents, spike_times: np.ndarray, *, note: Callable[[str], None]) -> dict[str, float]:
     """Return the figures of `firstspike_hw.cycles.figures`.
 
     Parameters
     ----------
-    image : EngineImage
+    image : EngineContents
     spike_times : ndarray of int16, shape (images, inputs)
         At least two images.
     note : callable

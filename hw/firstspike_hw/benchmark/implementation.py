@@ -10,7 +10,7 @@ from typing import Any
 
 from firstspike_spec.common.errors import InputError
 from firstspike_spec.common.files import check_writable_folder, needing_room, write_file
-from firstspike_spec.compiler.compile import EngineImage
+from firstspike_spec.compiler.compile import EngineContents
 
 from ..boards.fpga import CONSTRAINTS, Device, Platform
 from ..chain.engine import Engine
@@ -33,7 +33,7 @@ class Implementation:
 
     Parameters
     ----------
-    image : EngineImage
+    image : EngineContents
         What each engine holds, where the device's memories can hold something at power-up.
     engines : int
     device : Device
@@ -49,7 +49,7 @@ class Implementation:
 
     def __init__(
         self,
-        image: EngineImage,
+        image: EngineContents,
         engines: int,
         device: Device,
         *,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from firstspike_spec.compiler.compile import EngineImage, compile_network
+from firstspike_spec.compiler.compile import EngineContents, compile_network
 from firstspike_spec.network.network import Network
 
 from ..boards.fpga import find_device
@@ -62,7 +62,7 @@ def measure(
     return {**combine(point, cycles, implementation.run(seeds)), "short": short_figures(image, spike_times)}
 
 
-def short_figures(image: EngineImage, spike_times: np.ndarray) -> dict[str, float]:
+def short_figures(image: EngineContents, spike_times: np.ndarray) -> dict[str, float]:
     """Return the figures of the first images by replay: latencies are those of each pair's first one."""
     pairs = replay(image, spike_times[:SHORT_IMAGES], stream_images=2, early_exit=True)
     return figures(SHORT_IMAGES, between=interval(pairs), alone=Distribution.of(pairs.cycles[:, 0]))

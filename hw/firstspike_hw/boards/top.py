@@ -4,14 +4,14 @@ from amaranth.hdl import ClockDomain, ClockSignal, Module, Signal
 from amaranth.lib import io, wiring
 from amaranth.lib.cdc import ResetSynchronizer
 
-from firstspike_spec.compiler.compile import EngineImage
+from firstspike_spec.compiler.compile import EngineContents
 from firstspike_spec.compiler.shapes import EngineShape
 
 from ..link.serial_top import LIGHTS, SerialTop
 from .board import Board
 
 
-def accelerator_of(board: Board, shape: EngineShape, image: EngineImage | None = None) -> SerialTop:
+def accelerator_of(board: Board, shape: EngineShape, image: EngineContents | None = None) -> SerialTop:
     """Return all of a board's design but its clock generator and its pins."""
     return SerialTop(
         shape,
@@ -32,11 +32,11 @@ class BoardTop(wiring.Component):
     ----------
     board : Board
     shape : EngineShape
-    image : EngineImage, optional
+    image : EngineContents, optional
         The network that the memories hold at power-up; only for a board with `Board.initial_contents`.
     """
 
-    def __init__(self, board: Board, shape: EngineShape, image: EngineImage | None = None):
+    def __init__(self, board: Board, shape: EngineShape, image: EngineContents | None = None):
         self._board, self._shape, self._image = board, shape, image
         super().__init__({})
 

@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.common.words import LOAD_WORD, RESULT_WORD
-from firstspike_spec.compiler.compile import EngineImage
+from firstspike_spec.compiler.compile import EngineContents
 from firstspike_spec.compiler.shapes import EngineShape
 from firstspike_spec.network.encoder import MIN_TIME_STEPS
 from firstspike_spec.protocol.messages import COUNTER_BYTES
@@ -14,9 +14,9 @@ from ..layer.layer import Layer
 from ..layer.output_layer import OutputLayer
 from ..lib.delays import delayed
 from ..lib.layouts import input_layout, token_layout, word_layout
-from ..lib.skid_buffer import Relay
+from ..lib.skid_buffer import SkidBuffer
 from ..lib.trees import any_of, count_ones, sum_of
-from .input_gate import TIME_BITS, Feeder
+from .input_gate import TIME_BITS, InputGate
 from .readout import ReadOut
 
 #: Totals since the last reset (`firstspike_spec.protocol.messages.COUNTERS`); each wraps around.
@@ -28,11 +28,11 @@ COUNTERS = data.StructLayout(
 AFTER_SWEEP = 32
 
 
-def taps(shape: EngineShape) -> dict[str, Out]:
+def probes(shape: EngineShape) -> dict[str, Out]:
     """Return the members that show the tokens that enter each layer, the output layer being the last one."""
     source_bits = [layer.source_bits for layer in (*shape.layers, shape.output)]
     return {
-        f"tap_{index}": Out(stream.Signature(token_layout(bits, shape.spikes_per_token), always_ready=True))
+        f"probe_{index}": Out(stream.Signature(token_layout(bits, shape.spikes_per_token), always_ready=True))
         for index, bits in enumerate(source_bits)
     }
 
@@ -45,7 +45,7 @@ class Engine(wiring.Component):
     Parameters
     ----------
     shape : EngineShape
-    image : EngineImage, optional
+    image : EngineContents, optional
         The network that it holds at power-up. Without one, load one first.
 
     Members
@@ -67,7 +67,7 @@ class Engine(wiring.Component):
     busy : ``Out(1)``
         An inference is under way.
     counters : ``Out(COUNTERS)``
-    tap_0, tap_1, ... : ``Out(stream.Signature(token_layout(...), always_ready=True))``
+    probe_0, probe_1, ... : ``Out(stream.Signature(token_layout(...), always_ready=True))``
         Copies of the tokens that enter each layer, for whoever wants to see the hidden spikes. Synthesis drops them
         where nobody does.
     """
@@ -77,7 +77,7 @@ class Engine(wiring.Component):
         """Return the cycles from a peek's transfer at ``load`` to its word: that of the slowest layer, and two registers."""
         return 2 + max(_peek_latencies(shape))
 
-    def __init__(self, shape: EngineShape, image: EngineImage | None = None):
+    def __init__(self, shape: EngineShape, image: EngineContents | None = None):
         if image is not None and image.shape != shape:
             raise ValueError(f"The image is made for an engine of another shape, {image.shape!r}")
         self._shape, self._image = shape, image
@@ -91,7 +91,7 @@ class Engine(wiring.Component):
                 "early_exit": In(1),
                 "busy": Out(1),
                 "counters": Out(COUNTERS),
-                **taps(shape),
+                **probes(shape),
             }
         )
 
@@ -100,7 +100,9 @@ class Engine(wiring.Component):
         shape, image = self._shape, self._image
         width = shape.spikes_per_token
 
-        m.submodules.feeder = feeder = Feeder(shape, time_steps=image.network.time_steps if image else MIN_TIME_STEPS)
+        m.submodules.input_gate = input_gate = InputGate(
+            shape, time_steps=image.network.time_steps if image else MIN_TIME_STEPS
+        )
         layers = []
         for index, layer_shape in enumerate(shape.layers):
             m.submodules[f"layer_{index}"] = layer = Layer(
@@ -122,13 +124,13 @@ class Engine(wiring.Component):
         layers.append(output)
 
         # The chain.
-        wiring.connect(m, wiring.flipped(self.i), feeder.i)
-        before = feeder.o
+        wiring.connect(m, wiring.flipped(self.i), input_gate.i)
+        before = input_gate.o
         for layer in layers:
             wiring.connect(m, before, layer.i)
             before = layer.o
         # The read-out waits for whoever takes its words; the output layer does not see that in the same cycle.
-        m.submodules.verdicts = verdicts = Relay(before.payload.shape())
+        m.submodules.verdicts = verdicts = SkidBuffer(before.payload.shape())
         wiring.connect(m, before, verdicts.i)
         wiring.connect(m, verdicts.o, readout.i)
         wiring.connect(m, readout.o, wiring.flipped(self.o))
@@ -136,13 +138,13 @@ class Engine(wiring.Component):
         now = Signal(TIME_BITS)
         m.d.sync += now.eq(now + 1)
         m.d.comb += [
-            feeder.now.eq(now),
+            input_gate.now.eq(now),
             readout.now.eq(now),
-            readout.start_time.eq(feeder.start_time),
+            readout.start_time.eq(input_gate.start_time),
             readout.early_exit.eq(self.early_exit),
-            feeder.judged.eq(readout.judged),
-            feeder.decided.eq(readout.decided),
-            self.busy.eq(feeder.started != readout.judged),
+            input_gate.judged.eq(readout.judged),
+            input_gate.decided.eq(readout.decided),
+            self.busy.eq(input_gate.started != readout.judged),
         ]
 
         # Loading: one register, then to all layers.
@@ -155,7 +157,7 @@ class Engine(wiring.Component):
         sweep_left, swept = Signal(range(sweep + 1), init=sweep), Signal()
         with m.If(~swept):
             m.d.sync += [sweep_left.eq(sweep_left - 1), swept.eq(sweep_left == 0)]
-        m.d.comb += [self.load.ready.eq(~self.busy & swept), feeder.hold.eq(self.load.valid | on_the_way)]
+        m.d.comb += [self.load.ready.eq(~self.busy & swept), input_gate.hold.eq(self.load.valid | on_the_way)]
         taken = self.load.valid & self.load.ready
         m.d.sync += on_the_way.eq(taken | word_valid | peeks[0])
         m.d.sync += [
@@ -164,7 +166,7 @@ class Engine(wiring.Component):
             peeks.eq(Cat(taken & self.peek, peeks)),
         ]
         m.d.comb += self.peeked.valid.eq(peeks[-1])
-        for index, part in [(None, feeder), *enumerate(layers)]:
+        for index, part in [(None, input_gate), *enumerate(layers)]:
             chosen = word_valid if index is None else word_valid & (word.layer == index)
             m.d.comb += [part.load.payload.eq(word), part.load.valid.eq(chosen)]
         latencies = _peek_latencies(shape)
@@ -174,12 +176,12 @@ class Engine(wiring.Component):
             peeked.append(delayed(m, layer.peeked, max(latencies) - latency))
         m.d.sync += self.peeked.payload.eq(any_of(peeked))
 
-        # Taps and counters.
+        # Probes and counters.
         entering = []
         for index, layer in enumerate(layers):
-            tap = getattr(self, f"tap_{index}")
-            m.d.comb += [tap.payload.eq(layer.i.payload), tap.valid.eq(layer.i.valid & layer.i.ready)]
-            entering += [tap.valid & tap.p[f"valid_{port}"] for port in range(width)]
+            probe = getattr(self, f"probe_{index}")
+            m.d.comb += [probe.payload.eq(layer.i.payload), probe.valid.eq(layer.i.valid & layer.i.ready)]
+            entering += [probe.valid & probe.p[f"valid_{port}"] for port in range(width)]
         busy, stalls = Signal(), Signal()
         entered, spikes = Signal(len(entering) + 1), Signal(range(len(entering) + 2))
         operations = [Signal.like(layer.operations, name=f"operations_{index}") for index, layer in enumerate(layers)]

@@ -1,4 +1,4 @@
-"""The feeder: the engine's entrance."""
+"""The input gate: the engine's entrance."""
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import memory, stream, wiring
@@ -16,7 +16,7 @@ INFERENCE_BITS = 2
 TIME_BITS = 24
 
 
-class Feeder(wiring.Component):
+class InputGate(wiring.Component):
     """Counts the steps of each inference, and drops the spikes that come after its decision.
 
     To end an inference early is to send none of its further spikes: its steps then end within a few cycles each, in

@@ -1,17 +1,17 @@
-"""The locators of layers with maps."""
+"""The address tables of layers with maps."""
 
 from collections import deque
 
 import numpy as np
 
-from firstspike_spec.compiler.shapes import LayerShape, LocatorShape, OutputShape
+from firstspike_spec.compiler.shapes import AddressTableShape, LayerShape, OutputShape
 
-from ..layer.address_table import Locator as Gateware
+from ..layer.address_table import AddressTable as Gateware
 from .items import NOTHING
 
 
-class Locator:
-    """As `firstspike_hw.layer.address_table.Locator`: only its time, for the model's tokens keep the addresses of sources.
+class AddressTable:
+    """As `firstspike_hw.layer.address_table.AddressTable`: only its time, for the model's tokens keep the addresses of sources.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Locator:
         return np.where(self._put > self._got, waiting, NOTHING)
 
     def step(self, tokens: np.ndarray, gone: np.ndarray) -> None:
-        """Go through a clock edge: ``tokens`` are on offer; of the locator's own, some are ``gone``."""
+        """Go through a clock edge: ``tokens`` are on offer; of the address_table's own, some are ``gone``."""
         taken = self.ready & (tokens != NOTHING)
         arrived = self._coming.popleft()
         self._coming.append(np.where(taken, tokens, NOTHING))
@@ -54,18 +54,18 @@ def rows_of_sources(shape: LayerShape | OutputShape, locations: np.ndarray) -> t
     ----------
     shape : LayerShape or OutputShape
     locations : ndarray of uint64
-        `LocatorShape.location` words; not looked at where there is no locator.
+        `AddressTableShape.location` words; not looked at where there is no address table.
 
     Returns
     -------
     rows, bases, seen : ndarray, shape (2 ** source_bits,)
     """
     sources = np.arange(1 << shape.source_bits)
-    if shape.locator is None:
+    if shape.address_table is None:
         return sources, np.zeros_like(sources), np.ones(len(sources), bool)
-    locator: LocatorShape = shape.locator
-    words = np.zeros(max(len(locations), len(sources) >> locator.lane_bits), np.uint64)
+    address_table: AddressTableShape = shape.address_table
+    words = np.zeros(max(len(locations), len(sources) >> address_table.lane_bits), np.uint64)
     words[: len(locations)] = locations
-    location = locator.location.unpack(words[sources >> locator.lane_bits])
-    lanes = sources & ((1 << locator.lane_bits) - 1)
-    return location["row"] << locator.lane_bits | lanes, location["base"], location["seen"] == 1
+    location = address_table.location.unpack(words[sources >> address_table.lane_bits])
+    lanes = sources & ((1 << address_table.lane_bits) - 1)
+    return location["row"] << address_table.lane_bits | lanes, location["base"], location["seen"] == 1

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from firstspike_spec.compiler.compile import EngineImage
+from firstspike_spec.compiler.compile import EngineContents
 
 from .replay import replay
 from .summary import Distribution, busiest, interval, latency
@@ -22,12 +22,12 @@ def figures(images: int, *, between: Distribution, alone: Distribution) -> dict[
     }
 
 
-def replayed_figures(image: EngineImage, spike_times: np.ndarray) -> dict[str, float]:
+def replayed_figures(image: EngineContents, spike_times: np.ndarray) -> dict[str, float]:
     """Return the figures by replay, and ``lane_utilisation``, that of the busiest layer.
 
     Parameters
     ----------
-    image : EngineImage
+    image : EngineContents
     spike_times : ndarray of int16, shape (images, inputs)
     """
     alone = latency(replay(image, spike_times, stream_images=1, early_exit=True))

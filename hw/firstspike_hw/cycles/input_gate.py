@@ -1,4 +1,4 @@
-"""The feeder of each stream: the tokens of its images, back to back."""
+"""The input gate of each stream: the tokens of its images, back to back."""
 
 import numpy as np
 
@@ -9,8 +9,8 @@ from .items import END, ENDS, LAST, NOTHING, spike
 from .latencies import MOST_UNDER_WAY
 
 
-class Feeder:
-    """As `firstspike_hw.chain.input_gate.Feeder`, with a sender before it that always has a token on offer until there are no more.
+class InputGate:
+    """As `firstspike_hw.chain.input_gate.InputGate`, with a sender before it that always has a token on offer until there are no more.
 
     Parameters
     ----------

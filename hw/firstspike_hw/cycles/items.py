@@ -24,8 +24,8 @@ def sources(tokens: np.ndarray, port: int) -> np.ndarray:
     return (tokens >> (SPIKE_SHIFT + PORT_BITS * port)) & _PORT_MASK
 
 
-class Relay:
-    """Relays side by side (`firstspike_hw.lib.skid_buffer.Relay`).
+class SkidBuffer:
+    """Skid buffers side by side (`firstspike_hw.lib.skid_buffer.SkidBuffer`).
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Relay:
 
     @property
     def ready(self) -> np.ndarray:
-        """Whether what is on offer to each relay is taken in this cycle."""
+        """Whether what is on offer to each skid buffer is taken in this cycle."""
         return self._kept == NOTHING
 
     def step(self, offered: np.ndarray, taken: np.ndarray) -> None:
@@ -49,8 +49,8 @@ class Relay:
         self.out, self._kept = np.where(free, came, self.out), np.where(free, 0, came)
 
 
-class StartRelay:
-    """Start relays side by side (`firstspike_hw.layer.start_row_inserter.StartRelay`); as `Relay`."""
+class StartRowInserter:
+    """Start row inserters side by side (`firstspike_hw.layer.start_row_inserter.StartRowInserter`); as `SkidBuffer`."""
 
     def __init__(self, streams: int, start_token: int):
         self._start_token = start_token
@@ -60,7 +60,7 @@ class StartRelay:
 
     @property
     def ready(self) -> np.ndarray:
-        """Whether what is on offer to each relay is taken in this cycle."""
+        """Whether what is on offer to each skid buffer is taken in this cycle."""
         return self._kept == NOTHING
 
     def step(self, offered: np.ndarray, taken: np.ndarray) -> None:
@@ -74,14 +74,14 @@ class StartRelay:
 
 
 class LaneStage:
-    """Stages of lanes' streams side by side (`firstspike_hw.lane.lane_stage.LaneStage`); as `Relay`."""
+    """Stages of lanes' streams side by side (`firstspike_hw.lane.lane_stage.LaneStage`); as `SkidBuffer`."""
 
     def __init__(self, shape: tuple[int, ...], kind: type):
         self.out = np.zeros(shape, kind)
 
     @property
     def ready(self) -> np.ndarray:
-        """Whether what is on offer to each relay is taken in this cycle."""
+        """Whether what is on offer to each skid buffer is taken in this cycle."""
         return self.out == NOTHING
 
     def step(self, offered: np.ndarray, taken: np.ndarray) -> None:

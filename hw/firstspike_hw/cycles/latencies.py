@@ -3,11 +3,11 @@
 from ..chain.input_gate import INFERENCE_BITS
 from ..chain.readout import ReadOut
 from ..lane.accumulator import Accumulator
-from ..lane.fire_queue import Judge
+from ..lane.fire_queue import FireQueue
 from ..lane.row_reader import RowReader
 from ..layer.bank import Bank
 from ..layer.output_layer import OutputLayer
-from ..lib.skid_buffer import Relay
+from ..lib.skid_buffer import SkidBuffer
 from ..memory.loadable_memory import LoadableMemory
 
 #: Inferences under way at most: their numbers must not come round to that of the one being judged.
@@ -24,17 +24,17 @@ ROOM = Bank.slack - POINTERS - 1
 #: the head and to an operation, in one cycle each.
 QUEUE = RowReader.latency - 3
 
-#: From an operation's coming to the accumulator to what it tells the judge. It comes there when it begins, or later by
+#: From an operation's coming to the accumulator to what it tells the fire queue. It comes there when it begins, or later by
 #: `firstspike_hw.lane.entry_stage.entry_stages`.
 ACCUMULATOR = Accumulator.latency
 
-#: From the judge's being crowded to the first operation that is held. It is what `Judge.slack` allows for, beside the
+#: From the fire queue's being crowded to the first operation that is held. It is what `FireQueue.slack` allows for, beside the
 #: operations on their way.
-HOLD = Judge.slack - ACCUMULATOR
+HOLD = FireQueue.slack - ACCUMULATOR
 
-#: From an end's transfer into the output layer to that into the read-out, behind a relay, if the step has no verdicts;
+#: From an end's transfer into the output layer to that into the read-out, behind a skid buffer, if the step has no verdicts;
 #: each is one more.
-VERDICTS = OutputLayer.latency + Relay.latency
+VERDICTS = OutputLayer.latency + SkidBuffer.latency
 
 #: From one end's transfer into the output layer to that of the next, likewise.
 END_INTERVAL = OutputLayer.end_interval

@@ -1,19 +1,19 @@
-"""A hidden layer: lane groups, lanes and collector."""
+"""A hidden layer: lane groups, lanes and spike merger."""
 
 from collections import deque
 
 import numpy as np
 
-from firstspike_spec.compiler.compile import BankImage
+from firstspike_spec.compiler.compile import BankContents
 from firstspike_spec.compiler.shapes import LayerShape
 
 from ..layer.layer import GROUP_BANKS
-from .address_table import Locator
-from .items import NOTHING, Relay, StartRelay, spike
+from .address_table import AddressTable
+from .items import NOTHING, SkidBuffer, StartRowInserter, spike
 from .lane.lanes import Lanes
 from .lane.memories import Rows, start_address
 from .latencies import POINTERS
-from .spike_merger import Collector
+from .spike_merger import SpikeMerger
 
 
 class Layer:
@@ -22,9 +22,9 @@ class Layer:
     Parameters
     ----------
     shape : LayerShape
-    banks : tuple of BankImage
+    banks : tuple of BankContents
     locations : ndarray of uint64
-        What its locator holds.
+        What its address table holds.
     width, queue_depth, streams : int
     after_reset : bool
         A reset has just ended.
@@ -40,7 +40,7 @@ class Layer:
     def __init__(
         self,
         shape: LayerShape,
-        banks: tuple[BankImage, ...],
+        banks: tuple[BankContents, ...],
         locations: np.ndarray,
         *,
         width: int,
@@ -53,26 +53,26 @@ class Layer:
         groups = len(self._first_lanes)
         # The lanes sweep, one neuron a cycle and one more, and the groups see a cycle later that it is over.
         self._room_from = shape.lane_neurons + 2 if after_reset else 0
-        self._locator = Locator(streams) if shape.locator else None
-        self._entrance = StartRelay(streams, int(spike(start_address(shape))))
-        self._relays = Relay((groups - 1, streams), np.int64)
+        self._address_table = AddressTable(streams) if shape.address_table else None
+        self._entrance = StartRowInserter(streams, int(spike(start_address(shape))))
+        self._skid_buffers = SkidBuffer((groups - 1, streams), np.int64)
         self._held = np.zeros((groups, streams), bool)  # a token is on offer to the next group, and stays so
         self._coming = deque(np.zeros((groups, streams), np.int64) for _ in range(POINTERS))
         self._lanes = Lanes(
             shape, Rows.of(shape, banks, locations), group_of_lane, width=width, queue_depth=queue_depth, streams=streams
         )
-        self._collector = Collector(shape.lanes, width, streams)
+        self._spike_merger = SpikeMerger(shape.lanes, width, streams)
         self.work_cycles = np.zeros(streams, np.int64)
 
     @property
     def ready(self) -> np.ndarray:
         """Whether the token on offer is taken in this cycle, shape (streams,)."""
-        return (self._locator or self._entrance).ready
+        return (self._address_table or self._entrance).ready
 
     @property
     def out(self) -> np.ndarray:
         """Tokens on offer, shape (streams,)."""
-        return self._collector.out
+        return self._spike_merger.out
 
     @property
     def operations(self) -> np.ndarray:
@@ -82,21 +82,21 @@ class Layer:
     def step(self, cycle: int, tokens: np.ndarray, taken: np.ndarray) -> None:
         """Go through a clock edge: ``tokens`` are on offer; the layer's own are ``taken``."""
         self.work_cycles += self._lanes.readers.entries > 0
-        judged = self._collector.step(self._lanes.judges.out, taken)
+        judged = self._spike_merger.step(self._lanes.fire_queues.out, taken)
 
-        token = np.concatenate([self._entrance.out[None], self._relays.out])
+        token = np.concatenate([self._entrance.out[None], self._skid_buffers.out])
         room = np.logical_and.reduceat(self._lanes.readers.room, self._first_lanes, axis=0)
         offered = (token != NOTHING) & (room | self._held) & (cycle >= self._room_from)
         goes = offered.copy()
-        goes[:-1] &= self._relays.ready
+        goes[:-1] &= self._skid_buffers.ready
         self._held = offered & ~goes
 
-        if self._locator:
-            located = self._locator.out
-            self._locator.step(tokens, self._entrance.ready & (located != NOTHING))
+        if self._address_table:
+            located = self._address_table.out
+            self._address_table.step(tokens, self._entrance.ready & (located != NOTHING))
             tokens = located
         self._entrance.step(tokens, goes[0])
-        self._relays.step(np.where(offered, token, NOTHING)[:-1], goes[1:])
+        self._skid_buffers.step(np.where(offered, token, NOTHING)[:-1], goes[1:])
 
         self._coming.append(np.where(goes, token, NOTHING))
         self._lanes.step(self._coming.popleft(), judged)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from firstspike_spec.compiler.compile import EngineImage
+from firstspike_spec.compiler.compile import EngineContents
 
-from .address_table import Locator, rows_of_sources
+from .address_table import AddressTable, rows_of_sources
 from .items import END, LAST, NOTHING, sources
 from .latencies import END_INTERVAL, READOUT, VERDICTS
 
@@ -18,7 +18,7 @@ class OutputLayer:
 
     Parameters
     ----------
-    image : EngineImage
+    image : EngineContents
     images : ndarray of int, shape (streams,)
     early_exit : bool
 
@@ -34,16 +34,16 @@ class OutputLayer:
         Of the output neurons; weights other than 0 added.
     """
 
-    def __init__(self, image: EngineImage, images: np.ndarray, *, early_exit: bool):
+    def __init__(self, image: EngineContents, images: np.ndarray, *, early_exit: bool):
         shape, streams = image.shape.output, len(images)
         words = [shape.weights.unpack(part.weights) for part in image.output]
         weights = np.stack([word[field.name] for word in words for field in shape.weights.fields], axis=1)[:, : shape.neurons]
         rows, _bases, seen = rows_of_sources(shape, image.locations[-1])
         weights = np.where(seen[:, None], weights[rows], 0)
         self._weights = np.concatenate([np.zeros((1, shape.neurons), np.int64), weights])  # behind those of no spike
-        self._locator = Locator(streams) if shape.locator else None
+        self._address_table = AddressTable(streams) if shape.address_table else None
         self._operations = np.count_nonzero(self._weights, axis=1)
-        self._starts = np.concatenate([part.start_potentials for part in image.output])
+        self._starts = np.concatenate([part.initial_potentials for part in image.output])
         self._ports, self._early_exit = range(image.shape.spikes_per_token), early_exit
 
         self._potentials = np.tile(self._starts, (streams, 1))
@@ -61,19 +61,19 @@ class OutputLayer:
 
     def ready(self, cycle: int, tokens: np.ndarray) -> np.ndarray:
         """Return which of the tokens on offer are taken in this cycle."""
-        return self._locator.ready if self._locator else self._accepts(cycle, tokens)
+        return self._address_table.ready if self._address_table else self._accepts(cycle, tokens)
 
     def _accepts(self, cycle: int, tokens: np.ndarray) -> np.ndarray:
-        """Return the same of those that a locator offers."""
+        """Return the same of those that an address table offers."""
         return (tokens & END == 0) | (self._free_from <= cycle)
 
     def step(self, cycle: int, tokens: np.ndarray) -> None:
         """Go through a clock edge."""
-        self._judge(cycle)
-        offered = self._locator.out if self._locator else tokens
+        self._give_verdicts(cycle)
+        offered = self._address_table.out if self._address_table else tokens
         accepted = (offered != NOTHING) & self._accepts(cycle, offered)
-        if self._locator:
-            self._locator.step(tokens, accepted)
+        if self._address_table:
+            self._address_table.step(tokens, accepted)
         tokens, taken = offered, np.flatnonzero(accepted)
         tokens = tokens[taken]
         for port in self._ports:
@@ -96,7 +96,7 @@ class OutputLayer:
         told = (cycle + VERDICTS + verdicts) % len(self._events)
         self._events[told, streams] = END + LAST * last + _FIRES * fires.any(axis=1)
 
-    def _judge(self, cycle: int) -> None:
+    def _give_verdicts(self, cycle: int) -> None:
         """Take the ends that the read-out gets in this cycle."""
         events = self._events[cycle % len(self._events)]
         streams = np.flatnonzero(events)

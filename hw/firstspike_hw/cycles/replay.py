@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from firstspike_spec.compiler.compile import EngineImage
+from firstspike_spec.compiler.compile import EngineContents
 from firstspike_spec.compiler.shapes import EngineShape
 
 from ..lane.fire_queue import slot_bits
-from .input_gate import Feeder
+from .input_gate import InputGate
 from .items import NOTHING, sources
 from .layer import Layer
 from .output_layer import OutputLayer
@@ -54,13 +54,13 @@ class Replay:
 
 
 def replay(
-    image: EngineImage, spike_times: np.ndarray, *, stream_images: int, early_exit: bool, after_reset: bool = False
+    image: EngineContents, spike_times: np.ndarray, *, stream_images: int, early_exit: bool, after_reset: bool = False
 ) -> Replay:
     """Return what an engine does with images, cycle by cycle, without its RTL.
 
     Parameters
     ----------
-    image : EngineImage
+    image : EngineContents
     spike_times : ndarray of int16, shape (images, inputs)
     stream_images : int
         Images of each stream, back to back: the first ones are the first stream, and so on. The last stream may be shorter.
@@ -77,7 +77,7 @@ def replay(
 
 
 def _stream_bytes(shape: EngineShape) -> int:
-    """Return about how much memory a stream takes: what is known of the neurons, and the judges' queues."""
+    """Return about how much memory a stream takes: what is known of the neurons, and the fire queues' queues."""
     return sum(20 * layer.lanes * (layer.lane_neurons + (1 << slot_bits(layer.lane_neurons))) for layer in shape.layers) + 1
 
 
@@ -98,7 +98,9 @@ def _joined(parts: list[Replay]) -> Replay:
     return Replay(**joined)
 
 
-def _replay(image: EngineImage, spike_times: np.ndarray, stream_images: int, *, early_exit: bool, after_reset: bool) -> Replay:
+def _replay(
+    image: EngineContents, spike_times: np.ndarray, stream_images: int, *, early_exit: bool, after_reset: bool
+) -> Replay:
     """Return what an engine does with some streams, as `replay`."""
     shape = image.shape
     count = -(-len(spike_times) // stream_images)
@@ -106,7 +108,7 @@ def _replay(image: EngineImage, spike_times: np.ndarray, stream_images: int, *, 
     images[-1:] -= count * stream_images - len(spike_times)
     ports = range(shape.spikes_per_token)
 
-    feeder = Feeder(shape, spike_times, images, time_steps=image.network.time_steps, after_reset=after_reset)
+    input_gate = InputGate(shape, spike_times, images, time_steps=image.network.time_steps, after_reset=after_reset)
     layers = [
         Layer(
             part,
@@ -124,28 +126,28 @@ def _replay(image: EngineImage, spike_times: np.ndarray, stream_images: int, *, 
     total, busy, spikes = (np.zeros(count, np.int64) for _ in range(3))
     cycle = 0
     while True:
-        is_busy = feeder.started != output.judged
-        under_way = is_busy | feeder.offers
+        is_busy = input_gate.started != output.judged
+        under_way = is_busy | input_gate.offers
         if not under_way.any():
             break
         total += under_way
         busy += is_busy
 
         # What is on offer between the parts in this cycle, and whether it is taken.
-        offered = [feeder.out, *(layer.out for layer in layers)]
+        offered = [input_gate.out, *(layer.out for layer in layers)]
         taken = [*(layer.ready for layer in layers), output.ready(cycle, offered[-1])]
         judged, decided = output.judged, output.decided
         for tokens, takes in zip(offered, taken, strict=True):
             for port in ports:
                 spikes += takes & (sources(tokens, port) != NOTHING)
-        feeder.step(cycle, taken[0], judged, decided)
+        input_gate.step(cycle, taken[0], judged, decided)
         for layer, tokens, takes in zip(layers, offered, taken[1:], strict=False):
             layer.step(cycle, tokens, takes)
         output.step(cycle, offered[-1])
         cycle += 1
 
-    there = np.arange(feeder.start_times.shape[1]) < images[:, None]
-    starts, decisions = (np.where(there, times, -1) for times in (feeder.start_times, output.decision_times))
+    there = np.arange(input_gate.start_times.shape[1]) < images[:, None]
+    starts, decisions = (np.where(there, times, -1) for times in (input_gate.start_times, output.decision_times))
     operations = np.array([layer.operations for layer in layers]).reshape(len(layers), count)
     return Replay(
         lanes=tuple(part.lanes for part in shape.layers),
@@ -154,7 +156,7 @@ def _replay(image: EngineImage, spike_times: np.ndarray, stream_images: int, *, 
         decisions=decisions,
         total_cycles=total,
         busy_cycles=busy,
-        stall_cycles=feeder.stall_cycles,
+        stall_cycles=input_gate.stall_cycles,
         spikes=spikes + output.spikes,
         synaptic_operations=operations.sum(axis=0) + output.operations,
         operations=operations,

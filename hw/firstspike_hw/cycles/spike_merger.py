@@ -1,13 +1,13 @@
-"""The collector: the tree that merges the lanes of a hidden layer."""
+"""The spike merger: the tree that merges the lanes of a hidden layer."""
 
 import numpy as np
 
-from ..layer.spike_merger import Collector as Gateware
-from .items import ENDS, PORT_BITS, SPIKE_SHIFT, LaneStage, Relay
+from ..layer.spike_merger import SpikeMerger as Gateware
+from .items import ENDS, PORT_BITS, SPIKE_SHIFT, LaneStage, SkidBuffer
 
 
-class Collector:
-    """As `firstspike_hw.layer.spike_merger.Collector`, but for the stages at the lanes, which are in `Judges`.
+class SpikeMerger:
+    """As `firstspike_hw.layer.spike_merger.SpikeMerger`, but for the stages at the lanes, which are in `FireQueues`.
 
     Parameters
     ----------
@@ -20,18 +20,18 @@ class Collector:
     """
 
     def __init__(self, lanes: int, width: int, streams: int):
-        self._levels: list[tuple[int, Relay | LaneStage]] = []  # inputs of each merge, and the stages behind them
+        self._levels: list[tuple[int, SkidBuffer | LaneStage]] = []  # inputs of each merge, and the stages behind them
         levels = Gateware.levels(lanes, width)
         for level, bits in enumerate(levels):
             lanes = -(-lanes // (1 << bits))
-            stage = Relay if level == len(levels) - 1 else LaneStage
+            stage = SkidBuffer if level == len(levels) - 1 else LaneStage
             self._levels.append((1 << bits, stage((lanes, streams), np.int32)))
-        self._relay = Relay((streams,), np.int64)
+        self._skid_buffer = SkidBuffer((streams,), np.int64)
 
     @property
     def out(self) -> np.ndarray:
         """Tokens on offer."""
-        return self._relay.out
+        return self._skid_buffer.out
 
     def step(self, items: np.ndarray, taken: np.ndarray) -> np.ndarray:
         """Go through a clock edge.
@@ -49,16 +49,16 @@ class Collector:
             Which of them are taken in this cycle.
         """
         offered, ready = [], []
-        for inputs, relay in self._levels:
-            merged, takes = _merge(items, inputs, relay.ready)
+        for inputs, skid_buffer in self._levels:
+            merged, takes = _merge(items, inputs, skid_buffer.ready)
             offered.append(merged)
             ready.append(takes)
-            items = relay.out
-        token, takes = _token(items, self._relay.ready)
+            items = skid_buffer.out
+        token, takes = _token(items, self._skid_buffer.ready)
         ready.append(takes)
-        for (_inputs, relay), merged, takes in zip(self._levels, offered, ready[1:], strict=True):
-            relay.step(merged, takes)
-        self._relay.step(token, taken)
+        for (_inputs, skid_buffer), merged, takes in zip(self._levels, offered, ready[1:], strict=True):
+            skid_buffer.step(merged, takes)
+        self._skid_buffer.step(token, taken)
         return ready[0]
 
 

@@ -62,8 +62,8 @@ class Bare(wiring.Component):
 
 
 def _ports(component: wiring.Component) -> Iterator[tuple[str, object, Signal]]:
-    """Yield name, flow and signal of each port but the taps, which only simulations look at."""
+    """Yield name, flow and signal of each port but the probes, which only simulations look at."""
     for path, member, value in component.signature.flatten(component):
         port = value.as_value() if isinstance(value, ValueCastable) else value
-        if isinstance(port, Signal) and not str(path[0]).startswith("tap_"):
+        if isinstance(port, Signal) and not str(path[0]).startswith("probe_"):
             yield "_".join(map(str, path)), member.flow, port

@@ -34,7 +34,7 @@ def sum_layout(shape: LayerShape, time_steps: int) -> data.StructLayout:
 
 
 def flags_layout(slot_bits: int) -> data.StructLayout:
-    """Return a neuron's flags: whether it has spiked before, and its place in the judge's queue if it is ``placed``."""
+    """Return a neuron's flags: whether it has spiked before, and its place in the fire queue's queue if it is ``placed``."""
     return data.StructLayout({"spiked": 1, "placed": 1, "place": slot_bits})
 
 
@@ -42,10 +42,10 @@ class Accumulator(wiring.Component):
     """Adds weights to potentials, one operation a cycle, and marks the neurons that may fire at the end of the step.
 
     All that is known of a neuron is its sum - the potential minus the threshold, with the inference and the step of its last
-    operation - and its flags: whether it has spiked before, and its place in the judge's queue. Nothing is ever cleared or
+    operation - and its flags: whether it has spiked before, and its place in the fire queue's queue. Nothing is ever cleared or
     scanned:
 
-    - A sum of another inference means the start potential.
+    - A sum of another inference means the initial potential.
     - A sum of an earlier step that is not negative means that the neuron has spiked.
     - A neuron whose potential reaches the threshold, and that has not spiked, gets a place in the queue; as long as the step
       lasts, each further operation keeps the mark at this place true.
@@ -59,9 +59,9 @@ class Accumulator(wiring.Component):
     time_steps : int
         ``T`` at most.
     slot_bits : int
-        Width of a place in the judge's queue.
+        Width of a place in the fire_queue's queue.
     starts : sequence of int, optional
-        Start potentials minus the threshold at power-up.
+        Initial potentials minus the threshold at power-up.
 
     Members
     -------
@@ -70,15 +70,15 @@ class Accumulator(wiring.Component):
     entry : ``In(word_layout(shape.entry))``
         Its entry, `entry_latency` cycles later.
     marks : ``Out(marks_layout(...))``
-        What the judge has to note.
+        What the fire_queue has to note.
     next_slot : ``In(slot_bits)``
         The place in the queue that the next push will take, after the one of this cycle.
     operation : ``Out(1)``
         A weight was added.
     load : ``In(stream.Signature(word_layout(LOAD_WORD), always_ready=True))``
-        Start potentials only; ``address`` is that of a neuron. Only while no operation is under way.
+        Initial potentials only; ``address`` is that of a neuron. Only while no operation is under way.
     peek : ``In(1)``
-        Read the start potential at ``load``'s address; only while no operation is under way.
+        Read the initial potential at ``load``'s address; only while no operation is under way.
     peeked : ``Out(shape.potential_bits)``
         The word read so, `peek_latency` cycles later; 0 in all other cycles.
 
@@ -126,7 +126,7 @@ class Accumulator(wiring.Component):
 
         # An operation goes through these stages: its entry is fetched (1), the entry is there (2), the neuron's sum is
         # read (3), it is there (4), the weight is added (5), the flags follow from the signs before and after (6), the
-        # judge is told (7).
+        # fire queue is told (7).
         stages = range(1, self.latency + 1)
         valid = [self.valid, *(Signal(name=f"valid_{stage}") for stage in stages)]
         operation = [self.i, *(Signal(operation_layout(), name=f"operation_{stage}") for stage in stages)]
@@ -265,7 +265,7 @@ class Accumulator(wiring.Component):
             marks.fires.eq(~added[-1]),
         ]
 
-        # Stage 7: the judge is told.
+        # Stage 7: the fire queue is told.
         ending = Signal()  # an end is at one of the stages; told from the cycle on in which it begins
         m.d.sync += ending.eq(Cat(valid[stage - 1] & operation[stage - 1].end for stage in stages).any())
         m.d.comb += [

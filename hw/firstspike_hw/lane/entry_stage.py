@@ -48,9 +48,9 @@ class EntryStage(wiring.Component):
 
 def memory_latency(shape: LayerShape) -> int:
     """Return the cycles from an entry's address to the entry."""
-    return LoadableMemory.staged_latency if shape.locator else LoadableMemory.latency
+    return LoadableMemory.staged_latency if shape.address_table else LoadableMemory.latency
 
 
 def entry_stages(shape: LayerShape) -> int:
     """Return by how many cycles entries, and operations with them, come later to the accumulator."""
-    return memory_latency(shape) - LoadableMemory.latency + EntryStage.latency if shape.locator else 0
+    return memory_latency(shape) - LoadableMemory.latency + EntryStage.latency if shape.address_table else 0

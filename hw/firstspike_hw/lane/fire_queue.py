@@ -1,4 +1,4 @@
-"""The judge: says at the end of a step which of a lane's neurons fire."""
+"""The fire queue: says at the end of a step which of a lane's neurons fire."""
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import data, memory, stream, wiring
@@ -14,7 +14,7 @@ MOST_PLACES_IN_LUTS = 1024
 
 
 def marks_layout(neuron_bits: int, slot_bits: int) -> data.StructLayout:
-    """Return what an accumulator tells its judge.
+    """Return what an accumulator tells its fire queue.
 
     ``push``: ``neuron``, or an ``end`` (the inference's ``last`` one or not), is put into the queue. ``mark``: the neuron at
     ``place``, which is perhaps pushed just now, ``fires`` if the step ends now, or does not. ``ending``: an end is on its way,
@@ -37,13 +37,13 @@ def marks_layout(neuron_bits: int, slot_bits: int) -> data.StructLayout:
 def slot_bits(lane_neurons: int) -> int:
     """Return the width of a place in the queue.
 
-    There are places for all neurons and their step's end. What begins behind that end does so only while the judge is not
+    There are places for all neurons and their step's end. What begins behind that end does so only while the fire queue is not
     `crowded`.
     """
     return max(4, lane_neurons.bit_length())
 
 
-class Judge(wiring.Component):
+class FireQueue(wiring.Component):
     """Keeps the neurons that have reached the threshold in a queue, each with a mark, until their step ends.
 
     A neuron may fall below the threshold again within the step, and rise again; only its mark changes then. Once the step
@@ -74,7 +74,7 @@ class Judge(wiring.Component):
     #: Cycles from an end's push to ``o.valid``.
     latency = 2
 
-    #: Operations that may still take a place once the judge is crowded, and those that are ``late`` as well.
+    #: Operations that may still take a place once the fire queue is crowded, and those that are ``late`` as well.
     slack = 8
 
     def __init__(self, shape: LayerShape, *, late: int = 0):

@@ -11,7 +11,7 @@ from ..lib.delays import delayed
 from ..lib.layouts import lane_layout, word_layout
 from .accumulator import Accumulator
 from .entry_stage import EntryStage, entry_stages
-from .fire_queue import Judge, slot_bits
+from .fire_queue import FireQueue, slot_bits
 from .lane_stage import LaneStage
 from .row_reader import RowReader, row_layout, rows_layout
 
@@ -34,7 +34,7 @@ class Lane(wiring.Component):
     slack : int
         Tokens that may still come after ``room`` has gone.
     starts : sequence of int, optional
-        Start potentials minus the threshold at power-up.
+        Initial potentials minus the threshold at power-up.
 
     Members
     -------
@@ -92,28 +92,28 @@ class Lane(wiring.Component):
             starts=self._starts,
         )
         late = entry_stages(self._shape)
-        m.submodules.judge = judge = Judge(self._shape, late=late)
+        m.submodules.fire_queue = fire_queue = FireQueue(self._shape, late=late)
         wiring.connect(m, wiring.flipped(self.load), accumulator.load)
         m.d.comb += [
             reader.i.eq(self.rows),
             reader.sweep.eq(self.sweep),
             reader.sweep_last.eq(self.sweep_last),
-            reader.hold.eq(judge.crowded),
+            reader.hold.eq(fire_queue.crowded),
             self.room.eq(reader.room),
             self.address.eq(reader.address),
             accumulator.valid.eq(delayed(m, reader.valid, late)),
             accumulator.i.eq(delayed(m, reader.o, late)),
             accumulator.entry.eq(self.entry),
-            accumulator.next_slot.eq(judge.next_slot),
+            accumulator.next_slot.eq(fire_queue.next_slot),
             accumulator.peek.eq(self.peek),
-            judge.marks.eq(accumulator.marks),
+            fire_queue.marks.eq(accumulator.marks),
             self.operation.eq(accumulator.operation),
             self.peeked.eq(accumulator.peeked),
         ]
         if late:
-            # The judge's queue of so many neurons is block RAM without an output register, far from the collector.
+            # The fire queue's queue of so many neurons is block RAM without an output register, far from the spike merger.
             m.submodules.stage = stage = LaneStage(self._shape.neuron_bits)
-            wiring.connect(m, judge.o, stage.i)
+            wiring.connect(m, fire_queue.o, stage.i)
             m.d.comb += [
                 self.o.valid.eq(stage.o.valid),
                 *(self.o.p[field].eq(stage.o.p[field]) for field, _ in self.o.p.shape()),
@@ -125,10 +125,10 @@ class Lane(wiring.Component):
             m.d.comb += [
                 entry_stage.entry.eq(self.entry),
                 accumulator.entry.eq(entry_stage.o),
-                judge.marks.ending.eq(accumulator.marks.ending | Cat(ends).any()),
+                fire_queue.marks.ending.eq(accumulator.marks.ending | Cat(ends).any()),
             ]
         else:
-            wiring.connect(m, judge.o, wiring.flipped(self.o))
+            wiring.connect(m, fire_queue.o, wiring.flipped(self.o))
         if self._shape.base_bits:
             m.d.comb += entry_stage.base.eq(reader.base)
         return m

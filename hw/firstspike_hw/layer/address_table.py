@@ -1,4 +1,4 @@
-"""The locator: from the sources of a layer with maps to their rows."""
+"""The address table: from the sources of a layer with maps to their rows."""
 
 from collections.abc import Iterable
 from itertools import pairwise
@@ -8,13 +8,13 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.common.words import LOAD_WORD, Memory
-from firstspike_spec.compiler.shapes import LocatorShape
+from firstspike_spec.compiler.shapes import AddressTableShape
 
 from ..lib.layouts import token_layout, word_layout
 from ..memory.loadable_memory import LoadableMemory
 
 
-class Locator(wiring.Component):
+class AddressTable(wiring.Component):
     """Gives each spike the address of its source's row, and its base, in place of the source's address.
 
     Pooling, strides and the edges of maps are in the table alone: a source's position is never calculated. A spike that
@@ -22,7 +22,7 @@ class Locator(wiring.Component):
 
     Parameters
     ----------
-    shape : LocatorShape
+    shape : AddressTableShape
     source_bits : int
         Width of a source's address.
     width : int
@@ -53,7 +53,7 @@ class Locator(wiring.Component):
     #: Cycles from ``peek`` to ``peeked``.
     peek_latency = LoadableMemory.peek_latency
 
-    def __init__(self, shape: LocatorShape, source_bits: int, *, width: int, locations: Iterable[int] = ()):
+    def __init__(self, shape: AddressTableShape, source_bits: int, *, width: int, locations: Iterable[int] = ()):
         self._shape, self._width, self._locations = shape, width, locations
         rows = token_layout(shape.row_bits + shape.lane_bits, width, shape.base_bits)
         assert self.places & (self.places - 1) == 0  # their numbers wrap around
@@ -127,13 +127,13 @@ class Locator(wiring.Component):
         return m
 
 
-def attach_locator(m: Module, locator: Locator, layer: wiring.Component, *, lane: int) -> stream.Interface:
-    """Put a layer's locator before its tokens, and load it with the words for a ``lane``; return the stream behind it."""
+def attach_address_table(m: Module, address_table: AddressTable, layer: wiring.Component, *, lane: int) -> stream.Interface:
+    """Put a layer's address table before its tokens, and load it with the words for a ``lane``; return the stream behind it."""
     mine = layer.load.p.lane == lane
-    wiring.connect(m, wiring.flipped(layer.i), locator.i)
+    wiring.connect(m, wiring.flipped(layer.i), address_table.i)
     m.d.comb += [
-        locator.load.payload.eq(layer.load.payload),
-        locator.load.valid.eq(layer.load.valid & mine),
-        locator.peek.eq(layer.peek & mine),
+        address_table.load.payload.eq(layer.load.payload),
+        address_table.load.valid.eq(layer.load.valid & mine),
+        address_table.peek.eq(layer.peek & mine),
     ]
-    return locator.o
+    return address_table.o

@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.common.words import LOAD_WORD, Memory
-from firstspike_spec.compiler.compile import BankImage
+from firstspike_spec.compiler.compile import BankContents
 from firstspike_spec.compiler.shapes import LayerShape
 
 from ..lane.entry_stage import entry_stages
@@ -29,7 +29,7 @@ class Bank(wiring.Component):
         ``T`` at most.
     queue_depth : int
         Tokens that wait before each lane.
-    image : BankImage, optional
+    image : BankContents, optional
         What the memories hold at power-up; nothing by default.
 
     Members
@@ -57,7 +57,7 @@ class Bank(wiring.Component):
     #: Tokens that may still come after a lane's ``room`` has gone: those on their way to its queue.
     slack = 7
 
-    def __init__(self, shape: LayerShape, *, width: int, time_steps: int, queue_depth: int, image: BankImage | None = None):
+    def __init__(self, shape: LayerShape, *, width: int, time_steps: int, queue_depth: int, image: BankContents | None = None):
         self._shape, self._image = shape, image
         self._width, self._time_steps, self._queue_depth = width, time_steps, queue_depth
         super().__init__(
@@ -101,7 +101,7 @@ class Bank(wiring.Component):
                 time_steps=self._time_steps,
                 queue_depth=self._queue_depth,
                 slack=self.slack,
-                starts=image.start_potentials[number :: shape.bank_lanes] if image else (),
+                starts=image.initial_potentials[number :: shape.bank_lanes] if image else (),
             )
             wiring.connect(m, lane.o, wiring.flipped(self.lanes[number]))
             lanes.append(lane)
@@ -143,14 +143,14 @@ class Bank(wiring.Component):
         m.d.comb += self.room.eq(Cat(lane.room for lane in lanes).all())
         m.d.sync += self.operations.eq(count_ones(Cat(lane.operation for lane in lanes)))
 
-        # Loading. Start potentials lie interleaved: lane 0's first, lane 1's first, lane 0's second ...
+        # Loading. Initial potentials lie interleaved: lane 0's first, lane 1's first, lane 0's second ...
         lane_bits = shape.bank_lanes - 1
         for part in (pointers, entries):
             wiring.connect(m, wiring.flipped(self.load), part.load)
             m.d.comb += part.peek.eq(self.peek)
         for number, lane in enumerate(lanes):
             mine = self.load.p.address[:lane_bits] == number
-            is_start = self.load.p.memory == Memory.START_POTENTIALS
+            is_start = self.load.p.memory == Memory.INITIAL_POTENTIALS
             m.d.sync += [
                 lane.load.payload.eq(self.load.payload),
                 lane.load.p.address.eq(self.load.p.address[lane_bits:]),

@@ -8,7 +8,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.common.words import LOAD_WORD
-from firstspike_spec.compiler.compile import BankImage
+from firstspike_spec.compiler.compile import BankContents
 from firstspike_spec.compiler.shapes import LayerShape
 
 from ..lib.layouts import lane_layout, row_token_layout, token_layout, word_layout
@@ -35,7 +35,7 @@ class LaneGroup(wiring.Component):
         Number of the group's first bank within the layer, and number of its banks.
     last : bool
         No group follows.
-    images : sequence of BankImage, optional
+    images : sequence of BankContents, optional
         What the memories hold at power-up; nothing by default.
 
     Members
@@ -72,7 +72,7 @@ class LaneGroup(wiring.Component):
         first_bank: int,
         banks: int,
         last: bool,
-        images: Sequence[BankImage] | None = None,
+        images: Sequence[BankContents] | None = None,
     ):
         self._shape, self._width, self._time_steps, self._queue_depth = shape, width, time_steps, queue_depth
         self._first_bank, self._last, self._images = first_bank, last, images or [None] * banks

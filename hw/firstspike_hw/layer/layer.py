@@ -7,24 +7,24 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.common.words import LOAD_WORD
-from firstspike_spec.compiler.compile import BankImage
+from firstspike_spec.compiler.compile import BankContents
 from firstspike_spec.compiler.shapes import LayerShape
 
 from ..lib.delays import delayed
 from ..lib.layouts import token_layout, word_layout
-from ..lib.skid_buffer import Relay
+from ..lib.skid_buffer import SkidBuffer
 from ..lib.trees import any_of, running_total
-from .address_table import Locator, attach_locator
+from .address_table import AddressTable, attach_address_table
 from .lane_group import LaneGroup
-from .spike_merger import Collector
-from .start_row_inserter import StartRelay
+from .spike_merger import SpikeMerger
+from .start_row_inserter import StartRowInserter
 
 #: Banks of a lane group: as many as one signal reaches without slowing down.
 GROUP_BANKS = 4
 
 
 class Layer(wiring.Component):
-    """Hands each token from lane group to lane group, through a relay each, and collects what the lanes give.
+    """Hands each token from lane group to lane group, through a skid buffer each, and collects what the lanes give.
 
     Parameters
     ----------
@@ -35,10 +35,10 @@ class Layer(wiring.Component):
         ``T`` at most.
     queue_depth : int
         Tokens that wait before each lane.
-    images : sequence of BankImage, optional
+    images : sequence of BankContents, optional
         What the banks hold at power-up; nothing by default.
     locations : iterable of int, optional
-        What the locator holds at power-up, where the shape has one.
+        What the address_table holds at power-up, where the shape has one.
 
     Members
     -------
@@ -48,7 +48,7 @@ class Layer(wiring.Component):
         Weights added, a few cycles before.
     load : ``In(stream.Signature(word_layout(LOAD_WORD), always_ready=True))``
         Words for this layer (their ``layer`` is not looked at); ``lane`` is the number of a bank, or the next one for the
-        locator.
+        address_table.
     peek, peeked : ``In(1)``, ``Out(32)``
         As in `LoadableMemory`, `peek_latency` cycles later.
     """
@@ -65,7 +65,7 @@ class Layer(wiring.Component):
         width: int,
         time_steps: int,
         queue_depth: int,
-        images: Sequence[BankImage] | None = None,
+        images: Sequence[BankContents] | None = None,
         locations: Iterable[int] = (),
     ):
         self._shape, self._width, self._time_steps, self._queue_depth = shape, width, time_steps, queue_depth
@@ -84,20 +84,20 @@ class Layer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.collector = collector = Collector(self._shape, width=self._width)
-        wiring.connect(m, collector.o, wiring.flipped(self.o))
+        m.submodules.spike_merger = spike_merger = SpikeMerger(self._shape, width=self._width)
+        wiring.connect(m, spike_merger.o, wiring.flipped(self.o))
 
         groups: list[LaneGroup] = []
         lanes = 0
         tokens = wiring.flipped(self.i)
         located = []
-        if self._shape.locator:
+        if self._shape.address_table:
             shape = self._shape
-            m.submodules.locator = locator = Locator(
-                shape.locator, shape.source_bits, width=self._width, locations=self._locations
+            m.submodules.address_table = address_table = AddressTable(
+                shape.address_table, shape.source_bits, width=self._width, locations=self._locations
             )
-            tokens = attach_locator(m, locator, self, lane=shape.banks)
-            located = [delayed(m, locator.peeked, self.peek_latency(shape) - Locator.peek_latency)]
+            tokens = attach_address_table(m, address_table, self, lane=shape.banks)
+            located = [delayed(m, address_table.peeked, self.peek_latency(shape) - AddressTable.peek_latency)]
         for first in range(0, self._shape.banks, GROUP_BANKS):
             images = self._images[first : first + GROUP_BANKS]
             m.submodules[f"group_{len(groups)}"] = group = LaneGroup(
@@ -110,13 +110,13 @@ class Layer(wiring.Component):
                 last=first + GROUP_BANKS >= self._shape.banks,
                 images=images,
             )
-            relay = Relay(group.i.payload.shape()) if groups else StartRelay(self._shape, width=self._width)
-            m.submodules[f"relay_{len(groups)}"] = relay
-            wiring.connect(m, tokens, relay.i)
-            wiring.connect(m, relay.o, group.i)
+            skid_buffer = SkidBuffer(group.i.payload.shape()) if groups else StartRowInserter(self._shape, width=self._width)
+            m.submodules[f"skid_buffer_{len(groups)}"] = skid_buffer
+            wiring.connect(m, tokens, skid_buffer.i)
+            wiring.connect(m, skid_buffer.o, group.i)
             tokens = getattr(group, "o", None)
             for lane in group.lanes:
-                wiring.connect(m, lane, collector.lanes[lanes])
+                wiring.connect(m, lane, spike_merger.lanes[lanes])
                 lanes += 1
             if groups:
                 wiring.connect(m, groups[-1].next_load, group.load)

@@ -8,7 +8,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.common.words import LOAD_WORD, Memory
-from firstspike_spec.compiler.compile import SliceImage
+from firstspike_spec.compiler.compile import SliceContents
 from firstspike_spec.compiler.shapes import OutputShape, index_bits
 
 from ..lib.delays import delayed
@@ -16,7 +16,7 @@ from ..lib.layouts import token_layout, verdict_layout, word_layout
 from ..lib.trees import any_of, count_ones, running_total, sum_of
 from ..memory.dp16kd import blocks, has_dp16kd
 from ..memory.loadable_memory import LoadableMemory
-from .address_table import Locator, attach_locator
+from .address_table import AddressTable, attach_address_table
 
 #: What goes through the pipeline beside the weights: whether there is a token, and what it ends.
 _MARKS = data.StructLayout({"taken": 1, "end": 1, "last": 1})
@@ -40,10 +40,10 @@ class OutputLayer(wiring.Component):
     shape : OutputShape
     width : int
         Spikes that a token has room for.
-    slices : sequence of SliceImage, optional
+    slices : sequence of SliceContents, optional
         What the memories hold at power-up; nothing by default.
     locations : iterable of int, optional
-        What the locator holds at power-up, where the shape has one.
+        What the address table holds at power-up, where the shape has one.
 
     Members
     -------
@@ -54,7 +54,7 @@ class OutputLayer(wiring.Component):
         Synaptic operations done, weights other than 0 that were added: told some cycles later, each of them once.
     load : ``In(stream.Signature(word_layout(LOAD_WORD), always_ready=True))``
         Words for this layer (their ``layer`` is not looked at); ``lane`` is the number of a slice, or the next one for the
-        locator. Not while an inference is under way, nor in the cycle before.
+        address_table. Not while an inference is under way, nor in the cycle before.
     peek : ``In(1)``
         Read the word at ``load``'s place back; under the same conditions, and not while ``load`` is valid.
     peeked : ``Out(32)``
@@ -82,7 +82,7 @@ class OutputLayer(wiring.Component):
         shape: OutputShape,
         *,
         width: int,
-        slices: Sequence[SliceImage] | None = None,
+        slices: Sequence[SliceContents] | None = None,
         locations: Iterable[int] = (),
     ):
         self._shape, self._width, self._locations = shape, width, locations
@@ -101,12 +101,12 @@ class OutputLayer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         tokens, located = self.i, []
-        if self._shape.locator:
-            m.submodules.locator = locator = Locator(
-                self._shape.locator, self._shape.source_bits, width=self._width, locations=self._locations
+        if self._shape.address_table:
+            m.submodules.address_table = address_table = AddressTable(
+                self._shape.address_table, self._shape.source_bits, width=self._width, locations=self._locations
             )
-            tokens = attach_locator(m, locator, self, lane=self._shape.slices)
-            located = [delayed(m, locator.peeked, self.peek_latency - Locator.peek_latency - 1)]
+            tokens = attach_address_table(m, address_table, self, lane=self._shape.slices)
+            located = [delayed(m, address_table.peeked, self.peek_latency - AddressTable.peek_latency - 1)]
         token, taken = tokens.payload, Signal()
         ends = Signal()  # an end is on its way through the pipeline
         ending = Signal()  # its verdicts are given out from the copies
@@ -206,7 +206,7 @@ class _Slices(wiring.Component):
     neurons : int
         At most ``shape.slice_neurons`` for each slice.
     width : int
-    images : sequence of SliceImage or None
+    images : sequence of SliceContents or None
         Of one slice; or of two, the first of which has an even number: their weights lie one behind the other, and are read at
         a port each.
 
@@ -216,7 +216,7 @@ class _Slices(wiring.Component):
     read : ``In(1)``
         The token of ``LoadableMemory.latency`` cycles ago was one.
     first : ``In(1)``
-        The token of one cycle before that, if it was one, is the first of an inference: it takes the start potentials in
+        The token of one cycle before that, if it was one, is the first of an inference: it takes the initial potentials in
         place of what was there before.
     potentials : ``Out(signed(shape.potential_bits)).array(neurons)``
         They have the weights of the token of ``LoadableMemory.latency + 2`` cycles ago in them.
@@ -227,7 +227,7 @@ class _Slices(wiring.Component):
         As in `OutputLayer`, one cycle earlier.
     """
 
-    def __init__(self, shape: OutputShape, neurons: int, width: int, images: Sequence[SliceImage | None]):
+    def __init__(self, shape: OutputShape, neurons: int, width: int, images: Sequence[SliceContents | None]):
         self._shape, self._neurons, self._width, self._images = shape, neurons, width, images
         super().__init__(
             {
@@ -284,7 +284,7 @@ class _Slices(wiring.Component):
         return m
 
     def _loaded(self, m: Module) -> tuple[list[Signal], Signal]:
-        """Load the start potentials and peek at them; return them, and what they show of a peek.
+        """Load the initial potentials and peek at them; return them, and what they show of a peek.
 
         All begins with a register, so that the choice of the slice is not in the way of its addresses. A reset does not touch
         any of this.
@@ -300,9 +300,9 @@ class _Slices(wiring.Component):
         place_bits = index_bits(slice_neurons)
         address = Cat(load.address[:place_bits], load.lane[: len(self._images) - 1])
         numbers = [number // slice_neurons << place_bits | number % slice_neurons for number in range(neurons)]
-        here = Cat((load.memory == Memory.START_POTENTIALS) & (address == number) for number in numbers)
+        here = Cat((load.memory == Memory.INITIAL_POTENTIALS) & (address == number) for number in numbers)
         m.d.sync += [word.eq(load.data), writes.eq(Mux(loads, here, 0)), shows.eq(Mux(peeks, here, 0))]
-        given = [int(start) for image in self._images if image for start in image.start_potentials]
+        given = [int(start) for image in self._images if image for start in image.initial_potentials]
         starts = []
         for number, init in enumerate(given or [0] * neurons):
             start = Signal(signed(bits), name=f"start_{number}", init=init, reset_less=True)

@@ -1,4 +1,4 @@
-"""The collector: from the streams of a layer's lanes to the one token stream of the layer."""
+"""The spike merger: from the streams of a layer's lanes to the one token stream of the layer."""
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
@@ -8,7 +8,7 @@ from firstspike_spec.compiler.shapes import LayerShape
 
 from ..lane.lane_stage import LaneStage
 from ..lib.layouts import lane_layout, token_layout
-from ..lib.skid_buffer import Relay
+from ..lib.skid_buffer import SkidBuffer
 from ..lib.trees import lowest_set
 
 
@@ -81,7 +81,7 @@ def staged(m: Module, address_bits: int, streams: list) -> list:
     return held
 
 
-class Collector(wiring.Component):
+class SpikeMerger(wiring.Component):
     """Merges a layer's lanes, in a tree with as many roots as a token has spikes, and makes tokens of what the roots give.
 
     A lane gives a spike in two cycles at most, and so does each merge below the roots: several feed one of the next.
@@ -140,25 +140,27 @@ class Collector(wiring.Component):
 
         roots = []
         for number, source in enumerate(streams):
-            m.submodules[f"root_{number}"] = root = Relay(lane_layout(bits)) if levels else LaneStage(bits)
+            m.submodules[f"root_{number}"] = root = SkidBuffer(lane_layout(bits)) if levels else LaneStage(bits)
             wiring.connect(m, source, root.i)
             roots.append(root.o)
 
         # The roots' numbers are the highest bits of the lane's number.
-        m.submodules.relay = relay = Relay(self.o.payload.shape())
-        wiring.connect(m, relay.o, wiring.flipped(self.o))
+        m.submodules.skid_buffer = skid_buffer = SkidBuffer(self.o.payload.shape())
+        wiring.connect(m, skid_buffer.o, wiring.flipped(self.o))
         number_bits = self._shape.lane_bits - done
         any_spike = Cat(part.valid & ~part.p.end for part in roots).any()
         all_ended = Cat(part.valid & part.p.end for part in roots).all()
         for port, part in enumerate(roots):
             m.d.comb += [
-                relay.i.p[f"address_{port}"].eq(Cat(part.p.address[:done], Const(port, number_bits), part.p.address[done:])),
-                relay.i.p[f"valid_{port}"].eq(part.valid & ~part.p.end),
-                part.ready.eq(relay.i.ready & Mux(part.p.end, all_ended, 1)),
+                skid_buffer.i.p[f"address_{port}"].eq(
+                    Cat(part.p.address[:done], Const(port, number_bits), part.p.address[done:])
+                ),
+                skid_buffer.i.p[f"valid_{port}"].eq(part.valid & ~part.p.end),
+                part.ready.eq(skid_buffer.i.ready & Mux(part.p.end, all_ended, 1)),
             ]
         m.d.comb += [
-            relay.i.valid.eq(any_spike | all_ended),
-            relay.i.p.end.eq(all_ended),
-            relay.i.p.last.eq(all_ended & roots[0].p.last),
+            skid_buffer.i.valid.eq(any_spike | all_ended),
+            skid_buffer.i.p.end.eq(all_ended),
+            skid_buffer.i.p.last.eq(all_ended & roots[0].p.last),
         ]
         return m

@@ -1,4 +1,4 @@
-"""The start relay: what a layer's lanes are told before an inference's first token."""
+"""The start row inserter: what a layer's lanes are told before an inference's first token."""
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
@@ -9,8 +9,8 @@ from firstspike_spec.compiler.shapes import LayerShape
 from ..lib.layouts import row_token_layout
 
 
-class StartRelay(wiring.Component):
-    """A `firstspike_hw.lib.skid_buffer.Relay` that puts a spike of the start row before each inference's first token.
+class StartRowInserter(wiring.Component):
+    """A `firstspike_hw.lib.skid_buffer.SkidBuffer` that puts a spike of the start row before each inference's first token.
 
     The start row holds the neurons that are at their threshold before anything has happened. For the lanes it is a row as any
     other.

@@ -22,7 +22,7 @@ def token_layout(address_bits: int, width: int, base_bits: int = 0) -> data.Stru
 
     There is a spike of the neuron at ``address_0`` if ``valid_0``, and so on. The spikes of a step come in any order, all
     of them before its end; the last ones may share a token with it. An inference is exactly ``T`` ends of steps. Behind a
-    `firstspike_hw.layer.address_table.Locator`, the address is that of the row, and ``base_0`` is what its entries' numbers are added to,
+    `AddressTable`, the address is that of the row, and ``base_0`` is what its entries' numbers are added to,
     if there are bases.
     """
     fields = {"address": address_bits, "valid": 1} | ({"base": base_bits} if base_bits else {})

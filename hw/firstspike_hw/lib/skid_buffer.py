@@ -1,11 +1,11 @@
-"""The relay: a stage of a stream that hands on everything from registers, in both directions."""
+"""The skid buffer: a stage of a stream that hands on everything from registers, in both directions."""
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 
-class Relay(wiring.Component):
+class SkidBuffer(wiring.Component):
     """Cuts a stream's long ways: neither payload and ``valid`` nor ``ready`` go through it in one cycle.
 
     Parameters

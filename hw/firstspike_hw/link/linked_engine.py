@@ -5,11 +5,11 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.compiler.compile import EngineImage
+from firstspike_spec.compiler.compile import EngineContents
 from firstspike_spec.network.encoder import MIN_TIME_STEPS
 from firstspike_spec.protocol.messages import BUFFER_BYTES, COUNTER_BYTES, HEAD_BYTES, Identity, Status
 
-from ..chain.engine import COUNTERS, Engine, taps
+from ..chain.engine import COUNTERS, Engine, probes
 from .arbiter import Arbiter
 from .commander import Commander
 from .frame_receiver import FrameReceiver
@@ -36,7 +36,7 @@ class LinkedEngine(wiring.Component):
     ----------
     identity : Identity
         Without digest, the engine holds no network at power-up. Its ``buffer_bytes`` must be a power of two.
-    image : EngineImage, optional
+    image : EngineContents, optional
         The network that it holds at power-up: that of the identity's digest.
 
     Members
@@ -49,11 +49,11 @@ class LinkedEngine(wiring.Component):
         A request is being carried out. The last bytes of its answer may still be on their way out after that.
     lost : ``Out(1)``
         For one cycle: a frame was damaged or had no room.
-    tap_0, tap_1, ... : ``Out(stream.Signature(token_layout(...), always_ready=True))``
+    probe_0, probe_1, ... : ``Out(stream.Signature(token_layout(...), always_ready=True))``
         Those of the `Engine`.
     """
 
-    def __init__(self, identity: Identity, image: EngineImage | None = None):
+    def __init__(self, identity: Identity, image: EngineContents | None = None):
         if (image.digest if image else "") != identity.digest:
             raise ValueError("identity.digest must be that of the image")
         if identity.buffer_bytes.bit_count() != 1:
@@ -66,7 +66,7 @@ class LinkedEngine(wiring.Component):
                 "loaded": Out(1),
                 "busy": Out(1),
                 "lost": Out(1),
-                **taps(identity.shape),
+                **probes(identity.shape),
             }
         )
 
@@ -156,7 +156,7 @@ class LinkedEngine(wiring.Component):
             self.loaded.eq(commander.loaded),
             self.busy.eq(~commander.idle | ~commander.waiting),
         ]
-        for name in taps(shape):
+        for name in probes(shape):
             wiring.connect(m, getattr(engine, name), wiring.flipped(getattr(self, name)))
         return m
 

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.compiler.compile import EngineImage
+from firstspike_spec.compiler.compile import EngineContents
 from firstspike_spec.compiler.shapes import EngineShape
 from firstspike_spec.protocol.messages import Identity
 
@@ -24,7 +24,7 @@ class SerialTop(wiring.Component):
     Parameters
     ----------
     shape : EngineShape
-    image : EngineImage, optional
+    image : EngineContents, optional
         The network that it holds at power-up.
     clock_hz, baud : int
         The clock, and bits a second of the line, at least 4 clock cycles each.
@@ -47,7 +47,7 @@ class SerialTop(wiring.Component):
     def __init__(
         self,
         shape: EngineShape,
-        image: EngineImage | None = None,
+        image: EngineContents | None = None,
         *,
         clock_hz: int,
         baud: int,

@@ -1,4 +1,4 @@
-"""The memory of a lane's sums and start potentials."""
+"""The memory of a lane's sums and initial potentials."""
 
 from collections.abc import Iterable
 
@@ -17,15 +17,15 @@ def _padded(bits: int) -> int:
 
 
 def shares_words(sum_bits: int, start_bits: int, depth: int) -> bool:
-    """Return whether sums and start potentials take fewer of an ECP5's blocks in the same words than apart."""
+    """Return whether sums and initial potentials take fewer of an ECP5's blocks in the same words than apart."""
     together, apart = _padded(sum_bits) + _padded(start_bits), (sum_bits, start_bits)
     return together <= WIDE_BITS and wide_blocks(together, depth) < sum(late_word_blocks(bits, depth) for bits in apart)
 
 
 class SumMemory(wiring.Component):
-    """Each neuron's sum, which always reads as it was written, also in the cycle before; and its start potential.
+    """Each neuron's sum, which always reads as it was written, also in the cycle before; and its initial potential.
 
-    The two are read together, and written by turns: sums in operation, start potentials by loading. So where block RAM has
+    The two are read together, and written by turns: sums in operation, initial potentials by loading. So where block RAM has
     words wide enough for both, they share them (`shares_words`).
 
     Parameters
@@ -33,16 +33,16 @@ class SumMemory(wiring.Component):
     sum_bits, start_bits, depth : int
         Widths, and number of neurons.
     starts : iterable of int
-        Start potentials at power-up.
+        Initial potentials at power-up.
 
     Members
     -------
     address : ``In(range(depth))``
     sum : ``Out(sum_bits)``, start : ``Out(start_bits)``
-        As a `LaneMemory` gives its words. Of a start potential, what was loaded before the address came.
+        As a `LaneMemory` gives its words. Of an initial potential, what was loaded before the address came.
     write : ``In(1)``, write_address : ``In(range(depth))``, write_sum : ``In(sum_bits)``
     write_start : ``In(start_bits)``
-        The start potential of the neuron that is written, which stays; it is not to be had from a word that is being written.
+        The initial potential of the neuron that is written, which stays; it is not to be had from a word that is being written.
     load : ``In(1)``, load_address : ``In(range(depth))``, load_start : ``In(start_bits)``
         Not together with ``write``. What is read at the neuron's address meanwhile is not to be relied on.
     peek : ``In(1)``

@@ -37,7 +37,7 @@ def features(shape: EngineShape, family: Family) -> np.ndarray:
     """
     lanes = sum(layer.lanes for layer in shape.layers)
     in_luts = 0 if family is ICE40 else lut_ram_luts(shape, family)
-    with_maps = sum(layer.lanes for layer in shape.layers if layer.locator)
+    with_maps = sum(layer.lanes for layer in shape.layers if layer.address_table)
     return np.array([lanes, in_luts, shape.output.neurons * shape.output.potential_bits + 64, with_maps], float)
 
 

@@ -18,7 +18,7 @@ from ..flow.convert import to_rtlil
 from ..flow.runner import read_json, run_tool
 from ..flow.tools import find_tool
 from ..lane.accumulator import flags_layout, sum_layout
-from ..lane.fire_queue import MOST_PLACES_IN_LUTS, Judge, slot_bits
+from ..lane.fire_queue import MOST_PLACES_IN_LUTS, FireQueue, slot_bits
 from ..lane.row_reader import RowReader, rows_layout
 from ..layer.output_layer import slices_in_a_memory
 from ..memory.dp16kd import MOST_LUT_RAM_WORDS
@@ -85,14 +85,14 @@ class OfSums:
 
 
 @dataclass(frozen=True)
-class OfJudge:
-    """The memories of a `Judge`."""
+class OfFireQueue:
+    """The memories of a `FireQueue`."""
 
     shape: LayerShape
 
     def component(self) -> wiring.Component:
-        """Return the judge."""
-        return Judge(self.shape)
+        """Return the fire queue."""
+        return FireQueue(self.shape)
 
 
 @dataclass(frozen=True)
@@ -117,14 +117,14 @@ def memories(shape: EngineShape, platform: object = None) -> Counter:
         found[Loadable(layer.entry.bits, layer.bank_entries, layer.bank_lanes)] += layer.banks
         for kind in _of_lane(layer, shape.time_steps):
             found[kind] += layer.lanes
-        found[OfJudge(layer)] += layer.lanes
+        found[OfFireQueue(layer)] += layer.lanes
         found[OfReader(layer, width, shape.queue_depth)] += layer.lanes
     together, slices = slices_in_a_memory(shape.output, width, platform), shape.output.slices
     for first in range(0, slices, together):
         count = min(together, slices - first)
         found[Loadable(shape.output.weights.bits, count * shape.output.rows, count * width)] += 1
-    for locator in filter(None, (part.locator for part in (*shape.layers, shape.output))):
-        found[Loadable(locator.location.bits, locator.places, width)] += 1
+    for address_table in filter(None, (part.address_table for part in (*shape.layers, shape.output))):
+        found[Loadable(address_table.location.bits, address_table.places, width)] += 1
     return found
 
 
@@ -146,7 +146,9 @@ def block_rams(shapes: Iterable[EngineShape], device: Device, toolchain: str) ->
     return [sum(cells[kind] * count for kind, count in counts.items()) for counts in wanted]
 
 
-def synthesised(kinds: Sequence[Loadable | OfLane | OfSums | OfJudge | OfReader], device: Device, toolchain: str) -> list[int]:
+def synthesised(
+    kinds: Sequence[Loadable | OfLane | OfSums | OfFireQueue | OfReader], device: Device, toolchain: str
+) -> list[int]:
     """Return how many block RAMs synthesis makes of a memory of each kind in a device."""
     yosys = find_tool("yosys", toolchain)
     names = [f"memory_{number}" for number in range(len(kinds))]

@@ -12,7 +12,7 @@
 
 namespace {
 
-enum Failure : int64_t { STUCK = -1, RESULTS_FULL = -2, TAPS_FULL = -3 };
+enum Failure : int64_t { STUCK = -1, RESULTS_FULL = -2, PROBES_FULL = -3 };
 
 // A design that neither takes nor gives anything for so long, and does not rest, never will.
 constexpr uint64_t PATIENCE = 1 << 22;

@@ -3,7 +3,7 @@
 // The generated file before this one also defines FOR_EACH_COUNTER(X) and RESULT_BITS.
 
 #include "clocked.h"
-#include "taps.h"
+#include "probes.h"
 
 namespace {
 
@@ -83,11 +83,11 @@ int64_t engine_load(Simulator *simulator, const uint64_t *words, size_t count) {
 // Returns the number of result words, and in `decision_cycles` the cycle in which each decision was given.
 int64_t engine_run(Simulator *simulator, const uint64_t *tokens, size_t token_count, size_t images, int early_exit,
                    uint64_t stalls, uint64_t *result_words, size_t result_capacity, uint64_t *decision_cycles,
-                   uint64_t *tap_words, size_t tap_capacity, size_t *tap_count) {
+                   uint64_t *probe_words, size_t probe_capacity, size_t *probe_count) {
 	Top &top = simulator->top;
 	Buffer<uint64_t> results{result_words, result_capacity};
 	Buffer<uint64_t> decisions{decision_cycles, images};
-	Buffer<uint64_t> taps{tap_words, tap_capacity};
+	Buffer<uint64_t> probes{probe_words, probe_capacity};
 	constexpr int DECISION_BIT = RESULT_BITS - 1;
 
 	top.early_exit = early_exit != 0;
@@ -116,8 +116,8 @@ int64_t engine_run(Simulator *simulator, const uint64_t *tokens, size_t token_co
 			if (!fits)
 				return RESULTS_FULL;
 		}
-		if (!keep_taps(top, taps))
-			return TAPS_FULL;
+		if (!keep_probes(top, probes))
+			return PROBES_FULL;
 		simulator->commit();
 		if (done)
 			break;
@@ -128,7 +128,7 @@ int64_t engine_run(Simulator *simulator, const uint64_t *tokens, size_t token_co
 			return STUCK;
 	}
 	top.o___05Fready = true;
-	*tap_count = taps.count;
+	*probe_count = probes.count;
 	return int64_t(results.count);
 }
 

@@ -1,7 +1,7 @@
 // Clocks the compiled engine behind its link: feeds it bytes, and keeps those it gives.
 
 #include "clocked.h"
-#include "taps.h"
+#include "probes.h"
 
 namespace {
 
@@ -30,10 +30,10 @@ uint64_t link_cycles(Simulator *simulator) { return simulator->cycles; }
 // Sends bytes, one a cycle, and runs until a message has come back or, with `rest`, until nothing more will come. Returns
 // the number of bytes that came.
 int64_t link_run(Simulator *simulator, const uint8_t *bytes, size_t count, int rest, uint8_t *given_bytes,
-                 size_t given_capacity, uint64_t *tap_words, size_t tap_capacity, size_t *tap_count) {
+                 size_t given_capacity, uint64_t *probe_words, size_t probe_capacity, size_t *probe_count) {
 	Top &top = simulator->top;
 	Buffer<uint8_t> given{given_bytes, given_capacity};
-	Buffer<uint64_t> taps{tap_words, tap_capacity};
+	Buffer<uint64_t> probes{probe_words, probe_capacity};
 	uint64_t quiet = 0, idle = 0;
 	bool whole = false;
 	for (size_t at = 0; at < count || (quiet < QUIET && (rest || !whole));) {
@@ -53,12 +53,12 @@ int64_t link_run(Simulator *simulator, const uint8_t *bytes, size_t count, int r
 			whole = byte == 0;
 			quiet = idle = 0;
 		}
-		if (tap_words && !keep_taps(top, taps))
-			return TAPS_FULL;
+		if (probe_words && !keep_probes(top, probes))
+			return PROBES_FULL;
 		simulator->commit();
 	}
 	top.i___05Fvalid = false;
-	*tap_count = taps.count;
+	*probe_count = probes.count;
 	return int64_t(given.count);
 }
 

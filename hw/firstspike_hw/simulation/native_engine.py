@@ -9,7 +9,7 @@ import numpy as np
 
 from firstspike_spec.common.errors import DeviceError
 from firstspike_spec.common.words import RESULT_WORD
-from firstspike_spec.compiler.compile import EngineImage
+from firstspike_spec.compiler.compile import EngineContents
 from firstspike_spec.compiler.shapes import EngineShape
 from firstspike_spec.compiler.tokens import input_tokens
 from firstspike_spec.inference.results import Results, with_hidden_spikes
@@ -17,7 +17,7 @@ from firstspike_spec.protocol.result_words import read_results
 
 from ..chain.engine import COUNTERS, Engine
 from .build import Design, load_library
-from .probes import definition, most_tokens, spike_times_of_taps
+from .probes import definition, most_tokens, spike_times_of_probes
 
 _FAILURES = {-1: "the engine is stuck", -2: "the engine gave too many results", -3: "the engine gave too many tokens"}
 
@@ -59,7 +59,7 @@ class NativeEngine:
         self._simulator = ctypes.c_void_p(self._library.engine_new())
         self._free = weakref.finalize(self, self._library.engine_delete, self._simulator)
         self._free.atexit = False
-        self._image: EngineImage | None = None
+        self._image: EngineContents | None = None
         self._decisions = np.empty(0, np.uint64)
 
     def close(self) -> None:
@@ -72,7 +72,7 @@ class NativeEngine:
             raise DeviceError("the simulated engine is closed; open it again")
         return self._simulator
 
-    def load(self, image: EngineImage) -> None:
+    def load(self, image: EngineContents) -> None:
         """Load a network through the engine's load port."""
         if image.shape != self.shape:
             raise ValueError(f"The image is made for an engine of another shape, {image.shape!r}")
@@ -99,8 +99,8 @@ class NativeEngine:
         tokens = input_tokens(self.shape, spike_times, network.time_steps)
         results = np.empty(batch * (self.shape.output.neurons + 1), np.uint64)
         self._decisions = np.empty(batch, np.uint64)
-        taps = np.empty(most_tokens(self._image, batch), np.uint64)
-        tap_count = ctypes.c_size_t()
+        probes = np.empty(most_tokens(self._image, batch), np.uint64)
+        probe_count = ctypes.c_size_t()
         count = self._check(
             self._library.engine_run(
                 self._open,
@@ -112,14 +112,14 @@ class NativeEngine:
                 results,
                 len(results),
                 self._decisions,
-                taps,
-                len(taps),
-                tap_count,
+                probes,
+                len(probes),
+                probe_count,
             )
         )
         return with_hidden_spikes(
             read_results(self._image, results[:count], batch=batch, early_exit=early_exit),
-            spike_times_of_taps(self._image, taps[: tap_count.value], batch),
+            spike_times_of_probes(self._image, probes[: probe_count.value], batch),
             early_exit=early_exit,
             time_steps=network.time_steps,
         )

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from firstspike_spec.common.errors import DeviceError
-from firstspike_spec.compiler.compile import EngineImage
+from firstspike_spec.compiler.compile import EngineContents
 from firstspike_spec.protocol.messages import Identity
 
 from ..link.linked_engine import LinkedEngine
 from .build import Design, load_library
-from .probes import definition, most_tokens, spike_times_of_taps
+from .probes import definition, most_tokens, spike_times_of_probes
 
 _FAILURES = {
     -1: "the simulated board is stuck",
@@ -54,7 +54,7 @@ class NativeLink:
         self._free.atexit = False
         self._waiting = bytearray()
         self._given = np.empty(self._GIVEN, np.uint8)
-        self._taps, self._tap_parts = np.empty(0, np.uint64), []
+        self._probes, self._probe_parts = np.empty(0, np.uint64), []
 
     def close(self) -> None:
         """Free the simulator, which is also done when nobody holds the object any more. It is of no use afterwards."""
@@ -78,12 +78,12 @@ class NativeLink:
         del timeout
         return self._run(rest=False)
 
-    def watch(self, image: EngineImage, batch: int) -> None:
+    def watch(self, image: EngineContents, batch: int) -> None:
         """From now on, keep the spikes of up to ``batch`` inferences of the network that is loaded."""
-        self._tap_parts = []
-        self._taps = np.empty(most_tokens(image, batch), np.uint64)
+        self._probe_parts = []
+        self._probes = np.empty(most_tokens(image, batch), np.uint64)
 
-    def spike_times(self, image: EngineImage, batch: int) -> tuple[np.ndarray, ...]:
+    def spike_times(self, image: EngineContents, batch: int) -> tuple[np.ndarray, ...]:
         """Return the spike times of the inferences since `watch`, of inputs and hidden layers, and stop watching.
 
         Raises
@@ -92,8 +92,8 @@ class NativeLink:
             If it was not exactly ``batch`` inferences.
         """
         self._run(rest=True)
-        parts, self._tap_parts, self._taps = self._tap_parts, [], np.empty(0, np.uint64)
-        return spike_times_of_taps(image, np.concatenate([*parts, np.empty(0, np.uint64)]), batch)
+        parts, self._probe_parts, self._probes = self._probe_parts, [], np.empty(0, np.uint64)
+        return spike_times_of_probes(image, np.concatenate([*parts, np.empty(0, np.uint64)]), batch)
 
     @property
     def cycles(self) -> int:
@@ -102,7 +102,7 @@ class NativeLink:
 
     def _run(self, *, rest: bool) -> bytes:
         data, self._waiting = np.frombuffer(bytes(self._waiting), np.uint8), bytearray()
-        taps, tap_count = self._taps, ctypes.c_size_t()
+        probes, probe_count = self._probes, ctypes.c_size_t()
         count = self._library.link_run(
             self._open,
             data,
@@ -110,13 +110,13 @@ class NativeLink:
             rest,
             self._given,
             len(self._given),
-            taps.ctypes.data if len(taps) else None,
-            len(taps),
-            tap_count,
+            probes.ctypes.data if len(probes) else None,
+            len(probes),
+            probe_count,
         )
         if count < 0:
             raise DeviceError(f"{_FAILURES[count]}; report this")
-        self._tap_parts.append(taps[: tap_count.value].copy())
+        self._probe_parts.append(probes[: probe_count.value].copy())
         return self._given[:count].tobytes()
 
 

@@ -1,7 +1,7 @@
 """The golden model, PyTorch form: all steps of an inference at once, on integer tensors.
 
 It gives the same numbers as `firstspike_spec.infer` by another way, so that each checks the other. Potentials have no
-leak and no reset, so they are start potentials plus one matrix product for all steps; a neuron's spike time is its first
+leak and no reset, so they are initial potentials plus one matrix product for all steps; a neuron's spike time is its first
 crossing; and early exit only hides what happened after the decision step.
 """
 
@@ -75,7 +75,7 @@ class _LayerTensors:
         # A lower precision may have been chosen for the whole process, on processors (bfloat16) as on GPUs (TF32).
         exact = largest < 1 << 24 and torch.get_float32_matmul_precision() == "highest"
         self.weights = torch.tensor(weights, dtype=torch.float32 if exact else torch.float64, device=device)
-        self.start_potentials = torch.tensor(layer.start_potentials, dtype=torch.int64, device=device)
+        self.initial_potentials = torch.tensor(layer.initial_potentials, dtype=torch.int64, device=device)
         self.operations = torch.tensor(layer.operations, dtype=torch.int64, device=device)
         self.threshold = layer.threshold
 
@@ -84,14 +84,14 @@ class _LayerTensors:
         steps = torch.arange(time_steps, dtype=source_times.dtype, device=source_times.device)
         present = (source_times <= steps[:, None, None]).to(self.weights.dtype)
         if self.maps.is_flat:
-            return functional.linear(present, self.weights).to(torch.int64) + self.start_potentials
+            return functional.linear(present, self.weights).to(torch.int64) + self.initial_potentials
         maps = present.reshape(-1, *self.maps.source_shape)
         pooled = functional.avg_pool2d(maps, self.maps.pooling, ceil_mode=True, divisor_override=1)
         # A matrix product: convolutions may be computed by algorithms that are not exact for whole numbers.
         kernel = self.maps.kernel_height, self.maps.kernel_width
         windows = functional.unfold(pooled, kernel, padding=self.maps.padding, stride=self.maps.stride)
-        potentials = (self.weights @ windows).to(torch.int64) + self.start_potentials[:, None]
-        return potentials.reshape(time_steps, len(source_times), len(self.start_potentials) * self.maps.positions)
+        potentials = (self.weights @ windows).to(torch.int64) + self.initial_potentials[:, None]
+        return potentials.reshape(time_steps, len(source_times), len(self.initial_potentials) * self.maps.positions)
 
 
 def _infer_chunk(time_steps: int, layers: list[_LayerTensors], source_times: torch.Tensor, early_exit: bool) -> tuple:

@@ -11,12 +11,12 @@ CANDIDATES = 64
 
 @dataclass(frozen=True)
 class Calibration:
-    """How far the output neurons' start potentials are lowered, and what it gives.
+    """How far the output neurons' initial potentials are lowered, and what it gives.
 
     Attributes
     ----------
     lowering : int
-        Subtracted from every output's start potential.
+        Subtracted from every output's initial potential.
     accuracy : float
         Share of images whose first-spike class is right, 0 .. 1.
     mean_decision_step : float
@@ -69,7 +69,7 @@ class Target:
 def calibrate(margins: torch.Tensor, labels: torch.Tensor, target: Target) -> Calibration:
     """Return the calibration that meets a target best.
 
-    Output neurons drive nobody, so lowering their start potentials by a common number only moves their margins by it.
+    Output neurons drive nobody, so lowering their initial potentials by a common number only moves their margins by it.
     The lowerings tried are spread evenly over the leading outputs' margins.
 
     Parameters

@@ -110,15 +110,15 @@ def output_margins(network: Network, images: np.ndarray) -> torch.Tensor:
     last = network.layers[-1]
     weights = last.dense().T.astype(np.float64)
     steps = (sums(last, (sources <= step).astype(np.float64), weights) for step in range(network.time_steps))
-    potentials = np.stack(list(steps)) + last.neuron_start_potentials
+    potentials = np.stack(list(steps)) + last.neuron_initial_potentials
     return torch.from_numpy((potentials - last.threshold).astype(np.float32))
 
 
 def with_lower_outputs(network: Network, lowering: int) -> Network:
-    """Return the network with ``lowering`` taken from every output's start potential."""
+    """Return the network with ``lowering`` taken from every output's initial potential."""
     last = network.layers[-1]
-    starts = last.start_potentials.astype(np.int64) - lowering
-    return replace(network, layers=(*network.layers[:-1], replace(last, start_potentials=starts, potential_bits=None)))
+    starts = last.initial_potentials.astype(np.int64) - lowering
+    return replace(network, layers=(*network.layers[:-1], replace(last, initial_potentials=starts, potential_bits=None)))
 
 
 def _neighbours(encoder: LatencyEncoder, move: int) -> list[LatencyEncoder]:

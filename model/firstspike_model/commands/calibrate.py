@@ -39,7 +39,7 @@ def calibrate(
 ) -> None:
     """Trade accuracy for earlier decisions, or back, without training.
 
-    Moves the outputs' start potentials and the encoder's thresholds until a target is met best on images that the training
+    Moves the outputs' initial potentials and the encoder's thresholds until a target is met best on images that the training
     held back. The test images are only measured.
     """
     if accuracy is None and decision_step is None:

@@ -161,7 +161,7 @@ def summary(network: Network, out: Path) -> str:
     if "calibration" in facts:
         chosen = facts["calibration"]
         lines.append(
-            f"calibration: outputs' start potentials {'lowered' if chosen['lowering'] > 0 else 'raised'} by "
+            f"calibration: outputs' initial potentials {'lowered' if chosen['lowering'] > 0 else 'raised'} by "
             f"{abs(chosen['lowering']):,}; of {chosen['validation_images']:,} training images "
             f"{chosen['validation_accuracy_before']:.2%} right before, {chosen['validation_accuracy']:.2%} after"
         )

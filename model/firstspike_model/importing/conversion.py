@@ -48,7 +48,7 @@ def import_weights(
     class_names : sequence of str, optional
         By default those of the data set, if it names as many as there are outputs.
     training : Dataset, optional
-        If given, the start potentials of the outputs are moved so that its last images (a sixth of it, at most 5,000) are
+        If given, the initial potentials of the outputs are moved so that its last images (a sixth of it, at most 5,000) are
         classified well and early (`firstspike_model.calibration.output_threshold`), and the activity that they cause is measured.
     test : Dataset, optional
         If given, the accuracy of the float and of the integer network is measured on it.
@@ -167,7 +167,7 @@ def _shape_warning(inputs: int) -> str:
 
 
 def calibrated(network: Network, training: Dataset) -> tuple[Network, dict[str, Any]]:
-    """Return the network with its outputs' start potentials moved alike, and the figures on the validation images.
+    """Return the network with its outputs' initial potentials moved alike, and the figures on the validation images.
 
     Raises
     ------

@@ -30,7 +30,7 @@ def quantise_layer(
 
     Weights are divided by one scale ``s`` and rounded. A neuron with bias ``b`` fires once the sum ``n s`` of the weights that
     it has received reaches ``theta - b``, and ``n`` is a whole number: that is, once ``n >= ceil((theta - b) / s)``. The whole
-    threshold is ``ceil(theta / s)``, and the start potential is what makes it so for the neuron. So with weights that are
+    threshold is ``ceil(theta / s)``, and the initial potential is what makes it so for the neuron. So with weights that are
     multiples of ``s``, every spike is the same as before, whatever threshold and biases are.
 
     Potentials also decide between outputs. Those of the whole numbers are the others, divided by ``s``, up to a fraction of 1

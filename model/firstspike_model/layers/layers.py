@@ -18,9 +18,9 @@ from .synapses import map_input, synaptic_input
 class FirstSpikeLayer(nn.Module):
     """A layer whose quantised forward pass is the integer dynamics of the golden model.
 
-    Weights and start potentials are kept in units of the threshold. While ``scale`` is ``None`` they are used as they
+    Weights and initial potentials are kept in units of the threshold. While ``scale`` is ``None`` they are used as they
     are, with the threshold 1. With a scale, the forward pass uses the integers that are exported (`integer_weights`,
-    `integer_start_potentials`, `integer_threshold`): the scale divides all three alike, so it needs no multiplier in
+    `integer_initial_potentials`, `integer_threshold`): the scale divides all three alike, so it needs no multiplier in
     hardware. Gradients pass straight through the rounding.
 
     Parameters
@@ -46,7 +46,7 @@ class FirstSpikeLayer(nn.Module):
     ----------
     weights : Parameter, shape (channels, taps)
         Before normalisation; 0 where there is no connection.
-    start_potentials : Parameter, shape (channels,)
+    initial_potentials : Parameter, shape (channels,)
     gains : Parameter, shape (channels,), or None
         Of the normalisation.
     mask : Tensor of float, shape (channels, taps)
@@ -73,7 +73,7 @@ class FirstSpikeLayer(nn.Module):
         self.scale: float | None = None
         self.weights = nn.Parameter(torch.empty(channels, maps.taps))
         INITIALISATIONS[initialisation](self.weights, time_steps, generator, maps.pooling)
-        self.start_potentials = nn.Parameter(torch.zeros(channels))
+        self.initial_potentials = nn.Parameter(torch.zeros(channels))
         self.gains = nn.Parameter(torch.ones(channels)) if normalised else None
         self.register_buffer("mask", torch.ones(channels, maps.taps))
         self._is_cut = False
@@ -102,12 +102,12 @@ class FirstSpikeLayer(nn.Module):
             In units of the threshold; at least 0 where a neuron that has not spiked spikes.
         """
         if self.scale is None:
-            return self._margins(present, self.connected_weights(), self.start_potentials - 1, gain)
+            return self._margins(present, self.connected_weights(), self.initial_potentials - 1, gain)
         return self.scale * self.integer_margins(present, gain)
 
     def integer_margins(self, present: torch.Tensor, gain: float = 1.0) -> torch.Tensor:
         """Return ``V - theta``, with a gain of 1 in whole numbers, as floats that hold them exactly (below ``2 ** 24``)."""
-        offsets = self.integer_start_potentials() - self.integer_threshold
+        offsets = self.integer_initial_potentials() - self.integer_threshold
         return self._margins(present, self.integer_weights(), offsets, gain, whole=True)
 
     def _margins(
@@ -133,9 +133,9 @@ class FirstSpikeLayer(nn.Module):
         """Return the weights as whole numbers, shape (channels, taps), with gradient."""
         return quantise(self.connected_weights(), self.scale, largest_weight(self.weight_bits), self.smallest_weight)
 
-    def integer_start_potentials(self) -> torch.Tensor:
-        """Return the start potentials as whole numbers, shape (channels,), with gradient."""
-        return quantise(self.start_potentials, self.scale)
+    def integer_initial_potentials(self) -> torch.Tensor:
+        """Return the initial potentials as whole numbers, shape (channels,), with gradient."""
+        return quantise(self.initial_potentials, self.scale)
 
     @property
     def integer_threshold(self) -> int:

@@ -1,6 +1,6 @@
 """The one costly thing in training: what all sources together bring to all targets, at every step.
 
-There is no leak and no reset, so a potential after a step is the start potential plus the weights of all sources that have
+There is no leak and no reset, so a potential after a step is the initial potential plus the weights of all sources that have
 spiked by then, and one matrix product serves all steps. Which processor instructions compute it fastest is settled here.
 """
 

@@ -21,7 +21,7 @@ def to_network(
     encoder : LatencyEncoder
     input_shape : tuple of int
     lowering : int
-        Subtracted from the output neurons' start potentials (`firstspike_model.calibration.output_threshold`).
+        Subtracted from the output neurons' initial potentials (`firstspike_model.calibration.output_threshold`).
 
     Returns
     -------
@@ -31,8 +31,10 @@ def to_network(
     layers = []
     for layer in classifier.layers:
         weights = layer.integer_weights().cpu().numpy().astype(np.int32)
-        start_potentials = layer.integer_start_potentials().cpu().numpy().astype(np.int64)
+        initial_potentials = layer.integer_initial_potentials().cpu().numpy().astype(np.int64)
         if layer is classifier.layers[-1]:
-            start_potentials -= lowering
-        layers.append(Layer.from_dense(weights, start_potentials, layer.integer_threshold, layer.weight_bits, maps=layer.maps))
+            initial_potentials -= lowering
+        layers.append(
+            Layer.from_dense(weights, initial_potentials, layer.integer_threshold, layer.weight_bits, maps=layer.maps)
+        )
     return Network(encoder, tuple(layers), input_shape)

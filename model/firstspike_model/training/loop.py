@@ -71,7 +71,7 @@ class Trained:
     classifier : FirstSpikeClassifier
     encoder : LatencyEncoder
     calibration : Calibration
-        Not yet folded into the output's start potentials; its figures are those on the validation images.
+        Not yet folded into the output's initial potentials; its figures are those on the validation images.
     """
 
     classifier: FirstSpikeClassifier

@@ -91,10 +91,10 @@ class Memory(IntEnum):
     """What a load word writes."""
 
     #: Of a bank, by row address: where the row begins, and how long it is. Behind a layer's last bank or slice: of its
-    #: locator, by a source's number within its lane.
+    #: address table, by a source's number within its lane.
     POINTERS = 0
     ENTRIES = 1  #: Of a bank: the rows, one (neuron less the source's base, weight) after another.
-    START_POTENTIALS = 2  #: Of a lane, by neuron: the start potential minus the threshold.
+    INITIAL_POTENTIALS = 2  #: Of a lane, by neuron: the initial potential minus the threshold.
     TIME_STEPS = 3  #: Of the engine: ``T`` (layer, lane and address are ignored).
 
 

@@ -19,16 +19,16 @@ from .shapes import (
     MAX_BANK_LANES,
     MAX_LANES,
     MAX_LAYERS,
+    AddressTableShape,
     EngineShape,
     LayerShape,
-    LocatorShape,
     OutputShape,
     index_bits,
 )
 
 
 @dataclass(frozen=True, eq=False)
-class BankImage:
+class BankContents:
     """Contents of the memories of one bank of a hidden layer, packed.
 
     Attributes
@@ -37,41 +37,41 @@ class BankImage:
         `LayerShape.pointer` words; a row without connections here has lengths 0.
     entries : ndarray of uint64, shape (entries,)
         `LayerShape.entry` words, as many as the bank holds connections, and neurons of the start row.
-    start_potentials : ndarray of int64, shape (lane_neurons * bank_lanes,)
-        Start potential minus threshold of neuron ``n`` of lane ``l`` of the bank at ``n * bank_lanes + l``; where there is no
+    initial_potentials : ndarray of int64, shape (lane_neurons * bank_lanes,)
+        Initial potential minus threshold of neuron ``n`` of lane ``l`` of the bank at ``n * bank_lanes + l``; where there is no
         neuron, so low that nothing that comes there fires, in most places the lowest number of the potential's width.
     """
 
     pointers: np.ndarray
     entries: np.ndarray
-    start_potentials: np.ndarray
+    initial_potentials: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
-class SliceImage:
+class SliceContents:
     """Contents of one slice of the output layer, packed.
 
     Attributes
     ----------
     weights : ndarray of uint64, shape (rows,)
         `OutputShape.weights` words; weight 0 where there is no connection, no source or no neuron.
-    start_potentials : ndarray of int64, shape (neurons of this slice,)
-        Start potential minus threshold; the lowest number of the potential's width where the network has no neuron.
+    initial_potentials : ndarray of int64, shape (neurons of this slice,)
+        Initial potential minus threshold; the lowest number of the potential's width where the network has no neuron.
     """
 
     weights: np.ndarray
-    start_potentials: np.ndarray
+    initial_potentials: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
-class MemoryImage:
+class MemoryContents:
     """What one memory holds, from its first address on.
 
     Attributes
     ----------
     layer : int
     lane : int
-        The number of the bank in a hidden layer, of the slice in the output layer; that behind the last one is the locator's.
+        The number of the bank in a hidden layer, of the slice in the output layer; that behind the last one is the address table's.
     memory : Memory
     bits : int
         Width of a word.
@@ -86,27 +86,27 @@ class MemoryImage:
 
 
 @dataclass(frozen=True, eq=False)
-class EngineImage:
+class EngineContents:
     """A network as an engine of a given shape holds it.
 
     Attributes
     ----------
     shape : EngineShape
     network : Network
-    banks : tuple of tuple of BankImage
+    banks : tuple of tuple of BankContents
         By hidden layer, then bank.
-    output : tuple of SliceImage
+    output : tuple of SliceContents
         By slice.
     locations : tuple of ndarray of uint64
-        By layer, `LocatorShape.location` words, by a source's number within its lane; none where there is no locator.
+        By layer, `AddressTableShape.location` words, by a source's number within its lane; none where there is no address table.
     addresses : tuple of ndarray of int64
         The address of each neuron of each layer; an output neuron's is its number.
     """
 
     shape: EngineShape
     network: Network
-    banks: tuple[tuple[BankImage, ...], ...]
-    output: tuple[SliceImage, ...]
+    banks: tuple[tuple[BankContents, ...], ...]
+    output: tuple[SliceContents, ...]
     locations: tuple[np.ndarray, ...]
     addresses: tuple[np.ndarray, ...]
 
@@ -127,30 +127,30 @@ class EngineImage:
         ]
         return np.concatenate(parts)
 
-    def memories(self) -> Iterator[MemoryImage]:
+    def memories(self) -> Iterator[MemoryContents]:
         """Yield what each memory holds: ``T`` first, then layer by layer, bank by bank, and the output's slices last.
 
         A layer's locations come behind its banks or slices.
         """
-        yield MemoryImage(0, 0, Memory.TIME_STEPS, 16, np.array([self.network.time_steps], np.uint64))
+        yield MemoryContents(0, 0, Memory.TIME_STEPS, 16, np.array([self.network.time_steps], np.uint64))
         for layer, (shape, banks) in enumerate(zip(self.shape.layers, self.banks, strict=True)):
             for bank, image in enumerate(banks):
-                starts = _unsigned(image.start_potentials, shape.potential_bits)
-                yield MemoryImage(layer, bank, Memory.POINTERS, shape.pointer.bits, image.pointers)
-                yield MemoryImage(layer, bank, Memory.ENTRIES, shape.entry.bits, image.entries)
-                yield MemoryImage(layer, bank, Memory.START_POTENTIALS, shape.potential_bits, starts)
+                starts = _unsigned(image.initial_potentials, shape.potential_bits)
+                yield MemoryContents(layer, bank, Memory.POINTERS, shape.pointer.bits, image.pointers)
+                yield MemoryContents(layer, bank, Memory.ENTRIES, shape.entry.bits, image.entries)
+                yield MemoryContents(layer, bank, Memory.INITIAL_POTENTIALS, shape.potential_bits, starts)
             yield from self._locations(layer, shape.banks)
         layer, shape = len(self.shape.layers), self.shape.output
         for number, image in enumerate(self.output):
-            starts = _unsigned(image.start_potentials, shape.potential_bits)
-            yield MemoryImage(layer, number, Memory.ENTRIES, shape.weights.bits, image.weights)
-            yield MemoryImage(layer, number, Memory.START_POTENTIALS, shape.potential_bits, starts)
+            starts = _unsigned(image.initial_potentials, shape.potential_bits)
+            yield MemoryContents(layer, number, Memory.ENTRIES, shape.weights.bits, image.weights)
+            yield MemoryContents(layer, number, Memory.INITIAL_POTENTIALS, shape.potential_bits, starts)
         yield from self._locations(layer, shape.slices)
 
-    def _locations(self, layer: int, behind: int) -> Iterator[MemoryImage]:
-        locator = (*self.shape.layers, self.shape.output)[layer].locator
-        if locator:
-            yield MemoryImage(layer, behind, Memory.POINTERS, locator.location.bits, self.locations[layer])
+    def _locations(self, layer: int, behind: int) -> Iterator[MemoryContents]:
+        address_table = (*self.shape.layers, self.shape.output)[layer].address_table
+        if address_table:
+            yield MemoryContents(layer, behind, Memory.POINTERS, address_table.location.bits, self.locations[layer])
 
 
 #: Lanes of each hidden layer where nobody says otherwise.
@@ -200,8 +200,8 @@ def plan(
     lane_bits, sources = 0, LaneSources.inputs(network.inputs)
     for index, (layer, count) in enumerate(zip(hidden, counts, strict=True)):
         try:
-            locator = None if layer.maps.is_flat else _plan_locator(layer, sources, lane_bits)
-            shapes.append(_plan_layer(layer, source_bits, locator, count, bank_lanes))
+            address_table = None if layer.maps.is_flat else _plan_address_table(layer, sources, lane_bits)
+            shapes.append(_plan_layer(layer, source_bits, address_table, count, bank_lanes))
         except InputError as error:
             raise InputError(
                 f"no engine holds layer {index} ({layer.targets:,} neurons, {layer.synapses:,} connections) with {count} "
@@ -209,8 +209,8 @@ def plan(
             ) from error
         source_bits, lane_bits = shapes[-1].address_bits, shapes[-1].lane_bits
         sources = LaneSources.of(layer, shapes[-1].lanes)
-    locator = None if last.maps.is_flat else _plan_locator(last, sources, lane_bits)
-    output = OutputShape(source_bits, last.targets, last.weight_bits, last.potential_bits, locator)
+    address_table = None if last.maps.is_flat else _plan_address_table(last, sources, lane_bits)
+    output = OutputShape(source_bits, last.targets, last.weight_bits, last.potential_bits, address_table)
     return EngineShape(tuple(shapes), output, spikes_per_token, network.time_steps, queue_depth)
 
 
@@ -244,17 +244,17 @@ class LaneSources:
         return cls(lanes, layout.numbers(np.arange(channels)), layout.lane_places(channels))
 
 
-def _plan_locator(layer: Layer, sources: LaneSources, lane_bits: int) -> LocatorShape:
-    """Return the smallest locator that leads to a layer's rows."""
+def _plan_address_table(layer: Layer, sources: LaneSources, lane_bits: int) -> AddressTableShape:
+    """Return the smallest address table that leads to a layer's rows."""
     rows, bases = _rows_and_bases(layer, sources)
     highest = max(0, int(rows.max())) << lane_bits | (sources.lanes - 1)
     row_bits = max(1, (highest + 1).bit_length() - lane_bits)  # the row of all ones is no source's
     base_bits = int(bases.max()).bit_length()
-    return LocatorShape(sources.places, lane_bits, row_bits, base_bits)
+    return AddressTableShape(sources.places, lane_bits, row_bits, base_bits)
 
 
 def _plan_layer(
-    layer: Layer, source_bits: int, locator: LocatorShape | None, lanes: int, bank_lanes: int | None
+    layer: Layer, source_bits: int, address_table: AddressTableShape | None, lanes: int, bank_lanes: int | None
 ) -> LayerShape:
     if bank_lanes is None:
         lanes = min(lanes, layer.channels)
@@ -271,11 +271,11 @@ def _plan_layer(
         row_entries=max(1, rows.row_entries()),
         weight_bits=layer.weight_bits,
         potential_bits=max(layer.potential_bits, rows.empty_bits),
-        locator=locator,
+        address_table=address_table,
     )
 
 
-def compile_network(network: Network, shape: EngineShape) -> EngineImage:
+def compile_network(network: Network, shape: EngineShape) -> EngineContents:
     """Return the contents of an engine's memories that make it run a network.
 
     Parameters
@@ -304,17 +304,17 @@ def compile_network(network: Network, shape: EngineShape) -> EngineImage:
     locations.append(_locations(last, shape.output, sources))
     output = tuple(_slice_images(last, shape.output, _row_addresses(last, shape.output, sources, source_addresses)))
     addresses.append(np.arange(network.outputs))
-    return EngineImage(shape, network, tuple(banks), output, tuple(locations), tuple(addresses))
+    return EngineContents(shape, network, tuple(banks), output, tuple(locations), tuple(addresses))
 
 
 def _locations(layer: Layer, shape: LayerShape | OutputShape, sources: LaneSources) -> np.ndarray:
-    if shape.locator is None:
+    if shape.address_table is None:
         return np.zeros(0, np.uint64)
     rows, bases = _rows_and_bases(layer, sources)
-    of_places = np.zeros((3, shape.locator.places), np.int64)
+    of_places = np.zeros((3, shape.address_table.places), np.int64)
     of_places[:, sources.numbers] = rows >= 0, np.maximum(rows, 0), np.where(rows >= 0, bases, 0)
     seen, row, base = of_places
-    return shape.locator.location.pack(seen=seen, row=row, base=base)
+    return shape.address_table.location.pack(seen=seen, row=row, base=base)
 
 
 def _rows_and_bases(layer: Layer, sources: LaneSources) -> tuple[np.ndarray, np.ndarray]:
@@ -329,9 +329,9 @@ def _row_addresses(
     layer: Layer, shape: LayerShape | OutputShape, sources: LaneSources, source_addresses: np.ndarray
 ) -> np.ndarray:
     """Return the address of each row of a layer; -1 for a row without sources."""
-    if shape.locator is None:
+    if shape.address_table is None:
         return source_addresses
-    bits = shape.locator.lane_bits
+    bits = shape.address_table.lane_bits
     local = np.zeros(sources.places, np.int64)
     local[sources.numbers] = _rows_and_bases(layer, sources)[0]
     lanes = source_addresses & ((1 << bits) - 1)
@@ -342,45 +342,45 @@ def _row_addresses(
     return addresses
 
 
-def _bank_images(layer: Layer, shape: LayerShape, rows: Placement, row_addresses: np.ndarray) -> Iterator[BankImage]:
+def _bank_images(layer: Layer, shape: LayerShape, rows: Placement, row_addresses: np.ndarray) -> Iterator[BankContents]:
     addresses, numbers = row_addresses[rows.rows], rows.entry_numbers
     entry_banks, entry_within = np.divmod(rows.entry_lanes, shape.bank_lanes)
     order = np.lexsort((numbers, entry_within, addresses, entry_banks))
     bounds = np.searchsorted(entry_banks[order], np.arange(shape.banks + 1))
     banks, within = np.divmod(rows.lanes, shape.bank_lanes)
-    starts = layer.neuron_start_potentials - layer.threshold
+    starts = layer.neuron_initial_potentials - layer.threshold
     empty = rows.empty
     for bank in range(shape.banks):
         mine = order[bounds[bank] : bounds[bank + 1]]
         cells = entry_within[mine] * shape.rows + addresses[mine]
         lengths = np.bincount(cells, minlength=shape.bank_lanes * shape.rows).reshape(shape.bank_lanes, -1)
         row = lengths.sum(axis=0)
-        start_potentials = np.full(shape.lane_neurons * shape.bank_lanes, _lowest(shape), np.int64)
+        initial_potentials = np.full(shape.lane_neurons * shape.bank_lanes, _lowest(shape), np.int64)
         for lane in range(shape.bank_lanes if empty else 0):
-            start_potentials[lane :: shape.bank_lanes][: empty.places] = empty.starts(bank * shape.bank_lanes + lane)
+            initial_potentials[lane :: shape.bank_lanes][: empty.places] = empty.starts(bank * shape.bank_lanes + lane)
         owned = banks == bank
-        start_potentials[rows.numbers[owned] * shape.bank_lanes + within[owned]] = starts[owned]
-        yield BankImage(
+        initial_potentials[rows.numbers[owned] * shape.bank_lanes + within[owned]] = starts[owned]
+        yield BankContents(
             shape.pointer.pack(
                 start=np.where(row > 0, np.cumsum(row) - row, 0),
                 **{f"length_{lane}": lengths[lane] for lane in range(shape.bank_lanes)},
             ),
             shape.entry.pack(neuron=numbers[mine], weight=rows.weights[mine]),
-            start_potentials,
+            initial_potentials,
         )
 
 
-def _slice_images(layer: Layer, shape: OutputShape, row_addresses: np.ndarray) -> Iterator[SliceImage]:
+def _slice_images(layer: Layer, shape: OutputShape, row_addresses: np.ndarray) -> Iterator[SliceContents]:
     per_slice = shape.slice_neurons
     weights = np.zeros((shape.slices * per_slice, shape.rows), np.int64)
     addresses = row_addresses[layer.taps_of_synapses]
     read = addresses >= 0
     weights[layer.row_targets[read], addresses[read]] = layer.row_weights[read]
-    start_potentials = np.full(shape.neurons, _lowest(shape), np.int64)
-    start_potentials[: layer.targets] = layer.start_potentials.astype(np.int64) - layer.threshold
+    initial_potentials = np.full(shape.neurons, _lowest(shape), np.int64)
+    initial_potentials[: layer.targets] = layer.initial_potentials.astype(np.int64) - layer.threshold
     for first in range(0, shape.neurons, per_slice):
         words = shape.weights.pack(**{f"weight_{number}": weights[first + number] for number in range(per_slice)})
-        yield SliceImage(words, start_potentials[first : first + per_slice])
+        yield SliceContents(words, initial_potentials[first : first + per_slice])
 
 
 def _lowest(shape: LayerShape | OutputShape) -> int:
@@ -407,7 +407,7 @@ def _check_fit(network: Network, shape: EngineShape) -> None:
             sizes = [
                 ("bits a weight", layer.weight_bits, has.weight_bits),
                 ("bits a potential", layer.required_potential_bits, has.potential_bits),
-                *_locator_sizes(layer, sources, lane_bits, has.locator),
+                *_address_table_sizes(layer, sources, lane_bits, has.address_table),
             ]
             if isinstance(has, LayerShape):
                 sources, lane_bits = LaneSources.of(layer, has.lanes), has.lane_bits
@@ -442,15 +442,15 @@ def _refuse_impossible(network: Network) -> None:
         raise InputError(f"no engine holds this network: it has {len(network.layers)} layers, an engine at most {MAX_LAYERS}")
 
 
-def _locator_sizes(
-    layer: Layer, sources: LaneSources, lane_bits: int, has: LocatorShape | None
+def _address_table_sizes(
+    layer: Layer, sources: LaneSources, lane_bits: int, has: AddressTableShape | None
 ) -> Iterator[tuple[str, int, int]]:
-    """Yield what a layer needs of a locator, and what there is."""
+    """Yield what a layer needs of an address table, and what there is."""
     if has is None:
         if not layer.maps.is_flat:
             yield "source maps", layer.maps.channels, 0
         return
-    wanted = _plan_locator(layer, sources, lane_bits)
+    wanted = _plan_address_table(layer, sources, lane_bits)
     yield "source places a lane", sources.places, has.places
     yield "bits a row's number", wanted.row_bits, has.row_bits
     yield "bits a base", wanted.base_bits, has.base_bits

@@ -103,7 +103,7 @@ class EmptyPlaces:
         return self.lowest.shape[1]
 
     def starts(self, lane: int) -> np.ndarray:
-        """Return the start potential minus the threshold of each empty place of a lane."""
+        """Return the initial potential minus the threshold of each empty place of a lane."""
         return -1 - self.highest[lane] if lane < len(self.highest) else np.full(self.places, -1)
 
     @property
@@ -119,7 +119,7 @@ def place(layer: Layer, lanes: int) -> Placement:
     """
     layout = MapLayout(layer.maps)
     likelihoods = _likelihoods(layer, layout)
-    starting = np.flatnonzero(layer.start_potentials >= layer.threshold)
+    starting = np.flatnonzero(layer.initial_potentials >= layer.threshold)
     owners, slots = _assign(
         likelihoods,
         np.concatenate([layout.row_of_tap[layer.taps_of_synapses], np.full(len(starting), len(likelihoods) - 1)]),
@@ -146,7 +146,7 @@ def arrange(layer: Layer, owners: np.ndarray, slots: np.ndarray) -> Placement:
     used = np.isin(rows, layout.row_of_source)
     rows, channels, weights = rows[used], layer.row_targets[used], layer.row_weights[used]
     offsets = layout.offset_of_tap[layer.taps_of_synapses[used]]
-    starting = np.flatnonzero(layer.neuron_start_potentials >= layer.threshold)
+    starting = np.flatnonzero(layer.neuron_initial_potentials >= layer.threshold)
     placement = Placement(
         lanes=lanes,
         numbers=numbers,

@@ -33,7 +33,7 @@ def index_bits(count: int) -> int:
 
 
 @dataclass(frozen=True)
-class LocatorShape:
+class AddressTableShape:
     """Sizes of what leads from a source of a layer with maps to its row, and to its base.
 
     Parameters
@@ -59,10 +59,10 @@ class LocatorShape:
     base_bits: int
 
     def __post_init__(self):
-        whole_number(self.places, "places of a locator", 1, 1 << MAX_ADDRESS_BITS)
-        whole_number(self.lane_bits, "lane_bits of a locator", 0, _LOAD_BITS["lane"])
-        whole_number(self.row_bits, "row_bits of a locator", 1, MAX_ADDRESS_BITS - self.lane_bits)
-        whole_number(self.base_bits, "base_bits of a locator", 0, _LOAD_BITS["data"] - 1 - self.row_bits)
+        whole_number(self.places, "places of an address table", 1, 1 << MAX_ADDRESS_BITS)
+        whole_number(self.lane_bits, "lane_bits of an address table", 0, _LOAD_BITS["lane"])
+        whole_number(self.row_bits, "row_bits of an address table", 1, MAX_ADDRESS_BITS - self.lane_bits)
+        whole_number(self.base_bits, "base_bits of an address table", 0, _LOAD_BITS["data"] - 1 - self.row_bits)
 
     @property
     def location(self) -> Word:
@@ -77,7 +77,7 @@ class LayerShape:
     Parameters
     ----------
     source_bits : int
-        Width of a source's address, 1 .. 16. It is the address of its row too, unless a locator tells that.
+        Width of a source's address, 1 .. 16. It is the address of its row too, unless an address table tells that.
     lanes : int
         Number of lanes, 1 .. 256, a multiple of ``bank_lanes``.
     bank_lanes : int
@@ -91,7 +91,7 @@ class LayerShape:
         Entries of the longest row that a lane has room for.
     weight_bits, potential_bits : int
         As in `firstspike_spec.network.layer.Layer`.
-    locator : LocatorShape, optional
+    address_table : AddressTableShape, optional
         For maps.
 
     Notes
@@ -113,7 +113,7 @@ class LayerShape:
     row_entries: int
     weight_bits: int
     potential_bits: int
-    locator: LocatorShape | None = None
+    address_table: AddressTableShape | None = None
 
     def __post_init__(self):
         whole_number(self.source_bits, "source_bits", 1, MAX_ADDRESS_BITS)
@@ -127,8 +127,10 @@ class LayerShape:
         whole_number(self.weight_bits, "weight_bits", 1, MAX_WEIGHT_BITS)
         whole_number(self.potential_bits, "potential_bits", 1, MAX_POTENTIAL_BITS)
         whole_number(self.address_bits, "width of a neuron's address", 1, MAX_ADDRESS_BITS)
-        if self.locator and self.banks == MAX_LANES:
-            raise InputError(f"with a locator, banks must be fewer than {MAX_LANES}: use fewer lanes, or two lanes a bank")
+        if self.address_table and self.banks == MAX_LANES:
+            raise InputError(
+                f"with an address table, banks must be fewer than {MAX_LANES}: use fewer lanes, or two lanes a bank"
+            )
         for name in ("pointer", "entry"):
             bits = getattr(self, name).bits
             if bits > _LOAD_BITS["data"]:
@@ -144,7 +146,7 @@ class LayerShape:
     @property
     def base_bits(self) -> int:
         """Width of what is added to the number in each entry; 0 if nothing is."""
-        return self.locator.base_bits if self.locator else 0
+        return self.address_table.base_bits if self.address_table else 0
 
     @property
     def rows(self) -> int:
@@ -206,12 +208,12 @@ class OutputShape:
     ----------
     source_bits : int
         Width of a source's address, 1 .. 16; the one of all ones is no source's. It is the address of its row of weights
-        too, unless a locator tells that.
+        too, unless an address table tells that.
     neurons : int
         Neurons that it has room for; a neuron's address is its number, the class. At most 256 slices of them.
     weight_bits, potential_bits : int
         As in `firstspike_spec.network.layer.Layer`.
-    locator : LocatorShape, optional
+    address_table : AddressTableShape, optional
         For maps; without bases.
 
     Raises
@@ -224,16 +226,18 @@ class OutputShape:
     neurons: int
     weight_bits: int
     potential_bits: int
-    locator: LocatorShape | None = None
+    address_table: AddressTableShape | None = None
 
     def __post_init__(self):
         whole_number(self.source_bits, "source_bits", 1, MAX_ADDRESS_BITS)
         whole_number(self.weight_bits, "weight_bits", 1, MAX_WEIGHT_BITS)
         whole_number(self.potential_bits, "potential_bits", 1, MAX_POTENTIAL_BITS)
-        slices = MAX_LANES - (self.locator is not None)  # the locator's words have the number behind the last slice
+        slices = MAX_LANES - (
+            self.address_table is not None
+        )  # the address table's words have the number behind the last slice
         whole_number(self.neurons, "neurons of the output layer", 1, slices * self.slice_neurons)
-        if self.locator:
-            whole_number(self.locator.base_bits, "base_bits of the output layer's locator", 0, 0)
+        if self.address_table:
+            whole_number(self.address_table.base_bits, "base_bits of the output layer's address table", 0, 0)
 
     @property
     def row_bits(self) -> int:
@@ -267,7 +271,7 @@ class OutputShape:
 
 
 def _row_bits(shape: LayerShape | OutputShape) -> int:
-    return shape.locator.row_bits + shape.locator.lane_bits if shape.locator else shape.source_bits
+    return shape.address_table.row_bits + shape.address_table.lane_bits if shape.address_table else shape.source_bits
 
 
 @dataclass(frozen=True)
@@ -315,8 +319,10 @@ class EngineShape:
                 )
         for index, layer in enumerate((*self.layers, self.output)):
             lane_bits = self.layers[index - 1].lane_bits if index else 0
-            if layer.locator and layer.locator.lane_bits != lane_bits:
-                raise InputError(f"layer {index}'s locator must have lane_bits = {lane_bits}, not {layer.locator.lane_bits}")
+            if layer.address_table and layer.address_table.lane_bits != lane_bits:
+                raise InputError(
+                    f"layer {index}'s address table must have lane_bits = {lane_bits}, not {layer.address_table.lane_bits}"
+                )
 
     @property
     def source_bits(self) -> int:
@@ -332,11 +338,11 @@ class EngineShape:
         return Word((*(field for port in ports for field in port), Field("end", 1)))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the sizes, ready for JSON. Layers without a locator do not mention it."""
+        """Return the sizes, ready for JSON. Layers without an address table do not mention it."""
         sizes = asdict(self)
         for layer in (*sizes["layers"], sizes["output"]):
-            if layer["locator"] is None:
-                del layer["locator"]
+            if layer["address_table"] is None:
+                del layer["address_table"]
         return sizes
 
     @classmethod
@@ -363,17 +369,17 @@ class EngineShape:
 
 
 def _layer(kind: type, values: object) -> LayerShape | OutputShape:
-    """Return the layer that a dictionary describes, with its locator, if it has one."""
+    """Return the layer that a dictionary describes, with its address table, if it has one."""
     sizes = _sizes(kind, values)
-    if "locator" in sizes:
-        sizes["locator"] = LocatorShape(**_sizes(LocatorShape, sizes["locator"]))
+    if "address_table" in sizes:
+        sizes["address_table"] = AddressTableShape(**_sizes(AddressTableShape, sizes["address_table"]))
     return kind(**sizes)
 
 
 def _sizes(kind: type, values: object) -> dict[str, Any]:
-    """Return a copy of a description, which must have every size of a kind of shape, and no other; the locator may lack."""
+    """Return a copy of a description, which must have every size of a kind of shape, and no other; the address table may lack."""
     names = {field.name for field in fields(kind)}
-    if not isinstance(values, dict) or not names - {"locator"} <= set(values) <= names:
+    if not isinstance(values, dict) or not names - {"address_table"} <= set(values) <= names:
         raise InputTypeError(
             f"not the description of an engine: {kind.__name__} must have {', '.join(sorted(names))}, not {quoted(values)}"
         )

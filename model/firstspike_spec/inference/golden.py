@@ -2,7 +2,7 @@
 
 A neuron adds up the weights of its sources as they spike, is judged once after each step, and spikes when its potential
 has reached the threshold; it does so at most once. There is no leak and no reset, so the potential after step ``t`` is
-the start potential plus the weights of all sources that spiked by then.
+the initial potential plus the weights of all sources that spiked by then.
 """
 
 import numpy as np
@@ -144,7 +144,7 @@ def _run_layer(layer: Layer, source_times: np.ndarray, time_steps: int) -> tuple
     number = np.float32 if layer.largest_sum < EXACT_IN_FLOAT32 else np.float64
     weights = weights.astype(number)
 
-    potential = np.tile(layer.neuron_start_potentials.astype(number), (len(source_times), 1))
+    potential = np.tile(layer.neuron_initial_potentials.astype(number), (len(source_times), 1))
     times = np.full(potential.shape, time_steps, SPIKE_TIME_TYPE)
     final = np.empty(potential.shape, np.int32)
     for step in range(time_steps):

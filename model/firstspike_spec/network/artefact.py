@@ -35,6 +35,8 @@ MAX_FILE_BYTES, MAX_HEADER_BYTES = 128 << 20, 2 << 20
 
 #: Names of the tensors of one layer and their types in the file.
 LAYER_TENSORS = {"row_starts": np.int64, "row_targets": np.int32, "row_weights": np.int16, "start_potentials": np.int32}
+#: Attributes of `Layer` whose tensors have another name in the file.
+_ATTRIBUTES = {"start_potentials": "initial_potentials"}
 ACTIVITY_TENSOR, ACTIVITY_TYPE = "activity", np.uint16
 ENCODER_TENSOR = "encoder.thresholds"
 LAYER_NUMBERS = ("threshold", "weight_bits", "potential_bits")
@@ -251,7 +253,7 @@ def _tensors(network: Network) -> dict[str, np.ndarray]:
     tensors = {ENCODER_TENSOR: network.encoder.thresholds}
     for index, layer in enumerate(network.layers):
         for name, dtype in LAYER_TENSORS.items():
-            tensors[f"layers.{index}.{name}"] = np.ascontiguousarray(getattr(layer, name), dtype)
+            tensors[f"layers.{index}.{name}"] = np.ascontiguousarray(getattr(layer, _ATTRIBUTES.get(name, name)), dtype)
     return tensors
 
 
@@ -317,7 +319,7 @@ def _network(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> Net
     for index, numbers in enumerate(description["layers"]):
         with _in_layer(index):
             parts.append(_layer_parts(numbers, tensors, f"layers.{index}."))
-    check_sizes(Size(len(part["start_potentials"]), len(part["row_targets"]), part["maps"]) for part in parts)
+    check_sizes(Size(len(part["initial_potentials"]), len(part["row_targets"]), part["maps"]) for part in parts)
     layers = []
     for index, part in enumerate(parts):
         with _in_layer(index):
@@ -333,7 +335,8 @@ def _network(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> Net
 
 def _layer_parts(numbers: dict[str, Any], tensors: dict[str, np.ndarray], prefix: str) -> dict[str, Any]:
     """Return the arguments of a `Layer`."""
-    arrays = {name: tensors.get(prefix + name) for name in (*LAYER_TENSORS, ACTIVITY_TENSOR)}
+    names = (*LAYER_TENSORS, ACTIVITY_TENSOR)
+    arrays = {_ATTRIBUTES.get(name, name): tensors.get(prefix + name) for name in names}
     maps = Maps.from_dict(numbers[MAPS]) if MAPS in numbers else Maps.flat(len(arrays["row_starts"]) - 1)
     return {**arrays, **{name: numbers[name] for name in LAYER_NUMBERS}, "maps": maps}
 

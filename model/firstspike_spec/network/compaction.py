@@ -12,7 +12,7 @@ def remove_dead_neurons(network: Network) -> Network:
     """Return the network without hidden neurons that cannot fire or that no later neuron reads.
 
     No class, latency or output potential changes on any input. A neuron cannot fire when its threshold is above the sum
-    of its start potential and its positive weights. Removing one can make others unread, so this runs until nothing is
+    of its initial potential and its positive weights. Removing one can make others unread, so this runs until nothing is
     left to remove; each hidden layer keeps at least one neuron, and the output layer all of its neurons. In a convolution,
     neurons go only with their whole channel.
     """
@@ -39,12 +39,12 @@ def _select(layer: Layer, *, sources: np.ndarray | None = None, channels: np.nda
 
     Of maps, sources are chosen by whole channels.
     """
-    weights, start_potentials, activity, maps = layer.dense(), layer.start_potentials, layer.activity, layer.maps
+    weights, initial_potentials, activity, maps = layer.dense(), layer.initial_potentials, layer.activity, layer.maps
     if sources is not None:
         chosen = sources.reshape(maps.channels, -1).all(axis=1)
         maps = maps.of_channels(chosen)
         weights = weights[:, chosen.repeat(layer.maps.taps // layer.maps.channels)]
         activity = None if activity is None else activity[sources]
     if channels is not None:
-        weights, start_potentials = weights[channels], start_potentials[channels]
-    return Layer.from_dense(weights, start_potentials, layer.threshold, layer.weight_bits, activity=activity, maps=maps)
+        weights, initial_potentials = weights[channels], initial_potentials[channels]
+    return Layer.from_dense(weights, initial_potentials, layer.threshold, layer.weight_bits, activity=activity, maps=maps)

@@ -46,7 +46,7 @@ class Layer:
         Each in ``0 .. channels - 1``.
     row_weights : array_like of int, shape (synapses,)
         Each a non-zero signed number of ``weight_bits``.
-    start_potentials : array_like of int, shape (channels,)
+    initial_potentials : array_like of int, shape (channels,)
         ``b``: the potential of each target channel's neurons before the first step.
     threshold : int
         ``theta``, at least 1.
@@ -71,7 +71,7 @@ class Layer:
     row_starts: np.ndarray
     row_targets: np.ndarray
     row_weights: np.ndarray
-    start_potentials: np.ndarray
+    initial_potentials: np.ndarray
     threshold: int
     weight_bits: int
     potential_bits: int | None = None
@@ -85,7 +85,7 @@ class Layer:
         put("weight_bits", whole_number(self.weight_bits, "weight_bits", 1, MAX_WEIGHT_BITS))
         put("threshold", whole_number(self.threshold, "threshold", 1, (1 << 31) - 1))
         limit = 1 << 31
-        put("start_potentials", whole_array(self.start_potentials, "start_potentials", -limit, limit - 1, np.int32))
+        put("initial_potentials", whole_array(self.initial_potentials, "initial_potentials", -limit, limit - 1, np.int32))
         whole_number(self.channels, "number of neurons", 1, MAX_NEURONS)
 
         put("row_targets", whole_array(self.row_targets, "row_targets", 0, self.channels - 1, np.int32))
@@ -140,7 +140,7 @@ class Layer:
     def from_dense(
         cls,
         weights: np.ndarray,
-        start_potentials: np.ndarray,
+        initial_potentials: np.ndarray,
         threshold: int,
         weight_bits: int,
         potential_bits: int | None = None,
@@ -154,7 +154,7 @@ class Layer:
         weights : array_like of int, shape (channels, taps)
             ``w[j, i]``: through tap ``i`` (from source ``i`` where there are no maps) to target channel ``j``; 0 where there
             is no connection.
-        start_potentials, threshold, weight_bits, potential_bits, activity, maps
+        initial_potentials, threshold, weight_bits, potential_bits, activity, maps
             As for `Layer`.
         """
         weights = array_of(weights, "weights")
@@ -162,10 +162,10 @@ class Layer:
             raise InputTypeError(f"weights must be integers, not an array of type {weights.dtype}")
         if weights.ndim != 2:
             raise InputError(f"weights must have the shape (targets, sources), not {weights.shape}")
-        starts = array_of(start_potentials, "start_potentials")
+        starts = array_of(initial_potentials, "initial_potentials")
         if starts.shape != weights.shape[:1]:
             raise InputError(
-                f"start_potentials must have the shape ({len(weights)},), one for each row of weights, not {starts.shape}"
+                f"initial_potentials must have the shape ({len(weights)},), one for each row of weights, not {starts.shape}"
             )
         taps, channels = np.nonzero(weights.T)
         row_starts = np.concatenate([[0], np.cumsum(np.bincount(taps, minlength=weights.shape[1]))])
@@ -173,7 +173,7 @@ class Layer:
             row_starts,
             channels,
             weights[channels, taps],
-            start_potentials,
+            initial_potentials,
             threshold,
             weight_bits,
             potential_bits,
@@ -195,7 +195,7 @@ class Layer:
     @property
     def channels(self) -> int:
         """Number of target channels; without maps, of neurons."""
-        return len(self.start_potentials)
+        return len(self.initial_potentials)
 
     @property
     def targets(self) -> int:
@@ -274,9 +274,9 @@ class Layer:
         return total.reshape(-1)
 
     @cached_property
-    def neuron_start_potentials(self) -> np.ndarray:
+    def neuron_initial_potentials(self) -> np.ndarray:
         """The potential of each neuron before the first step: int64, shape (targets,)."""
-        return self.start_potentials.astype(np.int64).repeat(self.maps.positions)
+        return self.initial_potentials.astype(np.int64).repeat(self.maps.positions)
 
     @cached_property
     def potential_range(self) -> tuple[np.ndarray, np.ndarray]:
@@ -285,7 +285,7 @@ class Layer:
         Each source spikes at most once and in any order, so the extremes are the start plus all negative, and the start
         plus all positive weights.
         """
-        start = self.neuron_start_potentials - self.threshold
+        start = self.neuron_initial_potentials - self.threshold
         negative, positive = self.largest_sums
         return start + negative, start + positive
 
@@ -293,7 +293,7 @@ class Layer:
     def largest_sum(self) -> int:
         """A bound of the magnitude of the threshold, and of every sum of weights on the way to any potential ``V``."""
         negative, positive = self.largest_sums
-        return max(self.threshold, int((np.abs(self.neuron_start_potentials) + np.maximum(positive, -negative)).max()))
+        return max(self.threshold, int((np.abs(self.neuron_initial_potentials) + np.maximum(positive, -negative)).max()))
 
     @property
     def required_potential_bits(self) -> int:

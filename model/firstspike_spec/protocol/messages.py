@@ -40,7 +40,7 @@ COUNT_BYTES = 3
 #: Bytes of the check over all blocks, and of that over words read back: CRC-32, as that of a frame.
 CHECK_BYTES = 4
 
-#: Bytes of the digest of what is loaded (`firstspike_spec.compiler.compile.EngineImage.digest`).
+#: Bytes of the digest of what is loaded (`firstspike_spec.compiler.compile.EngineContents.digest`).
 DIGEST_BYTES = 32
 
 #: What `Kind.COUNTERS` is answered with, in this order, `COUNTER_BYTES` each, low byte first. All wrap around.
@@ -134,7 +134,7 @@ class Identity:
     buffer_bytes : int
         Requests that have not been answered may have so many bytes together, without their frames; within `BUFFER_BYTES`.
     digest : str
-        Of what is loaded (`firstspike_spec.compiler.compile.EngineImage.digest`), in hexadecimal; empty if nothing is.
+        Of what is loaded (`firstspike_spec.compiler.compile.EngineContents.digest`), in hexadecimal; empty if nothing is.
 
     Raises
     ------

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..common.errors import InputError
 from ..common.words import RESULT_WORD
-from ..compiler.compile import EngineImage
+from ..compiler.compile import EngineContents
 from ..inference.golden import decide
 from ..inference.results import Results
 from ..network.encoder import SPIKE_TIME_TYPE
@@ -25,12 +25,12 @@ class ImpossibleResults(InputError):
         self.image = image
 
 
-def read_results(image: EngineImage, words: np.ndarray, *, batch: int, early_exit: bool) -> Results:
+def read_results(image: EngineContents, words: np.ndarray, *, batch: int, early_exit: bool) -> Results:
     """Return the results that an engine's words tell of.
 
     Parameters
     ----------
-    image : EngineImage
+    image : EngineContents
         What the engine holds.
     words : ndarray of uint64
         `RESULT_WORD` words: of each inference its reports, then its decision.
@@ -77,7 +77,7 @@ def read_results(image: EngineImage, words: np.ndarray, *, batch: int, early_exi
 
 
 def _reports(
-    image: EngineImage,
+    image: EngineContents,
     number: np.ndarray,
     batch: int,
     *,
@@ -112,7 +112,7 @@ def _reports(
     return latencies, values, counts.reshape(batch, places) == 1
 
 
-def _check_reports(image: EngineImage, latencies: np.ndarray, values: np.ndarray, reported: np.ndarray) -> None:
+def _check_reports(image: EngineContents, latencies: np.ndarray, values: np.ndarray, reported: np.ndarray) -> None:
     """Refuse potentials that an output cannot have, with its spike or without one."""
     layer, places = image.network.layers[-1], image.shape.output.neurons
     lowest = np.full(places, -(1 << (image.shape.output.potential_bits - 1)))  # nothing ever comes to an empty place

@@ -57,12 +57,16 @@ def shape_for(networks: Sequence[Network], lanes: int | Sequence[int], **options
 def _for_both(one: EngineShape, two: EngineShape) -> EngineShape:
     layers, source_bits = [], max(one.source_bits, two.source_bits)
     for pair in zip(one.layers, two.layers, strict=True):
-        layer, locator = _larger(*pair), _larger(*(layer.locator for layer in pair))
-        locator = locator and replace(locator, places=locator.places + 1, row_bits=locator.row_bits + 1)
-        layers.append(replace(layer, locator=locator, source_bits=source_bits, lane_neurons=layer.lane_neurons + 1))
+        layer, address_table = _larger(*pair), _larger(*(layer.address_table for layer in pair))
+        address_table = address_table and replace(
+            address_table, places=address_table.places + 1, row_bits=address_table.row_bits + 1
+        )
+        layers.append(
+            replace(layer, address_table=address_table, source_bits=source_bits, lane_neurons=layer.lane_neurons + 1)
+        )
         source_bits = layers[-1].address_bits
-    output, locator = _larger(one.output, two.output), _larger(one.output.locator, two.output.locator)
-    output = replace(output, source_bits=source_bits, locator=locator)
+    output, address_table = _larger(one.output, two.output), _larger(one.output.address_table, two.output.address_table)
+    output = replace(output, source_bits=source_bits, address_table=address_table)
     return replace(one, layers=tuple(layers), output=output, time_steps=max(one.time_steps, two.time_steps))
 
 
@@ -74,7 +78,7 @@ def _larger(one, two):
 
 
 def _potential_bits(sources: int, weight_bits: int) -> int:
-    """Return the width of the potentials of a random network: start potentials are at most 3 halves from the threshold."""
+    """Return the width of the potentials of a random network: initial potentials are at most 3 halves from the threshold."""
     return 1 + ((sources + 3) << (weight_bits - 1)).bit_length()
 
 
@@ -173,7 +177,7 @@ def random_map_network(
 
 
 def ladder_network(rng: np.random.Generator, inputs: int, targets: int, *, time_steps: int = 4) -> Network:
-    """Return a network of one layer, all of whose neurons have the same weights, and start potentials one apart.
+    """Return a network of one layer, all of whose neurons have the same weights, and initial potentials one apart.
 
     Which of them spike in a step tells their potential exactly.
     """
@@ -196,13 +200,13 @@ def tied_network(network: Network) -> Network:
     """Return the network with pairs of output neurons that do the very same."""
     last = network.layers[-1]
     same = np.arange(last.targets) // 2 * 2
-    return _with_layer(network, -1, last.dense()[same], last.start_potentials[same])
+    return _with_layer(network, -1, last.dense()[same], last.initial_potentials[same])
 
 
 def silent_network(network: Network, layer: int) -> Network:
     """Return the network with a layer that never spikes."""
     old = network.layers[layer]
-    return _with_layer(network, layer, -np.abs(old.dense()), np.minimum(old.start_potentials, old.threshold - 1))
+    return _with_layer(network, layer, -np.abs(old.dense()), np.minimum(old.initial_potentials, old.threshold - 1))
 
 
 def unconnected_network(network: Network) -> Network:

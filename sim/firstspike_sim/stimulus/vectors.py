@@ -13,7 +13,7 @@ from firstspike_hw.lib.layouts import lane_layout, token_layout, verdict_layout
 from firstspike_model.calibration.golden import infer_spikes
 from firstspike_spec import Comparison, LatencyEncoder, Network
 from firstspike_spec.common.words import LOAD_WORD, Field, Memory, Word
-from firstspike_spec.compiler.compile import EngineImage, compile_network
+from firstspike_spec.compiler.compile import EngineContents, compile_network
 from firstspike_spec.compiler.shapes import EngineShape
 from firstspike_spec.compiler.tokens import input_tokens, spike_times_of_tokens, token_ports
 from firstspike_spec.inference.results import Results, compare_results, with_hidden_spikes
@@ -168,13 +168,13 @@ def _cut_vectors(
 
 
 def engine_vectors(
-    image: EngineImage, spike_times: np.ndarray, *, load: bool, rng: np.random.Generator | None = None
+    image: EngineContents, spike_times: np.ndarray, *, load: bool, rng: np.random.Generator | None = None
 ) -> Vectors:
     """Return the vectors for a batch of inferences of one network on an engine, with and without early exit.
 
     Parameters
     ----------
-    image : EngineImage
+    image : EngineContents
     spike_times : ndarray of int16, shape (batch, inputs)
     load : bool
         The bench loads the network. Otherwise the engine was built with it.
@@ -216,7 +216,7 @@ def engine_vectors(
     return Vectors(settings, arrays)
 
 
-def _places(image: EngineImage, layer: int) -> np.ndarray:
+def _places(image: EngineContents, layer: int) -> np.ndarray:
     """Return the addresses of a layer's neurons, and then those of the places that the network leaves empty."""
     used = image.addresses[layer]
     if layer == len(image.shape.layers):
@@ -270,7 +270,7 @@ def shuffled_tokens(rng: np.random.Generator, word: Word, times: np.ndarray, ste
 
 
 def compare_seen(
-    run_folder: Path, number: int, image: EngineImage, spike_times: np.ndarray, *, early_exit: bool
+    run_folder: Path, number: int, image: EngineContents, spike_times: np.ndarray, *, early_exit: bool
 ) -> Comparison:
     """Compare what a bench saw, read by the decoders that the host uses, with the golden model.
 
@@ -279,7 +279,7 @@ def compare_seen(
     run_folder : Path
     number : int
         Of the batch in the run.
-    image : EngineImage
+    image : EngineContents
     spike_times : ndarray of int16, shape (batch, inputs)
     early_exit : bool
     """

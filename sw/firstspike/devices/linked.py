@@ -9,7 +9,7 @@ import numpy as np
 
 from firstspike_spec.common.errors import DeviceError
 from firstspike_spec.common.words import RESULT_WORD, Memory
-from firstspike_spec.compiler.compile import EngineImage, MemoryImage, compile_network
+from firstspike_spec.compiler.compile import EngineContents, MemoryContents, compile_network
 from firstspike_spec.compiler.shapes import EngineShape
 from firstspike_spec.inference.results import Results
 from firstspike_spec.network.network import Network
@@ -29,7 +29,7 @@ _AGAIN = (Reason.NOT_LOADING, Reason.WRONG_CHECK)
 _DECISION_BIT = RESULT_WORD.bits - 1
 
 #: What a memory that holds something else than it should is called.
-_MEMORIES = {Memory.POINTERS: "row pointers", Memory.ENTRIES: "entries", Memory.START_POTENTIALS: "start potentials"}
+_MEMORIES = {Memory.POINTERS: "row pointers", Memory.ENTRIES: "entries", Memory.INITIAL_POTENTIALS: "initial potentials"}
 
 
 class LinkedDevice:
@@ -53,7 +53,7 @@ class LinkedDevice:
 
     def __init__(self, link: Link, network: Network):
         self._link = link
-        self._image: EngineImage | None = None
+        self._image: EngineContents | None = None
         self._load_seconds: float | None = None
         image = compile_network(network, self._shape)
         link.request(Kind.RESET)
@@ -103,7 +103,7 @@ class LinkedDevice:
             raise
         return self._results(image, words, early_exit)
 
-    def _results(self, image: EngineImage, words: list[np.ndarray], early_exit: bool) -> Results:
+    def _results(self, image: EngineContents, words: list[np.ndarray], early_exit: bool) -> Results:
         """Return what the answers tell of. Where one is impossible, the first such is told, with the results before it."""
         joined = np.concatenate([*words, np.empty(0, np.uint64)])
         try:
@@ -165,15 +165,15 @@ class LinkedDevice:
             for word in self._wrong_words(part, 0, len(part.words)):
                 yield f"{name}: word {word} is not the {int(part.words[word]):#x} that was loaded"
 
-    def _part_name(self, part: MemoryImage) -> str:
+    def _part_name(self, part: MemoryContents) -> str:
         """Return what a memory is called within its layer."""
         is_hidden = part.layer < len(self._shape.layers)
         parts = self._shape.layers[part.layer].banks if is_hidden else self._shape.output.slices
         if part.lane == parts:
-            return "locator"
+            return "address_table"
         return f"{'bank' if is_hidden else 'slice'} {part.lane}, {_MEMORIES[part.memory]}"
 
-    def _wrong_words(self, part: MemoryImage, first: int, count: int) -> Iterator[int]:
+    def _wrong_words(self, part: MemoryContents, first: int, count: int) -> Iterator[int]:
         """Yield the addresses of words that differ, by halving."""
         body, expected = check_range(part, first, count)
         if self._link.request(Kind.CHECK, body) == expected:
@@ -192,7 +192,7 @@ class LinkedDevice:
                 f"{self._part_name(part)}, is wrong, and those of their halves are right; load the network again"
             )
 
-    def _write(self, image: EngineImage) -> None:
+    def _write(self, image: EngineContents) -> None:
         """Load a network, and read it back. After an error, none is loaded."""
         start = time.perf_counter()
         self._image = None
@@ -215,7 +215,7 @@ class LinkedDevice:
             raise DeviceError(f"the memory of {self._link.name} does not keep what is written: {first}; build it again")
         self._load_seconds = time.perf_counter() - start
 
-    def _send(self, image: EngineImage) -> None:
+    def _send(self, image: EngineContents) -> None:
         check = 0
 
         def requests():
@@ -230,7 +230,7 @@ class LinkedDevice:
             pass
 
     @property
-    def _loaded(self) -> EngineImage:
+    def _loaded(self) -> EngineContents:
         if self._image is None:
             raise DeviceError(f"no network is loaded in {self._link.name}: loading one failed; load it again")
         return self._image

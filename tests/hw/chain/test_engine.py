@@ -55,11 +55,11 @@ class Bench:
     def __init__(self, shape, image=None, *, rule=True):
         self.dut, self.shape = Engine(shape, image), shape
         self.taken, self.given = [], []
-        self.taps = [[] for _ in (*shape.layers, shape.output)]
+        self.probes = [[] for _ in (*shape.layers, shape.output)]
         self.background = [
             watch(self.dut.i, self.taken, rule=rule),
             watch(self.dut.o, self.given, rule=rule),
-            *(watch(getattr(self.dut, f"tap_{index}"), tap) for index, tap in enumerate(self.taps)),
+            *(watch(getattr(self.dut, f"probe_{index}"), probe) for index, probe in enumerate(self.probes)),
         ]
 
     def simulate(self, *testbenches, top=None):
@@ -69,7 +69,7 @@ class Bench:
         """Run a batch and compare all of it with the golden model; return its results and the golden inference."""
         dut, network, word = self.dut, image.network, self.shape.input_word
         tokens = fields_of(word, input_tokens(self.shape, times, network.time_steps))
-        marks = [len(tap) for tap in self.taps]
+        marks = [len(probe) for probe in self.probes]
         ctx.set(dut.early_exit, early_exit)
         rng = random.Random(f"engine {stalls}")
         words, decisions, at, offered = [], 0, 0, False
@@ -111,11 +111,11 @@ class Bench:
         return got, inference
 
     def _spike_times(self, image, marks, batch):
-        """Yield the spike times that each tap has told of since it had so many tokens."""
+        """Yield the spike times that each probe has told of since it had so many tokens."""
         network = image.network
-        for index, (tap, mark) in enumerate(zip(self.taps, marks, strict=True)):
-            names = getattr(self.dut, f"tap_{index}").payload.shape().members
-            fields = dict(zip(names, np.array([item for _cycle, item in tap[mark:]]).T, strict=True))
+        for index, (probe, mark) in enumerate(zip(self.probes, marks, strict=True)):
+            names = getattr(self.dut, f"probe_{index}").payload.shape().members
+            fields = dict(zip(names, np.array([item for _cycle, item in probe[mark:]]).T, strict=True))
             assert fields["last"].sum() == batch
             yield spike_times_of_tokens(
                 *token_ports(fields),
@@ -205,7 +205,7 @@ def test_outputs_that_never_spike(share):
 
 
 def test_many_images_back_to_back():
-    """Far more than the numbers of inferences that lanes and feeder know, without a pause."""
+    """Far more than the numbers of inferences that lanes and input gate know, without a pause."""
     network = random_network(3, (5, 9, 3), time_steps=2, connectivity=0.6)
     image = compile_network(network, plan(network, 2, queue_depth=8))
     bench = Bench(image.shape, image)
@@ -269,7 +269,7 @@ def test_networks_from_the_load_port(width, bank_lanes, stalls):
 
 
 def test_loading_waits_until_lanes_have_swept(block_rams_with_output_registers):
-    """After a reset they write all their sums, in words that may have start potentials too."""
+    """After a reset they write all their sums, in words that may have initial potentials too."""
     network = random_network(5, (9, 150, 5), time_steps=4, connectivity=0.5)
     shape = plan(network, 1)
     image = compile_network(network, shape)
@@ -333,7 +333,7 @@ def test_a_reset_ends_the_inference_and_keeps_the_network(spikes):
     network = random_network(4, (9, 7, 6, 5), time_steps=4, connectivity=0.7, threshold=2)
     shape = plan(network, 2)
     image = compile_network(network, shape)
-    assert all(any((bank.start_potentials >= 0).any() for bank in banks) for banks in image.banks)
+    assert all(any((bank.initial_potentials >= 0).any() for bank in banks) for banks in image.banks)
     bench = Bench(shape, rule=False)
     top, reset = with_reset(bench.dut)
 

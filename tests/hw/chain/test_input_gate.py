@@ -1,11 +1,11 @@
-"""The feeder counts steps, drops what comes after a decision, and keeps inferences apart."""
+"""The input gate counts steps, drops what comes after a decision, and keeps inferences apart."""
 
 import random
 
 import pytest
 from amaranth.hdl import ResetInserter, Signal
 
-from firstspike_hw.chain.input_gate import INFERENCE_BITS, Feeder
+from firstspike_hw.chain.input_gate import INFERENCE_BITS, InputGate
 from firstspike_spec.common.words import Memory
 from firstspike_spec.compiler.shapes import EngineShape, OutputShape
 
@@ -36,7 +36,7 @@ def random_inputs(rng, width, time_steps, inferences):
 
 
 def expected_of(token, last, *, drop=False):
-    """Return what the feeder gives for a token: a list of one token or none."""
+    """Return what the input gate gives for a token: a list of one token or none."""
     *ports, end = token
     if drop:
         ports[1::2] = [0] * len(ports[1::2])
@@ -44,7 +44,7 @@ def expected_of(token, last, *, drop=False):
 
 
 def with_last(tokens, time_steps):
-    """Return the tokens that a feeder gives if nothing is decided early."""
+    """Return the tokens that an input gate gives if nothing is decided early."""
     ends, out = 0, []
     for token in tokens:
         ends += token[-1]
@@ -59,7 +59,7 @@ def test_against_the_model(width, time_steps, seed, stalls, decides):
     """20 inferences, so that their numbers wrap; some are decided at random, and their further spikes dropped."""
     rng = random.Random(f"{time_steps} {decides}")
     tokens = random_inputs(rng, width, time_steps, 20)
-    dut = Feeder(SHAPES[width], time_steps=time_steps)
+    dut = InputGate(SHAPES[width], time_steps=time_steps)
     expected, got, dropped = [], [], 0
 
     async def model(ctx):
@@ -81,7 +81,7 @@ def test_against_the_model(width, time_steps, seed, stalls, decides):
             if taken or not offered:
                 decided_before = decided_now
 
-    async def judge(ctx):
+    async def fire_queue(ctx):
         """Stand for the read-out: it is at the inference whose last end has come out, and decides when it likes."""
         seen, judged = 0, 0
         while True:
@@ -100,7 +100,7 @@ def test_against_the_model(width, time_steps, seed, stalls, decides):
         while sum(item[-1] for item in got) < 20:
             await receiver(dut.o, 1, got, stalls=stalls[1], seed=rng.random())(ctx)
 
-    background = [model, judge, watch(dut.i, []), watch(dut.o, [])]
+    background = [model, fire_queue, watch(dut.i, []), watch(dut.o, [])]
     simulate(dut, sender(dut.i, tokens, stalls=stalls[0]), drain, background=background)
     assert got == expected
     assert (dropped > 0) == decides
@@ -110,7 +110,7 @@ def test_against_the_model(width, time_steps, seed, stalls, decides):
 
 def test_what_is_left_of_a_decided_inference():
     """Its first token, and its ends, also those that come with spikes. Tokens without spike and end are never sent on."""
-    dut, got = Feeder(SHAPES[2], time_steps=3), []
+    dut, got = InputGate(SHAPES[2], time_steps=3), []
 
     async def decide(ctx):
         ctx.set(dut.decided, 1)
@@ -132,7 +132,7 @@ def test_what_is_left_of_a_decided_inference():
 @pytest.mark.parametrize("loaded", [False, True])
 @pytest.mark.parametrize("time_steps", [2, 4, 255, 256])
 def test_every_number_of_steps(time_steps, loaded):
-    dut = Feeder(SHAPES[1], time_steps=3 if loaded else time_steps)
+    dut = InputGate(SHAPES[1], time_steps=3 if loaded else time_steps)
     got = []
 
     async def drive(ctx):
@@ -151,7 +151,7 @@ def test_every_number_of_steps(time_steps, loaded):
 
 @pytest.mark.parametrize("width", [1, 2])
 def test_latency_and_throughput(width):
-    dut = Feeder(SHAPES[width], time_steps=2)
+    dut = InputGate(SHAPES[width], time_steps=2)
     taken, given = [], []
     tokens = [end(width) if number % 4 == 3 else spike(number % 8, width) for number in range(16)]
     simulate(dut, sender(dut.i, tokens), receiver(dut.o, 16, []), background=[watch(dut.i, taken), watch(dut.o, given)])
@@ -161,10 +161,10 @@ def test_latency_and_throughput(width):
 
 def test_at_most_three_inferences_are_under_way():
     """A fourth would have the number of the one that the read-out is at."""
-    dut = Feeder(SHAPES[1], time_steps=2)
+    dut = InputGate(SHAPES[1], time_steps=2)
     taken = []
 
-    async def judge(ctx):
+    async def fire_queue(ctx):
         for judged in range(3):
             ctx.set(dut.judged, judged)
             await ctx.tick().repeat(40)
@@ -172,11 +172,11 @@ def test_at_most_three_inferences_are_under_way():
             assert ctx.get(dut.started) == (WRAP - 1 + judged) % WRAP
 
     tokens = [end()] * 2 * (WRAP + 1)
-    simulate(dut, judge, sender(dut.i, tokens), receiver(dut.o, len(tokens), []), background=[watch(dut.i, taken)])
+    simulate(dut, fire_queue, sender(dut.i, tokens), receiver(dut.o, len(tokens), []), background=[watch(dut.i, taken)])
 
 
 def test_hold_lets_an_inference_end_but_none_begin():
-    dut = Feeder(SHAPES[1], time_steps=2)
+    dut = InputGate(SHAPES[1], time_steps=2)
     taken = []
 
     async def holder(ctx):
@@ -194,7 +194,7 @@ def test_hold_lets_an_inference_end_but_none_begin():
 
 
 def test_start_times_of_the_inferences_under_way():
-    dut = Feeder(SHAPES[1], time_steps=2)
+    dut = InputGate(SHAPES[1], time_steps=2)
     taken = []
 
     async def clock(ctx):
@@ -220,7 +220,7 @@ def test_start_times_of_the_inferences_under_way():
 
 @pytest.mark.parametrize("taken", range(8))
 def test_a_reset_ends_what_is_under_way_and_keeps_the_number_of_steps(taken):
-    dut, reset, got = Feeder(SHAPES[1], time_steps=2), Signal(), []
+    dut, reset, got = InputGate(SHAPES[1], time_steps=2), Signal(), []
     tokens = [spike(1), end(), end(), spike(2), spike(3), end()] * 2
 
     async def drive(ctx):

@@ -73,7 +73,7 @@ def run(tokens, count, *, early_exit, stalls=(0, 0)):
     taken, given, spikes, decided, judged, offers = [], [], [], [], [], []
 
     async def clock(ctx):
-        """Tell the time, and when the inference that the read-out is at began: at once, as `Feeder` does."""
+        """Tell the time, and when the inference that the read-out is at began: at once, as `InputGate` does."""
         ctx.set(dut.early_exit, early_exit)
         now = BEGIN
         while True:

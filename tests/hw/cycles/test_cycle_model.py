@@ -100,14 +100,14 @@ def test_equals_the_rtl(name):
 
 @pytest.mark.parametrize(("width", "hidden_behind"), each_choice([1, 2], [True, False]))
 def test_equals_the_rtl_on_maps(width, hidden_behind):
-    """Networks of the same maps in one engine, all their spikes too; locators before hidden layers, or before the output."""
+    """Networks of the same maps in one engine, all their spikes too; address tables before hidden layers, or before the output."""
     choices = each_choice([0.1, 0.5, 1.0], [1, 6, None])
     options = [{"connectivity": share, "threshold": threshold} for share, threshold in choices]
     networks = [random_map_network(seed, spread=seed % 2, bits=3 + seed % 3, **some) for seed, some in enumerate(options)]
     if not hidden_behind:
         networks = [replace(network, layers=network.layers[:-1], class_names=()) for network in networks]
     shape = shape_for(networks, [2, 3, 2][: len(networks[0].layers) - 1], spikes_per_token=width)
-    assert (shape.output.locator is None) == hidden_behind
+    assert (shape.output.address_table is None) == hidden_behind
     engine, compared = NativeEngine(shape), 0
     for seed, network in enumerate(networks):
         image = compile_network(network, shape)
@@ -214,7 +214,7 @@ def test_summary():
 def test_utilisation_of_a_layer_that_never_works():
     network = random_network(0, (4, 3, 2), connectivity=0.0)
     hidden = network.layers[0]
-    silent = replace(hidden, start_potentials=np.full(hidden.targets, -1))
+    silent = replace(hidden, initial_potentials=np.full(hidden.targets, -1))
     image = compile_network(replace(network, layers=(silent, network.layers[1])), plan(network, 2))
     replay = replayed(image, random_times(0, network, 3), stream_images=3, early_exit=False)
     assert utilisation(replay) == (0.0,)

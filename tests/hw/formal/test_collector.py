@@ -3,7 +3,7 @@
 import pytest
 from amaranth.hdl import Cat, Signal
 
-from firstspike_hw.layer.spike_merger import Collector
+from firstspike_hw.layer.spike_merger import SpikeMerger
 from firstspike_spec.compiler.shapes import LayerShape
 
 from ...levels import thorough
@@ -19,7 +19,7 @@ DEPTH = 14
 def test_no_step_overtakes_another(tmp_path, lanes, width):
     """Each spike carries its step's number, modulo four: it must come out in that step. Two steps are an inference."""
     shape = LayerShape(2, lanes, 1, 8, 8, 8, 2, 4)
-    proof, dut = Proof(), Collector(shape, width=width)
+    proof, dut = Proof(), SpikeMerger(shape, width=width)
     m = proof.m
     m.submodules.dut = dut
     ends = [Signal(4, name=f"ends_{lane}") for lane in range(lanes)]

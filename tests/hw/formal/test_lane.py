@@ -1,10 +1,10 @@
-"""The heart of a lane, accumulator and judge, against potentials that are added up one operation at a time."""
+"""The heart of a lane, accumulator and fire queue, against potentials that are added up one operation at a time."""
 
 import pytest
 from amaranth.hdl import Mux, Signal, signed
 
 from firstspike_hw.lane.accumulator import Accumulator
-from firstspike_hw.lane.fire_queue import Judge, slot_bits
+from firstspike_hw.lane.fire_queue import FireQueue, slot_bits
 from firstspike_hw.lib.delays import delayed
 from firstspike_spec.compiler.shapes import LayerShape
 
@@ -37,11 +37,11 @@ def test_fires_as_the_sum_says(tmp_path, request, kind, neurons, time_steps, dep
     proof = Proof()
     m = proof.m
     m.submodules.accumulator = dut = Accumulator(shape, time_steps=time_steps, slot_bits=slot_bits(neurons))
-    m.submodules.judge = judge = Judge(shape)
-    m.d.comb += [judge.marks.eq(dut.marks), dut.next_slot.eq(judge.next_slot)]
-    proof.receive(judge.o, "o")
+    m.submodules.fire_queue = fire_queue = FireQueue(shape)
+    m.d.comb += [fire_queue.marks.eq(dut.marks), dut.next_slot.eq(fire_queue.next_slot)]
+    proof.receive(fire_queue.o, "o")
 
-    # First the neuron's start potential is loaded, then all are swept; operations come three cycles later at the earliest.
+    # First the neuron's initial potential is loaded, then all are swept; operations come three cycles later at the earliest.
     time = Signal(4)
     first = 1 + neurons + 2
     with m.If(time != 15):
@@ -53,7 +53,7 @@ def test_fires_as_the_sum_says(tmp_path, request, kind, neurons, time_steps, dep
     valid, is_end, rests = proof.any(1, "valid"), proof.any(1, "end"), Signal()
     step = Signal(range(time_steps))
     last = step == time_steps - 1
-    begins = operates & valid & ~rests & ~delayed(m, judge.crowded, 1)
+    begins = operates & valid & ~rests & ~delayed(m, fire_queue.crowded, 1)
     m.d.comb += [
         dut.valid.eq(sweeps | begins),
         dut.i.end.eq(sweeps | is_end),
@@ -89,14 +89,14 @@ def test_fires_as_the_sum_says(tmp_path, request, kind, neurons, time_steps, dep
         m.d.sync += ended.eq(ended + 1)
         with m.If(ended == number):
             m.d.sync += [expected.eq(fires), last_expected.eq(is_last)]
-    given = judge.o.valid & judge.o.ready
-    with m.If(given & ~judge.o.p.end & (judge.o.p.address == place) & ~spikes.all()):
+    given = fire_queue.o.valid & fire_queue.o.ready
+    with m.If(given & ~fire_queue.o.p.end & (fire_queue.o.p.address == place) & ~spikes.all()):
         m.d.sync += spikes.eq(spikes + 1)
-    with m.If(given & judge.o.p.end):
+    with m.If(given & fire_queue.o.p.end):
         m.d.sync += [told.eq(told + 1), spikes.eq(0)]
-    here = given & judge.o.p.end & (told == number)
+    here = given & fire_queue.o.p.end & (told == number)
     proof.hold(~here | ((spikes == expected) & (ended > number)), "spikes")
-    proof.hold(~here | (judge.o.p.last == last_expected), "last")
-    proof.hold(~given | judge.o.p.end | (judge.o.p.address < neurons), "address")
+    proof.hold(~here | (fire_queue.o.p.last == last_expected), "last")
+    proof.hold(~given | fire_queue.o.p.end | (fire_queue.o.p.address < neurons), "address")
     proof.reach((told == time_steps + 1) & expected & (number == time_steps), "second inference")
     proof.run(tmp_path, depth=depth)

@@ -42,7 +42,7 @@ def test_lane_memory(tmp_path, depth, late, in_luts, monkeypatch):
 
 
 def test_sum_memory(tmp_path, depth, late):
-    """Sums as they were written, start potentials as they were loaded, also where they share words."""
+    """Sums as they were written, initial potentials as they were loaded, also where they share words."""
     proof, dut = Proof(), SumMemory(sum_bits=2, start_bits=2, depth=depth)
     m = proof.m
     m.submodules.dut = dut

@@ -3,7 +3,7 @@
 import pytest
 from amaranth.hdl import Signal
 
-from firstspike_hw.lib.skid_buffer import Relay
+from firstspike_hw.lib.skid_buffer import SkidBuffer
 
 from .proof import Proof
 
@@ -56,8 +56,8 @@ def test_nothing_asserted_is_no_proof(tmp_path):
 
 
 def test_assumptions_bind_senders_and_receivers(tmp_path):
-    """With a receiver that is never ready, a relay fills up and offers what it has."""
-    proof, dut = Proof(), Relay(2)
+    """With a receiver that is never ready, a skid buffer fills up and offers what it has."""
+    proof, dut = Proof(), SkidBuffer(2)
     proof.m.submodules.dut = dut
     proof.send(dut.i, "i")
     proof.receive(dut.o, "o")

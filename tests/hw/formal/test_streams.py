@@ -3,13 +3,13 @@
 import pytest
 from amaranth.hdl import Cat, Mux, Signal, Value
 
-from firstspike_hw.chain.input_gate import Feeder
+from firstspike_hw.chain.input_gate import InputGate
 from firstspike_hw.lane.lane_stage import LaneStage
-from firstspike_hw.layer.start_row_inserter import StartRelay
-from firstspike_hw.lib.skid_buffer import Relay
+from firstspike_hw.layer.start_row_inserter import StartRowInserter
+from firstspike_hw.lib.skid_buffer import SkidBuffer
 from firstspike_hw.link.arbiter import Arbiter
 from firstspike_hw.link.word_queue import WordQueue
-from firstspike_spec.compiler.shapes import EngineShape, LayerShape, LocatorShape, OutputShape
+from firstspike_spec.compiler.shapes import AddressTableShape, EngineShape, LayerShape, OutputShape
 
 from ...levels import THOROUGH
 from .proof import Proof
@@ -26,8 +26,8 @@ def between(proof, dut):
     proof.receive(dut.o, "o")
 
 
-def test_relay(tmp_path):
-    proof, dut = Proof(), Relay(4)
+def test_skid_buffer(tmp_path):
+    proof, dut = Proof(), SkidBuffer(4)
     between(proof, dut)
     proof.same_order("item", puts=transfers(dut.i), item=dut.i.payload, gets=transfers(dut.o), got=dut.o.payload, most=2)
     proof.run(tmp_path, depth=16)
@@ -43,16 +43,16 @@ def test_lane_stage(tmp_path):
 
 
 LAYER = LayerShape(2, 1, 1, 3, 8, 8, 3, 4)
-WITH_MAPS = LayerShape(2, 1, 1, 3, 8, 8, 3, 4, LocatorShape(4, 0, 2, 1))
+WITH_MAPS = LayerShape(2, 1, 1, 3, 8, 8, 3, 4, AddressTableShape(4, 0, 2, 1))
 
 OUTPUT = OutputShape(LAYER.address_bits, 4, 4, 4)
 
 
 @pytest.mark.parametrize("shape", [LAYER, WITH_MAPS], ids=["rows", "maps"])
 @pytest.mark.parametrize("width", [1, 2])
-def test_start_relay(tmp_path, shape, width):
+def test_start_row_inserter(tmp_path, shape, width):
     """The same, with a spike of the start row before each inference's first token, and nothing beside it."""
-    proof, dut = Proof(), StartRelay(shape, width=width)
+    proof, dut = Proof(), StartRowInserter(shape, width=width)
     m, bits = proof.m, len(Value.cast(dut.o.payload))
     between(proof, dut)
     proof.assume(~dut.i.valid | dut.i.p.end | ~dut.i.p.last, "only an end is last")
@@ -80,7 +80,9 @@ def test_start_relay(tmp_path, shape, width):
 
 
 @pytest.mark.parametrize(
-    "dut", [Relay(4), LaneStage(3), StartRelay(LAYER, width=2)], ids=["relay", "lane stage", "start relay"]
+    "dut",
+    [SkidBuffer(4), LaneStage(3), StartRowInserter(LAYER, width=2)],
+    ids=["skid_buffer", "lane stage", "start row inserter"],
 )
 def test_what_is_on_offer_stays_for_all_time(tmp_path, dut):
     """By induction: whatever registers hold, also what they never do."""
@@ -90,16 +92,16 @@ def test_what_is_on_offer_stays_for_all_time(tmp_path, dut):
     proof.run(tmp_path, depth=6, induction=3)
 
 
-def test_feeder(tmp_path):
+def test_input_gate(tmp_path):
     """Of each inference all ends pass, the last one marked; spikes pass as they are, and may be dropped once it is decided."""
     engine = EngineShape((LAYER,), OUTPUT, spikes_per_token=1, time_steps=3)
-    proof, dut = Proof(), Feeder(engine, time_steps=3)
+    proof, dut = Proof(), InputGate(engine, time_steps=3)
     m = proof.m
     between(proof, dut)
     for name in ("decided", "now", "hold"):
         proof.drive(getattr(dut, name), name)
     # The read-out is done with an inference sometime after its last end has passed.
-    ended, done, judges = Signal(2), Signal(2), proof.any(1, "judges")
+    ended, done, judges = Signal(2), Signal(2), proof.any(1, "fire_queues")
     with m.If(transfers(dut.o) & dut.o.p.last):
         m.d.sync += ended.eq(ended + 1)
     with m.If(judges & (done != ended)):

@@ -1,4 +1,4 @@
-"""The accumulator and its judge against neurons that are updated one operation at a time."""
+"""The accumulator and its fire queue against neurons that are updated one operation at a time."""
 
 import random
 from collections import deque
@@ -13,11 +13,11 @@ from amaranth.lib.wiring import In, Out
 
 from firstspike_hw.lane.accumulator import Accumulator, inference_tag_bits
 from firstspike_hw.lane.entry_stage import memory_latency
-from firstspike_hw.lane.fire_queue import Judge
+from firstspike_hw.lane.fire_queue import FireQueue
 from firstspike_hw.lane.lane import Lane
 from firstspike_hw.lane.row_reader import operation_layout, row_layout, rows_layout
 from firstspike_spec.common.words import Memory
-from firstspike_spec.compiler.shapes import LayerShape, LocatorShape
+from firstspike_spec.compiler.shapes import AddressTableShape, LayerShape
 
 from ...levels import each_choice
 from ..bench import load_word, peek, plain, sender, simulate, with_reset
@@ -35,7 +35,7 @@ def make(neurons, *, weight_bits=4, potential_bits=8, maps=None):
     """Return a layer's shape; one with maps has ``"bases"``, or ``"no bases"``."""
     shape = LayerShape(2, 1, 1, neurons, 8, 8, weight_bits, potential_bits)
     bits = {"bases": shape.neuron_bits, "no bases": 0}
-    return replace(shape, locator=LocatorShape(4, 0, 2, bits[maps])) if maps else shape
+    return replace(shape, address_table=AddressTableShape(4, 0, 2, bits[maps])) if maps else shape
 
 
 class ScriptedReader(wiring.Component):
@@ -61,7 +61,7 @@ class ScriptedReader(wiring.Component):
 
 
 class Run:
-    """A lane's accumulator and judge: what they are told, and what they say.
+    """A lane's accumulator and fire queue: what they are told, and what they say.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class Run:
     given : list of (int, tuple)
         The cycle of each transfer at the output.
     crowded : list of int
-        The cycles in which the judge was crowded.
+        The cycles in which the fire queue was crowded.
     added : int
         Times that ``operation`` was set.
     """
@@ -99,7 +99,7 @@ class Run:
             simulate(top or self.lane, drive, hostile=True, limit=100_000, collisions=collisions)
 
     async def cycle(self, ctx, operation=None, *, ready=True, sweep=False):
-        """Let a cycle pass; return whether the operation began, which it does not if the judge holds it."""
+        """Let a cycle pass; return whether the operation began, which it does not if the fire queue holds it."""
         lane, reader, rng, bits = self.lane, self._reader, self.rng, self.shape.entry.bits
         held = self._holds.popleft()
         begins = operation is not None and not held and not self._rests
@@ -157,7 +157,7 @@ class Run:
     async def settle(self, ctx):
         """Take what still comes."""
         quiet = 0
-        while quiet < Accumulator.latency + Judge.latency + 4 + self.shape.lane_neurons:
+        while quiet < Accumulator.latency + FireQueue.latency + 4 + self.shape.lane_neurons:
             before = len(self.given)
             await self.cycle(ctx)
             quiet = quiet + 1 if len(self.given) == before else 0
@@ -335,7 +335,7 @@ def test_words_of_old_inferences(neurons):
 
 @pytest.mark.parametrize(("neurons", "maps"), each_choice([1, 4, 12, 13, 15, 28, 29, 31, 40], MAPS))
 def test_all_neurons_at_once_and_a_receiver_that_waits(neurons, maps):
-    """Every neuron is a candidate in every step; the judge is crowded in time, and nothing is lost."""
+    """Every neuron is a candidate in every step; the fire queue is crowded in time, and nothing is lost."""
     shape, crowded = make(neurons, maps=maps), 0
     for seed in range(3):
         rng, operations = random.Random(f"{neurons} {seed}"), []
@@ -399,7 +399,7 @@ def test_a_reset_in_the_middle(neurons):
     run.simulate(drive, top)
 
 
-def test_start_potentials_from_the_load_port_and_back():
+def test_initial_potentials_from_the_load_port_and_back():
     """A word a cycle, each in the next cycle."""
     neurons, rng = 5, random.Random(1)
     shape = make(neurons)
@@ -410,10 +410,10 @@ def test_start_potentials_from_the_load_port_and_back():
         await run.sweep(ctx)
         for _ in range(3):
             starts = [rng.randint(-8, 3) for _ in range(neurons)]
-            words = [load_word(Memory.START_POTENTIALS, address, start) for address, start in enumerate(starts)]
+            words = [load_word(Memory.INITIAL_POTENTIALS, address, start) for address, start in enumerate(starts)]
             await sender(lane.load, words)(ctx)
             order = [rng.randrange(neurons) for _ in range(20)]
-            places = [load_word(Memory.START_POTENTIALS, address, 0) for address in order]
+            places = [load_word(Memory.INITIAL_POTENTIALS, address, 0) for address in order]
             assert await peek(ctx, lane, places, Accumulator.peek_latency) == [starts[address] & 0xFF for address in order]
             operations = random_operations(rng, shape, starts, time_steps=4, inferences=5, most=9)
             await run.operations(ctx, operations)
@@ -460,5 +460,5 @@ def test_with_late_words(neurons, block_rams_with_output_registers):
     test_words_of_old_inferences(neurons)
 
 
-def test_start_potentials_among_late_words(block_rams_with_output_registers):
-    test_start_potentials_from_the_load_port_and_back()
+def test_initial_potentials_among_late_words(block_rams_with_output_registers):
+    test_initial_potentials_from_the_load_port_and_back()

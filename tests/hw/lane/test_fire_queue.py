@@ -1,4 +1,4 @@
-"""The judge against a list of the neurons that have reached the threshold, and of what became of them."""
+"""The fire queue against a list of the neurons that have reached the threshold, and of what became of them."""
 
 import random
 from collections import deque
@@ -6,7 +6,7 @@ from collections import deque
 import pytest
 
 from firstspike_hw.lane.accumulator import Accumulator
-from firstspike_hw.lane.fire_queue import Judge, slot_bits
+from firstspike_hw.lane.fire_queue import FireQueue, slot_bits
 from firstspike_spec.compiler.shapes import LayerShape
 
 from ..bench import plain, simulate
@@ -19,19 +19,19 @@ def make(neurons):
 
 
 class Run:
-    """A judge and what it says; operations reach it `Accumulator.latency` cycles after they begin.
+    """A fire queue and what it says; operations reach it `Accumulator.latency` cycles after they begin.
 
     An operation is ("push", neuron, fires), ("mark", neuron, fires) of one that was pushed in this step, or ("end", last).
     """
 
     def __init__(self, neurons):
-        self.dut, self.places = Judge(make(neurons)), 1 << slot_bits(neurons)
+        self.dut, self.places = FireQueue(make(neurons)), 1 << slot_bits(neurons)
         self.given, self.cycle_number = [], 0
         self._stages, self._holds = deque([None] * Accumulator.latency), deque([0] * cycles_until_held())
         self._pushes, self._place_of, self._offered = 0, {}, None
 
     async def cycle(self, ctx, operation=None, *, ready=True):
-        """Let a cycle pass; return whether the operation began, which it does not if the judge was crowded."""
+        """Let a cycle pass; return whether the operation began, which it does not if the fire queue was crowded."""
         dut, marks = self.dut, self.dut.marks
         held = self._holds.popleft()
         begins = operation is not None and not held
@@ -72,7 +72,7 @@ class Run:
                 waiting.popleft()
 
     async def settle(self, ctx):
-        for _ in range(Accumulator.latency + Judge.latency + self.places + 4):
+        for _ in range(Accumulator.latency + FireQueue.latency + self.places + 4):
             await self.cycle(ctx)
 
 
@@ -167,4 +167,4 @@ def test_latency():
             await run.cycle(ctx, operation)
 
     simulate(run.dut, drive, hostile=True)
-    assert [cycle for cycle, _ in run.given] == [Accumulator.latency + Judge.latency]
+    assert [cycle for cycle, _ in run.given] == [Accumulator.latency + FireQueue.latency]

@@ -8,7 +8,7 @@ from amaranth.hdl import Value
 
 from firstspike_hw.lane.accumulator import Accumulator
 from firstspike_hw.lane.entry_stage import memory_latency
-from firstspike_hw.lane.fire_queue import Judge
+from firstspike_hw.lane.fire_queue import FireQueue
 from firstspike_hw.lane.lane import Lane
 from firstspike_hw.lane.row_reader import RowReader
 from firstspike_hw.layer.bank import Bank
@@ -39,7 +39,7 @@ class Run:
     def __init__(self, shape, image, *, width, time_steps, queue_depth=8, loaded=False, seed=0):
         self.shape, self.image, self.width, self.rng = shape, image, width, random.Random(f"run {seed}")
         self._queue_depth = queue_depth
-        starts = () if loaded else image.start_potentials
+        starts = () if loaded else image.initial_potentials
         self.dut = Lane(shape, width=width, time_steps=time_steps, queue_depth=queue_depth, slack=Bank.slack, starts=starts)
         pointers = shape.pointer.unpack(image.pointers)
         self._rows = list(zip(pointers["start"].tolist(), pointers["length_0"].tolist(), strict=True))
@@ -107,7 +107,7 @@ class Run:
     async def settle(self, ctx):
         """Take what still comes."""
         quiet, most = 0, self._queue_depth * self.width * self.shape.row_entries + self.shape.lane_neurons
-        while quiet < Lane.latency + Judge.latency + 4 + most:
+        while quiet < Lane.latency + FireQueue.latency + 4 + most:
             before = len(self.given)
             await self.cycle(ctx)
             quiet = quiet + 1 if len(self.given) == before else 0
@@ -150,7 +150,7 @@ def test_many_inferences(time_steps, extreme):
     """The numbers of inferences come round more than once, and all kinds of neurons with them."""
     image = random_image(time_steps, (8, 11, 1), connectivity=0.5, bits=5, extreme=extreme, threshold=8)
     shape = image.shape.layers[0]
-    assert (image.banks[0][0].start_potentials >= 0).any()
+    assert (image.banks[0][0].initial_potentials >= 0).any()
     count = 120 // time_steps
     tokens = random_tokens(1, range(8), time_steps, count, address_bits=shape.source_bits, width=2, silent=0.5)
     check(image, tokens, width=2, time_steps=time_steps, stalls=(0.1, 0.3))
@@ -205,15 +205,15 @@ def test_a_reset_in_the_middle(cut):
     simulate(top, drive, hostile=True, limit=100_000)
 
 
-def test_start_potentials_from_the_load_port_and_back():
+def test_initial_potentials_from_the_load_port_and_back():
     image = random_image(4, (5, 6, 1), connectivity=0.5)
     shape, bank = image.shape.layers[0], image.banks[0][0]
-    run, starts = Run(shape, bank, width=1, time_steps=4, loaded=True), bank.start_potentials.tolist()
+    run, starts = Run(shape, bank, width=1, time_steps=4, loaded=True), bank.initial_potentials.tolist()
     tokens = random_tokens(4, range(5), 4, 5, address_bits=shape.source_bits, width=1)
 
     async def drive(ctx):
         await run.sweep(ctx)
-        places = [load_word(Memory.START_POTENTIALS, address, 0) for address in range(len(starts))]
+        places = [load_word(Memory.INITIAL_POTENTIALS, address, 0) for address in range(len(starts))]
         mask = (1 << shape.potential_bits) - 1
         await sender(run.dut.load, [(start & mask, *place[1:]) for start, place in zip(starts, places, strict=True)])(ctx)
         assert await peek(ctx, run.dut, places, Lane.peek_latency) == [start & mask for start in starts]
@@ -254,9 +254,9 @@ def test_a_spike_and_the_end_behind_it():
 
 
 def test_latency():
-    """From the coming of an end to the output: `latency` to its mark, and then the judge's."""
+    """From the coming of an end to the output: `latency` to its mark, and then the fire queue's."""
     run = timed({}, [(0, 0, 1, 0)])
-    assert run.given[0][0] - run.came[1] == Lane.latency + Judge.latency
+    assert run.given[0][0] - run.came[1] == Lane.latency + FireQueue.latency
 
 
 def test_one_operation_a_cycle():
@@ -268,7 +268,7 @@ def test_one_operation_a_cycle():
 
 
 def test_the_next_step_goes_on_while_nobody_takes_the_last_one():
-    """Spikes and ends wait in the judge; the next steps' weights are added meanwhile."""
+    """Spikes and ends wait in the fire queue; the next steps' weights are added meanwhile."""
     rows = {0: [(0, 1)], 1: [(1, 1)], 2: [(2, 1)]}
     bank = make_bank(SHAPE, {source: [row] for source, row in rows.items()}, [[-1] * SHAPE.lane_neurons])
     run = Run(SHAPE, bank, width=1, time_steps=4)

@@ -1,19 +1,19 @@
-"""The locator: every spike with its row and base, none that nobody sees, nothing else changed, lost or delayed."""
+"""The address table: every spike with its row and base, none that nobody sees, nothing else changed, lost or delayed."""
 
 import random
 from itertools import pairwise
 
 import pytest
 
-from firstspike_hw.layer.address_table import Locator
+from firstspike_hw.layer.address_table import AddressTable
 from firstspike_spec.common.words import Memory
-from firstspike_spec.compiler.shapes import LocatorShape
+from firstspike_spec.compiler.shapes import AddressTableShape
 
 from ..bench import STALLS, drain, load_word, peek, sender, simulate, watch
 from ..models import random_tokens
 
 #: With lanes and bases, without lanes, and without bases.
-SHAPES = [LocatorShape(11, 2, 3, 5), LocatorShape(30, 0, 4, 6), LocatorShape(5, 1, 2, 0)]
+SHAPES = [AddressTableShape(11, 2, 3, 5), AddressTableShape(30, 0, 4, 6), AddressTableShape(5, 1, 2, 0)]
 
 
 def random_locations(rng, shape):
@@ -63,7 +63,7 @@ def addresses(shape):
 def test_every_spike_gets_its_row(shape, width, stalls):
     locations = random_locations(random.Random(f"{shape} {width}"), shape)
     tokens = random_tokens(width, addresses(shape), 3, 4, address_bits=source_bits(shape), width=width)
-    dut = Locator(shape, source_bits(shape), width=width, locations=words_of(shape, locations))
+    dut = AddressTable(shape, source_bits(shape), width=width, locations=words_of(shape, locations))
     taken, given = [], []
 
     async def drive(ctx):
@@ -83,13 +83,15 @@ def test_every_spike_gets_its_row(shape, width, stalls):
     if stalls == (0, 0):
         assert {after - before for (before, _), (after, _) in pairwise(given)} == {1}
     if stalls[1] == 0:
-        assert {after - before for (before, _), (after, _) in zip(taken, given, strict=True)} == {Locator.latency}
+        assert {after - before for (before, _), (after, _) in zip(taken, given, strict=True)} == {AddressTable.latency}
 
 
 def test_it_holds_as_many_tokens_as_it_says():
     """While nobody takes any, so many go in and no more."""
     shape = SHAPES[0]
-    dut = Locator(shape, source_bits(shape), width=1, locations=words_of(shape, random_locations(random.Random(0), shape)))
+    dut = AddressTable(
+        shape, source_bits(shape), width=1, locations=words_of(shape, random_locations(random.Random(0), shape))
+    )
     taken = []
 
     async def drive(ctx):
@@ -97,7 +99,7 @@ def test_it_holds_as_many_tokens_as_it_says():
         await ctx.tick().repeat(30)
 
     simulate(dut, drive, background=[watch(dut.i, taken)])
-    assert len(taken) == Locator.places
+    assert len(taken) == AddressTable.places
 
 
 def test_it_is_loaded_and_read_back():
@@ -105,7 +107,7 @@ def test_it_is_loaded_and_read_back():
     shape, rng = SHAPES[0], random.Random(1)
     old, new = random_locations(rng, shape), random_locations(rng, shape)
     tokens = random_tokens(5, addresses(shape), 2, 3, address_bits=source_bits(shape), width=1)
-    dut = Locator(shape, source_bits(shape), width=1, locations=words_of(shape, old))
+    dut = AddressTable(shape, source_bits(shape), width=1, locations=words_of(shape, old))
     words = [load_word(Memory.POINTERS, place, word) for place, word in enumerate(words_of(shape, new))]
     others = [load_word(Memory.ENTRIES, place, 0) for place in range(shape.places)]
     given, peeked = [], []
@@ -113,7 +115,7 @@ def test_it_is_loaded_and_read_back():
     async def drive(ctx):
         await sender(dut.load, [*words, *others])(ctx)
         await ctx.tick().repeat(3)
-        peeked.extend(await peek(ctx, dut, words, Locator.peek_latency))
+        peeked.extend(await peek(ctx, dut, words, AddressTable.peek_latency))
         await ctx.tick().repeat(3)
         await sender(dut.i, tokens)(ctx)
         while len(given) < len(tokens):

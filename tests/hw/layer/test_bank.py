@@ -129,7 +129,7 @@ def test_all_its_memories_from_the_load_port_and_back(lanes, width):
 
     run.simulate(drive)
     assert run.steps() == layer_outputs(shape, [bank], tokens)[0]
-    assert {place[2] for place, _ in words} == {Memory.POINTERS, Memory.ENTRIES, Memory.START_POTENTIALS}
+    assert {place[2] for place, _ in words} == {Memory.POINTERS, Memory.ENTRIES, Memory.INITIAL_POTENTIALS}
 
 
 @pytest.mark.parametrize("lanes", [1, 2])

@@ -255,7 +255,7 @@ def test_what_it_hands_on_of_loading():
 def test_a_reset_in_the_middle(seed):
     """It sweeps then, and begins a new inference; nothing is left of the old one."""
     shape, images, _ = some_banks(seed, 2, 2, 2, connectivity=0.6, threshold=2)
-    assert any((bank.start_potentials >= 0).any() for bank in images)
+    assert any((bank.initial_potentials >= 0).any() for bank in images)
     run = Run(shape, images, width=2, last=False, stalls=(0, 0.1, 0.3), seed=seed, rule=False)
     top, reset = with_reset(run.dut)
     rng = random.Random(seed)

@@ -1,4 +1,4 @@
-"""The layer: lane groups and collector together, against the lanes' software model."""
+"""The layer: lane groups and spike merger together, against the lanes' software model."""
 
 import random
 

@@ -34,7 +34,7 @@ def image_of(layer):
 
 
 def make(weights, starts):
-    """Return a layer with the given rows of weights, one a source, and start potentials minus threshold."""
+    """Return a layer with the given rows of weights, one a source, and initial potentials minus threshold."""
     return Layer.from_dense(np.array(weights).T, np.array(starts) + 1, 1, 4, 8)
 
 
@@ -57,7 +57,7 @@ def tokens_for(seed, layer, width, time_steps, inferences):
 def model(layer, tokens):
     """Return the verdicts for tokens, and how many operations they take; an end is (0, 0, 0, 1, last)."""
     weights = layer.dense().T.tolist()
-    starts = (layer.start_potentials.astype(int) - layer.threshold).tolist()
+    starts = (layer.initial_potentials.astype(int) - layer.threshold).tolist()
     potentials, spiked, given, operations = list(starts), set(), [], 0
     for token in tokens:
         for address in spikes_in(token):
@@ -128,12 +128,12 @@ def test_loads_and_reads_back_all_its_memories(neurons, bits, width, together, m
     expected, _operations = model(layer, tokens)
     slices = image.shape.output.slices
     assert {(place[2], place[3]) for place, _ in words} == {
-        (memory, lane) for memory in (Memory.ENTRIES, Memory.START_POTENTIALS) for lane in range(slices)
+        (memory, lane) for memory in (Memory.ENTRIES, Memory.INITIAL_POTENTIALS) for lane in range(slices)
     }
 
     async def before(ctx):
         others = [load_word(kind, 0, 0x5555_5555) for kind in (Memory.POINTERS, Memory.TIME_STEPS)]
-        others += [load_word(kind, 0, 0x5555_5555, lane=slices) for kind in (Memory.ENTRIES, Memory.START_POTENTIALS)]
+        others += [load_word(kind, 0, 0x5555_5555, lane=slices) for kind in (Memory.ENTRIES, Memory.INITIAL_POTENTIALS)]
         loads = [(word, *place[1:]) for place, word in words]
         await sender(dut.load, others + loads + others, stalls=0.2)(ctx)
         places = [place for place, _ in words] + others
@@ -154,14 +154,14 @@ def test_two_slices_share_a_block_where_they_fit_into_it(device, width, source_b
     assert slices_in_a_memory(shape, width, SimpleNamespace(device=device)) == together
 
 
-@pytest.mark.parametrize("memory", [Memory.ENTRIES, Memory.START_POTENTIALS])
+@pytest.mark.parametrize("memory", [Memory.ENTRIES, Memory.INITIAL_POTENTIALS])
 def test_a_token_may_come_two_cycles_behind_a_load(memory):
     layer = make([[3, -2], [1, 1]], [-3, -9])
     changed = make([[7, -2], [1, 1]], [-3, -9]) if memory == Memory.ENTRIES else make([[3, -2], [1, 1]], [5, -9])
     dut, tokens = build(layer, 1), [(0, 1, 1, 0), (0, 0, 1, 1)]
     expected, _operations = model(changed, tokens)
     image = image_of(changed).output[0]
-    word = image.weights[0] if memory == Memory.ENTRIES else image.start_potentials[0]
+    word = image.weights[0] if memory == Memory.ENTRIES else image.initial_potentials[0]
 
     async def before(ctx):
         await sender(dut.load, [load_word(memory, 0, word)])(ctx)
@@ -285,8 +285,8 @@ def test_a_word_that_is_loaded_when_the_reset_comes_is_kept(late):
     image, dut, reset = image_of(layer).output[0], build(layer, 1, loaded=True), Signal()
 
     async def testbench(ctx):
-        places = [load_word(Memory.ENTRIES, 0, 0), *(load_word(Memory.START_POTENTIALS, at, 0) for at in range(2))]
-        words = [int(image.weights[0]), *(int(start) & 0xFF for start in image.start_potentials)]
+        places = [load_word(Memory.ENTRIES, 0, 0), *(load_word(Memory.INITIAL_POTENTIALS, at, 0) for at in range(2))]
+        words = [int(image.weights[0]), *(int(start) & 0xFF for start in image.initial_potentials)]
         names = dut.load.payload.shape().members
         for place, word in zip(places, words, strict=True):
             ctx.set(dut.load.payload, dict(zip(names, (word, *place[1:]), strict=True)))

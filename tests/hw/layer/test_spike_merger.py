@@ -1,12 +1,12 @@
-"""The collector merges the lanes' streams step by step."""
+"""The spike merger merges the lanes' streams step by step."""
 
 import random
 
 import pytest
 
 from firstspike_hw.lane.lane_stage import LaneStage
-from firstspike_hw.layer.spike_merger import Collector, Merge
-from firstspike_hw.lib.skid_buffer import Relay
+from firstspike_hw.layer.spike_merger import Merge, SpikeMerger
+from firstspike_hw.lib.skid_buffer import SkidBuffer
 from firstspike_spec.compiler.shapes import LayerShape
 
 from ..bench import STALLS, receiver, sender, simulate, watch
@@ -84,7 +84,7 @@ def test_lanes_in_different_steps(lanes, stalls, width):
     shape = make(lanes)
     items = [lane_items(rng, shape.lane_neurons, 6) for _ in range(lanes)]
     expected = together(items, lambda lane, neuron: neuron << shape.lane_bits | lane)
-    dut, tokens = Collector(shape, width=width), []
+    dut, tokens = SpikeMerger(shape, width=width), []
     # The lanes' speeds differ, so that one is often ahead.
     speeds = [stalls[0] * rng.choice([0, 0.5, 1, 1.6]) for _ in range(lanes)]
 
@@ -116,7 +116,7 @@ def test_lanes_in_different_steps(lanes, stalls, width):
 def test_an_end_waits_for_the_slowest_lane(lanes, width):
     """Whichever it is; and nothing of the next step comes before, although the other lanes are there already."""
     for slow in range(lanes):
-        dut, tokens = Collector(make(lanes), width=width), []
+        dut, tokens = SpikeMerger(make(lanes), width=width), []
 
         async def late(ctx, dut=dut, tokens=tokens, slow=slow):
             await ctx.tick().repeat(40)
@@ -148,7 +148,7 @@ def test_latency_and_throughput(lanes, width):
 
     A merge below the roots gives one in two cycles, so that is so if each root is fed by more than one, evenly.
     """
-    dut, taken, tokens = Collector(make(lanes), width=width), [], []
+    dut, taken, tokens = SpikeMerger(make(lanes), width=width), [], []
     items = [(neuron, 0, 0) for neuron in range(4)] + [(0, 1, 0), (0, 1, 1)]
 
     async def take(ctx):
@@ -162,8 +162,8 @@ def test_latency_and_throughput(lanes, width):
         take,
         background=[watch(dut.lanes[0], taken), watch(dut.o, tokens)],
     )
-    levels = Collector.levels(lanes, width)
-    assert tokens[0][0] - taken[0][0] == len(levels) + LaneStage.latency + Relay.latency
+    levels = SpikeMerger.levels(lanes, width)
+    assert tokens[0][0] - taken[0][0] == len(levels) + LaneStage.latency + SkidBuffer.latency
     # The first root has the most lanes: full subtrees come first.
     first_root = min(lanes, 1 << sum(levels))
     cycles = [cycle - tokens[0][0] for cycle, _ in tokens]
@@ -181,7 +181,7 @@ def test_latency_and_throughput(lanes, width):
 def test_levels(width):
     """As few as four lanes a node allow, down to so many roots, and the lane's number is made up of all of them."""
     for lanes in range(1, 257):
-        bits = Collector.levels(lanes, width)
+        bits = SpikeMerger.levels(lanes, width)
         roots = lanes
         for level in bits:
             assert level in (1, 2)

@@ -1,10 +1,10 @@
-"""The start relay: one token before each inference, and no other token changed, lost or delayed."""
+"""The start row inserter: one token before each inference, and no other token changed, lost or delayed."""
 
 from itertools import pairwise
 
 import pytest
 
-from firstspike_hw.layer.start_row_inserter import StartRelay
+from firstspike_hw.layer.start_row_inserter import StartRowInserter
 from firstspike_spec.compiler.shapes import LayerShape
 
 from ..bench import drain, sender, simulate, watch, with_reset
@@ -15,7 +15,7 @@ SHAPE = LayerShape(3, 2, 2, 3, 20, 3, 4, 8)
 
 def run(tokens, width, *, stalls=(0, 0), count=None):
     """Return what comes out, with the cycle of each transfer."""
-    dut, given = StartRelay(SHAPE, width=width), []
+    dut, given = StartRowInserter(SHAPE, width=width), []
 
     async def drive(ctx):
         await sender(dut.i, tokens, stalls=stalls[0])(ctx)
@@ -47,7 +47,7 @@ def sent(token, width):
 
 def test_after_a_reset():
     """The token after a reset is an inference's first one."""
-    dut, given = StartRelay(SHAPE, width=1), []
+    dut, given = StartRowInserter(SHAPE, width=1), []
     top, reset = with_reset(dut)
     spike, end = (1, 1, 0, 0), (0, 0, 1, 0)
     start = (SHAPE.start_row, 1, 0, 0)

@@ -1,11 +1,11 @@
-"""The relay hands on what comes, whoever waits."""
+"""The skid buffer hands on what comes, whoever waits."""
 
 import random
 
 import pytest
 from amaranth.lib import data
 
-from firstspike_hw.lib.skid_buffer import Relay
+from firstspike_hw.lib.skid_buffer import SkidBuffer
 
 from ..bench import STALLS, drain, note, receiver, sender, simulate, watch
 
@@ -25,7 +25,7 @@ def test_all_come_once_and_in_order(layout, stalls):
     for seed in range(2):
         rng = random.Random(f"{layout} {stalls} {seed}")
         items = random_items(rng, LAYOUTS[layout], 150)
-        dut, taken, given, got = Relay(LAYOUTS[layout]), [], [], []
+        dut, taken, given, got = SkidBuffer(LAYOUTS[layout]), [], [], []
         simulate(
             dut,
             sender(dut.i, items, stalls=stalls[0], seed=seed),
@@ -38,17 +38,17 @@ def test_all_come_once_and_in_order(layout, stalls):
 def test_latency_and_throughput():
     """One payload a cycle, each `latency` cycles behind its transfer."""
     items = list(range(50))
-    dut, taken, given = Relay(6), [], []
+    dut, taken, given = SkidBuffer(6), [], []
     simulate(dut, sender(dut.i, items), receiver(dut.o, 50, []), background=[watch(dut.i, taken), watch(dut.o, given)])
     first = taken[0][0]
     assert taken == [(first + at, at) for at in items]
-    assert given == [(first + at + Relay.latency, at) for at in items]
-    assert Relay.latency == 1
+    assert given == [(first + at + SkidBuffer.latency, at) for at in items]
+    assert SkidBuffer.latency == 1
 
 
 def test_full_throughput_again_after_a_stall():
     """As soon as the receiver is ready, a payload goes in each cycle, at both ends."""
-    dut, taken, given = Relay(8), [], []
+    dut, taken, given = SkidBuffer(8), [], []
 
     async def stop_and_go(ctx):
         await ctx.tick().repeat(10)
@@ -62,7 +62,7 @@ def test_full_throughput_again_after_a_stall():
 
 def test_neither_way_is_a_combinational_one():
     """What happens at one end shows at the other in the next cycle at the earliest."""
-    dut, o_valid, i_ready = Relay(8), [], []
+    dut, o_valid, i_ready = SkidBuffer(8), [], []
 
     async def drive(ctx):
         rng = random.Random(5)
@@ -80,7 +80,7 @@ def test_neither_way_is_a_combinational_one():
 
 
 def test_nothing_comes_of_nothing():
-    dut, given = Relay(3), []
+    dut, given = SkidBuffer(3), []
 
     async def wait(ctx):
         await ctx.tick().repeat(30)

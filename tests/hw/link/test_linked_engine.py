@@ -17,7 +17,7 @@ from firstspike_hw.simulation import NativeLink
 from firstspike_spec import infer_spikes
 from firstspike_spec.common.errors import InputError
 from firstspike_spec.common.words import RESULT_WORD, Memory
-from firstspike_spec.compiler.compile import EngineImage, compile_network
+from firstspike_spec.compiler.compile import EngineContents, compile_network
 from firstspike_spec.inference.results import Results, compare_results
 from firstspike_spec.protocol.loading import blocks, check_range, load_end, readable
 from firstspike_spec.protocol.messages import COUNTER_BYTES, COUNTERS, REPLY, Identity, Kind, Loss, Reason, Status
@@ -44,7 +44,7 @@ IMAGES = [compile_network(network, SHAPE) for network in NETWORKS]
 CHUNK = 1024
 
 
-def load_requests(image: EngineImage, *, longest=40) -> list[tuple[Kind, bytes]]:
+def load_requests(image: EngineContents, *, longest=40) -> list[tuple[Kind, bytes]]:
     """The requests that load a network, in small blocks."""
     parts = list(blocks(image, longest))
     check = NaiveBoard(IDENTITY)
@@ -112,7 +112,7 @@ class Board:
         assert [number for _, number, _ in answers] == numbers
         return [(kind, body) for kind, _, body in answers]
 
-    def load(self, image: EngineImage) -> None:
+    def load(self, image: EngineContents) -> None:
         self.ask(*load_requests(image, longest=500))
         assert self.model.loaded
 
@@ -177,7 +177,7 @@ class Board:
         self.compared_images += 1
 
 
-def code_of(image: EngineImage, seed: int) -> bytes:
+def code_of(image: EngineContents, seed: int) -> bytes:
     return encode_spikes(random_times(seed, image.network, 1)[0], image.network.time_steps)
 
 
@@ -490,7 +490,7 @@ def test_no_noise_stops_the_board_or_makes_it_answer_wrong(board):
 # In Amaranth's simulator: what the compiled board does not show.
 
 
-def respond(data: bytes, answers: int, *, image: EngineImage | None = None, stalls=0.0):
+def respond(data: bytes, answers: int, *, image: EngineContents | None = None, stalls=0.0):
     """Send bytes; return the messages that come, and what the lights showed in each cycle."""
     identity = replace(IDENTITY, digest=image.digest if image else "")
     dut = LinkedEngine(identity, image)

@@ -171,7 +171,7 @@ def last_step_after(words: list[tuple[int, int]], init: int) -> int:
 
 def test_the_last_step_is_that_of_the_network():
     assert last_step_after([], 6) == 6
-    assert last_step_after([(Memory.POINTERS, 9), (Memory.ENTRIES, 9), (Memory.START_POTENTIALS, 9)], 6) == 6
+    assert last_step_after([(Memory.POINTERS, 9), (Memory.ENTRIES, 9), (Memory.INITIAL_POTENTIALS, 9)], 6) == 6
     for time_steps in (2, 16, 256):
         assert last_step_after([(Memory.TIME_STEPS, time_steps)], 6) == time_steps - 1
     assert last_step_after([(Memory.TIME_STEPS, 0)], 6) == 255

@@ -121,7 +121,7 @@ OPERATIONS = [*ADDS[:20], END, *ADDS[20:30], END, *ADDS[30:], LAST] * 4
 
 
 def run_lane(*, in_luts):
-    """Return the steps that a lane's accumulator and judge give, and how many words were read and written in one cycle."""
+    """Return the steps that a lane's accumulator and fire queue give, and how many words were read and written in one cycle."""
     run, collisions, happened = Run(SHAPE, time_steps=4, starts=STARTS), [], 0
 
     async def drive(ctx):
@@ -148,7 +148,7 @@ def test_they_happen_in_a_lane_and_would_be_noticed():
         assert run_lane(in_luts=False)[0] != steps
 
 
-def test_the_judge_never_reads_what_it_writes():
+def test_the_fire_queue_never_reads_what_it_writes():
     """It has all of a lane's registered read ports, if the other memories lie in LUTs."""
     steps, happened = run_lane(in_luts=True)
     assert happened == 0

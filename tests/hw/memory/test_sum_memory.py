@@ -1,4 +1,4 @@
-"""The memory of sums and start potentials, against two lists."""
+"""The memory of sums and initial potentials, against two lists."""
 
 import random
 
@@ -10,7 +10,7 @@ from ..bench import simulate
 
 
 def run(sum_bits, start_bits, depth, *, late):
-    """Write sums, often the one that is read; now and then stop, load start potentials, and read them back."""
+    """Write sums, often the one that is read; now and then stop, load initial potentials, and read them back."""
     rng = random.Random(f"{sum_bits} {start_bits} {depth}")
     starts, sums = [rng.getrandbits(start_bits) for _ in range(depth)], [None] * depth
     dut = SumMemory(sum_bits=sum_bits, start_bits=start_bits, depth=depth, starts=list(starts))

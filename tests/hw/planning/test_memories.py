@@ -11,9 +11,18 @@ from firstspike_hw.chain.engine import Engine
 from firstspike_hw.flow.convert import to_rtlil
 from firstspike_hw.lane.accumulator import flags_layout, sum_layout
 from firstspike_hw.lane.fire_queue import slot_bits
-from firstspike_hw.planning.memories import Loadable, OfJudge, OfLane, OfReader, OfSums, lut_ram_luts, memories, synthesised
+from firstspike_hw.planning.memories import (
+    Loadable,
+    OfFireQueue,
+    OfLane,
+    OfReader,
+    OfSums,
+    lut_ram_luts,
+    memories,
+    synthesised,
+)
 from firstspike_spec.compiler.compile import plan
-from firstspike_spec.compiler.shapes import LayerShape, LocatorShape
+from firstspike_spec.compiler.shapes import AddressTableShape, LayerShape
 
 from ...spec.random_networks import random_map_network, random_network
 
@@ -34,13 +43,13 @@ def in_netlist(shape):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_all_memories_of_an_engine(shape):
-    """But for those that are always in LUTs: the feeder's start times, the two halves of the row readers' queues, and the
-    locators' places."""
+    """But for those that are always in LUTs: the input gate's start times, the two halves of the row readers' queues, and the
+    address tables' places."""
     expected = Counter()
     for kind, count in memories(shape).items():
         if isinstance(kind, OfReader):
             continue
-        if isinstance(kind, OfJudge):
+        if isinstance(kind, OfFireQueue):
             places = 1 << slot_bits(kind.shape.lane_neurons)
             expected[kind.shape.neuron_bits + 2, places] += count
             expected[1, places] += count
@@ -49,9 +58,9 @@ def test_all_memories_of_an_engine(shape):
             for bits in kind.widths if isinstance(kind, OfLane | OfSums) else [kind.bits]:
                 expected[bits, max(2, kind.depth)] += count
     found = in_netlist(shape)
-    locators = sum(part.locator is not None for part in (*shape.layers, shape.output))
+    address_tables = sum(part.address_table is not None for part in (*shape.layers, shape.output))
     assert expected <= found
-    assert (found - expected).total() == 1 + 2 * sum(layer.lanes for layer in shape.layers) + locators
+    assert (found - expected).total() == 1 + 2 * sum(layer.lanes for layer in shape.layers) + address_tables
 
 
 def test_words_in_luts():
@@ -76,9 +85,9 @@ def test_flags_of_up_to_256_neurons_lie_in_luts_of_an_ecp5():
 
 
 @pytest.mark.parametrize(("depth", "start_bits", "blocks"), [(466, 9, 1), (916, 8, 2), (466, 10, 2), (1400, 8, 3)])
-def test_sums_and_start_potentials_share_words_where_that_saves_block_rams(depth, start_bits, blocks):
-    """Apart they would take 2, 3, 2 and 4; start potentials of ten bits do not fit beside the sums."""
-    shape = LayerShape(10, 2, 2, depth, 200, 16, 5, start_bits, LocatorShape(784, 0, 3, 8))
+def test_sums_and_initial_potentials_share_words_where_that_saves_block_rams(depth, start_bits, blocks):
+    """Apart they would take 2, 3, 2 and 4; initial potentials of ten bits do not fit beside the sums."""
+    shape = LayerShape(10, 2, 2, depth, 200, 16, 5, start_bits, AddressTableShape(784, 0, 3, 8))
     sums = OfSums(sum_layout(shape, 4).size, start_bits, depth)
     assert 18 < sums.sum_bits <= 27
     flags = OfLane(flags_layout(slot_bits(depth)).size, depth)
@@ -86,8 +95,8 @@ def test_sums_and_start_potentials_share_words_where_that_saves_block_rams(depth
 
 
 def test_a_convolutions_lane_takes_few_block_rams():
-    """Sums and start potentials lie in one block, the judge's marks in LUTs: with the flags and its queue, three."""
-    shape = LayerShape(10, 2, 2, 466, 200, 16, 5, 9, LocatorShape(784, 0, 3, 8))
+    """Sums and initial potentials lie in one block, the fire queue's marks in LUTs: with the flags and its queue, three."""
+    shape = LayerShape(10, 2, 2, 466, 200, 16, 5, 9, AddressTableShape(784, 0, 3, 8))
     sums = OfSums(sum_layout(shape, 4).size, shape.potential_bits, 466)
-    kinds = [sums, OfLane(flags_layout(slot_bits(466)).size, 466), OfJudge(shape)]
+    kinds = [sums, OfLane(flags_layout(slot_bits(466)).size, 466), OfFireQueue(shape)]
     assert synthesised(kinds, find_device("ecp5-85k"), "yowasp") == [1, 1, 1]

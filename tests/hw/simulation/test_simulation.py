@@ -194,7 +194,7 @@ def test_another_design_of_the_same_shape_is_another_library(compiled, tmp_path)
     "part",
     [
         "firstspike_hw/lane.py",
-        "firstspike_hw/relay.py",
+        "firstspike_hw/skid_buffer.py",
         "firstspike_hw/convert.py",
         "firstspike_hw/link/commander.py",
         "firstspike_hw/boards/top.py",

@@ -29,9 +29,9 @@ def networks(draw) -> Network:
         weights = generator.integers(-half, half, (targets, sources))
         weights[generator.random(weights.shape) >= draw(st.sampled_from([0.0, 0.05, 0.3, 1.0]))] = 0
         threshold = draw(st.integers(1, 3 * half))
-        start_potentials = generator.integers(-2 * threshold, 2 * threshold + 1, targets)
-        start_potentials *= draw(st.booleans())  # all 0: ties between neurons without inputs
-        layers.append(Layer.from_dense(weights, start_potentials, threshold, bits))
+        initial_potentials = generator.integers(-2 * threshold, 2 * threshold + 1, targets)
+        initial_potentials *= draw(st.booleans())  # all 0: ties between neurons without inputs
+        layers.append(Layer.from_dense(weights, initial_potentials, threshold, bits))
     return Network(LatencyEncoder.linear(time_steps, draw(st.integers(1, 100))), layers, (sizes[0],))
 
 

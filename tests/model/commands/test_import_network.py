@@ -92,7 +92,7 @@ def test_imports_a_relu_network(app, trained, digits_folder, tmp_path):
     measured = profile(load_network(out), train.images[-166:])
     for layer, other in zip(load_network(out).layers, measured.layers, strict=True):
         np.testing.assert_array_equal(layer.activity, other.activity)
-    starts = network.layers[-1].start_potentials - load_network(out).layers[-1].start_potentials
+    starts = network.layers[-1].initial_potentials - load_network(out).layers[-1].initial_potentials
     assert set(starts.tolist()) == {chosen["lowering"]}
 
     words = invoke(app, *common, "--calibrate").stdout
@@ -208,7 +208,7 @@ def test_nothing_is_left_out_without_the_option(app, tmp_path):
     del arrays["bn/gamma:0"]
     done = invoke(app, npz(file, arrays), *COMMON[:1], "1", *COMMON[2:], "--out", out, "--layers", "dense/kernel:0")
     assert "entries used: 2 ('dense/kernel:0', 'dense/bias:0'), with matrices as (sources, targets)" in done.stdout
-    assert load_network(out).layers[0].start_potentials.tolist() == [1, 1, 1]
+    assert load_network(out).layers[0].initial_potentials.tolist() == [1, 1, 1]
 
 
 @pytest.mark.parametrize(

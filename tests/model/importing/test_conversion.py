@@ -44,7 +44,7 @@ def test_a_network_of_multiples_imports_exactly(unit, largest, bits):
     np.testing.assert_array_equal(result.latencies, wanted.spike_times[-1])
     np.testing.assert_array_equal(result.classes, wanted.classes)
     assert [layer.threshold for layer in network.layers] == thresholds
-    np.testing.assert_array_equal(network.layers[1].start_potentials, whole[1][1])
+    np.testing.assert_array_equal(network.layers[1].initial_potentials, whole[1][1])
     assert network.provenance["largest_weight_error"] <= 1e-6 * unit * largest
     assert network.provenance["weights_to_zero"] == 0
     assert len(np.unique(result.latencies)) > 2

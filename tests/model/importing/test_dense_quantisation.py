@@ -39,7 +39,7 @@ def run_floats(layers, thresholds, times, steps, number=Fraction):
 
 def run_integers(layers, times, steps):
     weights = [layer.dense().tolist() for layer in layers]
-    starts = [(layer.threshold, layer.start_potentials.tolist()) for layer in layers]
+    starts = [(layer.threshold, layer.initial_potentials.tolist()) for layer in layers]
     return infer_one(weights, starts, times, steps, early_exit=False)
 
 
@@ -118,14 +118,14 @@ def test_a_threshold_between_whole_numbers_becomes_the_next(threshold, whole):
 def test_a_bias_between_whole_numbers_becomes_the_start_that_fires_with_the_same_spikes(bias, start):
     """With a threshold of 2.75: from 0.5, 2.25 are missing, which are 3 spikes of 1; so they are from 0 to 3."""
     layer, _ = quantise_layer(dense([[1.0, -7.0]], [bias]), 2.75, 4)
-    assert (layer.threshold, layer.start_potentials.tolist()) == (3, [start])
+    assert (layer.threshold, layer.initial_potentials.tolist()) == (3, [start])
 
 
 def test_decimals_are_compared_as_float64_does():
     """0.1 + 2 >= 2.1 is true of floats, though not of the exact values of these."""
     assert Fraction(0.1) + 2 < Fraction(2.1)
     layer, changes = quantise_layer(dense([[1.0, -7.0]], [0.1]), 2.1, 4)
-    assert layer.threshold - layer.start_potentials[0] == 2
+    assert layer.threshold - layer.initial_potentials[0] == 2
     assert changes["exact"]
 
 
@@ -135,7 +135,7 @@ def test_of_decimals_the_least_number_of_spikes_is_the_one_that_float64_says():
     for threshold in (np.arange(1, 60) / 10).tolist():
         layer, changes = quantise_layer(dense(np.tile([1.0, -7.0], (len(biases), 1)), biases), threshold, 4)
         assert (changes["scale"], changes["exact"]) == (1.0, True)
-        missing = layer.threshold - layer.start_potentials
+        missing = layer.threshold - layer.initial_potentials
         assert (biases + missing >= threshold).all()
         assert (biases + (missing - 1) < threshold).all()
 
@@ -149,7 +149,7 @@ def test_multiples_that_rounding_of_floats_moved_are_still_multiples(dtype):
             for near in (whole * 0.1, whole / 10, float(dtype(whole) * dtype(0.1))):
                 layer, changes = quantise_layer(dense(weights, [bias * dtype(0.1)]), near, 4)
                 assert layer.dense().tolist() == [list(range(-7, 8))]
-                assert (layer.threshold, layer.start_potentials.tolist()) == (whole, [bias])
+                assert (layer.threshold, layer.initial_potentials.tolist()) == (whole, [bias])
                 assert not changes["exact"]  # to the last bit
                 assert changes["largest_weight_error"] < 1e-7
     layer, _ = quantise_layer(dense(weights), 0.301, 4)  # that is no rounding
@@ -164,10 +164,10 @@ def test_weights_that_are_no_multiples_are_rounded_to_the_best_scale():
     scale = changes["scale"]
     back = whole.dense() * scale
     assert whole.threshold == -(-0.7 // scale)
-    missing = whole.threshold - whole.start_potentials
+    missing = whole.threshold - whole.initial_potentials
     assert (layer.biases + missing * scale >= 0.7).all()
     assert (layer.biases + (missing - 1) * scale < 0.7).all()
-    assert np.abs(whole.start_potentials - layer.biases / scale).max() <= 1
+    assert np.abs(whole.initial_potentials - layer.biases / scale).max() <= 1
     assert not changes["exact"]
     assert changes["largest_weight_error"] == pytest.approx(np.abs(back - layer.weights).max())
     assert changes["weights_to_zero"] == np.count_nonzero(np.abs(layer.weights) < scale / 2)
@@ -198,7 +198,7 @@ def test_the_grid_that_weights_lie_on(weights, others, bits, scale):
 
 def test_a_layer_without_weights_fires_by_its_biases():
     layer, changes = quantise_layer(dense(np.zeros((3, 2)), [1.0, 0.9, 1.1]), 1.0, 4)
-    assert (layer.start_potentials >= layer.threshold).tolist() == [True, False, True]
+    assert (layer.initial_potentials >= layer.threshold).tolist() == [True, False, True]
     assert changes["exact"]
 
 

@@ -42,7 +42,7 @@ def quantised(bits: int, layers: list, time_steps: int, seed: int, normalised: b
     with torch.no_grad():
         for layer in classifier.layers:
             layer.cut((torch.rand(layer.mask.shape, generator=generator) < 0.5).float())
-            layer.start_potentials.copy_(torch.randn(layer.start_potentials.shape, generator=generator))
+            layer.initial_potentials.copy_(torch.randn(layer.initial_potentials.shape, generator=generator))
             if normalised:
                 layer.gains.copy_(0.5 + torch.rand(layer.gains.shape, generator=generator))
             layer.fit_scale()
@@ -113,7 +113,7 @@ def test_gradient_passes_straight_through_the_rounding():
         layer.weights.copy_(layer.scale * torch.tensor([[0.3, -2.4, 5.1, 6.6, 30.0, -30.0]]))
     layer(torch.ones(4, 1, 6))[-1].sum().backward()
     assert layer.weights.grad.tolist() == [pytest.approx([1, 1, 1, 1, 0, 0], rel=0.01)]  # clipped weights move no further
-    assert layer.start_potentials.grad.tolist() == pytest.approx([1])
+    assert layer.initial_potentials.grad.tolist() == pytest.approx([1])
 
 
 def test_a_kept_connection_never_rounds_to_zero():

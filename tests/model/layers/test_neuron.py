@@ -87,7 +87,7 @@ def readout(margins: torch.Tensor, spikes_of=single_spikes) -> torch.Tensor:
 
 @pytest.mark.parametrize("start", [-1.2, -0.8, -0.3, 0.1, 0.6])
 def test_gradient_has_the_sign_of_the_noisy_model(start):
-    """The exact dynamics, averaged over a noisy start potential, can be differentiated by finite differences."""
+    """The exact dynamics, averaged over a noisy initial potential, can be differentiated by finite differences."""
     rise = torch.tensor([0.0, 0.4, 0.8, 1.2])
     noise = torch.linspace(-1, 1, 401)
     smoothed = [sum(readout(start + rise + shift + n) for n in noise) / len(noise) for shift in (-0.1, 0.1)]

@@ -171,7 +171,7 @@ def test_a_late_decision_uses_the_time_that_there_is(tiny_recipe, digits_folder)
         ).network
         for decision in ("early", "late")
     )
-    lowered = early.layers[-1].start_potentials.astype(int) - late.layers[-1].start_potentials
+    lowered = early.layers[-1].initial_potentials.astype(int) - late.layers[-1].initial_potentials
     assert len(set(lowered.tolist())) == 1  # the same network, but for the time it takes
     assert lowered[0] > 0
     assert early.provenance["mean_decision_step"] < late.provenance["mean_decision_step"] < 1.7

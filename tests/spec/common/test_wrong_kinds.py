@@ -32,16 +32,16 @@ IMAGES = np.zeros((2, 6), np.uint8)
         (
             np.ones((2, 3), int),
             [0] * 5,
-            r"start_potentials must have the shape \(2,\), one for each row of weights, not \(5,\)",
+            r"initial_potentials must have the shape \(2,\), one for each row of weights, not \(5,\)",
         ),
         (
             np.ones((4, 3), int),
             [0] * 2,
-            r"start_potentials must have the shape \(4,\), one for each row of weights, not \(2,\)",
+            r"initial_potentials must have the shape \(4,\), one for each row of weights, not \(2,\)",
         ),
-        (np.ones((2, 3), int), [[0], [0]], r"start_potentials must have the shape \(2,\)"),
-        (np.ones((2, 3), int), 0, r"start_potentials must have the shape \(2,\)"),
-        (np.ones((2, 3), int), [0, [0]], "start_potentials must be an array, or lists of one length"),
+        (np.ones((2, 3), int), [[0], [0]], r"initial_potentials must have the shape \(2,\)"),
+        (np.ones((2, 3), int), 0, r"initial_potentials must have the shape \(2,\)"),
+        (np.ones((2, 3), int), [0, [0]], "initial_potentials must be an array, or lists of one length"),
         ([[1, 2], [3]], [0, 0], r"weights must be an array, or lists of one length, not \[\[1, 2\], \[3\]\]"),
         ([1, 2], [0, 0], r"weights must have the shape \(targets, sources\), not \(2,\)"),
         (None, [0], "weights must be integers, not an array of type object"),
@@ -49,7 +49,7 @@ IMAGES = np.zeros((2, 6), np.uint8)
         (np.array([[1 << 63]], np.uint64), [0], r"row_weights\[0\] must be in -8 .. 7"),
         (np.zeros((0, 3), int), [], r"number of neurons must be in 1 .. 65536, not 0"),
         (np.zeros((3, 0), int), [0] * 3, r"number of sources must be in 1 .. 65536, not 0"),
-        (np.ones((1, 1), int), [0.5], "start_potentials must be integers, not an array of type float64"),
+        (np.ones((1, 1), int), [0.5], "initial_potentials must be integers, not an array of type float64"),
     ],
 )
 def test_from_dense(weights, starts, message):

@@ -25,7 +25,7 @@ def number(word, low, bits, signed=False):
 def hidden_in(image, layer):
     """Return what a hidden layer's memories hold, read as the hardware reads them, bit by bit.
 
-    The result is by address: ``weights[target address, source address]``, the start potentials, and the targets of the
+    The result is by address: ``weights[target address, source address]``, the initial potentials, and the targets of the
     start row.
     """
     shape = image.shape.layers[layer]
@@ -39,8 +39,8 @@ def hidden_in(image, layer):
     for bank, content in enumerate(image.banks[layer]):
         assert len(content.pointers) == 1 << shape.source_bits
         assert len(content.entries) <= shape.bank_entries
-        assert len(content.start_potentials) == shape.lane_neurons * shape.bank_lanes
-        for place, start in enumerate(content.start_potentials.tolist()):
+        assert len(content.initial_potentials) == shape.lane_neurons * shape.bank_lanes
+        for place, start in enumerate(content.initial_potentials.tolist()):
             neuron, within = place >> (shape.bank_lanes - 1), place & (shape.bank_lanes - 1)
             starts[neuron << lane_bits | (bank * shape.bank_lanes + within)] = start
         entries, read = content.entries.tolist(), 0
@@ -72,7 +72,7 @@ def hidden_in(image, layer):
 
 
 def output_in(image):
-    """Return the weights, ``weights[neuron, source address]``, and the start potentials that the output's slices hold."""
+    """Return the weights, ``weights[neuron, source address]``, and the initial potentials that the output's slices hold."""
     shape = image.shape.output
     per_slice = max(1, 16 // shape.weight_bits)
     assert len(image.output) == (shape.neurons + per_slice - 1) // per_slice
@@ -85,8 +85,8 @@ def output_in(image):
             for place in range(per_slice):
                 weight = number(word, place * shape.weight_bits, shape.weight_bits, signed=True)
                 weights[index * per_slice + place, source] = weight
-        assert len(content.start_potentials) == min(per_slice, shape.neurons - index * per_slice)
-        starts += content.start_potentials.tolist()
+        assert len(content.initial_potentials) == min(per_slice, shape.neurons - index * per_slice)
+        starts += content.initial_potentials.tolist()
     assert not weights[shape.neurons :].any()
     return weights[: shape.neurons], dict(enumerate(starts))
 
@@ -97,7 +97,7 @@ def check_image(image):
     source_addresses = np.arange(network.inputs)
     assert len(image.addresses) == len(network.layers)
     for index, (layer, addresses) in enumerate(zip(network.layers, image.addresses, strict=True)):
-        potentials = layer.start_potentials.astype(np.int64) - layer.threshold
+        potentials = layer.initial_potentials.astype(np.int64) - layer.threshold
         if index < len(image.shape.layers):
             shape = image.shape.layers[index]
             weights, starts, start_row = hidden_in(image, index)
@@ -183,8 +183,8 @@ def test_a_smaller_network_fits_a_larger_engine(network, banks, bank_lanes, more
     assert check_image(compile_network(network, shape)) > 0
 
 
-def layer_of(weights, start_potentials, threshold=5, bits=4):
-    return Layer.from_dense(np.array(weights), start_potentials, threshold, bits)
+def layer_of(weights, initial_potentials, threshold=5, bits=4):
+    return Layer.from_dense(np.array(weights), initial_potentials, threshold, bits)
 
 
 def test_a_small_image_word_by_word():
@@ -202,10 +202,10 @@ def test_a_small_image_word_by_word():
     assert bank.pointers.tolist() == [start | first << 3 | second << 4 for start, first, second in pointers]
     entries = [(0, 3), (1, 4), (0, 2), (0, -1), (0, 0), (0, 0)]  # number within the lane, weight
     assert bank.entries.tolist() == [neuron | weight % 16 << 1 for neuron, weight in entries]
-    assert bank.start_potentials.tolist() == [1, 0, -5, -1]
+    assert bank.initial_potentials.tolist() == [1, 0, -5, -1]
     (part,) = image.output
     assert part.weights.tolist() == [0x00, 0x01, 0x8F, 0x70, 0, 0, 0, 0]
-    assert part.start_potentials.tolist() == [-5, -7]
+    assert part.initial_potentials.tolist() == [-5, -7]
 
 
 @pytest.mark.parametrize(("inputs", "bits"), [(1, 1), (2, 2), (3, 2), (4, 3), (7, 3), (8, 4)])
@@ -285,11 +285,11 @@ def test_load_words_cover_exactly_the_images(network, lanes):
             expect(layer, lane, Memory.POINTERS, bank.pointers)
             expect(layer, lane, Memory.ENTRIES, bank.entries)
             bits = image.shape.layers[layer].potential_bits
-            expect(layer, lane, Memory.START_POTENTIALS, bank.start_potentials % (1 << bits))
+            expect(layer, lane, Memory.INITIAL_POTENTIALS, bank.initial_potentials % (1 << bits))
     for lane, part in enumerate(image.output):
         expect(len(image.banks), lane, Memory.ENTRIES, part.weights)
         bits = image.shape.output.potential_bits
-        expect(len(image.banks), lane, Memory.START_POTENTIALS, part.start_potentials % (1 << bits))
+        expect(len(image.banks), lane, Memory.INITIAL_POTENTIALS, part.initial_potentials % (1 << bits))
     assert got == expected
 
 
@@ -307,7 +307,7 @@ def uneven_network(seed):
     network = random_network(seed, (100, 160, 10), connectivity=0.3)
     weights = network.layers[0].dense()
     weights[generator.random(weights.shape) < np.linspace(0, 1, 160)[:, None]] = 0
-    first = Layer.from_dense(weights, np.minimum(network.layers[0].start_potentials, 4), 5, 4)
+    first = Layer.from_dense(weights, np.minimum(network.layers[0].initial_potentials, 4), 5, 4)
     return replace(network, layers=(first, network.layers[1]))
 
 

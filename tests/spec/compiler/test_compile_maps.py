@@ -11,7 +11,7 @@ from firstspike_sim.stimulus.networks import shape_for
 from firstspike_spec import InputError, LatencyEncoder, Maps, Network
 from firstspike_spec.common.words import Memory
 from firstspike_spec.compiler.compile import compile_network, plan
-from firstspike_spec.compiler.shapes import EngineShape, LocatorShape
+from firstspike_spec.compiler.shapes import AddressTableShape, EngineShape
 
 from .. import naive_model
 from ..random_networks import map_networks, networks, random_layer, with_activity
@@ -33,12 +33,12 @@ def signed(value, bits):
 
 def row_and_base(image, layer, address):
     """Return the row's address and the base of a source, or none if nobody sees it."""
-    locator = (*image.shape.layers, image.shape.output)[layer].locator
-    if locator is None:
+    address_table = (*image.shape.layers, image.shape.output)[layer].address_table
+    if address_table is None:
         return address, 0
-    place, lane = address >> locator.lane_bits, address & ((1 << locator.lane_bits) - 1)
-    seen, row, base = bits_of(int(image.locations[layer][place]), 1, locator.row_bits, locator.base_bits)
-    return (row << locator.lane_bits | lane, base) if seen else None
+    place, lane = address >> address_table.lane_bits, address & ((1 << address_table.lane_bits) - 1)
+    seen, row, base = bits_of(int(image.locations[layer][place]), 1, address_table.row_bits, address_table.base_bits)
+    return (row << address_table.lane_bits | lane, base) if seen else None
 
 
 def hidden_row(shape, banks, row, base):
@@ -73,10 +73,10 @@ def check_hidden(image, index, source_addresses):
 
     starts = np.zeros(1 << shape.address_bits, np.int64)
     for number, bank in enumerate(image.banks[index]):
-        for place, start in enumerate(bank.start_potentials.tolist()):
+        for place, start in enumerate(bank.initial_potentials.tolist()):
             lane = number * shape.bank_lanes + place % shape.bank_lanes
             starts[(place // shape.bank_lanes) << shape.lane_bits | lane] = start
-    own = layer.start_potentials.repeat(layer.maps.positions) - layer.threshold
+    own = layer.initial_potentials.repeat(layer.maps.positions) - layer.threshold
     assert starts[addresses].tolist() == own.tolist()
     # Whatever comes to a place without a neuron, it neither fires nor wraps.
     empty = np.ones(len(starts), bool)
@@ -149,18 +149,18 @@ def test_a_smaller_network_fits_a_larger_engine(network, seed):
 
 @given(networks(max_layers=3))
 @settings(max_examples=50, deadline=None)
-def test_a_network_without_maps_in_an_engine_with_locators(network):
+def test_a_network_without_maps_in_an_engine_with_address_tables(network):
     """Each number leads to the row of the same number."""
     shape = plan(network, 3)
     lane_bits, places, layers = 0, network.inputs, []
 
-    def locator(base_bits=2):
-        return LocatorShape(places, lane_bits, places.bit_length() + 1, base_bits)
+    def address_table(base_bits=2):
+        return AddressTableShape(places, lane_bits, places.bit_length() + 1, base_bits)
 
     for layer in shape.layers:
-        layers.append(replace(layer, locator=locator()))
+        layers.append(replace(layer, address_table=address_table()))
         lane_bits, places = layer.lane_bits, layer.lane_neurons
-    shape = replace(shape, layers=tuple(layers), output=replace(shape.output, locator=locator(base_bits=0)))
+    shape = replace(shape, layers=tuple(layers), output=replace(shape.output, address_table=address_table(base_bits=0)))
     image = compile_network(network, shape)
     assert check_image(image) > 0
 
@@ -173,18 +173,18 @@ def test_locations_are_the_pointers_behind_the_last_bank():
     image = compile_network(network, plan(network, 4))
     parts = [part for part in image.memories() if part.memory == Memory.POINTERS]
     assert [(part.layer, part.lane) for part in parts] == [(0, 0), (0, 1), (0, 2), (1, image.shape.output.slices)]
-    assert [len(part.words) for part in parts[2:]] == [16, image.shape.output.locator.places]
+    assert [len(part.words) for part in parts[2:]] == [16, image.shape.output.address_table.places]
 
 
-def test_an_engine_without_locators_refuses_maps():
+def test_an_engine_without_address_tables_refuses_maps():
     generator = np.random.default_rng(0)
     maps = Maps(1, 3, 3, 2, 2)
     network = Network(
         LatencyEncoder.linear(4), [random_layer(generator, 4, 3, maps=maps), random_layer(generator, 12, 2)], (3, 3)
     )
     shape = plan(network, 1)
-    assert shape.output.locator is None
-    bare = replace(shape, layers=(replace(shape.layers[0], locator=None),))
+    assert shape.output.address_table is None
+    bare = replace(shape, layers=(replace(shape.layers[0], address_table=None),))
     with pytest.raises(InputError, match="layer 0 has 1 source maps, the engine's 0"):
         compile_network(network, bare)
 
@@ -210,19 +210,19 @@ def test_a_width_that_is_declared_wider_changes_nothing():
     assert check_image(compile_network(Network(LatencyEncoder.linear(4), [wider, last], (4, 4)), shape)) > 0
 
 
-def test_what_a_locator_leaves_no_number_for():
+def test_what_a_address_table_leaves_no_number_for():
     """Its words have the number behind the last bank or slice, which must be one of 256."""
     generator = np.random.default_rng(0)
     maps = Maps(1, 2, 2, 1, 1)
     network = Network(
         LatencyEncoder.linear(4), [random_layer(generator, 1, 256, maps=maps), random_layer(generator, 1024, 2)], (2, 2)
     )
-    with pytest.raises(InputError, match="with a locator, banks must be fewer than 256"):
+    with pytest.raises(InputError, match="with an address table, banks must be fewer than 256"):
         plan(network, 256, bank_lanes=1)
     shape = plan(network, 256)
     assert len(compile_network(network, shape).digest) == 64
-    locator = LocatorShape(places=4, lane_bits=8, row_bits=2, base_bits=1)
-    with pytest.raises(InputError, match=r"base_bits of the output layer's locator must be in 0 \.\. 0, not 1"):
-        replace(shape.output, locator=locator)
+    address_table = AddressTableShape(places=4, lane_bits=8, row_bits=2, base_bits=1)
+    with pytest.raises(InputError, match=r"base_bits of the output layer's address table must be in 0 \.\. 0, not 1"):
+        replace(shape.output, address_table=address_table)
     with pytest.raises(InputError, match="neurons of the output layer must be in 1"):
-        replace(shape.output, neurons=256 * shape.output.slice_neurons, locator=replace(locator, base_bits=0))
+        replace(shape.output, neurons=256 * shape.output.slice_neurons, address_table=replace(address_table, base_bits=0))

@@ -29,7 +29,7 @@ def naive_places(layer, lanes):
     rows = []
     for neuron in range(layer.targets):
         row = [source for source in range(layer.sources) if weights[neuron][source]]
-        if int(layer.start_potentials[neuron]) >= layer.threshold:
+        if int(layer.initial_potentials[neuron]) >= layer.threshold:
             row.append(layer.sources)
         rows.append(row)
     likelihoods.append(64)
@@ -89,7 +89,7 @@ def test_the_entries_of_a_source_are_spread():
 
 def test_the_start_row_is_spread_too():
     network = random_network(0, (4, 12, 2), connectivity=0.0, threshold=3)
-    layer = replace(network.layers[0], start_potentials=[3, 0, 0, 4, 0, 0, 5, 0, 0, 9, 0, 0])
+    layer = replace(network.layers[0], initial_potentials=[3, 0, 0, 4, 0, 0, 5, 0, 0, 9, 0, 0])
     assert sorted(place(layer, 4).lanes[::3]) == [0, 1, 2, 3]
     assert place(layer, 4).row_entries() == 1
 

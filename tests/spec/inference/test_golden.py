@@ -77,7 +77,7 @@ def test_the_strategies_reach_every_kind_of_network():
                 seen.add("tie" if np.ptp(potentials[first]) else "tie of potentials")
             else:
                 seen.add("one winner")
-        if any((layer.start_potentials >= layer.threshold).any() for layer in network.layers):
+        if any((layer.initial_potentials >= layer.threshold).any() for layer in network.layers):
             seen.add("fires by itself")
 
     look()
@@ -125,7 +125,7 @@ def test_layers_run_in_the_same_step():
     assert [times.tolist() for times in got.spike_times] == [[[1]]] * 4
 
 
-def test_a_start_potential_at_the_threshold_fires_in_the_first_step():
+def test_a_initial_potential_at_the_threshold_fires_in_the_first_step():
     got = run_one([layer([[1]], start=[10])], [3])
     assert (got.latencies.tolist(), got.decision_steps.tolist()) == ([[0]], [0])
 

@@ -71,20 +71,20 @@ def test_potentials_get_the_width_that_they_need():
 @given(networks(), st.integers(0, 2**32 - 1))
 @settings(max_examples=60, deadline=None)
 def test_the_neurons_that_stay_keep_their_activity(network, seed):
-    """Told by a number of its own for each neuron: its start potential, on top of what makes it fire or not."""
+    """Told by a number of its own for each neuron: its initial potential, on top of what makes it fire or not."""
     network = with_activity(network, seed)
     marked, layers = {}, []
     for index, one in enumerate(network.layers):
-        start_potentials = one.start_potentials.astype(np.int64) * 64 + np.arange(one.targets)
+        initial_potentials = one.initial_potentials.astype(np.int64) * 64 + np.arange(one.targets)
         scaled = one.dense() * 64
-        layers.append(Layer.from_dense(scaled, start_potentials, one.threshold * 64, 16, activity=one.activity))
+        layers.append(Layer.from_dense(scaled, initial_potentials, one.threshold * 64, 16, activity=one.activity))
         if index + 1 < len(network.layers):
             activity = network.layers[index + 1].activity
-            marked[index] = dict(zip(start_potentials.tolist(), activity.tolist(), strict=True))
+            marked[index] = dict(zip(initial_potentials.tolist(), activity.tolist(), strict=True))
     compact = remove_dead_neurons(replace(network, layers=layers))
     np.testing.assert_array_equal(compact.layers[0].activity, network.layers[0].activity)
     for index, numbers in marked.items():
-        expected = [numbers[start] for start in compact.layers[index].start_potentials.tolist()]
+        expected = [numbers[start] for start in compact.layers[index].initial_potentials.tolist()]
         assert compact.layers[index + 1].activity.tolist() == expected
 
 

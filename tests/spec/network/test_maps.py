@@ -27,7 +27,7 @@ def test_operations_and_potential_range_are_those_of_the_unrolled_weights(maps, 
     assert layer.operations.tolist() == naive_model.weights_read(layer.dense().tolist(), maps)
     if maps.positions == 1:
         assert layer.operations.tolist() == np.count_nonzero(weights, axis=0).tolist()
-    start = np.repeat(layer.start_potentials, maps.positions) - layer.threshold
+    start = np.repeat(layer.initial_potentials, maps.positions) - layer.threshold
     low, high = layer.potential_range
     assert low.tolist() == (start + np.minimum(weights, 0).sum(axis=1)).tolist()
     assert high.tolist() == (start + np.maximum(weights, 0).sum(axis=1)).tolist()

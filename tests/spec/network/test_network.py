@@ -17,7 +17,7 @@ GOOD = {
     "row_starts": [0, 2, 3],
     "row_targets": [0, 2, 1],
     "row_weights": [1, -8, 7],
-    "start_potentials": [0, 0, 0],
+    "initial_potentials": [0, 0, 0],
     "threshold": 4,
     "weight_bits": 4,
 }
@@ -45,10 +45,10 @@ def test_a_good_layer():
         ({"threshold": 0}, InputError, "threshold must be in 1 .. 2147483647, not 0"),
         ({"threshold": 1 << 31}, InputError, "threshold must be in 1 .. 2147483647, not 2147483648"),
         ({"threshold": True}, InputTypeError, "threshold must be a whole number, not True"),
-        ({"start_potentials": []}, InputError, "number of neurons must be in 1 .. 65536, not 0"),
-        ({"start_potentials": [0, 0, 1 << 31]}, InputError, r"start_potentials\[2\] must be in"),
-        ({"start_potentials": [0.0, 0.0, 0.0]}, InputTypeError, "start_potentials must be integers, not .* float64"),
-        ({"start_potentials": [[0, 0, 0]]}, InputError, "start_potentials must have one dimension"),
+        ({"initial_potentials": []}, InputError, "number of neurons must be in 1 .. 65536, not 0"),
+        ({"initial_potentials": [0, 0, 1 << 31]}, InputError, r"initial_potentials\[2\] must be in"),
+        ({"initial_potentials": [0.0, 0.0, 0.0]}, InputTypeError, "initial_potentials must be integers, not .* float64"),
+        ({"initial_potentials": [[0, 0, 0]]}, InputError, "initial_potentials must have one dimension"),
         ({"row_targets": [0, 3, 1]}, InputError, r"row_targets\[1\] must be in 0 .. 2, not 3"),
         ({"row_targets": [0, -1, 1]}, InputError, r"row_targets\[1\] must be in 0 .. 2, not -1"),
         ({"row_targets": [2, 0, 1]}, InputError, "targets of source 0 must strictly rise, but 2 is followed by 0"),
@@ -81,14 +81,14 @@ def test_bad_layers(changes, error, message):
 
 def test_a_layer_that_needs_more_than_32_bits_is_refused():
     with pytest.raises(InputError, match=r"potential_bits must be in 1 .. 32, not 33"):
-        make_layer(start_potentials=[-(1 << 31), 0, 0])
+        make_layer(initial_potentials=[-(1 << 31), 0, 0])
 
 
 def test_a_potential_that_only_fits_without_its_threshold_is_refused():
     """The width is that of the potential minus the threshold, but the golden model shows the potential itself."""
     with pytest.raises(InputError, match=r"the highest potential must be in -2147483648 .. 2147483647, not 2147483748"):
-        make_layer(start_potentials=[(1 << 31) - 1, 0, 0], row_weights=[101, -8, 7], weight_bits=8, threshold=1000)
-    edge = make_layer(start_potentials=[(1 << 31) - 102, 0, 0], row_weights=[101, -8, 7], weight_bits=8, threshold=1000)
+        make_layer(initial_potentials=[(1 << 31) - 1, 0, 0], row_weights=[101, -8, 7], weight_bits=8, threshold=1000)
+    edge = make_layer(initial_potentials=[(1 << 31) - 102, 0, 0], row_weights=[101, -8, 7], weight_bits=8, threshold=1000)
     assert edge.potential_bits == 32
 
 
@@ -97,7 +97,7 @@ def test_arrays_are_read_only_copies():
     layer = make_layer(row_targets=targets, activity=[1, 2])
     targets[0] = 1
     assert layer.row_targets.tolist() == GOOD["row_targets"]
-    for name in ("row_starts", "row_targets", "row_weights", "start_potentials", "activity"):
+    for name in ("row_starts", "row_targets", "row_weights", "initial_potentials", "activity"):
         with pytest.raises(ValueError, match="read-only"):
             getattr(layer, name)[0] = 1
 
@@ -121,7 +121,7 @@ def test_dense_is_the_reverse_of_from_dense(seed, sources, targets, bits, connec
     weights = layer.dense()
     assert weights.shape == (targets, sources)
     assert layer.synapses == np.count_nonzero(weights)
-    again = Layer.from_dense(weights, layer.start_potentials, layer.threshold, layer.weight_bits)
+    again = Layer.from_dense(weights, layer.initial_potentials, layer.threshold, layer.weight_bits)
     for name in ("row_starts", "row_targets", "row_weights"):
         np.testing.assert_array_equal(getattr(again, name), getattr(layer, name))
     # Entry by entry, as the docstring of `Layer` says.
@@ -142,7 +142,7 @@ def test_required_potential_bits_against_all_subsets(seed, sources, targets, bit
     layer = random_layer(np.random.default_rng(seed), sources, targets, bits=bits, extreme=extreme)
     weights = layer.dense().tolist()
     values = [
-        int(layer.start_potentials[neuron])
+        int(layer.initial_potentials[neuron])
         - layer.threshold
         + sum(weight for weight, spikes in zip(weights[neuron], spiked, strict=True) if spikes)
         for neuron in range(targets)
@@ -151,7 +151,7 @@ def test_required_potential_bits_against_all_subsets(seed, sources, targets, bit
     wanted = layer.required_potential_bits
     assert all(fits(value, wanted) for value in values)
     assert wanted == 1 or not all(fits(value, wanted - 1) for value in values)
-    arguments = (layer.dense(), layer.start_potentials, layer.threshold, layer.weight_bits)
+    arguments = (layer.dense(), layer.initial_potentials, layer.threshold, layer.weight_bits)
     assert Layer.from_dense(*arguments, wanted).potential_bits == wanted
     if wanted > 1:
         with pytest.raises(InputError, match=f"potential_bits = {wanted - 1} is too narrow: .* needs {wanted} bits"):
@@ -204,10 +204,14 @@ def test_every_part_changes_the_digest():
     network = random_network(0, (4, 3, 2), connectivity=1.0)
     seen = {network.digest}
     layer = network.layers[1]
-    for change in ({"threshold": layer.threshold + 1}, {"start_potentials": layer.start_potentials + 1}, {"weight_bits": 5}):
+    for change in (
+        {"threshold": layer.threshold + 1},
+        {"initial_potentials": layer.initial_potentials + 1},
+        {"weight_bits": 5},
+    ):
         parts = {
             "weights": layer.dense(),
-            "start_potentials": layer.start_potentials,
+            "initial_potentials": layer.initial_potentials,
             "threshold": layer.threshold,
             "weight_bits": layer.weight_bits,
             "potential_bits": 20,

@@ -74,10 +74,10 @@ def test_a_larger_engine_is_loaded_in_all_places_that_count():
     assert (layer.banks, layer.lane_neurons, shape.output.slices) == (2, 3, 5)
     for bank in range(layer.banks):
         assert loaded(0, bank, Memory.POINTERS) == layer.rows
-        assert loaded(0, bank, Memory.START_POTENTIALS) == 6
+        assert loaded(0, bank, Memory.INITIAL_POTENTIALS) == 6
     for number, neurons in enumerate((2, 2, 2, 2, 1)):
         assert loaded(1, number, Memory.ENTRIES) == shape.output.rows
-        assert loaded(1, number, Memory.START_POTENTIALS) == neurons
+        assert loaded(1, number, Memory.INITIAL_POTENTIALS) == neurons
 
 
 def test_the_bytes_of_a_range():
@@ -97,11 +97,11 @@ def test_the_bytes_of_a_range():
 def test_what_can_be_read_back():
     """Everything but ``T``, and memories without a word."""
     network = random_network(4, (6, 4, 3), connectivity=0.0)
-    hidden = replace(network.layers[0], start_potentials=np.zeros(4, np.int32), potential_bits=None)
+    hidden = replace(network.layers[0], initial_potentials=np.zeros(4, np.int32), potential_bits=None)
     network = replace(network, layers=(hidden, network.layers[1]))
     parts = readable(compile_network(network, plan(network, 2, bank_lanes=1)))
-    hidden = [(0, bank, memory) for bank in range(2) for memory in (Memory.POINTERS, Memory.START_POTENTIALS)]
-    output = [(1, 0, memory) for memory in (Memory.ENTRIES, Memory.START_POTENTIALS)]
+    hidden = [(0, bank, memory) for bank in range(2) for memory in (Memory.POINTERS, Memory.INITIAL_POTENTIALS)]
+    output = [(1, 0, memory) for memory in (Memory.ENTRIES, Memory.INITIAL_POTENTIALS)]
     assert [(part.layer, part.lane, part.memory) for part in parts] == hidden + output
     network = random_network(4, (6, 4, 3), connectivity=1.0)
     image = compile_network(network, plan(network))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from firstspike_spec import InputError
 from firstspike_spec.common.words import RESULT_WORD
 from firstspike_spec.compiler.compile import plan
-from firstspike_spec.compiler.shapes import EngineShape, LayerShape, LocatorShape, OutputShape
+from firstspike_spec.compiler.shapes import AddressTableShape, EngineShape, LayerShape, OutputShape
 from firstspike_spec.protocol.messages import (
     BUFFER_BYTES,
     COUNTER_BYTES,
@@ -157,9 +157,9 @@ WRONG = {
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_every_fact_is_of_its_kind_and_in_range(wrong):
-    """In every place of an identity, also of the engine's layers and locators."""
+    """In every place of an identity, also of the engine's layers and address tables."""
     names = {path[-1] for path in paths(FACTS) if path}
-    assert {"board", "clock_hz", "baud", "buffer_bytes", "engine", "locator", "places", "queue_depth", 0} < names
+    assert {"board", "clock_hz", "baud", "buffer_bytes", "engine", "address_table", "places", "queue_depth", 0} < names
     for path in paths(FACTS):
         body = told(changed(FACTS, path, lambda value: WRONG[wrong]))
         if path == ("board",) and wrong == "text":
@@ -170,9 +170,9 @@ def test_every_fact_is_of_its_kind_and_in_range(wrong):
 
 
 def test_nothing_is_missing_and_nothing_is_more():
-    """But a locator, which not every layer has."""
+    """But an address table, which not every layer has."""
     for path in paths(FACTS)[1:]:
-        if path[-1] == "locator" or isinstance(path[-1], int):
+        if path[-1] == "address_table" or isinstance(path[-1], int):
             continue
         with pytest.raises(InputError, match="the board's identity cannot be read"):
             Identity.unpack(told(changed(FACTS, path, lambda value: ...)))
@@ -228,10 +228,10 @@ def test_a_flag_that_is_neither_0_nor_1(loaded):
 
 
 def test_the_largest_identity_has_room():
-    """15 hidden layers with locators, every size as long as can be."""
-    layer = LayerShape(16, 250, 1, 1 << 8, 1 << 14, 1 << 16, 10, 32, LocatorShape(1 << 16, 8, 8, 0))
-    first = replace(layer, locator=LocatorShape(1 << 16, 0, 16, 10))
-    output = OutputShape(16, 255, 16, 32, LocatorShape(1 << 16, 8, 8, 0))
+    """15 hidden layers with address tables, every size as long as can be."""
+    layer = LayerShape(16, 250, 1, 1 << 8, 1 << 14, 1 << 16, 10, 32, AddressTableShape(1 << 16, 8, 8, 0))
+    first = replace(layer, address_table=AddressTableShape(1 << 16, 0, 16, 10))
+    output = OutputShape(16, 255, 16, 32, AddressTableShape(1 << 16, 8, 8, 0))
     shape = EngineShape((first, *[layer] * 14), output, 2, 256, 64)
     largest = Identity(shape, "\U0001f600" * MOST_NAME_CHARACTERS, 1 << 40, 1 << 30, BUFFER_BYTES[1], "ff" * DIGEST_BYTES)
     body = largest.pack()

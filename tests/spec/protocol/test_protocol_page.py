@@ -37,5 +37,5 @@ def test_bodies():
     fields = [f"{field.name} ({field.bits}" for field in RESULT_WORD.fields]
     places = [text.index(field) for field in fields[:1]] + [text.index(f"{field})") for field in fields[1:]]
     assert places == sorted(places)
-    for memory, name in zip(Memory, ("row pointers", "entries", "start potentials", "`T`"), strict=True):
+    for memory, name in zip(Memory, ("row pointers", "entries", "initial potentials", "`T`"), strict=True):
         assert f"{int(memory)} {name}" in text

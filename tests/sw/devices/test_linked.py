@@ -30,7 +30,7 @@ IDENTITY = Identity(SHAPE, board="tiny", clock_hz=48_000_000, baud=1_000_000, bu
 
 
 #: What the device calls the memories.
-NAMES = {Memory.POINTERS: "row pointers", Memory.ENTRIES: "entries", Memory.START_POTENTIALS: "start potentials"}
+NAMES = {Memory.POINTERS: "row pointers", Memory.ENTRIES: "entries", Memory.INITIAL_POTENTIALS: "initial potentials"}
 
 
 class Way:
@@ -421,7 +421,7 @@ def test_a_simulated_board_that_is_closed_or_dropped(cache):
 
 
 def test_maps(cache):
-    """Locators are loaded, read back and named like all memories."""
+    """Address tables are loaded, read back and named like all memories."""
     networks = [without_hidden(random_map_network(seed, connectivity=0.5, threshold=4, spread=0)) for seed in range(3)]
     shape = shape_for(networks, 3)
     far_end = NativeLink(replace(IDENTITY, shape=shape), cache=cache)
@@ -432,16 +432,16 @@ def test_maps(cache):
         check(device, network, batch=10)
         assert list(device.differences()) == []
     image = compile_network(networks[0], shape)
-    locators = [
+    address_tables = [
         part for part in readable(image) if part.memory == Memory.POINTERS and part.words is image.locations[part.layer]
     ]
-    assert [part.layer for part in locators] == [0, 1, 2]
+    assert [part.layer for part in address_tables] == [0, 1, 2]
     wanted, blocks = set(), []
-    for part in locators:
+    for part in address_tables:
         word, width = int(part.words[3]), (part.bits + 7) // 8
         head = bytes([part.layer, part.lane, part.memory, width, 3, 0, 0])
         blocks.append((Kind.LOAD_BLOCK, head + (word ^ 1).to_bytes(width, "little")))
-        wanted.add(f"layer {part.layer}, locator: word 3 is not the {word:#x} that was loaded")
+        wanted.add(f"layer {part.layer}, address table: word 3 is not the {word:#x} that was loaded")
     way.forge((Kind.LOAD_BEGIN, b""), *blocks)
     assert set(device.differences()) == wanted
     far_end.close()

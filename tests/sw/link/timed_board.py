@@ -6,7 +6,7 @@ from functools import cache
 
 from firstspike.link.link import Link
 from firstspike_spec import infer_spikes
-from firstspike_spec.compiler.compile import EngineImage, compile_network, plan
+from firstspike_spec.compiler.compile import EngineContents, compile_network, plan
 from firstspike_spec.inference.results import Results
 from firstspike_spec.protocol.messages import COUNTER_BYTES, COUNTERS, HEAD_BYTES, REPLY, Identity, Kind, message
 from firstspike_spec.protocol.spike_code import decode_spikes
@@ -111,7 +111,7 @@ class TimedBoard:
 
 
 @cache
-def result(image: EngineImage, kind: int, code: bytes) -> bytes:
+def result(image: EngineContents, kind: int, code: bytes) -> bytes:
     """The right body of an answer to an image."""
     network, early_exit = image.network, kind == Kind.INFER
     times = decode_spikes(code, network.inputs, network.time_steps)[None]

@@ -32,7 +32,7 @@ def brute_force(network, image):
     for layer in network.layers:
         weights, own, judged = layer.dense().tolist(), [], []
         for target in range(layer.targets):
-            potential, spike = int(layer.start_potentials[target]), steps
+            potential, spike = int(layer.initial_potentials[target]), steps
             for step in range(steps):
                 if spike == steps:
                     potential += sum(w for w, time in zip(weights[target], times[-1], strict=True) if time == step)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..items import LAST, NOTHING
-from .fire_queues import NEURON, STEP_END, Judges
+from .fire_queues import NEURON, STEP_END, FireQueues
 from .memories import ENTRY_BITS, ENTRY_MASK, Rows
 
 # A neuron's state: flags, below the number of the step of its last operation.
@@ -13,12 +13,12 @@ _SPIKED, _PLACED, _STEP = 1, 2, 4
 class Accumulators:
     """As `firstspike_hw.lane.accumulator.Accumulator`.
 
-    Each operation is done when it begins; what it tells the judge comes when it does in the gateware.
+    Each operation is done when it begins; what it tells the fire queue comes when it does in the gateware.
 
     Parameters
     ----------
     rows : Rows
-    judges : Judges
+    fire_queues : FireQueues
     lane_neurons, lanes, streams : int
 
     Attributes
@@ -27,8 +27,8 @@ class Accumulators:
         Weights other than 0 added.
     """
 
-    def __init__(self, rows: Rows, judges: Judges, *, lane_neurons: int, lanes: int, streams: int):
-        self._rows, self._judges, self._streams = rows, judges, streams
+    def __init__(self, rows: Rows, fire_queues: FireQueues, *, lane_neurons: int, lanes: int, streams: int):
+        self._rows, self._fire_queues, self._streams = rows, fire_queues, streams
         cells = lane_neurons * lanes * streams
         self._potentials = np.zeros(cells, np.int32)
         self._states = np.full(cells, -_STEP, np.int32)
@@ -37,7 +37,7 @@ class Accumulators:
         self.operations = np.zeros(streams, np.int64)
 
     def step(self, valid: np.ndarray, address: np.ndarray, end: np.ndarray) -> np.ndarray:
-        """Do the operations that begin; return what each lane puts into its judge's queue (0 for nothing)."""
+        """Do the operations that begin; return what each lane puts into its fire queue's queue (0 for nothing)."""
         ends = valid & (end != 0)
         at = np.flatnonzero(valid & ~ends)
         pushes = (ends * STEP_END).astype(np.int8)
@@ -46,13 +46,13 @@ class Accumulators:
         at = np.flatnonzero(ends)
         if len(at):
             end = end.ravel()[at]
-            self._judges.put(at, end)
+            self._fire_queues.put(at, end)
             self._now[at] += _STEP
             self._began[at] = np.where(end & LAST, self._now[at], self._began[at])
         return pushes
 
     def _add(self, at: np.ndarray, entries: np.ndarray) -> np.ndarray:
-        """Add the entries' weights in the lanes ``at``; return those lanes that have a new neuron for the judge."""
+        """Add the entries' weights in the lanes ``at``; return those lanes that have a new neuron for the fire queue."""
         rows = self._rows
         neurons = rows.neurons[entries & ENTRY_MASK] + (entries >> ENTRY_BITS)
         cells = neurons * len(self._now) + at  # by number within the lane, then lane, then stream
@@ -72,7 +72,9 @@ class Accumulators:
         self.operations += np.bincount(at[weights != 0] % len(self.operations), minlength=len(self.operations))
 
         taking = np.flatnonzero(takes)
-        self._places[cells[taking]] = self._judges.put(at[taking], rows.spikes[places[taking]])
+        self._places[cells[taking]] = self._fire_queues.put(at[taking], rows.spikes[places[taking]])
         falls = np.flatnonzero(placed)
-        self._judges.mark(at[falls], self._places[cells[falls]], np.where(above[falls], rows.spikes[places[falls]], NOTHING))
+        self._fire_queues.mark(
+            at[falls], self._places[cells[falls]], np.where(above[falls], rows.spikes[places[falls]], NOTHING)
+        )
         return at[taking]

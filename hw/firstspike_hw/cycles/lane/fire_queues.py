@@ -1,20 +1,20 @@
-"""The judges of a hidden layer's lanes, side by side."""
+"""The fire queues of a hidden layer's lanes, side by side."""
 
 from collections import deque
 
 import numpy as np
 
-from ...lane.fire_queue import Judge as Gateware
+from ...lane.fire_queue import FireQueue as Gateware
 from ...lane.fire_queue import slot_bits
 from ..items import END, NOTHING, LaneStage
 from ..latencies import ACCUMULATOR, HOLD
 
-#: What an accumulator puts into its judge's queue; 0 is nothing.
+#: What an accumulator puts into its fire queue's queue; 0 is nothing.
 NEURON, STEP_END = 1, 2
 
 
-class Judges:
-    """As `firstspike_hw.lane.fire_queue.Judge`, and the `LaneStage` behind it: the collector's, and where entries are late the lane's.
+class FireQueues:
+    """As `firstspike_hw.lane.fire_queue.FireQueue`, and the `LaneStage` behind it: the spike merger's, and where entries are late the lane's.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ from firstspike_spec.compiler.shapes import LayerShape
 
 from ...lane.entry_stage import entry_stages
 from .accumulators import Accumulators
-from .fire_queues import Judges
+from .fire_queues import FireQueues
 from .memories import Rows
 from .row_readers import RowReaders
 
@@ -27,13 +27,13 @@ class Lanes:
     ):
         sizes = {"lane_neurons": shape.lane_neurons, "lanes": shape.lanes, "streams": streams}
         self.readers = RowReaders(rows, group_of_lane, width=width, queue_depth=queue_depth, streams=streams)
-        self.judges = Judges(**sizes, late=entry_stages(shape))
-        self.accumulators = Accumulators(rows, self.judges, **sizes)
+        self.fire_queues = FireQueues(**sizes, late=entry_stages(shape))
+        self.accumulators = Accumulators(rows, self.fire_queues, **sizes)
 
     def step(self, tokens: np.ndarray, taken: np.ndarray) -> None:
         """Go through a clock edge: ``tokens`` (groups, streams) come, spikes and ends are ``taken``."""
-        hold = self.judges.hold
+        hold = self.fire_queues.hold
         valid = self.readers.began(hold)
         pushes = self.accumulators.step(valid, self.readers.address, self.readers.end)
-        self.judges.step(pushes, taken)
+        self.fire_queues.step(pushes, taken)
         self.readers.step(tokens, hold)

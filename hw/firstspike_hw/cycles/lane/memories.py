@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from firstspike_spec.compiler.compile import BankImage
+from firstspike_spec.compiler.compile import BankContents
 from firstspike_spec.compiler.shapes import LayerShape
 
 from ..address_table import rows_of_sources
@@ -16,8 +16,8 @@ LENGTH_MASK, ENTRY_MASK = (1 << LENGTH_BITS) - 1, (1 << ENTRY_BITS) - 1
 
 
 def start_address(shape: LayerShape) -> int:
-    """Return the model's source address of the start row: with a locator, one that no source can have."""
-    return 1 << shape.source_bits if shape.locator else shape.start_row
+    """Return the model's source address of the start row: with an address table, one that no source can have."""
+    return 1 << shape.source_bits if shape.address_table else shape.start_row
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class Rows:
     neurons, weights : ndarray, shape (entries,)
         Of each entry: the neuron's number within its lane, less the base, and the weight.
     starts : ndarray, shape (lane neurons * lanes,)
-        Start potential minus threshold, by number within the lane, then lane.
+        Initial potential minus threshold, by number within the lane, then lane.
     spikes : ndarray, shape (lane neurons * lanes,)
         What the layer gives when that neuron fires.
     """
@@ -44,8 +44,8 @@ class Rows:
     spikes: np.ndarray
 
     @classmethod
-    def of(cls, shape: LayerShape, banks: tuple[BankImage, ...], locations: np.ndarray) -> "Rows":
-        """Return what banks and a locator hold."""
+    def of(cls, shape: LayerShape, banks: tuple[BankContents, ...], locations: np.ndarray) -> "Rows":
+        """Return what banks and an address table hold."""
         rows = np.zeros((shape.lanes, 1 + shape.rows), np.int64)
         entries = []
         first = 0
@@ -58,13 +58,13 @@ class Rows:
                 start = start + length
             entries.append(words)
             first += len(bank.entries)
-        if shape.locator:
+        if shape.address_table:
             row, base, seen = rows_of_sources(shape, locations)
             found = rows[:, 1:][:, row]
             located = np.where(seen & (found != 0), found | base << (ENTRY_BITS + LENGTH_BITS), 0)
             rows = np.concatenate([rows[:, :1], located, rows[:, [1 + shape.start_row]]], axis=1)
         neurons, weights = (np.concatenate([words[name] for words in entries]) for name in ("neuron", "weight"))
-        starts = np.concatenate([bank.start_potentials.reshape(-1, shape.bank_lanes) for bank in banks], axis=1)
+        starts = np.concatenate([bank.initial_potentials.reshape(-1, shape.bank_lanes) for bank in banks], axis=1)
         number, lane = np.divmod(np.arange(starts.size), shape.lanes)
         return cls(
             rows=np.ascontiguousarray(rows),  # otherwise each `take` copies all of it
