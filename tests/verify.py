@@ -69,7 +69,7 @@ class Outcome:
 
 def _validation(name: str) -> Level:
     lanes = _NETWORKS[name]
-    command = [str(Path(sys.executable).with_name("firstspike")), "validate", "--network", f"networks/{name}.safetensors"]
+    command = [str(Path(sys.executable).with_name("firstspike")), "validate", f"networks/{name}.safetensors"]
     command += ["--device", "engine", "--lanes", lanes, "--json"]
     return Level(f"the whole test set on the RTL, {lanes} lanes", command)
 

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import entry_points, version
 from typing import Any, TextIO
@@ -66,8 +66,14 @@ class _Interruption(BaseException):
         self.error = error
 
 
-def build() -> typer.Typer:
-    """Return the application with all sub-commands."""
+def build(arguments: Sequence[str] = ()) -> typer.Typer:
+    """Return the application.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        Of the command line. If they begin with the name of a sub-command, only that one is imported, which starts sooner.
+    """
     app = typer.Typer(
         help="Train time-to-first-spike networks, and run them bit for bit the same in software and in hardware.",
         cls=_Commands,
@@ -76,7 +82,9 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_options)
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+    entries = entry_points(group=GROUP)
+    wanted = [entry for entry in entries if entry.name in arguments[:1]] or entries
+    for entry in sorted(wanted, key=lambda entry: entry.name):
         command = entry.load()
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=entry.name)
@@ -127,7 +135,7 @@ def _run() -> int:
     """Run the command line and return its exit code."""
     try:
         try:
-            build()()
+            build(sys.argv[1:])()
         except SystemExit as end:  # as Typer always ends
             _flush(sys.stdout)
             return end.code or 0

@@ -108,7 +108,7 @@ def test_the_wheel_has_the_demo_and_the_networks(tmp_path):
 @thorough
 @pytest.mark.usefixtures("mnist_test")
 def test_the_whole_mnist_test_set_on_the_rtl():
-    finished = firstspike("validate", "--network", NETWORK, "--device", "sim", "--json")
+    finished = firstspike("validate", NETWORK, "--device", "sim", "--json")
     assert finished.returncode == 0, finished.stderr
     shown = json.loads(finished.stdout)
     print(f"compared {shown['compared_values']:,} values")

@@ -86,7 +86,7 @@ def test_run_writes_the_same_three_times(firstspike, network_file, network, imag
 
 @pytest.mark.parametrize("device", ["golden", "sim"])
 def test_validate(firstspike, network_file, network, data_folder, device):
-    common = ("validate", "--network", network_file, "--data", data_folder, "--dataset", "own", "--device", device)
+    common = ("validate", network_file, "--data", data_folder, "--dataset", "own", "--device", device)
     shown = firstspike(*common, "--lanes", 3, "--json").json
     assert shown["device"] == device
     assert shown["images"] == 40
@@ -116,7 +116,7 @@ def test_a_mismatch_ends_with_exit_code_1(firstspike, network_file, data_folder,
         return results
 
     monkeypatch.setattr(GoldenDevice, "run", wrong)
-    shown = firstspike("validate", "--network", network_file, "--data", data_folder, "--dataset", "own", "--json")
+    shown = firstspike("validate", network_file, "--data", data_folder, "--dataset", "own", "--json")
     assert shown.code == 1
     assert shown.json["mismatches"] == 1
     assert "decision steps: image 3" in shown.json["first_mismatches"][0]
@@ -153,7 +153,7 @@ def test_a_damaged_network_is_refused_everywhere(firstspike, network_file, image
     more = {
         "info": (network_file,),
         "run": (network_file, "--input", image_file, "--output", tmp_path / "r.csv"),
-        "validate": ("--network", network_file, "--data", data_folder),
+        "validate": (network_file, "--data", data_folder),
         "emit": (network_file, "--out", tmp_path / "rtl"),
     }[command]
     assert_refused(firstspike(command, *more), str(network_file), "damaged")
@@ -172,12 +172,12 @@ def test_a_missing_or_truncated_network_is_refused(firstspike, network_file, tmp
 
 def test_unknown_names_are_refused(firstspike, network_file, image_file):
     assert_refused(firstspike("run", network_file, "--input", image_file, "--device", "fpga"), "'fpga'", "golden, sim")
-    assert_refused(firstspike("validate", "--network", network_file, "--dataset", "letters"), "'letters'", "mnist")
+    assert_refused(firstspike("validate", network_file, "--dataset", "letters"), "'letters'", "mnist")
     assert_refused(firstspike("train", "no-such-recipe"), "no-such-recipe", "mnist-mlp")
 
 
 def test_bad_data_folders_are_refused(firstspike, network_file, data_folder, tmp_path):
-    common = ("validate", "--network", network_file, "--data")
+    common = ("validate", network_file, "--data")
     assert_refused(firstspike(*common, tmp_path / "nowhere"), "nowhere", "does not exist")
     (tmp_path / "empty").mkdir()
     assert_refused(firstspike(*common, tmp_path / "empty"), "has no t10k-images")
@@ -230,12 +230,12 @@ def test_outputs_that_cannot_be_written_are_refused_first(firstspike, network_fi
 
 
 def test_images_of_ones_own_need_no_name(firstspike, network_file, data_folder):
-    shown = firstspike("validate", "--network", network_file, "--data", data_folder, "--json").json
+    shown = firstspike("validate", network_file, "--data", data_folder, "--json").json
     assert (shown["dataset"], shown["images"], shown["accuracy"]) == ("data", 40, pytest.approx(38 / 40))
 
 
 def test_a_network_that_does_not_say_its_data_set_asks_for_one(firstspike, network_file):
-    assert_refused(firstspike("validate", "--network", network_file), "give --dataset NAME", "--data FOLDER")
+    assert_refused(firstspike("validate", network_file), "give --dataset NAME", "--data FOLDER")
 
 
 def test_a_demo_with_a_network_for_other_images_is_refused(firstspike, network_file, tmp_path):
@@ -244,7 +244,7 @@ def test_a_demo_with_a_network_for_other_images_is_refused(firstspike, network_f
 
 @pytest.mark.parametrize("limit", [0, -3])
 def test_a_limit_below_one_is_refused(firstspike, network_file, data_folder, limit):
-    common = ("validate", "--network", network_file, "--data", data_folder, "--dataset", "own", "--device", "golden")
+    common = ("validate", network_file, "--data", data_folder, "--dataset", "own", "--device", "golden")
     assert_refused(firstspike(*common, "--limit", limit), "limit must be in 1")
 
 

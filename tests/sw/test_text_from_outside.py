@@ -44,7 +44,7 @@ def commands(hostile, image_file, data_folder, tmp_path):
     yield "run", hostile, "--input", image_file
     yield "run", hostile, "--input", image_file, "--output", tmp_path / "r.csv"
     yield "run", hostile, "--input", image_file, "--output", tmp_path / "r.npz"
-    yield "validate", "--network", hostile, *dataset
+    yield "validate", hostile, *dataset
     yield "throughput", hostile, "--device", "golden", *dataset
     yield "selftest", hostile, "--device", "golden"
     yield "load", hostile, "--device", "golden"

@@ -14,9 +14,10 @@ from firstspike_spec import InputError, infer, load_network, profile, save_netwo
 from firstspike_spec.common.files import check_writable
 from firstspike_spec.datasets import fit_dataset, load_splits
 from firstspike_spec.terminal.console import say
+from firstspike_spec.terminal.options import DataOption, DatasetOption, JsonOption
 
-from ..training.provenance import test_facts
-from .parts import DataOption, DatasetOption, check_network_name, importing_torch
+from ..inference.provenance import test_facts
+from .parts import check_network_name, importing_torch
 
 
 def calibrate(
@@ -33,9 +34,7 @@ def calibrate(
     ] = True,
     dataset: DatasetOption = None,
     data: DataOption = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print the result as one JSON object; progress goes to stderr.")
-    ] = False,
+    json: JsonOption = False,
 ) -> None:
     """Trade accuracy for earlier decisions, or back, without training.
 

@@ -14,6 +14,7 @@ from firstspike_spec import InputError, LatencyEncoder, Network, load_dataset, s
 from firstspike_spec.common.files import check_writable, same_file
 from firstspike_spec.common.text import quoted
 from firstspike_spec.terminal.console import say
+from firstspike_spec.terminal.options import JsonOption
 
 from ..importing.entry_names import listed
 from ..importing.weight_files import read_weights
@@ -67,7 +68,7 @@ def import_network(
         str | None, typer.Option(help="Shape of one image: 28,28. By default the data set's.", show_default=False)
     ] = None,
     class_names: Annotated[str | None, typer.Option(help="One for each output: cat,dog.", show_default=False)] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """Quantise weights that were trained elsewhere, measure what that costs, and write the network to a file."""
     thresholds = numbers(threshold, "threshold", float)

@@ -4,26 +4,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from firstspike_spec import InputError, Network
 from firstspike_spec.common.errors import needing
-
-DataOption = Annotated[
-    Path | None,
-    typer.Option(
-        help="Folder of the data set, or an .npz file; your own images, too (docs/data.md). By default found or downloaded.",
-        show_default=False,
-    ),
-]
-DatasetOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Name of the data set; by default that of the recipe or network, or what --data has.", show_default=False
-    ),
-]
 
 
 @contextmanager

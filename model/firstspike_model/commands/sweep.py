@@ -11,10 +11,11 @@ from firstspike_spec import InputError
 from firstspike_spec.common.checks import whole_number
 from firstspike_spec.common.files import check_writable_folder
 from firstspike_spec.terminal.console import SafeConsole, say
+from firstspike_spec.terminal.options import DataOption, DatasetOption
 
 from ..recipes.recipe import load_recipe, parse_change
-from ..recipes.sweep import Run, grid, run_grid
-from .parts import DataOption, DatasetOption, importing_torch
+from ..training.sweep import Run, grid, run_grid
+from .parts import importing_torch
 from .train import DEVICES, MAX_SEED, scaled
 
 

@@ -14,10 +14,11 @@ import typer
 from firstspike_spec import InputError
 from firstspike_spec.common.checks import whole_number
 from firstspike_spec.common.files import check_writable
+from firstspike_spec.terminal.options import DataOption, DatasetOption, JsonOption
 
 from ..recipes.recipe import Recipe, load_recipe, parse_change
 from ..training.progress import EpochDisplay
-from .parts import DataOption, DatasetOption, check_network_name, importing_torch, network_report
+from .parts import check_network_name, importing_torch, network_report
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -44,9 +45,7 @@ def train(
     epochs_scale: Annotated[float, typer.Option(help="Multiplies all epochs: 0.1 for a quick try.")] = 1.0,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start anew, though a stopped training could go on.")] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if there is one.")] = "auto",
-    json: Annotated[
-        bool, typer.Option("--json", help="Print the result as one JSON object; progress goes to stderr.")
-    ] = False,
+    json: JsonOption = False,
 ) -> None:
     """Train a network by a recipe, prune and quantise it, and write it to a file.
 

@@ -44,3 +44,8 @@ class SafeConsole(Console):
 def say(text: str, *, error: bool = False) -> None:
     """Print lines for a person, whatever is in them: to standard output, or beside the results to standard error."""
     print(printable(text, lines=True), file=sys.stderr if error else sys.stdout, flush=True)
+
+
+def note(text: str) -> None:
+    """Print a note, such as on work that takes a while, to standard error."""
+    say(text, error=True)

@@ -5,7 +5,7 @@ from ..common.text import quoted
 
 
 def parse_lanes(text: str | None) -> int | tuple[int, ...] | None:
-    """Return the lanes that a text tells of, as `firstspike_spec.compiler.compile.plan` takes them; ``None`` stays what it is.
+    """Return the lanes that a text tells of, as `firstspike_spec.compiler.plan.plan` takes them; ``None`` stays what it is.
 
     Parameters
     ----------

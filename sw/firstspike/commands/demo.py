@@ -16,15 +16,15 @@ from firstspike_spec.datasets import Dataset, read_idx
 from firstspike_spec.inference.results import Results
 from firstspike_spec.network.artefact import load_network
 from firstspike_spec.network.shipped import shipped_network
-from firstspike_spec.terminal.console import SafeConsole, say
+from firstspike_spec.terminal.console import SafeConsole, note, say
 from firstspike_spec.terminal.lanes import parse_lanes
+from firstspike_spec.terminal.options import DeviceOption, JsonOption, LanesOption
 
 from ..accelerator import Accelerator
 from ..command_line import WRONG_RESULTS
 from ..pictures import draw_inferences
 from ..progress import progress_of
 from ..tables import results_table
-from .options import DeviceOption, JsonOption, LanesOption, tell
 from .run import write_csv
 
 #: What is run, and where its results go, unless the user says otherwise.
@@ -58,7 +58,7 @@ def demo(
     digits = load_digits()
     loaded.check_images(digits.images)
 
-    with Accelerator.open(device, network=loaded, lanes=parse_lanes(lanes), note=tell) as accelerator:
+    with Accelerator.open(device, network=loaded, lanes=parse_lanes(lanes), note=note) as accelerator:
         with progress_of(f"running on {device}", len(digits.images)) as progress:
             validation = accelerator.validate(digits.images, digits.labels, progress=progress)
         full = accelerator.run(digits.images, early_exit=False)

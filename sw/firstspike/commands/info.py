@@ -7,8 +7,7 @@ from rich.table import Table
 from firstspike_spec.common.text import printable
 from firstspike_spec.network.artefact import load_network
 from firstspike_spec.terminal.console import SafeConsole
-
-from .options import JsonOption, NetworkArgument
+from firstspike_spec.terminal.options import JsonOption, NetworkArgument
 
 #: Characters of a fact about the network's origin that are shown; ``--json`` has all.
 SHOWN = 500

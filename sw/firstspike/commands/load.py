@@ -3,17 +3,17 @@
 import json as json_format
 
 from firstspike_spec.network.artefact import load_network
-from firstspike_spec.terminal.console import say
+from firstspike_spec.terminal.console import note, say
 from firstspike_spec.terminal.lanes import parse_lanes
+from firstspike_spec.terminal.options import DeviceOption, JsonOption, LanesOption, NetworkArgument
 
 from ..accelerator import Accelerator
-from .options import DeviceOption, JsonOption, LanesOption, NetworkArgument, tell
 
 
 def load(network: NetworkArgument, device: DeviceOption, lanes: LanesOption = None, json: JsonOption = False) -> None:
     """Load a network into a device, and read back that it is there. It stays until another one is loaded or the power goes."""
     loaded = load_network(network)
-    with Accelerator.open(device, network=loaded, lanes=parse_lanes(lanes), note=tell) as accelerator:
+    with Accelerator.open(device, network=loaded, lanes=parse_lanes(lanes), note=note) as accelerator:
         if accelerator.info().get("load_seconds") is None:
             accelerator.load(loaded)  # what it holds already may be damaged
         info = accelerator.info()

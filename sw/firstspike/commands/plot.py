@@ -13,7 +13,16 @@ from firstspike_spec.inference.golden import infer
 from firstspike_spec.inference.inference import Inference
 from firstspike_spec.network.artefact import load_network
 from firstspike_spec.network.network import Network
-from firstspike_spec.terminal.console import say
+from firstspike_spec.terminal.console import note, say
+from firstspike_spec.terminal.options import (
+    DataOption,
+    DatasetOption,
+    EarlyExitOption,
+    JsonOption,
+    LimitOption,
+    NetworkArgument,
+    SplitOption,
+)
 
 from ..accelerator import Accelerator
 from ..plots.curve import counted_images, curve_figures, curve_table, draw_curve
@@ -25,17 +34,7 @@ from ..plots.raster import draw_raster, raster_figures, raster_table
 from ..plots.runs import SEED, read_runs
 from ..plots.weights import draw_weights, weights_table
 from ..progress import progress_of
-from .options import (
-    DataOption,
-    DatasetOption,
-    EarlyExitOption,
-    JsonOption,
-    LimitOption,
-    NetworkArgument,
-    SplitOption,
-    load_images_for,
-    tell,
-)
+from .dataset import load_images_for
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -221,7 +220,7 @@ def _inferences(network: Network, images: Dataset, *, early_exit: bool) -> Itera
 def _hint(runs: list[dict[str, str]], rows: list[Row]) -> None:
     """Say so where there are several seeds, but no two runs that differ only in seed."""
     if len({run.get(SEED, "") for run in runs}) > 1 and len(rows) == len(runs) and len(rows) > 1:
-        tell("firstspike: no two runs differ only in seed, so none are joined; --ignore COLUMN joins runs that differ there")
+        note("firstspike: no two runs differ only in seed, so none are joined; --ignore COLUMN joins runs that differ there")
 
 
 def _finish(kind: str, out: Path, figure: "Figure", rows: list[Row], figures: dict[str, Any], words: str, json: bool) -> None:

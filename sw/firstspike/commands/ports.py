@@ -6,8 +6,7 @@ from rich.table import Table
 from serial.tools import list_ports
 
 from firstspike_spec.terminal.console import SafeConsole
-
-from .options import JsonOption
+from firstspike_spec.terminal.options import JsonOption
 
 
 def ports(json: JsonOption = False) -> None:

@@ -14,9 +14,10 @@ from firstspike_spec.common.files import check_writable
 from firstspike_spec.inference.profiling import PROFILE_IMAGES
 from firstspike_spec.network.artefact import load_network, save_network
 from firstspike_spec.terminal.console import SafeConsole, say
+from firstspike_spec.terminal.options import DataOption, DatasetOption, JsonOption, NetworkArgument
 
 from ..progress import progress_of
-from .options import DataOption, DatasetOption, JsonOption, NetworkArgument, load_images_for
+from .dataset import load_images_for
 
 
 def profile(

@@ -15,14 +15,14 @@ from firstspike_spec.common.files import check_writable, whole_file, write_file
 from firstspike_spec.inference.results import Results
 from firstspike_spec.network.artefact import load_network
 from firstspike_spec.network.network import Network
-from firstspike_spec.terminal.console import SafeConsole, say
+from firstspike_spec.terminal.console import SafeConsole, note, say
 from firstspike_spec.terminal.lanes import parse_lanes
+from firstspike_spec.terminal.options import DeviceOption, EarlyExitOption, JsonOption, LanesOption, NetworkArgument
 
 from ..accelerator import Accelerator
 from ..images import doubts, load_images
 from ..progress import progress_of
 from ..tables import results_table
-from .options import DeviceOption, EarlyExitOption, JsonOption, LanesOption, NetworkArgument, tell
 
 #: Without an output file, so many images are shown.
 SHOWN = 20
@@ -66,10 +66,10 @@ def run(
     images, names = load_images(input, loaded, background=background, note=notes.append)
     images = 255 - images if invert else images
     notes += doubts(loaded, images)
-    for told in notes:
-        tell(f"note: {told}")
+    for text in notes:
+        note(f"note: {text}")
     with (
-        Accelerator.open(device, network=loaded, lanes=parse_lanes(lanes), note=tell) as accelerator,
+        Accelerator.open(device, network=loaded, lanes=parse_lanes(lanes), note=note) as accelerator,
         progress_of(f"running on {device}", len(images)) as progress,
     ):
         try:

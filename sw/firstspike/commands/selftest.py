@@ -8,12 +8,12 @@ from rich.table import Table
 from rich.text import Text
 
 from firstspike_spec.network.artefact import load_network
-from firstspike_spec.terminal.console import SafeConsole
+from firstspike_spec.terminal.console import SafeConsole, note
 from firstspike_spec.terminal.lanes import parse_lanes
+from firstspike_spec.terminal.options import DeviceOption, JsonOption, LanesOption, NetworkArgument
 
 from ..accelerator import Accelerator
 from ..command_line import WRONG_RESULTS
-from .options import DeviceOption, JsonOption, LanesOption, NetworkArgument, tell
 
 
 def selftest(network: NetworkArgument, device: DeviceOption, lanes: LanesOption = None, json: JsonOption = False) -> None:
@@ -22,7 +22,7 @@ def selftest(network: NetworkArgument, device: DeviceOption, lanes: LanesOption 
     Ends with exit code 1 if a check fails.
     """
     loaded = load_network(network)
-    with Accelerator.open(device, network=loaded, lanes=parse_lanes(lanes), note=tell) as accelerator:
+    with Accelerator.open(device, network=loaded, lanes=parse_lanes(lanes), note=note) as accelerator:
         checks = accelerator.selftest()
     passed = all(check.passed for check in checks)
     if json:

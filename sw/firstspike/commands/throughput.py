@@ -5,12 +5,9 @@ import json as json_format
 from rich.table import Table
 
 from firstspike_spec.network.artefact import load_network
-from firstspike_spec.terminal.console import SafeConsole
+from firstspike_spec.terminal.console import SafeConsole, note
 from firstspike_spec.terminal.lanes import parse_lanes
-
-from ..accelerator import Accelerator
-from ..progress import progress_of
-from .options import (
+from firstspike_spec.terminal.options import (
     DataOption,
     DatasetOption,
     DeviceOption,
@@ -19,9 +16,11 @@ from .options import (
     LanesOption,
     LimitOption,
     NetworkArgument,
-    load_images_for,
-    tell,
 )
+
+from ..accelerator import Accelerator
+from ..progress import progress_of
+from .dataset import load_images_for
 
 
 def throughput(
@@ -38,7 +37,7 @@ def throughput(
     loaded = load_network(network)
     images = load_images_for(loaded, dataset, data, limit=limit).images
     with (
-        Accelerator.open(device, network=loaded, lanes=parse_lanes(lanes), note=tell) as accelerator,
+        Accelerator.open(device, network=loaded, lanes=parse_lanes(lanes), note=note) as accelerator,
         progress_of(f"running on {device}", len(images)) as progress,
     ):
         measured = accelerator.throughput_test(images, early_exit=early_exit, progress=progress)

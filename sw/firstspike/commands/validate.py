@@ -1,20 +1,14 @@
 """The sub-command ``firstspike validate``."""
 
 import json as json_format
-from pathlib import Path
-from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from firstspike_spec.network.artefact import load_network
-from firstspike_spec.terminal.console import SafeConsole
+from firstspike_spec.terminal.console import SafeConsole, note
 from firstspike_spec.terminal.lanes import parse_lanes
-
-from ..accelerator import Accelerator
-from ..command_line import WRONG_RESULTS
-from ..progress import progress_of
-from .options import (
+from firstspike_spec.terminal.options import (
     DataOption,
     DatasetOption,
     DeviceOption,
@@ -22,13 +16,17 @@ from .options import (
     JsonOption,
     LanesOption,
     LimitOption,
-    load_images_for,
-    tell,
+    NetworkArgument,
 )
+
+from ..accelerator import Accelerator
+from ..command_line import WRONG_RESULTS
+from ..progress import progress_of
+from .dataset import load_images_for
 
 
 def validate(
-    network: Annotated[Path, typer.Option(help="The network's file (.safetensors).", show_default=False)],
+    network: NetworkArgument,
     device: DeviceOption = "golden",
     data: DataOption = None,
     dataset: DatasetOption = None,
@@ -45,7 +43,7 @@ def validate(
     test = load_images_for(loaded, dataset, data, limit=limit)
     trained = loaded.provenance.get("connectivity_as_trained")
 
-    with Accelerator.open(device, network=loaded, lanes=parse_lanes(lanes), note=tell) as accelerator:
+    with Accelerator.open(device, network=loaded, lanes=parse_lanes(lanes), note=note) as accelerator:
         with progress_of(f"validating on {device}", len(test.images)) as progress:
             validation = accelerator.validate(test.images, test.labels, early_exit=early_exit, progress=progress)
         report = {

@@ -9,8 +9,9 @@ import numpy as np
 
 from firstspike_spec.common.errors import DeviceError
 from firstspike_spec.common.words import RESULT_WORD, Memory
-from firstspike_spec.compiler.compile import EngineContents, MemoryContents, compile_network
-from firstspike_spec.compiler.shapes import EngineShape
+from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.compiler.contents import EngineContents, MemoryContents
+from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.inference.results import Results
 from firstspike_spec.network.network import Network
 from firstspike_spec.protocol.loading import blocks, check_range, load_end, readable

@@ -8,7 +8,7 @@ import numpy as np
 
 from firstspike_spec.common.errors import DeviceError, InputError, needing
 from firstspike_spec.compiler.compile import compile_network
-from firstspike_spec.compiler.shapes import EngineShape
+from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.inference.results import Results, with_hidden_spikes
 from firstspike_spec.network.network import Network
 from firstspike_spec.protocol.messages import Identity

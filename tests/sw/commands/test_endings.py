@@ -141,7 +141,7 @@ LONG, DEEP = "n" * 300, "n/" * 3000 + "n"
         *(("run", "NETWORK", "--input", path) for path in (LONG, DEEP, "loop")),
         *(("plot", "weights", "NETWORK", "--out", f"{path}.png") for path in (LONG, DEEP, "loop")),
         *(("plot", "curve", f"{path}.csv", "--out", "new.png") for path in (LONG, DEEP, "loop")),
-        *(("validate", "--network", "NETWORK", "--data", path) for path in (LONG, DEEP, "loop", f"{LONG}.npz")),
+        *(("validate", "NETWORK", "--data", path) for path in (LONG, DEEP, "loop", f"{LONG}.npz")),
         *(("report", path) for path in (LONG, DEEP, "loop")),
         *(("flash", path, "--board", "icebreaker") for path in (LONG, DEEP, "loop")),
         *(

@@ -35,7 +35,7 @@ def of_colours(firstspike, colour_network, colours, tmp_path):
 
     def validate(images, *arguments):
         np.savez(tmp_path / "mine.npz", x_test=images, y_test=labels)
-        return firstspike("validate", "--network", colour_network, "--data", tmp_path / "mine.npz", *arguments)
+        return firstspike("validate", colour_network, "--data", tmp_path / "mine.npz", *arguments)
 
     return validate
 
@@ -55,7 +55,7 @@ def test_colour_for_a_grey_network_becomes_grey_and_is_told(firstspike, network,
     colours = np.random.default_rng(4).integers(0, 256, (30, 4, 4, 3)).astype(np.uint8)
     grey = np.stack([np.asarray(Image.fromarray(image).convert("L")) for image in colours])
     np.savez(tmp_path / "mine.npz", images=colours, labels=infer(network, grey).classes)
-    shown = firstspike("validate", "--network", network_file, "--data", tmp_path / "mine.npz", "--json")
+    shown = firstspike("validate", network_file, "--data", tmp_path / "mine.npz", "--json")
     assert shown.json["accuracy"] == 1
     assert "colour images become grey, 0.299 R + 0.587 G + 0.114 B (ITU-R 601)" in shown.err
 
@@ -74,10 +74,10 @@ def test_folders_of_pictures_are_matched_by_the_names_of_the_classes(firstspike,
         folder = tmp_path / "animals" / "test" / network.class_names[classes[index]]
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(colours[index].transpose(1, 2, 0)).save(folder / f"{index}.png")
-    shown = firstspike("validate", "--network", colour_network, "--data", tmp_path / "animals", "--json").json
+    shown = firstspike("validate", colour_network, "--data", tmp_path / "animals", "--json").json
     assert (shown["dataset"], shown["images"], shown["accuracy"]) == ("animals", len(kept), 1)
     (tmp_path / "animals" / "test" / "cow").mkdir()
-    refused = firstspike("validate", "--network", colour_network, "--data", tmp_path / "animals")
+    refused = firstspike("validate", colour_network, "--data", tmp_path / "animals")
     assert_refused(refused, "has a class 'cow', the network the classes ('owl', 'dog', 'cat')")
 
 
@@ -119,7 +119,7 @@ def test_throughput_of_ones_own_images(firstspike, network_file, data_folder):
 
 def test_images_in_which_nothing_spikes_are_told(firstspike, network_file, tmp_path):
     np.savez(tmp_path / "mine.npz", images=np.zeros((3, 4, 4), np.uint8), labels=np.zeros(3, int))
-    shown = firstspike("validate", "--network", network_file, "--data", tmp_path / "mine.npz")
+    shown = firstspike("validate", network_file, "--data", tmp_path / "mine.npz")
     assert shown.code == 0
     assert "note: no pixel of 3 images reaches the lowest threshold 1: nothing spikes" in shown.err
 
@@ -129,7 +129,7 @@ def test_a_network_without_a_shape_names_the_way_to_give_it_one(firstspike, tmp_
     way = "import it again with --input-shape 28,28"
     assert_refused(firstspike("demo", tmp_path / "flat.safetensors", "--device", "golden"), "not (256, 28, 28)", way)
     np.savez(tmp_path / "mine.npz", images=np.zeros((3, 28, 28), np.uint8), labels=np.zeros(3, int))
-    refused = firstspike("validate", "--network", tmp_path / "flat.safetensors", "--data", tmp_path / "mine.npz")
+    refused = firstspike("validate", tmp_path / "flat.safetensors", "--data", tmp_path / "mine.npz")
     assert refused.code == 2
     assert "data set mine: images must have the shape (batch, 784), not (3, 28, 28)" in refused.err
     assert way in refused.err

@@ -14,7 +14,8 @@ from firstspike_sim.stimulus.networks import shape_for
 from firstspike_spec import InputError, infer_spikes
 from firstspike_spec.common.errors import DeviceError
 from firstspike_spec.common.words import RESULT_WORD, Memory
-from firstspike_spec.compiler.compile import compile_network, plan
+from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.compiler.plan import plan
 from firstspike_spec.inference.results import Results, compare_results
 from firstspike_spec.protocol.loading import load_end, readable
 from firstspike_spec.protocol.messages import ANSWER_BYTES, COUNTERS, REPLY, Identity, Kind, message
@@ -433,7 +434,7 @@ def test_maps(cache):
         assert list(device.differences()) == []
     image = compile_network(networks[0], shape)
     address_tables = [
-        part for part in readable(image) if part.memory == Memory.POINTERS and part.words is image.locations[part.layer]
+        part for part in readable(image) if part.memory == Memory.POINTERS and part.words is image.address_tables[part.layer]
     ]
     assert [part.layer for part in address_tables] == [0, 1, 2]
     wanted, blocks = set(), []

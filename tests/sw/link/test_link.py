@@ -12,7 +12,7 @@ import pytest
 from firstspike.link.link import Link, Lost, Refused
 from firstspike_spec import InputError
 from firstspike_spec.common.errors import DeviceError
-from firstspike_spec.compiler.compile import plan
+from firstspike_spec.compiler.plan import plan
 from firstspike_spec.protocol.messages import HEAD_BYTES, MAGIC, REPLY, VERSION, Identity, Kind, Loss, Reason, message
 
 from ...spec.naive_link import Frames, NaiveBoard, framed, split

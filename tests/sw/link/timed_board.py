@@ -6,7 +6,9 @@ from functools import cache
 
 from firstspike.link.link import Link
 from firstspike_spec import infer_spikes
-from firstspike_spec.compiler.compile import EngineContents, compile_network, plan
+from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.compiler.contents import EngineContents
+from firstspike_spec.compiler.plan import plan
 from firstspike_spec.inference.results import Results
 from firstspike_spec.protocol.messages import COUNTER_BYTES, COUNTERS, HEAD_BYTES, REPLY, Identity, Kind, message
 from firstspike_spec.protocol.spike_code import decode_spikes

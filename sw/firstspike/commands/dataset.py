@@ -1,0 +1,29 @@
+"""Images with labels for a sub-command, from a data set or a user's own."""
+
+from pathlib import Path
+
+from firstspike_spec.common.checks import whole_number
+from firstspike_spec.datasets import Dataset, default_dataset, fit_dataset, load_dataset
+from firstspike_spec.network.network import Network
+from firstspike_spec.terminal.console import note
+
+from ..images import doubts
+
+
+def load_images_for(
+    network: Network, dataset: str | None, data: Path | None, *, split: str = "test", limit: int | None = None
+) -> Dataset:
+    """Return the images that the options ask for, fitted to the network; by default from the data set it was trained on.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        If the split or the limit is invalid, or the data set cannot be had or does not fit.
+    """
+    if limit is not None:
+        limit = whole_number(limit, "limit", 1, 1 << 31)
+    found = load_dataset(dataset, split, data, usual=default_dataset(network), note=note).first(limit)
+    found = fit_dataset(found, network, note)
+    for doubt in doubts(network, found.images):
+        note(f"note: {doubt}")
+    return found
