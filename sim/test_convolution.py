@@ -62,7 +62,7 @@ def test_networks_of_all_kinds(request, tmp_path, number, name):
         time_steps=shape.time_steps,
         queue_depth=shape.queue_depth,
         images=image.banks[0],
-        locations=image.locations[0],
+        locations=image.address_tables[0],
     )
     simulator = build(design, "layer")
     parts = [layer_vectors(rng, first, shape, random_spike_times(rng, 6, first), load=False)]

@@ -22,7 +22,8 @@ from firstspike_sim.stimulus.networks import (
 )
 from firstspike_sim.stimulus.vectors import compare_seen, engine_vectors
 from firstspike_spec import load_network
-from firstspike_spec.compiler.compile import compile_network, plan
+from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.compiler.plan import plan
 from firstspike_spec.datasets import read_idx
 from tests.levels import thorough
 

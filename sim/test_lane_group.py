@@ -18,7 +18,8 @@ from firstspike_sim.stimulus.networks import (
     roomy_shape,
 )
 from firstspike_sim.stimulus.vectors import layer_vectors
-from firstspike_spec.compiler.compile import compile_network, plan
+from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.compiler.plan import plan
 
 INPUTS = 14
 BENCH = "firstspike_sim.benches.layer_bench"

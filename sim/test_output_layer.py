@@ -17,7 +17,8 @@ from firstspike_sim.stimulus.networks import (
     tied_network,
 )
 from firstspike_sim.stimulus.vectors import output_vectors
-from firstspike_spec.compiler.compile import compile_network, plan
+from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.compiler.plan import plan
 
 BENCH = "firstspike_sim.benches.layer_bench"
 INPUTS = 13

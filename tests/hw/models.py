@@ -4,8 +4,11 @@ import random
 
 import numpy as np
 
-from firstspike_spec.compiler.compile import BankContents, compile_network, plan
-from firstspike_spec.compiler.shapes import AddressTableShape, EngineShape, LayerShape, OutputShape, index_bits
+from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.compiler.contents import BankContents
+from firstspike_spec.compiler.engine_shape import EngineShape
+from firstspike_spec.compiler.plan import plan
+from firstspike_spec.compiler.shapes import AddressTableShape, LayerShape, OutputShape, index_bits
 from firstspike_spec.protocol.loading import readable
 
 from ..spec.random_networks import random_network

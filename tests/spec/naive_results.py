@@ -5,7 +5,7 @@ import random
 import numpy as np
 
 from firstspike_spec.common.words import RESULT_WORD
-from firstspike_spec.compiler.compile import EngineContents
+from firstspike_spec.compiler.contents import EngineContents
 from firstspike_spec.inference.results import Results
 
 

@@ -13,9 +13,10 @@ import typer
 
 from firstspike_spec import Network, infer_spikes, load_dataset, load_network
 from firstspike_spec.common.errors import InputError
-from firstspike_spec.compiler.compile import compile_network, plan
+from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.compiler.engine_shape import QUEUE_DEPTHS, EngineShape
 from firstspike_spec.compiler.placement import place
-from firstspike_spec.compiler.shapes import QUEUE_DEPTHS, EngineShape
+from firstspike_spec.compiler.plan import plan
 
 from ..cycles.figures import STREAM_IMAGES
 from ..cycles.replay import Replay, replay

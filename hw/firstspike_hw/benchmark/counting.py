@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from firstspike_spec.compiler.compile import EngineContents
+from firstspike_spec.compiler.contents import EngineContents
 
 from ..cycles import Distribution, figures
 from ..simulation import NativeEngine

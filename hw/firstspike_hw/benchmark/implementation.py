@@ -10,9 +10,9 @@ from typing import Any
 
 from firstspike_spec.common.errors import InputError
 from firstspike_spec.common.files import check_writable_folder, needing_room, write_file
-from firstspike_spec.compiler.compile import EngineContents
+from firstspike_spec.compiler.contents import EngineContents
 
-from ..boards.fpga import CONSTRAINTS, Device, Platform
+from ..boards.fpga import CONSTRAINTS, Fpga, Platform
 from ..chain.engine import Engine
 from ..flow.bare import Bare
 from ..flow.command_lines import DESIGN, NETLIST, ROUTED, SCRIPT_AFTER_READ, STATISTICS, unregistered_block_rams
@@ -29,14 +29,14 @@ _ROOM = 5_000_000
 
 
 class Implementation:
-    """Bare engines in a device; each step is done once, and what has been done is kept.
+    """Bare engines in an FPGA; each step is done once, and what has been done is kept.
 
     Parameters
     ----------
     image : EngineContents
-        What each engine holds, where the device's memories can hold something at power-up.
+        What each engine holds, where the FPGA's memories can hold something at power-up.
     engines : int
-    device : Device
+    fpga : Fpga
     goal_mhz : float
         The clock that place-and-route works towards.
     folder : Path
@@ -51,16 +51,16 @@ class Implementation:
         self,
         image: EngineContents,
         engines: int,
-        device: Device,
+        fpga: Fpga,
         *,
         goal_mhz: float,
         folder: Path,
         toolchain: str,
         note: Callable[[str], None],
     ):
-        self._device, self._goal_mhz, self._folder, self._note = device, goal_mhz, folder, note
-        self._yosys, self._nextpnr = find_tool("yosys", toolchain), find_tool(device.family.router, toolchain)
-        platform = Platform(device)
+        self._fpga, self._goal_mhz, self._folder, self._note = fpga, goal_mhz, folder, note
+        self._yosys, self._nextpnr = find_tool("yosys", toolchain), find_tool(fpga.family.router, toolchain)
+        platform = Platform(fpga)
         contents = None if has_spram(platform) else image  # an SPRAM has none at power-up
         component = Bare({f"engine_{number}": Engine(image.shape, contents) for number in range(engines)})
         design = to_rtlil(component, DESIGN, platform)
@@ -68,17 +68,17 @@ class Implementation:
             [
                 f"read_rtlil {_SOURCE}",
                 SCRIPT_AFTER_READ.replace("; ", "\n"),
-                f"{device.synthesis} {device.family.synthesis} -top {DESIGN} -json {NETLIST}",
+                f"{fpga.synthesis} {fpga.family.synthesis} -top {DESIGN} -json {NETLIST}",
                 f"tee -q -o {STATISTICS} stat -json",
             ]
         )
         check_writable_folder(folder, room=_ROOM)
         netlist = _digest(design, script, self._yosys.version)
-        asked = [*device.routing, *device.family.routing, str(goal_mhz), *filter(None, [device.constraints])]
+        asked = [*fpga.routing, *fpga.family.routing, str(goal_mhz), *filter(None, [fpga.constraints])]
         self._done = self._known(netlist, _digest(netlist, *asked, self._nextpnr.version))
         (folder / _SOURCE).write_text(design, "utf-8")
         (folder / _SCRIPT).write_text(script, "utf-8")
-        (folder / CONSTRAINTS).write_text(device.constraints, "utf-8")
+        (folder / CONSTRAINTS).write_text(fpga.constraints, "utf-8")
 
     def run(self, seeds: int) -> dict[str, Any]:
         """Synthesise, then place and route with the seeds 1, 2, ... that have not been tried yet.
@@ -128,13 +128,13 @@ class Implementation:
 
     def _route(self, seed: int) -> dict[str, Any]:
         arguments = [
-            *self._device.routing,
-            *self._device.family.routing,
+            *self._fpga.routing,
+            *self._fpga.family.routing,
             *("--json", NETLIST, "--report", ROUTED, "--seed", str(seed), "--freq", str(self._goal_mhz)),
             *("--timing-allow-fail", "-q"),
         ]
         self._tool(self._nextpnr, arguments, f"place-and-route-{seed}")
-        used = utilisation(self._folder, self._device.family)
+        used = utilisation(self._folder, self._fpga.family)
         return {
             "fmax_mhz": achieved_mhz(self._folder),
             **{name: used[name]["used"] for name in ("logic", "flip_flops", "block_rams")},

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from firstspike_spec.compiler.compile import EngineContents, compile_network
+from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.compiler.contents import EngineContents
 from firstspike_spec.network.network import Network
 
-from ..boards.fpga import find_device
+from ..boards.fpga import find_fpga
 from ..cycles import STREAM_IMAGES, Distribution, busiest, figures, interval, replay
 from .counting import counted_figures
 from .implementation import Implementation
@@ -50,10 +51,10 @@ def measure(
     note : callable
         Is told what is being done.
     """
-    device = find_device(point.device)
-    image = compile_network(network, device.family.plan(network, point.lanes))
+    fpga = find_fpga(point.fpga)
+    image = compile_network(network, fpga.family.plan(network, point.lanes))
     implementation = Implementation(
-        image, point.engines, device, goal_mhz=point.goal_mhz, folder=folder, toolchain=toolchain, note=note
+        image, point.engines, fpga, goal_mhz=point.goal_mhz, folder=folder, toolchain=toolchain, note=note
     )
     note(f"cycles of {len(images):,} images ...")
     spike_times = network.spike_times(images)
@@ -74,7 +75,7 @@ def combine(point: Point, cycles: dict[str, float], implementation: dict[str, An
     return {
         "point": point.name,
         "network": point.network,
-        "device": point.device,
+        "fpga": point.fpga,
         "lanes": point.lanes,
         "engines": point.engines,
         "goal_mhz": point.goal_mhz,

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from firstspike_spec.compiler.compile import DEFAULT_LANES, plan
-from firstspike_spec.compiler.shapes import EngineShape
+from firstspike_spec.compiler.engine_shape import EngineShape
+from firstspike_spec.compiler.plan import DEFAULT_LANES, plan
 from firstspike_spec.network.network import Network
 
 from .plls.ecp5 import Ecp5Pll
@@ -37,7 +37,7 @@ class Family:
     logic, flip_flops, block_rams : str
         What the report of place-and-route calls them; empty where it does not count them.
     spikes_per_token, bank_lanes, queue_depth : int or None
-        As `firstspike_spec.compiler.compile.plan` takes them; where there are few lanes, `plan` takes fewer spikes and shorter queues.
+        As `firstspike_spec.compiler.plan.plan` takes them; where there are few lanes, `plan` takes fewer spikes and shorter queues.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Family:
         Raises
         ------
         InputError, InputTypeError
-            As of `firstspike_spec.compiler.compile.plan`.
+            As of `firstspike_spec.compiler.plan.plan`.
         """
         shape = plan(
             network,

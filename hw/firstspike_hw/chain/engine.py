@@ -5,8 +5,8 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.common.words import LOAD_WORD, RESULT_WORD
-from firstspike_spec.compiler.compile import EngineContents
-from firstspike_spec.compiler.shapes import EngineShape
+from firstspike_spec.compiler.contents import EngineContents
+from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.network.encoder import MIN_TIME_STEPS
 from firstspike_spec.protocol.messages import COUNTER_BYTES
 
@@ -111,14 +111,14 @@ class Engine(wiring.Component):
                 time_steps=shape.time_steps,
                 queue_depth=shape.queue_depth,
                 images=image.banks[index] if image else None,
-                locations=image.locations[index] if image else (),
+                locations=image.address_tables[index] if image else (),
             )
             layers.append(layer)
         m.submodules.output = output = OutputLayer(
             shape.output,
             width=width,
             slices=image.output if image else None,
-            locations=image.locations[-1] if image else (),
+            locations=image.address_tables[-1] if image else (),
         )
         m.submodules.readout = readout = ReadOut(shape.output)
         layers.append(output)

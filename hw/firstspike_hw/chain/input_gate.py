@@ -5,7 +5,7 @@ from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.common.words import LOAD_WORD, Memory
-from firstspike_spec.compiler.shapes import EngineShape
+from firstspike_spec.compiler.engine_shape import EngineShape
 
 from ..lib.layouts import input_layout, token_layout, word_layout
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from firstspike_spec.compiler.compile import EngineContents
+from firstspike_spec.compiler.contents import EngineContents
 
 from .replay import replay
 from .summary import Distribution, busiest, interval, latency

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from firstspike_spec.compiler.shapes import EngineShape
+from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.compiler.tokens import input_tokens
 
 from .items import END, ENDS, LAST, NOTHING, spike

@@ -4,7 +4,7 @@ from collections import deque
 
 import numpy as np
 
-from firstspike_spec.compiler.compile import BankContents
+from firstspike_spec.compiler.contents import BankContents
 from firstspike_spec.compiler.shapes import LayerShape
 
 from ..layer.layer import GROUP_BANKS

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from firstspike_spec.compiler.compile import EngineContents
+from firstspike_spec.compiler.contents import EngineContents
 
 from .address_table import AddressTable, rows_of_sources
 from .items import END, LAST, NOTHING, sources
@@ -38,7 +38,7 @@ class OutputLayer:
         shape, streams = image.shape.output, len(images)
         words = [shape.weights.unpack(part.weights) for part in image.output]
         weights = np.stack([word[field.name] for word in words for field in shape.weights.fields], axis=1)[:, : shape.neurons]
-        rows, _bases, seen = rows_of_sources(shape, image.locations[-1])
+        rows, _bases, seen = rows_of_sources(shape, image.address_tables[-1])
         weights = np.where(seen[:, None], weights[rows], 0)
         self._weights = np.concatenate([np.zeros((1, shape.neurons), np.int64), weights])  # behind those of no spike
         self._address_table = AddressTable(streams) if shape.address_table else None

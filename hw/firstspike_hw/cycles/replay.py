@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from firstspike_spec.compiler.compile import EngineContents
-from firstspike_spec.compiler.shapes import EngineShape
+from firstspike_spec.compiler.contents import EngineContents
+from firstspike_spec.compiler.engine_shape import EngineShape
 
 from ..lane.fire_queue import slot_bits
 from .input_gate import InputGate
@@ -119,7 +119,7 @@ def _replay(
             streams=count,
             after_reset=after_reset,
         )
-        for part, banks, locations in zip(shape.layers, image.banks, image.locations[:-1], strict=True)
+        for part, banks, locations in zip(shape.layers, image.banks, image.address_tables[:-1], strict=True)
     ]
     output = OutputLayer(image, images, early_exit=early_exit)
 

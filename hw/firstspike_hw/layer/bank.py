@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.common.words import LOAD_WORD, Memory
-from firstspike_spec.compiler.compile import BankContents
+from firstspike_spec.compiler.contents import BankContents
 from firstspike_spec.compiler.shapes import LayerShape
 
 from ..lane.entry_stage import entry_stages

@@ -8,7 +8,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.common.words import LOAD_WORD
-from firstspike_spec.compiler.compile import BankContents
+from firstspike_spec.compiler.contents import BankContents
 from firstspike_spec.compiler.shapes import LayerShape
 
 from ..lib.layouts import lane_layout, row_token_layout, token_layout, word_layout

@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.common.words import LOAD_WORD
-from firstspike_spec.compiler.compile import BankContents
+from firstspike_spec.compiler.contents import BankContents
 from firstspike_spec.compiler.shapes import LayerShape
 
 from ..lib.delays import delayed

@@ -8,7 +8,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.common.words import LOAD_WORD, Memory
-from firstspike_spec.compiler.compile import SliceContents
+from firstspike_spec.compiler.contents import SliceContents
 from firstspike_spec.compiler.shapes import OutputShape, index_bits
 
 from ..lib.delays import delayed

@@ -4,7 +4,8 @@ from amaranth.hdl import signed, unsigned
 from amaranth.lib import data
 
 from firstspike_spec.common.words import Word
-from firstspike_spec.compiler.shapes import EngineShape, LayerShape
+from firstspike_spec.compiler.engine_shape import EngineShape
+from firstspike_spec.compiler.shapes import LayerShape
 
 
 def word_layout(word: Word) -> data.StructLayout:

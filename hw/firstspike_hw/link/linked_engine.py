@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.compiler.compile import EngineContents
+from firstspike_spec.compiler.contents import EngineContents
 from firstspike_spec.network.encoder import MIN_TIME_STEPS
 from firstspike_spec.protocol.messages import BUFFER_BYTES, COUNTER_BYTES, HEAD_BYTES, Identity, Status
 

@@ -4,8 +4,8 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.compiler.compile import EngineContents
-from firstspike_spec.compiler.shapes import EngineShape
+from firstspike_spec.compiler.contents import EngineContents
+from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.protocol.messages import Identity
 
 from .linked_engine import LinkedEngine

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.compiler.shapes import EngineShape
+from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.protocol.spike_code import END_OF_STEP, LONG_GAP, SKIP
 
 from ..lib.layouts import input_layout

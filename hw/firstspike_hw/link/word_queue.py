@@ -6,7 +6,8 @@ from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.common.words import RESULT_WORD
-from firstspike_spec.compiler.shapes import EngineShape, index_bits
+from firstspike_spec.compiler.engine_shape import EngineShape
+from firstspike_spec.compiler.shapes import index_bits
 
 from ..chain.input_gate import TIME_BITS
 from ..lib.layouts import word_layout

@@ -7,10 +7,10 @@ from importlib.resources import files
 
 import numpy as np
 
-from firstspike_spec.compiler.shapes import EngineShape
+from firstspike_spec.compiler.engine_shape import EngineShape
 
 from ..boards.family import ICE40, Family
-from ..boards.fpga import Device
+from ..boards.fpga import Fpga
 from ..memory.dp16kd import MOST_LUT_RAM_WORDS
 from .memories import lut_ram_luts
 
@@ -50,15 +50,15 @@ def clock_features(shape: EngineShape, logic: float) -> np.ndarray:
     return np.array([1, deep, np.log2(logic / 10_000)], float)
 
 
-def luts(shape: EngineShape, device: Device, engines: int = 1) -> Estimate:
+def luts(shape: EngineShape, fpga: Fpga, engines: int = 1) -> Estimate:
     """Return the logic that engines take, in what `Family.logic` counts."""
-    fitted = _fitted(device.family.name)["logic"]
-    return Estimate(engines * float(features(shape, device.family) @ fitted["coefficients"]), fitted["error"])
+    fitted = _fitted(fpga.family.name)["logic"]
+    return Estimate(engines * float(features(shape, fpga.family) @ fitted["coefficients"]), fitted["error"])
 
 
-def clock_mhz(shape: EngineShape, logic: float, device: Device) -> Estimate:
+def clock_mhz(shape: EngineShape, logic: float, fpga: Fpga) -> Estimate:
     """Return the clock that engines of a shape reach if they take so much logic together."""
-    fitted = _fitted(device.family.name)["clock"]
+    fitted = _fitted(fpga.family.name)["clock"]
     return Estimate(float(clock_features(shape, logic) @ fitted["coefficients"]), fitted["error"])
 
 

@@ -8,10 +8,11 @@ from amaranth.lib import wiring
 
 from firstspike_spec.common.files import temporary_folder
 from firstspike_spec.common.words import Memory
-from firstspike_spec.compiler.shapes import EngineShape, LayerShape
+from firstspike_spec.compiler.engine_shape import EngineShape
+from firstspike_spec.compiler.shapes import LayerShape
 
 from ..boards.family import ECP5, Family
-from ..boards.fpga import Device, Platform
+from ..boards.fpga import Fpga, Platform
 from ..flow.bare import Bare
 from ..flow.command_lines import NO_COLLISION_LOGIC
 from ..flow.convert import to_rtlil
@@ -128,44 +129,42 @@ def memories(shape: EngineShape, platform: object = None) -> Counter:
     return found
 
 
-def block_rams(shapes: Iterable[EngineShape], device: Device, toolchain: str) -> list[int]:
-    """Return how many block RAMs each engine takes in a device.
+def block_rams(shapes: Iterable[EngineShape], fpga: Fpga, toolchain: str) -> list[int]:
+    """Return how many block RAMs each engine takes in an FPGA.
 
     Synthesis is asked about each memory once: it makes of it here what it makes of it in the engine.
 
     Parameters
     ----------
     shapes : iterable of EngineShape
-    device : Device
+    fpga : Fpga
     toolchain : str
         As of `firstspike_hw.flow.tools.find_tool`.
     """
-    wanted = [memories(shape, Platform(device)) for shape in shapes]
+    wanted = [memories(shape, Platform(fpga)) for shape in shapes]
     kinds = list(dict.fromkeys(kind for counts in wanted for kind in counts))
-    cells = dict(zip(kinds, synthesised(kinds, device, toolchain), strict=True))
+    cells = dict(zip(kinds, synthesised(kinds, fpga, toolchain), strict=True))
     return [sum(cells[kind] * count for kind, count in counts.items()) for counts in wanted]
 
 
-def synthesised(
-    kinds: Sequence[Loadable | OfLane | OfSums | OfFireQueue | OfReader], device: Device, toolchain: str
-) -> list[int]:
-    """Return how many block RAMs synthesis makes of a memory of each kind in a device."""
+def synthesised(kinds: Sequence[Loadable | OfLane | OfSums | OfFireQueue | OfReader], fpga: Fpga, toolchain: str) -> list[int]:
+    """Return how many block RAMs synthesis makes of a memory of each kind in an FPGA."""
     yosys = find_tool("yosys", toolchain)
     names = [f"memory_{number}" for number in range(len(kinds))]
     bare = Bare({name: kind.component() for name, kind in zip(names, kinds, strict=True)})
     with temporary_folder(_ROOM) as work:
-        (work / "top.il").write_text(to_rtlil(bare, "top", Platform(device)), "utf-8")
+        (work / "top.il").write_text(to_rtlil(bare, "top", Platform(fpga)), "utf-8")
         script = [
             "read_rtlil top.il",
             NO_COLLISION_LOGIC,
-            f"{device.synthesis} -run begin:map_gates -top top",
+            f"{fpga.synthesis} -run begin:map_gates -top top",
             "select top",
             "write_json -selected top.json",
         ]
         (work / "top.ys").write_text("\n".join(script), "utf-8")
         run_tool(yosys, ["-q", "top.ys"], work=work, log=work / "log")
         cells = read_json(work / "top.json")["modules"]["top"]["cells"]
-    kinds_of_cells = _BLOCK_RAMS[device.family.name]
+    kinds_of_cells = _BLOCK_RAMS[fpga.family.name]
     return [
         sum(cell["type"].startswith(kinds_of_cells) for path, cell in cells.items() if path.startswith(f"{name}."))
         for name in names

@@ -1,4 +1,4 @@
-"""What engines would do in a device, and which of them are worth building."""
+"""What engines would do in an FPGA, and which of them are worth building."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -8,10 +8,10 @@ import numpy as np
 
 from firstspike_spec.common.errors import InputError
 from firstspike_spec.compiler.compile import compile_network
-from firstspike_spec.compiler.shapes import EngineShape
+from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.network.network import Network
 
-from ..boards.fpga import Device
+from ..boards.fpga import Fpga
 from ..cycles import replayed_figures
 from .estimates import Estimate, clock_mhz, luts
 from .memories import block_rams
@@ -28,7 +28,7 @@ _WORTH = 1.1
 
 @dataclass(frozen=True)
 class Outlook:
-    """What some engines side by side would do in a device.
+    """What some engines side by side would do in an FPGA.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Outlook:
         Of each hidden layer.
     engines : int
     fits : bool
-        Whether there is room in the device, as far as the estimate goes.
+        Whether there is room in the FPGA, as far as the estimate goes.
     block_rams : int
         Exact.
     luts, fmax_mhz : Estimate
@@ -69,7 +69,7 @@ class Outlook:
 
 def outlooks(
     network: Network,
-    device: Device,
+    fpga: Fpga,
     spike_times: np.ndarray,
     *,
     lanes: Sequence[int | Sequence[int]],
@@ -82,7 +82,7 @@ def outlooks(
     Parameters
     ----------
     network : Network
-    device : Device
+    fpga : Fpga
     spike_times : ndarray of int16, shape (images, inputs)
         Of the images whose cycles are counted.
     lanes : sequence of int or of sequences of int
@@ -94,21 +94,21 @@ def outlooks(
     note : callable
         Is told what is being done.
     """
-    shapes = [device.family.plan(network, count) for count in lanes]
+    shapes = [fpga.family.plan(network, count) for count in lanes]
     note(f"block RAMs of {len(shapes)} engines ...")
-    rams = block_rams(shapes, device, toolchain)
+    rams = block_rams(shapes, fpga, toolchain)
     found = []
     for shape, blocks in zip(shapes, rams, strict=True):
-        counts = [engines] if engines else _numbers(shape, blocks, device)
+        counts = [engines] if engines else _numbers(shape, blocks, fpga)
         if not counts:
             continue
         note(f"cycles of {len(spike_times):,} images with {', '.join(str(layer.lanes) for layer in shape.layers)} lanes ...")
         cycles = replayed_figures(compile_network(network, shape), spike_times)
-        found += [_outlook(shape, count, blocks, device, cycles) for count in counts]
+        found += [_outlook(shape, count, blocks, fpga, cycles) for count in counts]
     return found
 
 
-def lanes_to_try(network: Network, device: Device) -> list[int]:
+def lanes_to_try(network: Network, fpga: Fpga) -> list[int]:
     """Return the numbers of lanes that a search tries: up to those of the widest hidden layer."""
     channels = [layer.channels for layer in network.layers[:-1]]
     possible = []
@@ -116,7 +116,7 @@ def lanes_to_try(network: Network, device: Device) -> list[int]:
         if count > max(channels, default=1):
             break
         try:
-            device.family.plan(network, count)
+            fpga.family.plan(network, count)
         except InputError:
             continue  # such an engine cannot be built
         possible.append(count)
@@ -132,22 +132,22 @@ def pareto_front(found: Iterable[Outlook]) -> list[Outlook]:
     return front
 
 
-def _numbers(shape: EngineShape, blocks: int, device: Device) -> range:
-    room = int(MOST_LOGIC * device.logic // luts(shape, device).value)
-    return range(1, min(room, device.block_rams // max(1, blocks)) + 1)
+def _numbers(shape: EngineShape, blocks: int, fpga: Fpga) -> range:
+    room = int(MOST_LOGIC * fpga.logic // luts(shape, fpga).value)
+    return range(1, min(room, fpga.block_rams // max(1, blocks)) + 1)
 
 
-def _fits(shape: EngineShape, blocks: int, device: Device, engines: int) -> bool:
-    return luts(shape, device, engines).value <= MOST_LOGIC * device.logic and engines * blocks <= device.block_rams
+def _fits(shape: EngineShape, blocks: int, fpga: Fpga, engines: int) -> bool:
+    return luts(shape, fpga, engines).value <= MOST_LOGIC * fpga.logic and engines * blocks <= fpga.block_rams
 
 
-def _outlook(shape: EngineShape, engines: int, blocks: int, device: Device, cycles: dict[str, float]) -> Outlook:
-    logic = luts(shape, device, engines)
-    clock = clock_mhz(shape, logic.value, device)
+def _outlook(shape: EngineShape, engines: int, blocks: int, fpga: Fpga, cycles: dict[str, float]) -> Outlook:
+    logic = luts(shape, fpga, engines)
+    clock = clock_mhz(shape, logic.value, fpga)
     return Outlook(
         lanes=tuple(layer.lanes for layer in shape.layers),
         engines=engines,
-        fits=_fits(shape, blocks, device, engines),
+        fits=_fits(shape, blocks, fpga, engines),
         block_rams=engines * blocks,
         luts=logic,
         fmax_mhz=clock,

@@ -9,8 +9,8 @@ import numpy as np
 
 from firstspike_spec.common.errors import DeviceError
 from firstspike_spec.common.words import RESULT_WORD
-from firstspike_spec.compiler.compile import EngineContents
-from firstspike_spec.compiler.shapes import EngineShape
+from firstspike_spec.compiler.contents import EngineContents
+from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.compiler.tokens import input_tokens
 from firstspike_spec.inference.results import Results, with_hidden_spikes
 from firstspike_spec.protocol.result_words import read_results

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from firstspike_spec.common.errors import DeviceError
-from firstspike_spec.compiler.compile import EngineContents
+from firstspike_spec.compiler.contents import EngineContents
 from firstspike_spec.protocol.messages import Identity
 
 from ..link.linked_engine import LinkedEngine

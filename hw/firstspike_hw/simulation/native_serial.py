@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from firstspike_spec.common.errors import DeviceError
-from firstspike_spec.compiler.shapes import EngineShape
+from firstspike_spec.compiler.engine_shape import EngineShape
 
 from ..boards.board import Board
 from ..boards.top import accelerator_of

@@ -3,8 +3,8 @@
 import numpy as np
 
 from firstspike_spec.common.words import Field, Word
-from firstspike_spec.compiler.compile import EngineContents
-from firstspike_spec.compiler.shapes import EngineShape
+from firstspike_spec.compiler.contents import EngineContents
+from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.compiler.tokens import spike_times_of_tokens, token_ports
 
 _PROBE_LAYER_BIT = 60

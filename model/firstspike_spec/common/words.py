@@ -44,7 +44,11 @@ class Word:
         """Width of the word."""
         return sum(field.bits for field in self.fields)
 
-    def pack(self, **values) -> np.ndarray:
+    def width(self, name: str) -> int:
+        """Return the width of the field of a name."""
+        return next(field.bits for field in self.fields if field.name == name)
+
+    def pack(self, **values: int | np.ndarray) -> np.ndarray:
         """Return the words for given field values.
 
         Parameters

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..common.errors import InputError
 from ..network.encoder import SPIKE_TIME_TYPE
-from .shapes import EngineShape
+from .engine_shape import EngineShape
 
 
 def input_tokens(shape: EngineShape, spike_times: np.ndarray, time_steps: int) -> np.ndarray:

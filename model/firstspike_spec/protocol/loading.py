@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..common.words import Memory
-from ..compiler.compile import EngineContents, MemoryContents
+from ..compiler.contents import EngineContents, MemoryContents
 from .messages import BLOCK_HEAD, CHECK_BYTES, COUNT_BYTES, DIGEST_BYTES
 
 

@@ -13,7 +13,7 @@ from ..common.checks import whole_number
 from ..common.errors import InputError, InputTypeError
 from ..common.text import quoted
 from ..common.words import RESULT_WORD
-from ..compiler.shapes import EngineShape
+from ..compiler.engine_shape import EngineShape
 
 #: What a board's identity begins with, and the version of all that stands here.
 MAGIC = b"1spk"
@@ -40,7 +40,7 @@ COUNT_BYTES = 3
 #: Bytes of the check over all blocks, and of that over words read back: CRC-32, as that of a frame.
 CHECK_BYTES = 4
 
-#: Bytes of the digest of what is loaded (`firstspike_spec.compiler.compile.EngineContents.digest`).
+#: Bytes of the digest of what is loaded (`firstspike_spec.compiler.contents.EngineContents.digest`).
 DIGEST_BYTES = 32
 
 #: What `Kind.COUNTERS` is answered with, in this order, `COUNTER_BYTES` each, low byte first. All wrap around.
@@ -134,7 +134,7 @@ class Identity:
     buffer_bytes : int
         Requests that have not been answered may have so many bytes together, without their frames; within `BUFFER_BYTES`.
     digest : str
-        Of what is loaded (`firstspike_spec.compiler.compile.EngineContents.digest`), in hexadecimal; empty if nothing is.
+        Of what is loaded (`firstspike_spec.compiler.contents.EngineContents.digest`), in hexadecimal; empty if nothing is.
 
     Raises
     ------

@@ -7,8 +7,9 @@ from functools import reduce
 import numpy as np
 
 from firstspike_spec import LatencyEncoder, Layer, Maps, Network
-from firstspike_spec.compiler.compile import plan
-from firstspike_spec.compiler.shapes import EngineShape, LayerShape, OutputShape, index_bits
+from firstspike_spec.compiler.engine_shape import EngineShape
+from firstspike_spec.compiler.plan import plan
+from firstspike_spec.compiler.shapes import LayerShape, OutputShape, index_bits
 
 
 def roomy_shape(
@@ -49,7 +50,7 @@ def shape_for(networks: Sequence[Network], lanes: int | Sequence[int], **options
     ----------
     networks : sequence of Network
     lanes, **options
-        As for `firstspike_spec.compiler.compile.plan`.
+        As for `firstspike_spec.compiler.plan.plan`.
     """
     return reduce(_for_both, (plan(network, lanes, **options) for network in networks))
 

@@ -10,11 +10,12 @@ from amaranth.hdl import Shape
 from amaranth.lib import data
 
 from firstspike_hw.lib.layouts import lane_layout, token_layout, verdict_layout
-from firstspike_model.calibration.golden import infer_spikes
+from firstspike_model.inference.golden import infer_spikes
 from firstspike_spec import Comparison, LatencyEncoder, Network
 from firstspike_spec.common.words import LOAD_WORD, Field, Memory, Word
-from firstspike_spec.compiler.compile import EngineContents, compile_network
-from firstspike_spec.compiler.shapes import EngineShape
+from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.compiler.contents import EngineContents
+from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.compiler.tokens import input_tokens, spike_times_of_tokens, token_ports
 from firstspike_spec.inference.results import Results, compare_results, with_hidden_spikes
 from firstspike_spec.network.encoder import SPIKE_TIME_TYPE

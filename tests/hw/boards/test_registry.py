@@ -7,7 +7,7 @@ import pytest
 from firstspike_hw.boards.board import BAUD_TOLERANCE
 from firstspike_hw.boards.registry import BOARDS, board_named
 from firstspike_spec.common.errors import InputError
-from firstspike_spec.compiler.compile import DEFAULT_LANES
+from firstspike_spec.compiler.plan import DEFAULT_LANES
 
 from ...spec.random_networks import random_network
 

@@ -14,8 +14,10 @@ from firstspike_hw.layer import layer as layer_module
 from firstspike_hw.memory.sum_memory import shares_words
 from firstspike_spec import Layer, infer_spikes
 from firstspike_spec.common.words import LOAD_WORD, RESULT_WORD, Memory
-from firstspike_spec.compiler.compile import compile_network, plan
-from firstspike_spec.compiler.shapes import EngineShape, LayerShape, OutputShape
+from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.compiler.engine_shape import EngineShape
+from firstspike_spec.compiler.plan import plan
+from firstspike_spec.compiler.shapes import LayerShape, OutputShape
 from firstspike_spec.compiler.tokens import input_tokens, spike_times_of_tokens, token_ports
 from firstspike_spec.inference.results import Results, compare_results, with_hidden_spikes
 from firstspike_spec.protocol.result_words import read_results

@@ -7,7 +7,8 @@ from amaranth.hdl import ResetInserter, Signal
 
 from firstspike_hw.chain.input_gate import INFERENCE_BITS, InputGate
 from firstspike_spec.common.words import Memory
-from firstspike_spec.compiler.shapes import EngineShape, OutputShape
+from firstspike_spec.compiler.engine_shape import EngineShape
+from firstspike_spec.compiler.shapes import OutputShape
 
 from ..bench import STALLS, load_word, plain, receiver, sender, simulate, watch
 

@@ -15,7 +15,8 @@ from firstspike_hw.cycles import replay as replayed
 from firstspike_hw.simulation import NativeEngine
 from firstspike_sim.stimulus.networks import shape_for
 from firstspike_spec import infer_spikes, load_network
-from firstspike_spec.compiler.compile import compile_network, plan
+from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.compiler.plan import plan
 from firstspike_spec.compiler.tokens import input_tokens
 from firstspike_spec.inference.results import Results, compare_results
 

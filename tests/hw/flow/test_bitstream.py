@@ -13,7 +13,7 @@ import pytest
 from firstspike_hw.boards.registry import board_named
 from firstspike_hw.flow.bitstream import build_bitstream
 from firstspike_spec.common.errors import InputError
-from firstspike_spec.compiler.shapes import EngineShape
+from firstspike_spec.compiler.engine_shape import EngineShape
 
 from .fakes import FULL_LOG, ROUTED
 from .test_programs import is_running, soon

@@ -9,7 +9,8 @@ from firstspike_hw.flow.convert import to_simulation, to_verilog
 from firstspike_hw.lane.lane import Lane
 from firstspike_hw.layer.bank import Bank
 from firstspike_spec.common.words import LOAD_WORD, RESULT_WORD
-from firstspike_spec.compiler.compile import compile_network, plan
+from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.compiler.plan import plan
 
 from ...spec.random_networks import random_network
 

@@ -5,7 +5,8 @@ from amaranth.hdl import Cat, Mux, Signal, Value
 from firstspike_hw.link.memory_access import MemoryAccess
 from firstspike_hw.link.spike_decoder import SpikeDecoder
 from firstspike_spec.common.words import Memory
-from firstspike_spec.compiler.shapes import EngineShape, LayerShape, OutputShape
+from firstspike_spec.compiler.engine_shape import EngineShape
+from firstspike_spec.compiler.shapes import LayerShape, OutputShape
 from firstspike_spec.protocol.messages import BLOCK_HEAD
 
 from ...levels import THOROUGH

@@ -9,7 +9,8 @@ from firstspike_hw.layer.start_row_inserter import StartRowInserter
 from firstspike_hw.lib.skid_buffer import SkidBuffer
 from firstspike_hw.link.arbiter import Arbiter
 from firstspike_hw.link.word_queue import WordQueue
-from firstspike_spec.compiler.shapes import AddressTableShape, EngineShape, LayerShape, OutputShape
+from firstspike_spec.compiler.engine_shape import EngineShape
+from firstspike_spec.compiler.shapes import AddressTableShape, LayerShape, OutputShape
 
 from ...levels import THOROUGH
 from .proof import Proof

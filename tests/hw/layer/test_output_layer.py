@@ -12,7 +12,8 @@ from firstspike_hw.layer import output_layer
 from firstspike_hw.layer.output_layer import OutputLayer, slices_in_a_memory
 from firstspike_spec import LatencyEncoder, Layer, Network
 from firstspike_spec.common.words import Memory
-from firstspike_spec.compiler.compile import compile_network, plan
+from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.compiler.plan import plan
 from firstspike_spec.compiler.shapes import OutputShape, index_bits
 
 from ...levels import each_choice

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from firstspike_hw.link.commander import ALL_COUNTERS, Commander
-from firstspike_spec.compiler.shapes import EngineShape, OutputShape
+from firstspike_spec.compiler.engine_shape import EngineShape
+from firstspike_spec.compiler.shapes import OutputShape
 from firstspike_spec.protocol.messages import COUNTERS, REPLY, Identity, Kind, Loss, Reason, message
 
 from ...levels import each_choice

@@ -17,7 +17,8 @@ from firstspike_hw.simulation import NativeLink
 from firstspike_spec import infer_spikes
 from firstspike_spec.common.errors import InputError
 from firstspike_spec.common.words import RESULT_WORD, Memory
-from firstspike_spec.compiler.compile import EngineContents, compile_network
+from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.compiler.contents import EngineContents
 from firstspike_spec.inference.results import Results, compare_results
 from firstspike_spec.protocol.loading import blocks, check_range, load_end, readable
 from firstspike_spec.protocol.messages import COUNTER_BYTES, COUNTERS, REPLY, Identity, Kind, Loss, Reason, Status

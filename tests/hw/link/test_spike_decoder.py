@@ -8,7 +8,8 @@ from amaranth.hdl import ResetInserter, Signal
 
 from firstspike_hw.link.spike_decoder import SpikeDecoder
 from firstspike_spec import InputError
-from firstspike_spec.compiler.shapes import EngineShape, OutputShape
+from firstspike_spec.compiler.engine_shape import EngineShape
+from firstspike_spec.compiler.shapes import OutputShape
 from firstspike_spec.protocol.spike_code import END_OF_STEP, LONG_GAP, SKIP, decode_spikes, encode_spikes
 
 from ..bench import STALLS, drain, marked, sender, simulate, watch

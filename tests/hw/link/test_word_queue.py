@@ -6,7 +6,8 @@ import pytest
 
 from firstspike_hw.chain.input_gate import TIME_BITS
 from firstspike_hw.link.word_queue import WordQueue
-from firstspike_spec.compiler.shapes import EngineShape, OutputShape
+from firstspike_spec.compiler.engine_shape import EngineShape
+from firstspike_spec.compiler.shapes import OutputShape
 
 from ..bench import STALLS, drain, sender, simulate, watch
 

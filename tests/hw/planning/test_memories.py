@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from firstspike_hw.boards.family import ECP5
-from firstspike_hw.boards.fpga import find_device
+from firstspike_hw.boards.fpga import find_fpga
 from firstspike_hw.chain.engine import Engine
 from firstspike_hw.flow.convert import to_rtlil
 from firstspike_hw.lane.accumulator import flags_layout, sum_layout
@@ -21,7 +21,7 @@ from firstspike_hw.planning.memories import (
     memories,
     synthesised,
 )
-from firstspike_spec.compiler.compile import plan
+from firstspike_spec.compiler.plan import plan
 from firstspike_spec.compiler.shapes import AddressTableShape, LayerShape
 
 from ...spec.random_networks import random_map_network, random_network
@@ -80,7 +80,7 @@ def test_flags_of_up_to_256_neurons_lie_in_luts_of_an_ecp5():
     for layer in (few, many):
         flags = OfLane(flags_layout(slot_bits(layer.lane_neurons)).size, layer.lane_neurons)
         sums = OfSums(sum_layout(layer, 4).size, 9, layer.lane_neurons)
-        found[layer] = synthesised([flags, sums], find_device("ecp5-25k"), "yowasp")
+        found[layer] = synthesised([flags, sums], find_fpga("ecp5-25k"), "yowasp")
     assert found == {few: [0, 1], many: [1, 1]}
 
 
@@ -91,7 +91,7 @@ def test_sums_and_initial_potentials_share_words_where_that_saves_block_rams(dep
     sums = OfSums(sum_layout(shape, 4).size, start_bits, depth)
     assert 18 < sums.sum_bits <= 27
     flags = OfLane(flags_layout(slot_bits(depth)).size, depth)
-    assert synthesised([sums, flags], find_device("ecp5-85k"), "yowasp")[0] == blocks
+    assert synthesised([sums, flags], find_fpga("ecp5-85k"), "yowasp")[0] == blocks
 
 
 def test_a_convolutions_lane_takes_few_block_rams():
@@ -99,4 +99,4 @@ def test_a_convolutions_lane_takes_few_block_rams():
     shape = LayerShape(10, 2, 2, 466, 200, 16, 5, 9, AddressTableShape(784, 0, 3, 8))
     sums = OfSums(sum_layout(shape, 4).size, shape.potential_bits, 466)
     kinds = [sums, OfLane(flags_layout(slot_bits(466)).size, 466), OfFireQueue(shape)]
-    assert synthesised(kinds, find_device("ecp5-85k"), "yowasp") == [1, 1, 1]
+    assert synthesised(kinds, find_fpga("ecp5-85k"), "yowasp") == [1, 1, 1]

@@ -21,7 +21,8 @@ from firstspike_hw.simulation.native_link import link_design
 from firstspike_hw.simulation.native_serial import serial_design
 from firstspike_hw.simulation.verilator import Verilator, find_verilator
 from firstspike_spec import DeviceError, InputError, infer_spikes
-from firstspike_spec.compiler.compile import compile_network, plan
+from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.compiler.plan import plan
 from firstspike_spec.inference.results import Results, compare_results
 from firstspike_spec.protocol.messages import Identity
 

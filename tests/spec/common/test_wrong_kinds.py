@@ -18,7 +18,8 @@ from firstspike_spec import (
     profile,
     save_network,
 )
-from firstspike_spec.compiler.compile import compile_network, plan
+from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.compiler.plan import plan
 
 from ..random_networks import random_network
 

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from firstspike_spec import InputError, InputTypeError, LatencyEncoder, Layer, Network
 from firstspike_spec.common.words import LOAD_WORD, Field, Memory, Word
-from firstspike_spec.compiler.compile import compile_network, plan
-from firstspike_spec.compiler.shapes import EngineShape, LayerShape, OutputShape, index_bits
+from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.compiler.engine_shape import EngineShape
+from firstspike_spec.compiler.plan import plan
+from firstspike_spec.compiler.shapes import LayerShape, OutputShape, index_bits
 
 from ..random_networks import networks, random_network
 

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from firstspike_sim.stimulus.networks import shape_for
 from firstspike_spec import InputError, LatencyEncoder, Maps, Network
 from firstspike_spec.common.words import Memory
-from firstspike_spec.compiler.compile import compile_network, plan
-from firstspike_spec.compiler.shapes import AddressTableShape, EngineShape
+from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.compiler.engine_shape import EngineShape
+from firstspike_spec.compiler.plan import plan
+from firstspike_spec.compiler.shapes import AddressTableShape
 
 from .. import naive_model
 from ..random_networks import map_networks, networks, random_layer, with_activity
@@ -37,7 +39,7 @@ def row_and_base(image, layer, address):
     if address_table is None:
         return address, 0
     place, lane = address >> address_table.lane_bits, address & ((1 << address_table.lane_bits) - 1)
-    seen, row, base = bits_of(int(image.locations[layer][place]), 1, address_table.row_bits, address_table.base_bits)
+    seen, row, base = bits_of(int(image.address_tables[layer][place]), 1, address_table.row_bits, address_table.base_bits)
     return (row << address_table.lane_bits | lane, base) if seen else None
 
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from firstspike_spec import LatencyEncoder, Layer, Network, load_network
 from firstspike_spec.compiler import placement
-from firstspike_spec.compiler.compile import compile_network, plan
+from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.compiler.placement import place
-from firstspike_spec.compiler.shapes import EngineShape
+from firstspike_spec.compiler.plan import plan
 from firstspike_spec.network.map_layout import MapLayout
 
 from ..random_networks import networks, random_layer, random_network, with_activity

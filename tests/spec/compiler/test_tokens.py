@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firstspike_spec import InputError
-from firstspike_spec.compiler.compile import plan
+from firstspike_spec.compiler.plan import plan
 from firstspike_spec.compiler.tokens import input_tokens, spike_times_of_tokens, token_ports
 
 from ..random_networks import networks, random_times

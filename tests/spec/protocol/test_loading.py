@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firstspike_spec.common.words import Memory
-from firstspike_spec.compiler.compile import compile_network, plan
-from firstspike_spec.compiler.shapes import EngineShape
+from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.compiler.engine_shape import EngineShape
+from firstspike_spec.compiler.plan import plan
 from firstspike_spec.protocol.loading import blocks, check_range, load_end, readable
 from firstspike_spec.protocol.messages import Identity, Kind, Reason, message
 

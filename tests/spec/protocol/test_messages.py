@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from firstspike_spec import InputError
 from firstspike_spec.common.words import RESULT_WORD
-from firstspike_spec.compiler.compile import plan
-from firstspike_spec.compiler.shapes import AddressTableShape, EngineShape, LayerShape, OutputShape
+from firstspike_spec.compiler.engine_shape import EngineShape
+from firstspike_spec.compiler.plan import plan
+from firstspike_spec.compiler.shapes import AddressTableShape, LayerShape, OutputShape
 from firstspike_spec.protocol.messages import (
     BUFFER_BYTES,
     COUNTER_BYTES,

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from firstspike_spec import InputError, LatencyEncoder, Layer, Network, infer_spikes
 from firstspike_spec.common.words import RESULT_WORD
-from firstspike_spec.compiler.compile import compile_network, plan
+from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.compiler.plan import plan
 from firstspike_spec.inference.results import Results, compare_results, with_hidden_spikes
 from firstspike_spec.protocol.result_words import ImpossibleResults, read_results
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from firstspike_spec.compiler.compile import BankContents
+from firstspike_spec.compiler.contents import BankContents
 from firstspike_spec.compiler.shapes import LayerShape
 
 from ..address_table import rows_of_sources
