@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Point:
-    """A network on engines in a device.
+    """A network on engines in an FPGA.
 
     Parameters
     ----------
@@ -13,7 +13,7 @@ class Point:
         Of the point, and of its result's file.
     network : str
         One of those in ``networks/``.
-    device : str
+    fpga : str
     lanes : int or tuple of int
         Of each hidden layer: one number for all, or one for each.
     engines : int
@@ -25,7 +25,7 @@ class Point:
 
     name: str
     network: str
-    device: str
+    fpga: str
     lanes: int | tuple[int, ...]
     engines: int
     goal_mhz: float

@@ -6,7 +6,7 @@ from typing import Any
 _COLUMNS = {
     "point": lambda result: result["point"],
     "network": lambda result: result["network"],
-    "device": lambda result: result["device"],
+    "FPGA": lambda result: result["fpga"],
     "lanes": lambda result: str(result["lanes"]).strip("[()]"),
     "engines": lambda result: f"{result['engines']}",
     "fmax min / median / max": lambda result: "{min:.0f} / {median:.0f} / {max:.0f} MHz".format(**result["fmax_mhz"]),

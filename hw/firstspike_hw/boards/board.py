@@ -11,7 +11,7 @@ from firstspike_spec.network.network import Network
 from .family import Family
 from .fpga import Fpga
 
-#: How far off the rate of the serial line may be, as a share. A frame of 10 bits bears about 4 %, and the host needs some of it.
+#: How far off the rate of the serial line may be. A frame of 10 bits bears about 4 %, and the host needs some of that.
 BAUD_TOLERANCE = 0.01
 #: Clock cycles that the UART needs for a bit.
 LEAST_DIVISOR = 4

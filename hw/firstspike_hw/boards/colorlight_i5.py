@@ -5,7 +5,7 @@ from amaranth.vendor import LatticeECP5Platform
 from amaranth_boards.resources import LEDResources, UARTResource
 
 from .board import Board
-from .family import ECP5
+from .fpga import ECP5_25K
 
 _ATTRS = Attrs(IO_TYPE="LVCMOS33")
 
@@ -37,17 +37,14 @@ BOARDS = (
     Board(
         name="colorlight-i5",
         title="Colorlight i5 7.0 on its extension board",
-        fpga="LFE5U-25F",
+        fpga=ECP5_25K,
         platform=ColorlightI5Platform,
-        family=ECP5,
         clock_hz=81_250_000,
         # The extension board's DAPLink has a microcontroller for a USB adapter. Its usual rate; more was not tried.
         baud=115_200,
         lanes=32,
         buffer_bits=12,
         initial_contents=True,
-        logic=24_288,
-        block_rams=56,
         lights=1,
         reset_button=("reset", 0),
         price_usd=45,

@@ -1,4 +1,4 @@
-"""The families of devices that boards have, each with an open toolchain of its own."""
+"""The families of FPGAs, each with its own open toolchain."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,32 +12,32 @@ from .plls.gowin import GowinPll
 from .plls.ice40 import Ice40Pll
 from .plls.pll import Pll
 
-#: So few lanes are not kept waiting by one spike a cycle, and what waits in long queues when an image is decided early is work
-#: for nothing (docs/engine-design.md).
+#: Up to so many lanes, one spike a cycle keeps all of them busy; and with so few, work that waits in long queues when an image
+#: is decided early is wasted (docs/engine-design.md).
 _LANES_OF_ONE_SPIKE, _LANES_OF_SHORT_QUEUES, _SHORT_QUEUE = 8, 4, 8
 
 
 @dataclass(frozen=True)
 class Family:
-    """A family of devices, and what of an engine suits them.
+    """A family of FPGAs, and the parameters of engines that suit it.
 
     Parameters
     ----------
     name : str
     pll : type of Pll
-        What makes clocks in these devices.
+        Generates the clock.
     router, packer : str
-        The programs that place and route, and that write the bitstream.
+        The programs that place and route, and that pack the bitstream.
     synthesis : str
-        Options for Yosys's command for this family.
+        Options of Yosys's command for this family.
     routing : tuple of str
-        Options for nextpnr: how to place and route.
+        Options of nextpnr.
     suffix : str
-        Of the bitstream's file.
+        Of a bitstream's file name.
     logic, flip_flops, block_rams : str
-        What the report of place-and-route calls them; empty where it does not count them.
+        Their names in the report of place-and-route; empty where it does not count them.
     spikes_per_token, bank_lanes, queue_depth : int or None
-        As `firstspike_spec.compiler.plan.plan` takes them; where there are few lanes, `plan` takes fewer spikes and shorter queues.
+        As of `firstspike_spec.compiler.plan.plan`; with few lanes, `Family.plan` takes fewer spikes and shorter queues.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Family:
     queue_depth: int
 
     def plan(self, network: Network, lanes: int | Sequence[int] | None = None) -> EngineShape:
-        """Return the engine for a network that suits these devices.
+        """Return the engine for a network that suits these FPGAs.
 
         Parameters
         ----------
@@ -83,9 +83,9 @@ class Family:
         )
 
 
-#: Its block RAMs have two ports, so two lanes share one without waiting for each other. Placement looks more at timing than
-#: nextpnr does by itself (weight 10): 32 lanes become a tenth faster by that; heavier weights gain nothing. Where a connection
-#: takes a long way round and so misses the clock, it is routed again.
+#: Its block RAMs have two ports, so two lanes share one without waiting for each other. Placement weighs timing more than
+#: nextpnr's default (10) does: that makes 32 lanes a tenth faster; larger weights gain nothing. A connection that takes a
+#: detour and so misses the clock is routed again.
 ECP5 = Family(
     name="ECP5",
     pll=Ecp5Pll,
@@ -101,7 +101,7 @@ ECP5 = Family(
     bank_lanes=None,  # 2, but for an odd number of lanes
     queue_depth=16,
 )
-#: Its flip-flops are parts of the logic cells. Its memories have one port to read from.
+#: Its flip-flops are parts of the logic cells. Its memories have one read port.
 ICE40 = Family(
     name="iCE40",
     pll=Ice40Pll,

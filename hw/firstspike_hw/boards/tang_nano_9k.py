@@ -5,7 +5,7 @@ from amaranth_boards.resources import ButtonResources, LEDResources
 from amaranth_boards.tang_nano_9k import TangNano9kPlatform
 
 from .board import Board
-from .family import GOWIN
+from .fpga import GW1NR_9
 
 
 class Platform(TangNano9kPlatform):
@@ -22,9 +22,8 @@ BOARDS = (
     Board(
         name="tang-nano-9k",
         title="Sipeed Tang Nano 9K",
-        fpga="GW1NR-LV9",
+        fpga=GW1NR_9,
         platform=Platform,
-        family=GOWIN,
         clock_hz=54_000_000,
         # Its BL702 looks like an FTDI chip of 3 Mbaud at most, and was seen to do them
         # (github.com/sipeed/TangNano-9K-example/issues/7); one step less, to be safe.
@@ -32,8 +31,6 @@ BOARDS = (
         lanes=2,
         buffer_bits=11,
         initial_contents=True,
-        logic=8_640,
-        block_rams=26,
         lights=4,
         reset_button=("button", 0),
         price_usd=15,

@@ -1,25 +1,23 @@
 """Radiona ULX3S, with any of its four FPGAs."""
 
+from amaranth.build import Platform
 from amaranth_boards import ulx3s
 
 from .board import Board
-from .family import ECP5
+from .fpga import ECP5_12K, ECP5_25K, ECP5_45K, ECP5_85K, Fpga
 
 
-def _board(size: str, platform: type, *, lanes: int, logic: int, block_rams: int, price_usd: int) -> Board:
+def _board(size: str, fpga: Fpga, platform: type[Platform], *, price_usd: int) -> Board:
     return Board(
         name=f"ulx3s-{size.lower()}",
         title=f"Radiona ULX3S {size}",
-        fpga=f"LFE5U-{size}",
+        fpga=fpga,
         platform=platform,
-        family=ECP5,
         clock_hz=81_250_000,  # 650 / 8 MHz, 27 cycles a bit
         baud=3_000_000,  # the most that its FT231X can do
-        lanes=lanes,
+        lanes=32,
         buffer_bits=12,
         initial_contents=True,
-        logic=logic,
-        block_rams=block_rams,
         lights=4,
         reset_button=("button_fire", 0),
         price_usd=price_usd,
@@ -27,10 +25,9 @@ def _board(size: str, platform: type, *, lanes: int, logic: int, block_rams: int
     )
 
 
-# The 12F is the die of the 25F under another name; the open tools use all of it.
 BOARDS = (
-    _board("12F", ulx3s.ULX3S_12F_Platform, lanes=32, logic=24_288, block_rams=56, price_usd=130),
-    _board("25F", ulx3s.ULX3S_25F_Platform, lanes=32, logic=24_288, block_rams=56, price_usd=140),
-    _board("45F", ulx3s.ULX3S_45F_Platform, lanes=32, logic=43_848, block_rams=108, price_usd=160),
-    _board("85F", ulx3s.ULX3S_85F_Platform, lanes=32, logic=83_640, block_rams=208, price_usd=200),
+    _board("12F", ECP5_12K, ulx3s.ULX3S_12F_Platform, price_usd=130),
+    _board("25F", ECP5_25K, ulx3s.ULX3S_25F_Platform, price_usd=140),
+    _board("45F", ECP5_45K, ulx3s.ULX3S_45F_Platform, price_usd=160),
+    _board("85F", ECP5_85K, ulx3s.ULX3S_85F_Platform, price_usd=200),
 )

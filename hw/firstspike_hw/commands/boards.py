@@ -19,9 +19,10 @@ def boards(json: Annotated[bool, typer.Option("--json", help="Print one JSON obj
         {
             "name": board.name,
             "title": board.title,
-            "fpga": board.fpga,
-            "logic": board.logic,
-            "block_rams": board.block_rams,
+            "fpga": board.fpga.name,
+            "part": board.fpga.part,
+            "logic": board.fpga.logic,
+            "block_rams": board.fpga.block_rams,
             "clock_mhz": board.clock_hz / 1e6,
             "baud": board.baud,
             "lanes": board.lanes,

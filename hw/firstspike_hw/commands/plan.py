@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def plan(
     network: Annotated[Path, typer.Argument(help="The network's file (.safetensors).", show_default=False)],
-    device: Annotated[str, typer.Option(help="ecp5-85k, ecp5-25k, ice40up5k or gw1nr-9.", show_default=False)],
+    fpga: Annotated[str, typer.Option(help="ecp5-85k, ecp5-25k, ice40up5k or gw1nr-9.", show_default=False)],
     lanes: Annotated[
         str | None,
         typer.Option(help="Lanes of each hidden layer: one number, or one for each, as in 16,8. By default a search."),
@@ -48,7 +48,7 @@ def plan(
     toolchain: Annotated[str, typer.Option(help=f"One of {', '.join(TOOLCHAINS)}.")] = YOWASP,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False,
 ) -> None:
-    """Say whether bare engines for a network fit a device, and what they will do there, before any synthesis.
+    """Say whether bare engines for a network fit an FPGA, and what they will do there, before any synthesis.
 
     Block RAMs are those that synthesis makes, and cycles those of the RTL, both exact; cycles depend on the spikes, and the
     plan says whose they are: of the first --images test images, so figures over all test images differ by some per cent.
@@ -56,11 +56,11 @@ def plan(
     building: all else is slower or larger.
     """
     with needing("boards", "amaranth-boards", "amaranth", "amaranth_boards", what="plan"):
-        from ..boards.fpga import find_device
+        from ..boards.fpga import find_fpga
         from ..planning.search import lanes_to_try, outlooks, pareto_front
     from ..planning.spikes import input_spikes
 
-    chosen = find_device(device)
+    chosen = find_fpga(fpga)
     if engines is not None:
         engines = whole_number(engines, "engines", 1, 1024)
     count = whole_number(images, "images", 2, 1 << 31)
@@ -82,16 +82,16 @@ def plan(
     if asked is None:
         found = pareto_front(found)
     if json:
-        report = {"network": str(network), "device": device, "images": len(spikes.times), "spikes": spikes.source}
+        report = {"network": str(network), "fpga": fpga, "images": len(spikes.times), "spikes": spikes.source}
         print(json_format.dumps(report | {"plans": [one.as_dict() for one in found]}))
         return
     if not found:
-        say(f"No engine for {network} fits {device}: take a larger device, or a network with fewer connections.")
+        say(f"No engine for {network} fits {fpga}: take a larger FPGA, or a network with fewer connections.")
         return
-    SafeConsole().print(_table(found, f"{device}: {chosen.logic:,} logic cells, {chosen.block_rams} block RAMs"))
+    SafeConsole().print(_table(found, f"{fpga}: {chosen.logic:,} logic cells, {chosen.block_rams} block RAMs"))
     say(f"cycles of {spikes.source}")
     if not all(one.fits for one in found):
-        say(f"It does not fit {device}: take fewer lanes or engines, a larger device, or a network with fewer connections.")
+        say(f"It does not fit {fpga}: take fewer lanes or engines, a larger FPGA, or a network with fewer connections.")
 
 
 def _tell(text: str) -> None:

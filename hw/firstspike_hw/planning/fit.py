@@ -15,7 +15,7 @@ from firstspike_spec.common.files import whole_file
 from firstspike_spec.network.artefact import load_network
 
 from ..boards.family import ECP5
-from ..boards.fpga import find_device
+from ..boards.fpga import find_fpga
 from .estimates import FITTED, clock_features, features
 
 
@@ -47,7 +47,7 @@ def main(results: Sequence[str], networks: Path = Path("networks")) -> None:
     logic, clock = defaultdict(list), defaultdict(list)
     for path in results:
         result = json.loads(Path(path).read_text("utf-8"))
-        family = find_device(result["device"]).family
+        family = find_fpga(result["fpga"]).family
         shape = family.plan(load_network(networks / f"{result['network']}.safetensors"), result["lanes"])
         logic[family.name].append((features(shape, family), result["luts"] / result["engines"]))
         clock[family.name].append((shape, result["engines"], result["fmax_mhz"]["median"]))

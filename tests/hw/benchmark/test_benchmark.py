@@ -11,7 +11,7 @@ from firstspike_hw.benchmark.implementation import Implementation
 from firstspike_hw.benchmark.measure import combine, measure
 from firstspike_hw.benchmark.points import POINTS, Point
 from firstspike_hw.benchmark.table import table
-from firstspike_hw.boards.fpga import DEVICES
+from firstspike_hw.boards.fpga import FPGAS
 from firstspike_hw.chain.engine import Engine
 from firstspike_hw.cycles import replayed_figures
 from firstspike_hw.flow.bare import Bare
@@ -31,7 +31,7 @@ POINT = Point("tiny", "tiny", "ecp5-25k", lanes=2, engines=2, goal_mhz=100)
 
 @pytest.fixture(scope="module")
 def image(network):
-    return compile_network(network, DEVICES["ecp5-25k"].family.plan(network, 2))
+    return compile_network(network, FPGAS["ecp5-25k"].family.plan(network, 2))
 
 
 def route(clocks):
@@ -44,9 +44,7 @@ def route(clocks):
 
 
 def implement(image, folder, notes, goal_mhz=100):
-    return Implementation(
-        image, 2, DEVICES["ecp5-25k"], goal_mhz=goal_mhz, folder=folder, toolchain="native", note=notes.append
-    )
+    return Implementation(image, 2, FPGAS["ecp5-25k"], goal_mhz=goal_mhz, folder=folder, toolchain="native", note=notes.append)
 
 
 def test_each_seed_is_routed_once_and_the_median_one_counts(image, toolchain, tmp_path):
@@ -64,7 +62,7 @@ def test_each_seed_is_routed_once_and_the_median_one_counts(image, toolchain, tm
 
 def test_what_has_changed_is_done_anew(image, network, toolchain, tmp_path):
     """With another goal or router, only what depends on it: the netlist stays."""
-    other = compile_network(network, DEVICES["ecp5-25k"].family.plan(network, 4))
+    other = compile_network(network, FPGAS["ecp5-25k"].family.plan(network, 4))
     routing = "place-and-route, seed 1 of 1 ..."
 
     def steps(image, **changed):
@@ -135,7 +133,7 @@ def test_engines_share_nothing_and_nothing_of_them_is_optimised_away(image):
 
 
 def test_the_points_have_networks_and_devices():
-    assert all(point.device in DEVICES and name == point.name for name, point in POINTS.items())
+    assert all(point.fpga in FPGAS and name == point.name for name, point in POINTS.items())
 
 
 def test_an_unknown_point_is_refused_before_anything_is_done(firstspike, tmp_path):

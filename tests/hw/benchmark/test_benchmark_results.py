@@ -8,7 +8,7 @@ import pytest
 from firstspike_hw.benchmark.implementation import Implementation
 from firstspike_hw.benchmark.measure import SHORT_IMAGES, short_figures
 from firstspike_hw.benchmark.points import POINTS
-from firstspike_hw.boards.fpga import find_device
+from firstspike_hw.boards.fpga import find_fpga
 from firstspike_hw.flow.tools import YOWASP
 from firstspike_hw.planning.estimates import clock_mhz, luts
 from firstspike_hw.planning.memories import block_rams
@@ -17,7 +17,9 @@ from firstspike_spec.common.errors import InputError
 from firstspike_spec.compiler.compile import compile_network
 
 ROOT = Path(__file__).resolve().parents[3]
-RESULTS = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "bench" / "results").glob("*.json"))}
+RESULTS = {
+    path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "docs" / "results" / "benchmark").glob("*.json"))
+}
 
 #: What is placed and routed in a test.
 SMALL = "icebreaker"
@@ -28,14 +30,14 @@ def network_of(result):
 
 
 def shape_of(result):
-    return find_device(result["device"]).family.plan(network_of(result), result["lanes"])
+    return find_fpga(result["fpga"]).family.plan(network_of(result), result["lanes"])
 
 
 def test_each_result_is_of_its_point():
     assert RESULTS
     for name, result in RESULTS.items():
         point = POINTS[name]
-        kept = {key: result[key] for key in ("network", "device", "lanes", "engines", "goal_mhz")}
+        kept = {key: result[key] for key in ("network", "fpga", "lanes", "engines", "goal_mhz")}
         assert kept == {key: getattr(point, key) for key in kept} | {"lanes": json.loads(json.dumps(point.lanes))}
 
 
@@ -55,17 +57,17 @@ def test_cycles_have_not_become_more(name):
 
 def test_plans_agree_with_the_reports():
     """Block RAMs exactly; logic and clock within 15 %, and within the error that the plan itself tells."""
-    by_device = {}
+    by_fpga = {}
     for name, result in RESULTS.items():
-        by_device.setdefault(result["device"], []).append(name)
-    for device, names in by_device.items():
+        by_fpga.setdefault(result["fpga"], []).append(name)
+    for fpga, names in by_fpga.items():
         shapes = [shape_of(RESULTS[name]) for name in names]
-        planned = block_rams(shapes, find_device(device), YOWASP)
+        planned = block_rams(shapes, find_fpga(fpga), YOWASP)
         for name, shape, blocks in zip(names, shapes, planned, strict=True):
             result = RESULTS[name]
             assert result["engines"] * blocks == result["block_rams"], name
-            logic = luts(shape, find_device(device), result["engines"])
-            clock = clock_mhz(shape, logic.value, find_device(device))
+            logic = luts(shape, find_fpga(fpga), result["engines"])
+            clock = clock_mhz(shape, logic.value, find_fpga(fpga))
             for estimate, reported in ((logic, result["luts"]), (clock, result["fmax_mhz"]["median"])):
                 assert abs(estimate.value / reported - 1) <= min(0.15, estimate.error + 1e-9), name
 
@@ -77,7 +79,7 @@ def test_a_small_device_placed_and_routed(tmp_path):
     implementation = Implementation(
         image,
         result["engines"],
-        find_device(result["device"]),
+        find_fpga(result["fpga"]),
         goal_mhz=result["goal_mhz"],
         folder=tmp_path,
         toolchain=YOWASP,

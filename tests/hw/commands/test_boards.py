@@ -11,7 +11,7 @@ def test_the_list(capsys):
     rows = json.loads(capsys.readouterr().out)["boards"]
     assert [row["name"] for row in rows] == list(BOARDS)
     ulx3s = next(row for row in rows if row["name"] == "ulx3s-85f")
-    assert (ulx3s["fpga"], ulx3s["baud"], ulx3s["block_rams"]) == ("LFE5U-85F", 3_000_000, 208)
+    assert (ulx3s["fpga"], ulx3s["part"], ulx3s["baud"], ulx3s["block_rams"]) == ("ecp5-85k", "LFE5U-85F", 3_000_000, 208)
 
 
 def test_the_table_has_every_name_whole(capsys):

@@ -28,7 +28,7 @@ NETWORK = Path(__file__).resolve().parents[3] / "networks" / "mnist-mlp-88.safet
 @pytest.fixture(autouse=True)
 def block_rams_by_lanes(monkeypatch):
     """Synthesis is not asked; `test_bench_results` does that."""
-    monkeypatch.setattr(search, "block_rams", lambda shapes, device, toolchain: [shape.layers[0].lanes for shape in shapes])
+    monkeypatch.setattr(search, "block_rams", lambda shapes, fpga, toolchain: [shape.layers[0].lanes for shape in shapes])
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def spikes_of(result):
     return json.loads(result.stdout)["spikes"]
 
 
-ONE = ("--device", "ice40up5k", "--lanes", "2", "--json")
+ONE = ("--fpga", "ice40up5k", "--lanes", "2", "--json")
 
 
 @pytest.mark.usefixtures("mnist_test")
@@ -119,10 +119,10 @@ def test_a_data_set_that_is_named_must_be_there(own):
 
 
 def test_json_of_one_plan():
-    result = run("--device", "ecp5-85k", "--lanes", "4", "--engines", "3", "--json")
+    result = run("--fpga", "ecp5-85k", "--lanes", "4", "--engines", "3", "--json")
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
-    assert (told["device"], told["images"], len(told["plans"])) == ("ecp5-85k", 20, 1)
+    assert (told["fpga"], told["images"], len(told["plans"])) == ("ecp5-85k", 20, 1)
     one = told["plans"][0]
     assert (one["lanes"], one["engines"], one["block_rams"], one["fits"]) == ([4], 3, 12, True)
     assert one["luts"]["value"] > 0
@@ -131,7 +131,7 @@ def test_json_of_one_plan():
 
 def test_without_lanes_it_prints_what_is_worth_building(monkeypatch):
     monkeypatch.setattr(search, "LANES", (3, 4, 6, 8))
-    result = run("--device", "ice40up5k", "--json")
+    result = run("--fpga", "ice40up5k", "--json")
     assert result.exit_code == 0, result.output
     plans = json.loads(result.stdout)["plans"]
     assert all(one["fits"] for one in plans)
@@ -141,7 +141,7 @@ def test_without_lanes_it_prints_what_is_worth_building(monkeypatch):
 
 
 def test_what_does_not_fit_is_told_with_what_to_do():
-    result = run("--device", "ice40up5k", "--lanes", "40")
+    result = run("--fpga", "ice40up5k", "--lanes", "40")
     assert result.exit_code == 0, result.output
     assert "does not fit ice40up5k: take fewer lanes" in result.stdout
 
@@ -149,10 +149,10 @@ def test_what_does_not_fit_is_told_with_what_to_do():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--device", "spartan"], "unknown device 'spartan'"),
-        (["--device", "ecp5-85k", "--lanes", "x"], "x"),
-        (["--device", "ecp5-85k", "--lanes", "4", "--engines", "0"], "engines"),
-        (["--device", "ecp5-85k", "--images", "1"], "images"),
+        (["--fpga", "spartan"], "unknown FPGA 'spartan'"),
+        (["--fpga", "ecp5-85k", "--lanes", "x"], "x"),
+        (["--fpga", "ecp5-85k", "--lanes", "4", "--engines", "0"], "engines"),
+        (["--fpga", "ecp5-85k", "--images", "1"], "images"),
     ],
 )
 def test_bad_input(arguments, message):
@@ -171,7 +171,7 @@ def test_what_is_compiled_first_is_told_on_standard_error(own, tmp_path, monkeyp
 
 def test_the_table_is_whole_on_80_columns(own):
     """No heading and no figure is cut, whatever a table of an engine that is as large as any has in it."""
-    shown = run("--device", "ice40up5k", "--lanes", "2", network=own(), columns=80).stdout
+    shown = run("--fpga", "ice40up5k", "--lanes", "2", network=own(), columns=80).stdout
     assert all(
         heading in shown for heading in ("lanes", "engines", "logic", "RAMs", "MHz", "cycles", "images/s", "median", "99 %")
     )

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from firstspike_hw.boards.fpga import find_device
+from firstspike_hw.boards.fpga import find_fpga
 from firstspike_hw.cycles import interval, latency, replay
 from firstspike_hw.planning import search
 from firstspike_hw.planning.estimates import Estimate
@@ -14,7 +14,7 @@ from firstspike_spec.compiler.compile import compile_network
 
 from ...spec.random_networks import random_network
 
-DEVICE = find_device("ecp5-25k")
+FPGA = find_fpga("ecp5-25k")
 
 
 def outlook(luts, rate, *, fits=True):
@@ -34,7 +34,7 @@ def times(network):
 @pytest.fixture
 def four_block_rams(monkeypatch):
     """An engine takes four block RAMs, whatever it is."""
-    monkeypatch.setattr(search, "block_rams", lambda shapes, device, toolchain: [4 for _ in shapes])
+    monkeypatch.setattr(search, "block_rams", lambda shapes, fpga, toolchain: [4 for _ in shapes])
 
 
 def test_the_front_has_what_is_a_tenth_faster_than_all_that_is_smaller():
@@ -52,8 +52,8 @@ def test_the_front_has_what_is_a_tenth_faster_than_all_that_is_smaller():
 
 @pytest.mark.usefixtures("four_block_rams")
 def test_cycles_are_those_of_the_model(network, times):
-    (one,) = outlooks(network, DEVICE, times, lanes=[3], engines=2, toolchain="yowasp")
-    image = compile_network(network, DEVICE.family.plan(network, 3))
+    (one,) = outlooks(network, FPGA, times, lanes=[3], engines=2, toolchain="yowasp")
+    image = compile_network(network, FPGA.family.plan(network, 3))
     alone = latency(replay(image, times, stream_images=1, early_exit=True))
     assert one.cycles_mean == interval(replay(image, times, stream_images=20, early_exit=True)).mean
     assert one.latency_us_median == pytest.approx(alone.median / one.fmax_mhz.value)
@@ -64,13 +64,13 @@ def test_cycles_are_those_of_the_model(network, times):
 @pytest.mark.usefixtures("four_block_rams")
 def test_as_many_engines_as_there_is_room_for(network, times):
     """By default every number of engines that fits; what does not fit is told only if it was asked for."""
-    found = outlooks(network, DEVICE, times, lanes=[1, 2], engines=None, toolchain="yowasp")
+    found = outlooks(network, FPGA, times, lanes=[1, 2], engines=None, toolchain="yowasp")
     assert all(one.fits for one in found)
     for lanes in (1, 2):
         mine = [one for one in found if one.lanes == (lanes,)]
-        room = int(0.95 * DEVICE.logic // mine[0].luts.value)
-        assert [one.engines for one in mine] == list(range(1, min(DEVICE.block_rams // 4, room) + 1))
-    tiny = dataclasses.replace(DEVICE, logic=10)
+        room = int(0.95 * FPGA.logic // mine[0].luts.value)
+        assert [one.engines for one in mine] == list(range(1, min(FPGA.block_rams // 4, room) + 1))
+    tiny = dataclasses.replace(FPGA, logic=10)
     assert outlooks(network, tiny, times, lanes=[1], engines=None, toolchain="yowasp") == []
     (one,) = outlooks(network, tiny, times, lanes=[1], engines=1, toolchain="yowasp")
     assert not one.fits
@@ -78,6 +78,6 @@ def test_as_many_engines_as_there_is_room_for(network, times):
 
 def test_lanes_to_try(network):
     """No more than the widest hidden layer has neurons, and only what the compiler takes."""
-    lanes = lanes_to_try(network, DEVICE)
+    lanes = lanes_to_try(network, FPGA)
     assert lanes[0] == 1
     assert max(lanes) <= max(layer.targets for layer in network.layers[:-1])
