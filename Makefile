@@ -11,7 +11,7 @@ export FIRSTSPIKE_DATA ?= $(abspath $(wildcard ../shared/data))
 BOARD ?= ulx3s-85f
 NETWORK ?= networks/mnist-mlp.safetensors
 
-.PHONY: help setup demo test sim formal mutants verify bench lint bitstream clean
+.PHONY: help setup demo test sim formal mutants verify benchmark lint bitstream clean
 
 help:
 	@echo "make demo   classify real MNIST digits on the accelerator's compiled RTL, checked against the golden model"
@@ -20,7 +20,7 @@ help:
 	@echo "make formal prove what the engine rests on, and run 1,800 random networks through four models (a quarter of an hour)"
 	@echo "make mutants   put deliberate faults into copies, one at a time: each must be noticed (five minutes)"
 	@echo "make verify run all levels of verification and print what was compared (three quarters of an hour on two cores)"
-	@echo "make bench  measure bare engines: cycles, clock and size, 8 seeds of place-and-route (hours; goes on where it stopped)"
+	@echo "make benchmark   measure bare engines: cycles, clock and size, 8 seeds of place-and-route (hours; goes on where it stopped)"
 	@echo "make lint   check format, style and types"
 	@echo "make bitstream BOARD=... NETWORK=...   build for a board (firstspike boards lists them) into build/"
 	@echo "make setup  install everything into $(VENV)"
@@ -69,8 +69,8 @@ mutants: $(VENV)/.all
 verify: $(VENV)/.all
 	$(BIN)/python -m tests.verify
 
-bench: $(VENV)/.all
-	$(BIN)/firstspike bench
+benchmark: $(VENV)/.all
+	$(BIN)/firstspike benchmark
 
 lint: $(VENV)/.all
 	$(BIN)/ruff format --check .

@@ -22,7 +22,7 @@ from .faults import FAULTS, Fault
 ROOT = Path(__file__).resolve().parents[2]
 
 #: What tests need of the project; results of earlier work are left behind.
-_PARTS = ("hw", "sw", "sim", "model", "tests", "networks", "docs", "bench", "pyproject.toml", "README.md")
+_PARTS = ("hw", "sw", "sim", "model", "tests", "networks", "docs", "pyproject.toml", "README.md")
 _PACKAGES = ("hw", "sw", "sim", "model")
 
 #: Seconds after which a test that hangs counts as one that has failed.

@@ -1,4 +1,4 @@
-"""What is measured: the named points of ``firstspike bench``."""
+"""What is measured: the named points of ``firstspike benchmark``."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The sub-command ``firstspike bench``. Amaranth is imported only when it runs."""
+"""The sub-command ``firstspike benchmark``. Amaranth is imported only when it runs."""
 
 import json as json_format
 from pathlib import Path
@@ -18,7 +18,7 @@ from ..benchmark.table import table
 from ..flow.tools import TOOLCHAINS, YOWASP
 
 
-def bench(
+def benchmark(
     points: Annotated[list[str] | None, typer.Argument(help=f"What to measure: {', '.join(POINTS)}; default: all.")] = None,
     seeds: Annotated[int, typer.Option(help="Seeds of place-and-route.", min=1, max=100)] = 8,
     images: Annotated[int, typer.Option(help="Test images whose cycles are counted, by the compiled RTL.", min=2)] = 10_000,
@@ -26,7 +26,7 @@ def bench(
         Path | None, typer.Option(help="Folder of the networks.", show_default="those that come with firstspike")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results, one JSON file a point.")] = Path("docs/results/benchmark"),
-    work: Annotated[Path, typer.Option(help="Folder for what is being made.")] = Path("build/bench"),
+    work: Annotated[Path, typer.Option(help="Folder for what is being made.")] = Path("build/benchmark"),
     data: Annotated[Path | None, typer.Option(help="Folder that contains mnist/ (docs/data.md).")] = None,
     toolchain: Annotated[str, typer.Option(help=f"One of {', '.join(TOOLCHAINS)}.")] = YOWASP,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False,
@@ -39,7 +39,7 @@ def bench(
     unknown = [name for name in points or () if name not in POINTS]
     if unknown:
         raise InputError(f"unknown point {unknown[0]!r}: name some of {', '.join(POINTS)}")
-    with needing("boards", "amaranth-boards", "amaranth", "amaranth_boards", what="bench"):
+    with needing("boards", "amaranth-boards", "amaranth", "amaranth_boards", what="a benchmark"):
         from ..benchmark.measure import measure
     chosen = [POINTS[name] for name in points or POINTS]
     for point in chosen:

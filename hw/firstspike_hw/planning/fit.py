@@ -1,4 +1,4 @@
-"""Fits the estimates to results of ``firstspike bench``.
+"""Fits the estimates to results of ``firstspike benchmark``.
 
 Run ``python -m firstspike_hw.planning.fit docs/results/benchmark/*.json`` after those have changed.
 """

@@ -137,7 +137,7 @@ def test_the_points_have_networks_and_devices():
 
 
 def test_an_unknown_point_is_refused_before_anything_is_done(firstspike, tmp_path):
-    shown = firstspike("bench", "quick", "--out", tmp_path / "out")
+    shown = firstspike("benchmark", "quick", "--out", tmp_path / "out")
     assert shown.code == 2
     assert "unknown point 'quick'" in shown.err
     assert not (tmp_path / "out").exists()
@@ -151,7 +151,7 @@ def test_what_is_missing_or_cannot_be_written_is_told_before_the_work(firstspike
     fine = {"--out": tmp_path / "out", "--work": tmp_path / "work"}
     for option, told in (("--networks", "cannot read"), ("--out", "cannot write into"), ("--work", "cannot write into")):
         options = {**fine, option: tmp_path / "file" / "folder"}
-        shown = firstspike("bench", "two", *(word for pair in options.items() for word in pair))
+        shown = firstspike("benchmark", "two", *(word for pair in options.items() for word in pair))
         assert (shown.code, shown.err.count("\n")) == (2, 1), shown.err
         assert f"{told} {tmp_path / 'file' / 'folder'}" in shown.err
 
@@ -163,7 +163,7 @@ def test_the_points_networks_are_found_from_any_folder(firstspike, tmp_path, mon
     monkeypatch.setattr("firstspike_hw.commands.benchmark.table", lambda results: map(str, results))
     names = ("two", "icebreaker-88")
     wanted = [load_network(ROOT / "networks" / f"{POINTS[name].network}.safetensors").digest for name in names]
-    assert firstspike("bench", *names).out.splitlines() == wanted
+    assert firstspike("benchmark", *names).out.splitlines() == wanted
 
 
 def test_the_figures_are_those_of_images_alone_and_back_to_back(image, network):
