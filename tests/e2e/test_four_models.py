@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firstspike_hw.simulation import NativeEngine
-from firstspike_model.calibration import golden as pytorch
+from firstspike_model.inference import golden as pytorch
 from firstspike_spec import compare_inferences, infer_spikes, load_network, save_network
 from firstspike_spec.compiler.compile import compile_network
 from firstspike_spec.inference.results import Results, compare_results

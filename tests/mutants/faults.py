@@ -220,7 +220,7 @@ FAULTS = [
     ),
     Fault(
         "> for >= in PyTorch",
-        "model/firstspike_model/calibration/golden.py",
+        "model/firstspike_model/inference/golden.py",
         "potentials >= layer.threshold",
         "potentials > layer.threshold",
         ("tests/model/calibration/test_golden.py",),

@@ -12,7 +12,7 @@ from firstspike_spec import Dataset, InputError, LatencyEncoder, Network
 from firstspike_spec.inference.golden import sums
 
 from ..training.loop import hold_back
-from .golden import infer
+from ..inference.golden import infer
 from .output_threshold import Calibration, Target, calibrate
 
 #: Pixel values by which the encoder's thresholds are moved, coarse to fine.

@@ -12,7 +12,7 @@ from firstspike_spec.datasets import fit_dataset
 
 from ..calibration.output_threshold import Target
 from ..calibration.recalibration import held_back_images, recalibrate
-from ..training.provenance import test_facts, versions
+from ..inference.provenance import test_facts, versions
 from .dense_quantisation import quantise_layer
 from .float_network import infer_float
 from .weight_entries import MAX_MAGNITUDE, DenseLayer

@@ -15,14 +15,14 @@ from firstspike_spec import Dataset, Network, profile, remove_dead_neurons, save
 from firstspike_spec.common.files import write_file
 from firstspike_spec.datasets import load_splits
 
-from ..calibration.golden import infer
+from ..inference.golden import infer
 from ..calibration.output_threshold import decide
 from ..recipes.recipe import Recipe, settings_of
 from .checkpoint import identity_of, load_checkpoint, save_checkpoint
 from .checks import check_test_split
 from .export import to_network
 from .loop import FLOAT_GRID, Progress, Trained, Training, connectivity
-from .provenance import test_facts, versions
+from ..inference.provenance import test_facts, versions
 
 #: Of glibc's ``mallopt`` (its malloc.h).
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3

@@ -18,7 +18,7 @@ from typing import Any
 from firstspike_spec import InputError
 from firstspike_spec.common.files import write_file
 
-from .recipe import Recipe, recipe_of, settings_of
+from ..recipes.recipe import Recipe, recipe_of, settings_of
 
 #: What a run gives, beside its settings; a column each in the table.
 FIGURES = (
@@ -160,7 +160,7 @@ def _end_when_told() -> None:
 
 def _train(run: Run, folder: Path, data: str | os.PathLike | None, named: bool, device: str) -> dict[str, Any]:
     """Train one run and return its facts; in a process of its own if there are several jobs."""
-    from ..training.workflow import train_to_file  # here, so that the command line starts without PyTorch
+    from .workflow import train_to_file  # here, so that the command line starts without PyTorch
 
     out = folder / f"{run.name}.safetensors"
     return train_to_file(run.recipe, out, data=data, named=named, seed=run.seed, device=device).facts

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import firstspike_spec
-from firstspike_model.calibration.golden import infer, infer_spikes
+from firstspike_model.inference.golden import infer, infer_spikes
 from firstspike_spec import InputError, InputTypeError, LatencyEncoder, Layer, Maps, Network, compare_inferences
 
 from ...spec.random_networks import map_networks
@@ -70,7 +70,7 @@ def test_equals_the_numpy_form(network, batch, early_exit, seed, chunk):
     generator = np.random.default_rng(seed)
     times = generator.integers(0, network.time_steps + 1, (batch, network.inputs)).astype(np.int16)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("firstspike_model.calibration.golden.CHUNK_POTENTIALS", chunk)
+        patch.setattr("firstspike_model.inference.golden.CHUNK_POTENTIALS", chunk)
         got = infer_spikes(network, times, early_exit=early_exit)
     expected = firstspike_spec.infer_spikes(network, times, early_exit=early_exit)
     comparison = compare_inferences(expected, got)

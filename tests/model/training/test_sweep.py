@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 
 from firstspike_model.commands import sweep as sweep_command
 from firstspike_model.commands.sweep import parse_seeds, parse_values
-from firstspike_model.recipes import sweep as sweeping
+from firstspike_model.training import sweep as sweeping
 from firstspike_model.recipes.recipe import settings_of
-from firstspike_model.recipes.sweep import FIGURES, grid, run_grid
+from firstspike_model.training.sweep import FIGURES, grid, run_grid
 from firstspike_model.training.workflow import train_recipe
 from firstspike_spec import InputError, load_network
 

@@ -1,0 +1,1 @@
+"""Inference in PyTorch, and what a network's provenance says of it."""
