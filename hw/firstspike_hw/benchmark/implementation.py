@@ -12,7 +12,7 @@ from firstspike_spec.common.errors import InputError
 from firstspike_spec.common.files import check_writable_folder, needing_room, write_file
 from firstspike_spec.compiler.contents import EngineContents
 
-from ..boards.fpga import CONSTRAINTS, Fpga, Platform
+from ..boards.fpga import CONSTRAINTS, Fpga
 from ..chain.engine import Engine
 from ..flow.bare import Bare
 from ..flow.command_lines import DESIGN, NETLIST, ROUTED, SCRIPT_AFTER_READ, STATISTICS, unregistered_block_rams
@@ -20,7 +20,6 @@ from ..flow.convert import to_rtlil
 from ..flow.figures import achieved_mhz, utilisation
 from ..flow.runner import read_json, run_tool
 from ..flow.tools import Tool, find_tool
-from ..memory.spram import has_spram
 
 _SOURCE, _SCRIPT, _STAGE = f"{DESIGN}.il", f"{DESIGN}.ys", "implementation.json"
 
@@ -60,10 +59,12 @@ class Implementation:
     ):
         self._fpga, self._goal_mhz, self._folder, self._note = fpga, goal_mhz, folder, note
         self._yosys, self._nextpnr = find_tool("yosys", toolchain), find_tool(fpga.family.router, toolchain)
-        platform = Platform(fpga)
-        contents = None if has_spram(platform) else image  # an SPRAM has none at power-up
-        component = Bare({f"engine_{number}": Engine(image.shape, contents) for number in range(engines)})
-        design = to_rtlil(component, DESIGN, platform)
+        style = fpga.memory_style
+        contents = None if style.large_ram else image  # large RAM holds nothing at power-up
+        component = Bare(
+            {f"engine_{number}": Engine(image.shape, contents, memory_style=style) for number in range(engines)}
+        )
+        design = to_rtlil(component, DESIGN)
         script = "\n".join(
             [
                 f"read_rtlil {_SOURCE}",

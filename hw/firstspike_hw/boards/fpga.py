@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from firstspike_spec.common.errors import InputError
 
+from ..memory.style import ECP5_MEMORY, GENERIC_MEMORY, ICE40UP_MEMORY, MemoryStyle
 from .family import ECP5, GOWIN, ICE40, Family
 
 #: The file of `Fpga.constraints`.
@@ -21,7 +22,7 @@ class Fpga:
     name : str
         As on the command line.
     part : str
-        As Amaranth's platforms call it; components choose their memories by it.
+        As Amaranth's platforms call it.
     family : Family
     synthesis : str
         Yosys's command.
@@ -32,6 +33,8 @@ class Fpga:
     constraints : str
         Content of the file `CONSTRAINTS` where ``routing`` names it: nextpnr chooses no pins on a Gowin chip, and on the
         ECP5-25F sometimes one for the clock that does not lead to a clock.
+    memory_style : MemoryStyle
+        What its memories are made of.
     """
 
     name: str
@@ -42,13 +45,7 @@ class Fpga:
     block_rams: int
     routing: tuple[str, ...]
     constraints: str = ""
-
-
-class Platform:
-    """What components ask a platform for."""
-
-    def __init__(self, fpga: Fpga):
-        self.device = fpga.part
+    memory_style: MemoryStyle = GENERIC_MEMORY
 
 
 def _ecp5(size: str, logic: int, block_rams: int, *, clock_pin: str | None = None) -> Fpga:
@@ -62,6 +59,7 @@ def _ecp5(size: str, logic: int, block_rams: int, *, clock_pin: str | None = Non
         block_rams,
         (f"--{size}k", "--package", "CABGA381", "--speed", "6", *constraints, "--lpf-allow-unconstrained"),
         f'LOCATE COMP "clk" SITE "{clock_pin}";' if clock_pin else "",
+        memory_style=ECP5_MEMORY,
     )
 
 
@@ -70,7 +68,16 @@ ECP5_12K = _ecp5("12", 24_288, 56, clock_pin="G2")
 ECP5_25K = _ecp5("25", 24_288, 56, clock_pin="G2")
 ECP5_45K = _ecp5("45", 43_848, 108)
 ECP5_85K = _ecp5("85", 83_640, 208)
-ICE40UP5K = Fpga("ice40up5k", "iCE40UP5K", ICE40, "synth_ice40", 5_280, 30, ("--up5k", "--package", "sg48"))
+ICE40UP5K = Fpga(
+    "ice40up5k",
+    "iCE40UP5K",
+    ICE40,
+    "synth_ice40",
+    5_280,
+    30,
+    ("--up5k", "--package", "sg48"),
+    memory_style=ICE40UP_MEMORY,
+)
 GW1NR_9 = Fpga(
     "gw1nr-9",
     "GW1NR-LV9QN88PC6/I5",

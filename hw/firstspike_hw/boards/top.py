@@ -1,5 +1,6 @@
 """The design at the top of a bitstream: the accelerator behind a board's pins."""
 
+from amaranth.build import Platform
 from amaranth.hdl import ClockDomain, ClockSignal, Module, Signal
 from amaranth.lib import io, wiring
 from amaranth.lib.cdc import ResetSynchronizer
@@ -7,19 +8,27 @@ from amaranth.lib.cdc import ResetSynchronizer
 from firstspike_spec.compiler.contents import EngineContents
 from firstspike_spec.compiler.engine_shape import EngineShape
 
+from ..memory.style import GENERIC_MEMORY, MemoryStyle
 from ..link.serial_top import LIGHTS, SerialTop
 from .board import Board
 
 
-def accelerator_of(board: Board, shape: EngineShape, image: EngineContents | None = None) -> SerialTop:
-    """Return all of a board's design but its clock generator and its pins."""
+def accelerator_of(
+    board: Board,
+    shape: EngineShape,
+    contents: EngineContents | None = None,
+    *,
+    memory_style: MemoryStyle = GENERIC_MEMORY,
+) -> SerialTop:
+    """Return all of a board's design but its clock generator and its pins, with memories for its FPGA or for simulation."""
     return SerialTop(
         shape,
-        image,
+        contents,
         clock_hz=board.clock_hz,
         baud=board.baud,
         board=board.name,
         buffer_bits=board.buffer_bits,
+        memory_style=memory_style,
     )
 
 
@@ -32,15 +41,15 @@ class BoardTop(wiring.Component):
     ----------
     board : Board
     shape : EngineShape
-    image : EngineContents, optional
+    contents : EngineContents, optional
         The network that the memories hold at power-up; only for a board with `Board.initial_contents`.
     """
 
-    def __init__(self, board: Board, shape: EngineShape, image: EngineContents | None = None):
-        self._board, self._shape, self._image = board, shape, image
+    def __init__(self, board: Board, shape: EngineShape, contents: EngineContents | None = None):
+        self._board, self._shape, self._contents = board, shape, contents
         super().__init__({})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: Platform) -> Module:
         m = Module()
         board = self._board
 
@@ -54,7 +63,9 @@ class BoardTop(wiring.Component):
         m.d.comb += ClockSignal().eq(pll.clock)
         m.submodules.reset = ResetSynchronizer(~pll.locked | pressed, domain="sync")
 
-        m.submodules.accelerator = accelerator = accelerator_of(board, self._shape, self._image)
+        m.submodules.accelerator = accelerator = accelerator_of(
+            board, self._shape, self._contents, memory_style=board.fpga.memory_style
+        )
         uart = platform.request("uart", dir="-")
         m.submodules.rx = rx = io.Buffer("i", uart.rx)
         m.submodules.tx = tx = io.Buffer("o", uart.tx)

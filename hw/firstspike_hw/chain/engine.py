@@ -10,12 +10,16 @@ from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.network.encoder import MIN_TIME_STEPS
 from firstspike_spec.protocol.messages import COUNTER_BYTES
 
+from ..lane.parameters import LayerParameters
 from ..layer.layer import Layer
 from ..layer.output_layer import OutputLayer
+from ..layer.parameters import OutputParameters
 from ..lib.delays import delayed
 from ..lib.layouts import input_layout, token_layout, word_layout
 from ..lib.skid_buffer import SkidBuffer
 from ..lib.trees import any_of, count_ones, sum_of
+from ..memory.description import Memories
+from ..memory.style import GENERIC_MEMORY, MemoryStyle
 from .input_gate import TIME_BITS, InputGate
 from .readout import ReadOut
 
@@ -24,7 +28,7 @@ COUNTERS = data.StructLayout(
     dict.fromkeys(("busy_cycles", "stall_cycles", "spikes", "synaptic_operations"), 8 * COUNTER_BYTES)
 )
 
-#: Cycles from a lane's last sweep, after a reset, to when its sum has been written, and some more.
+#: Cycles from a lane's last sweep after a reset until its sum has been written, and some more.
 AFTER_SWEEP = 32
 
 
@@ -45,8 +49,10 @@ class Engine(wiring.Component):
     Parameters
     ----------
     shape : EngineShape
-    image : EngineContents, optional
+    contents : EngineContents, optional
         The network that it holds at power-up. Without one, load one first.
+    memory_style : MemoryStyle
+        What the FPGA's memories are made of.
 
     Members
     -------
@@ -56,20 +62,19 @@ class Engine(wiring.Component):
         For each inference: reports of output neurons, then the decision.
     load : ``In(stream.Signature(word_layout(LOAD_WORD)))``
         A network's words. They are taken while no inference is under way, and not right after a reset; no inference begins
-        while a word waits. Whoever pauses between the words of a network must not offer an image meanwhile: it would run on
-        half a network.
+        while a word waits. If there is a pause between the words of a network, offer no image during it: it would run on half
+        a network.
     peek : ``In(1)``
-        The word on offer at ``load`` tells of one that is to be read, not written.
+        The word on offer at ``load`` names a place to be read, not written.
     peeked : ``Out(stream.Signature(32, always_ready=True))``
-        The words that were read, in order, `peek_latency` cycles later; zero from where there is no memory.
+        The words that were read, in order, `peek_latency` cycles later; zero for places where there is no memory.
     early_exit : ``In(1)``
         End each inference after the first step in which an output spiked. Change it only while not ``busy``.
     busy : ``Out(1)``
         An inference is under way.
     counters : ``Out(COUNTERS)``
     probe_0, probe_1, ... : ``Out(stream.Signature(token_layout(...), always_ready=True))``
-        Copies of the tokens that enter each layer, for whoever wants to see the hidden spikes. Synthesis drops them
-        where nobody does.
+        Copies of the tokens that enter each layer, to show the hidden spikes. Synthesis drops them where they are unused.
     """
 
     @staticmethod
@@ -77,10 +82,12 @@ class Engine(wiring.Component):
         """Return the cycles from a peek's transfer at ``load`` to its word: that of the slowest layer, and two registers."""
         return 2 + max(_peek_latencies(shape))
 
-    def __init__(self, shape: EngineShape, image: EngineContents | None = None):
-        if image is not None and image.shape != shape:
-            raise ValueError(f"The image is made for an engine of another shape, {image.shape!r}")
-        self._shape, self._image = shape, image
+    def __init__(
+        self, shape: EngineShape, contents: EngineContents | None = None, *, memory_style: MemoryStyle = GENERIC_MEMORY
+    ):
+        if contents is not None and contents.shape != shape:
+            raise ValueError(f"the contents are made for an engine of another shape, {contents.shape!r}")
+        self._shape, self._contents, self._memory_style = shape, contents, memory_style
         super().__init__(
             {
                 "i": In(stream.Signature(input_layout(shape))),
@@ -95,30 +102,32 @@ class Engine(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    @staticmethod
+    def memories(shape: EngineShape, memory_style: MemoryStyle) -> Memories:
+        """Yield the memories of an engine, but for small ones that always lie in LUTs."""
+        for index in range(len(shape.layers)):
+            yield from Layer.memories(LayerParameters.of(shape, index, memory_style))
+        yield from OutputLayer.memories(OutputParameters.of(shape, memory_style))
+
+    def elaborate(self, platform: object) -> Module:
         m = Module()
-        shape, image = self._shape, self._image
-        width = shape.spikes_per_token
+        shape, contents, style = self._shape, self._contents, self._memory_style
 
         m.submodules.input_gate = input_gate = InputGate(
-            shape, time_steps=image.network.time_steps if image else MIN_TIME_STEPS
+            shape, time_steps=contents.network.time_steps if contents else MIN_TIME_STEPS
         )
-        layers = []
-        for index, layer_shape in enumerate(shape.layers):
+        layers: list[Layer | OutputLayer] = []
+        for index in range(len(shape.layers)):
             m.submodules[f"layer_{index}"] = layer = Layer(
-                layer_shape,
-                width=width,
-                time_steps=shape.time_steps,
-                queue_depth=shape.queue_depth,
-                images=image.banks[index] if image else None,
-                locations=image.address_tables[index] if image else (),
+                LayerParameters.of(shape, index, style),
+                contents.banks[index] if contents else None,
+                contents.address_tables[index] if contents else (),
             )
             layers.append(layer)
         m.submodules.output = output = OutputLayer(
-            shape.output,
-            width=width,
-            slices=image.output if image else None,
-            locations=image.address_tables[-1] if image else (),
+            OutputParameters.of(shape, style),
+            contents.output if contents else None,
+            contents.address_tables[-1] if contents else (),
         )
         m.submodules.readout = readout = ReadOut(shape.output)
         layers.append(output)
@@ -129,7 +138,7 @@ class Engine(wiring.Component):
         for layer in layers:
             wiring.connect(m, before, layer.i)
             before = layer.o
-        # The read-out waits for whoever takes its words; the output layer does not see that in the same cycle.
+        # The read-out waits until its words are taken; the output layer does not see that in the same cycle.
         m.submodules.verdicts = verdicts = SkidBuffer(before.payload.shape())
         wiring.connect(m, before, verdicts.i)
         wiring.connect(m, verdicts.o, readout.i)
@@ -142,9 +151,9 @@ class Engine(wiring.Component):
             readout.now.eq(now),
             readout.start_time.eq(input_gate.start_time),
             readout.early_exit.eq(self.early_exit),
-            input_gate.judged.eq(readout.judged),
+            input_gate.finished.eq(readout.finished),
             input_gate.decided.eq(readout.decided),
-            self.busy.eq(input_gate.started != readout.judged),
+            self.busy.eq(input_gate.started != readout.finished),
         ]
 
         # Loading: one register, then to all layers.
@@ -152,7 +161,7 @@ class Engine(wiring.Component):
         word_valid = Signal()
         peeks = Signal(self.peek_latency(shape))  # one bit a word on its way
         on_the_way = Signal()  # a word is here, or in the lane groups
-        # After a reset lanes renew all their sums, and that is no time to load.
+        # After a reset lanes renew all their sums; nothing can be loaded then.
         sweep = max((layer.lane_neurons for layer in shape.layers), default=0) + AFTER_SWEEP
         sweep_left, swept = Signal(range(sweep + 1), init=sweep), Signal()
         with m.If(~swept):
@@ -166,14 +175,17 @@ class Engine(wiring.Component):
             peeks.eq(Cat(taken & self.peek, peeks)),
         ]
         m.d.comb += self.peeked.valid.eq(peeks[-1])
-        for index, part in [(None, input_gate), *enumerate(layers)]:
-            chosen = word_valid if index is None else word_valid & (word.layer == index)
-            m.d.comb += [part.load.payload.eq(word), part.load.valid.eq(chosen)]
+        m.d.comb += [input_gate.load.word.eq(word), input_gate.load.write.eq(word_valid)]
         latencies = _peek_latencies(shape)
         peeked = []
         for index, (layer, latency) in enumerate(zip(layers, latencies, strict=True)):
-            m.d.comb += layer.peek.eq(peeks[0] & (word.layer == index))
-            peeked.append(delayed(m, layer.peeked, max(latencies) - latency))
+            mine = word.layer == index
+            m.d.comb += [
+                layer.load.word.eq(word),
+                layer.load.write.eq(word_valid & mine),
+                layer.load.peek.eq(peeks[0] & mine),
+            ]
+            peeked.append(delayed(m, layer.load.peeked, max(latencies) - latency))
         m.d.sync += self.peeked.payload.eq(any_of(peeked))
 
         # Probes and counters.
@@ -181,7 +193,7 @@ class Engine(wiring.Component):
         for index, layer in enumerate(layers):
             probe = getattr(self, f"probe_{index}")
             m.d.comb += [probe.payload.eq(layer.i.payload), probe.valid.eq(layer.i.valid & layer.i.ready)]
-            entering += [probe.valid & probe.p[f"valid_{port}"] for port in range(width)]
+            entering += [probe.valid & probe.p[f"valid_{port}"] for port in range(shape.spikes_per_token)]
         busy, stalls = Signal(), Signal()
         entered, spikes = Signal(len(entering) + 1), Signal(range(len(entering) + 2))
         operations = [Signal.like(layer.operations, name=f"operations_{index}") for index, layer in enumerate(layers)]

@@ -4,23 +4,24 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.common.words import LOAD_WORD, Memory
+from firstspike_spec.common.words import Memory
 from firstspike_spec.compiler.engine_shape import EngineShape
 
-from ..lib.layouts import input_layout, token_layout, word_layout
+from ..lib.layouts import input_layout, token_layout
+from ..memory.load_bus import LoadBus
 
-#: Width of the number that tells inferences under way apart: at most three, one a layer in most networks.
+#: Width of an inference's number. At most three are under way, in most networks one a layer.
 INFERENCE_BITS = 2
 
-#: Width of the cycle counter that inferences are timed with. An inference uses each entry once at most, so none is longer.
+#: Width of the cycle counter that times inferences. An inference uses each entry at most once, so none takes longer.
 TIME_BITS = 24
 
 
 class InputGate(wiring.Component):
     """Counts the steps of each inference, and drops the spikes that come after its decision.
 
-    To end an inference early is to send none of its further spikes: its steps then end within a few cycles each, in
-    order, and nothing has to be flushed. A token that is left without spike and end is not sent on.
+    An inference ends early when none of its further spikes are sent: its steps then end within a few cycles each, in order,
+    and nothing has to be flushed. A token that has neither a spike nor an end left is dropped.
 
     Parameters
     ----------
@@ -34,16 +35,18 @@ class InputGate(wiring.Component):
     o : ``Out(stream.Signature(token_layout(shape.source_bits, shape.spikes_per_token)))``
     started : ``Out(INFERENCE_BITS)``
         Number of the inference that begins next.
-    judged : ``In(INFERENCE_BITS)``
-        Number of the inference that the read-out is at. A new one begins only if the two stay different.
+    finished : ``In(INFERENCE_BITS)``
+        Inferences that the read-out has finished, which is the number of the one that it is at. A new one begins only if
+        ``started`` stays different from it.
     decided : ``In(1)``
-        That inference needs no more spikes.
+        The inference that the read-out is at needs no more spikes.
     now : ``In(TIME_BITS)``
     start_time : ``Out(TIME_BITS)``
         The value of ``now`` when the inference that the read-out is at took its first token.
     hold : ``In(1)``
         Begin no new inference.
-    load : ``In(stream.Signature(word_layout(LOAD_WORD), always_ready=True))``
+    load : ``In(LoadBus())``
+        `Memory.TIME_STEPS`. It cannot be read back.
 
     Notes
     -----
@@ -58,16 +61,16 @@ class InputGate(wiring.Component):
                 "i": In(stream.Signature(input_layout(shape))),
                 "o": Out(stream.Signature(token_layout(shape.source_bits, shape.spikes_per_token))),
                 "started": Out(INFERENCE_BITS),
-                "judged": In(INFERENCE_BITS),
+                "finished": In(INFERENCE_BITS),
                 "decided": In(1),
                 "now": In(TIME_BITS),
                 "start_time": Out(TIME_BITS),
                 "hold": In(1),
-                "load": In(stream.Signature(word_layout(LOAD_WORD), always_ready=True)),
+                "load": In(LoadBus()),
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.start_times = start_times = memory.Memory(shape=TIME_BITS, depth=1 << INFERENCE_BITS, init=[])
         start, lookup = start_times.write_port(), start_times.read_port(domain="comb")
@@ -78,10 +81,10 @@ class InputGate(wiring.Component):
         under_way = Signal()
         next_number = Signal(INFERENCE_BITS)
         m.d.comb += next_number.eq(self.started + 1)
-        # One cycle late: an inference has two tokens at least, so it is right again when it is over.
+        # One cycle late: an inference has two tokens at least, so it is right again when the inference is over.
         has_number = Signal()
-        m.d.sync += has_number.eq(next_number != self.judged)
-        offered = Signal()  # and not taken: it stays on offer
+        m.d.sync += has_number.eq(next_number != self.finished)
+        offered = Signal()  # a token was on offer and not taken: it stays on offer
         goes = offered | under_way | (~self.hold & has_number)
 
         taken = self.i.valid & self.i.ready
@@ -89,7 +92,7 @@ class InputGate(wiring.Component):
         m.d.comb += [
             number.eq(self.started - under_way),
             self.i.ready.eq(self.o.ready & goes),
-            lookup.addr.eq(self.judged),
+            lookup.addr.eq(self.finished),
             self.start_time.eq(lookup.data),
         ]
         m.d.sync += [
@@ -99,10 +102,10 @@ class InputGate(wiring.Component):
             offered.eq(self.o.valid & ~self.o.ready),
         ]
 
-        # One cycle late too, and only between two tokens. The first token of the next inference has nothing to do with it.
+        # One cycle late too, and only between two tokens. It does not apply to the first token of the next inference.
         decided, drop = Signal(), Signal()
         with m.If(~self.o.valid | self.o.ready):
-            m.d.sync += decided.eq(self.decided & (number == self.judged))
+            m.d.sync += decided.eq(self.decided & (number == self.finished))
         m.d.comb += drop.eq(decided & under_way)
         ports = range(self._shape.spikes_per_token)
         spikes = Cat(self.i.p[f"valid_{port}"] for port in ports)
@@ -124,6 +127,6 @@ class InputGate(wiring.Component):
         with m.Elif(~under_way):
             m.d.sync += steps_left.eq(last_step)  # after a reset
 
-        with m.If(self.load.valid & (self.load.p.memory == Memory.TIME_STEPS)):
-            m.d.sync += [last_step.eq(self.load.p.data - 1), steps_left.eq(self.load.p.data - 1)]
+        with m.If(self.load.write & (self.load.word.memory == Memory.TIME_STEPS)):
+            m.d.sync += [last_step.eq(self.load.word.data - 1), steps_left.eq(self.load.word.data - 1)]
         return m

@@ -30,12 +30,12 @@ class ReadOut(wiring.Component):
         For each inference its reports, then its decision.
     early_exit : ``In(1)``
         Change it only while no inference is under way.
-    judged : ``Out(INFERENCE_BITS)``
-        Number of the inference whose verdicts come.
+    finished : ``Out(INFERENCE_BITS)``
+        Inferences that are finished, which is the number of the one whose verdicts come.
     decided : ``Out(1)``
-        That inference has been decided early.
+        The inference whose verdicts come has been decided early.
     start_time, now : ``In(TIME_BITS)``
-        When that inference took its first token, and the time.
+        When the inference whose verdicts come took its first token; and the present time.
     spike : ``Out(1)``
         An output spike is taken in this cycle.
 
@@ -54,7 +54,7 @@ class ReadOut(wiring.Component):
                 "i": In(stream.Signature(verdict_layout(shape.address_bits, shape.potential_bits))),
                 "o": Out(stream.Signature(word_layout(RESULT_WORD))),
                 "early_exit": In(1),
-                "judged": Out(INFERENCE_BITS),
+                "finished": Out(INFERENCE_BITS),
                 "decided": Out(1),
                 "start_time": In(TIME_BITS),
                 "now": In(TIME_BITS),
@@ -62,7 +62,7 @@ class ReadOut(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         verdict = self.i.payload
         step = Signal(8)
@@ -79,7 +79,7 @@ class ReadOut(wiring.Component):
         with m.If(taken):
             m.d.sync += best_valid.eq(~verdict.end)
 
-        # The decision stands after the first step with a spike; it is told then or at the end.
+        # The decision is known after the first step with a spike; it is given then, or at the end.
         fires = best_valid & ~best_potential[-1]
         spiked = Signal()  # in an earlier step
         kept_address, kept_step = Signal.like(best_address), Signal.like(step)
@@ -90,17 +90,17 @@ class ReadOut(wiring.Component):
             with m.If(first_spike):
                 m.d.sync += [kept_address.eq(best_address), kept_step.eq(step), spiked.eq(1)]
             with m.If(verdict.last):
-                m.d.sync += [step.eq(0), spiked.eq(0), self.judged.eq(self.judged + 1)]
+                m.d.sync += [step.eq(0), spiked.eq(0), self.finished.eq(self.finished + 1)]
 
-        # From the inference's first token to where `o` will be. That is late by a cycle when the next inference begins to be
-        # judged, but there is at least one verdict or end before the one that decides.
+        # From the inference's first token to when `o` will be valid. It is late by a cycle when the verdicts of the next inference
+        # begin, but at least one verdict or end comes before the one that decides.
         then, elapsed = Signal(TIME_BITS), Signal(TIME_BITS)
         m.d.sync += [then.eq(self.now + 2 + self.latency), elapsed.eq(then - self.start_time)]
 
-        told = ~verdict.end | verdict.last | (self.early_exit & first_spike)
+        reports = ~verdict.end | verdict.last | (self.early_exit & first_spike)
         with m.If(fits):
             m.d.sync += [
-                self.o.valid.eq(self.i.valid & told & ~self.decided),
+                self.o.valid.eq(self.i.valid & reports & ~self.decided),
                 self.o.p.decision.eq(verdict.end),
                 self.o.p.fired.eq(verdict.fired),
                 self.o.p.step.eq(step),

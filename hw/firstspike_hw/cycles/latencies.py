@@ -4,8 +4,8 @@ from ..chain.input_gate import INFERENCE_BITS
 from ..chain.readout import ReadOut
 from ..lane.accumulator import Accumulator
 from ..lane.fire_queue import FireQueue
+from ..lane.parameters import TOKEN_SLACK
 from ..lane.row_reader import RowReader
-from ..layer.bank import Bank
 from ..layer.output_layer import OutputLayer
 from ..lib.skid_buffer import SkidBuffer
 from ..memory.loadable_memory import LoadableMemory
@@ -16,16 +16,16 @@ MOST_UNDER_WAY = (1 << INFERENCE_BITS) - 1
 #: From a token's transfer in a lane group to its rows at the lanes: the memory of pointers, and a register.
 POINTERS = LoadableMemory.latency + 1
 
-#: From a change in the number of tokens that wait in a lane to the lane group's seeing it. It is what `Bank.slack` allows
+#: From a change in the number of tokens that wait in a lane to the lane group's seeing it. It is what `TOKEN_SLACK` allows
 #: for, beside the tokens on their way and the one that makes the difference.
-ROOM = Bank.slack - POINTERS - 1
+ROOM = TOKEN_SLACK - POINTERS - 1
 
 #: From a token's being in the queue to the row reader's knowing of it. Before that it comes into the queue, and behind it to
 #: the head and to an operation, in one cycle each.
 QUEUE = RowReader.latency - 3
 
 #: From an operation's coming to the accumulator to what it tells the fire queue. It comes there when it begins, or later by
-#: `firstspike_hw.lane.entry_stage.entry_stages`.
+#: `firstspike_hw.lane.parameters.entry_stages`.
 ACCUMULATOR = Accumulator.latency
 
 #: From the fire queue's being crowded to the first operation that is held. It is what `FireQueue.slack` allows for, beside the

@@ -7,7 +7,7 @@ import numpy as np
 from firstspike_spec.compiler.contents import EngineContents
 from firstspike_spec.compiler.engine_shape import EngineShape
 
-from ..lane.fire_queue import slot_bits
+from ..lane.parameters import place_bits
 from .input_gate import InputGate
 from .items import NOTHING, sources
 from .layer import Layer
@@ -78,7 +78,7 @@ def replay(
 
 def _stream_bytes(shape: EngineShape) -> int:
     """Return about how much memory a stream takes: what is known of the neurons, and the fire queues' queues."""
-    return sum(20 * layer.lanes * (layer.lane_neurons + (1 << slot_bits(layer.lane_neurons))) for layer in shape.layers) + 1
+    return sum(20 * layer.lanes * (layer.lane_neurons + (1 << place_bits(layer.lane_neurons))) for layer in shape.layers) + 1
 
 
 def _joined(parts: list[Replay]) -> Replay:

@@ -29,9 +29,9 @@ def to_verilog(component: wiring.Component, name: str) -> str:
     )
 
 
-def to_rtlil(component: wiring.Component, name: str, platform: object = None) -> str:
+def to_rtlil(component: wiring.Component, name: str) -> str:
     """Return a component in Yosys's own language, with ``name`` as the module at the top and ports as in `to_verilog`."""
-    return rtlil.convert(component, name=name, platform=platform, ports=_ports(component), emit_src=False)
+    return rtlil.convert(component, name=name, ports=_ports(component), emit_src=False)
 
 
 def to_simulation(component: wiring.Component, name: str) -> str:

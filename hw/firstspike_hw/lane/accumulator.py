@@ -1,90 +1,59 @@
 """The accumulator: a lane's potentials."""
 
+from collections.abc import Iterable
+
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.common.words import LOAD_WORD
-from firstspike_spec.compiler.shapes import LayerShape, index_bits
-
-from ..lib.layouts import word_layout
-from ..memory.lane_memory import LaneMemory, has_late_words
+from ..memory.description import Memories
+from ..memory.lane_memory import LaneMemory
+from ..memory.load_bus import LoadBus
 from ..memory.sum_memory import SumMemory
-from .fire_queue import marks_layout
+from .parameters import LayerParameters
 from .row_reader import operation_layout
-
-
-def inference_tag_bits(lane_neurons: int) -> int:
-    """Return the width of the number that tells a neuron's state of this inference from older ones.
-
-    Each end of a step renews the state of one neuron, and an inference has two steps at least: no state grows older
-    than ``lane_neurons / 2 + 1`` inferences.
-    """
-    return index_bits(lane_neurons // 2 + 3)
-
-
-def time_layout(shape: LayerShape, time_steps: int) -> data.StructLayout:
-    """Return when an operation was: in which step of which inference."""
-    return data.StructLayout({"step": index_bits(time_steps), "inference": inference_tag_bits(shape.lane_neurons)})
-
-
-def sum_layout(shape: LayerShape, time_steps: int) -> data.StructLayout:
-    """Return a neuron's sum: its potential minus the threshold, and the time of its last operation."""
-    return data.StructLayout({"potential": signed(shape.potential_bits), "time": time_layout(shape, time_steps)})
-
-
-def flags_layout(slot_bits: int) -> data.StructLayout:
-    """Return a neuron's flags: whether it has spiked before, and its place in the fire queue's queue if it is ``placed``."""
-    return data.StructLayout({"spiked": 1, "placed": 1, "place": slot_bits})
 
 
 class Accumulator(wiring.Component):
     """Adds weights to potentials, one operation a cycle, and marks the neurons that may fire at the end of the step.
 
     All that is known of a neuron is its sum - the potential minus the threshold, with the inference and the step of its last
-    operation - and its flags: whether it has spiked before, and its place in the fire queue's queue. Nothing is ever cleared or
+    operation - and its flags: whether it has spiked before, and its place in the fire queue. Nothing is ever cleared or
     scanned:
 
     - A sum of another inference means the initial potential.
     - A sum of an earlier step that is not negative means that the neuron has spiked.
-    - A neuron whose potential reaches the threshold, and that has not spiked, gets a place in the queue; as long as the step
-      lasts, each further operation keeps the mark at this place true.
+    - A neuron whose potential reaches the threshold, and that has not spiked, gets a place in the fire queue. Until the step
+      ends, each further operation on it corrects the mark at this place.
 
-    An end of a step is an operation too. It renews one neuron's sum, each time that of another, so that no sum gets so old
+    An end of a step is an operation too. It renews the sum of one neuron, of all neurons in turn, so that no sum gets so old
     that its inference's number comes again. After a reset all sums are renewed.
 
     Parameters
     ----------
-    shape : LayerShape
-    time_steps : int
-        ``T`` at most.
-    slot_bits : int
-        Width of a place in the fire_queue's queue.
-    starts : sequence of int, optional
-        Initial potentials minus the threshold at power-up.
+    parameters : LayerParameters
+    contents : iterable of int
+        Initial potentials minus the threshold at power-up, by neuron.
 
     Members
     -------
     valid : ``In(1)``, i : ``In(operation_layout())``
         An operation begins: two cycles after an inference's last end at the earliest, three after the last sweep.
-    entry : ``In(word_layout(shape.entry))``
+    entry : ``In(parameters.entry)``
         Its entry, `entry_latency` cycles later.
-    marks : ``Out(marks_layout(...))``
-        What the fire_queue has to note.
-    next_slot : ``In(slot_bits)``
-        The place in the queue that the next push will take, after the one of this cycle.
+    marks : ``Out(parameters.marks)``
+        For the fire queue.
+    next_place : ``In(parameters.place_bits)``
+        The place in the fire queue that the next push will take, after the one of this cycle.
     operation : ``Out(1)``
         A weight was added.
-    load : ``In(stream.Signature(word_layout(LOAD_WORD), always_ready=True))``
-        Initial potentials only; ``address`` is that of a neuron. Only while no operation is under way.
-    peek : ``In(1)``
-        Read the initial potential at ``load``'s address; only while no operation is under way.
-    peeked : ``Out(shape.potential_bits)``
-        The word read so, `peek_latency` cycles later; 0 in all other cycles.
+    load : ``In(LoadBus(shape.potential_bits))``
+        Initial potentials only; ``address`` is a neuron. Only while no operation is under way. ``peeked`` comes
+        `peek_latency` cycles after ``peek``.
 
     Notes
     -----
-    Throughput: one operation a cycle. What the two before it write is forwarded to it.
+    Throughput: one operation a cycle. What the two operations before it write is forwarded to it.
     """
 
     #: Cycles from an operation to its entry.
@@ -96,37 +65,43 @@ class Accumulator(wiring.Component):
     #: Cycles from ``peek`` to ``peeked``.
     peek_latency = 3
 
-    def __init__(self, shape: LayerShape, *, time_steps: int, slot_bits: int, starts=()):
-        self._shape, self._time_steps, self._slot_bits = shape, time_steps, slot_bits
-        self._starts = [int(start) & ((1 << shape.potential_bits) - 1) for start in starts]
+    def __init__(self, parameters: LayerParameters, contents: Iterable[int] = ()):
+        self._parameters = parameters
+        bits = parameters.shape.potential_bits
+        self._contents = [int(initial) & ((1 << bits) - 1) for initial in contents]
         super().__init__(
             {
                 "valid": In(1),
                 "i": In(operation_layout()),
-                "entry": In(word_layout(shape.entry)),
-                "marks": Out(marks_layout(shape.neuron_bits, slot_bits)),
-                "next_slot": In(slot_bits),
+                "entry": In(parameters.entry),
+                "marks": Out(parameters.marks),
+                "next_place": In(parameters.place_bits),
                 "operation": Out(1),
-                "load": In(stream.Signature(word_layout(LOAD_WORD), always_ready=True)),
-                "peek": In(1),
-                "peeked": Out(shape.potential_bits),
+                "load": In(LoadBus(bits)),
             }
         )
 
-    def elaborate(self, platform):
+    @staticmethod
+    def memories(parameters: LayerParameters) -> Memories:
+        """Yield the memories of an accumulator."""
+        depth, style = parameters.shape.lane_neurons, parameters.memory_style
+        bits = parameters.shape.potential_bits
+        yield SumMemory.description(sum_bits=parameters.sum.size, potential_bits=bits, depth=depth, style=style), 1
+        yield LaneMemory.description(bits=parameters.flags.size, depth=depth, style=style), 1
+
+    def elaborate(self, platform: object) -> Module:
         m = Module()
-        shape = self._shape
-        bits = shape.potential_bits
-        time = time_layout(shape, self._time_steps)
-        of_sum, of_flags = sum_layout(shape, self._time_steps), flags_layout(self._slot_bits)
+        parameters, shape = self._parameters, self._parameters.shape
+        bits, depth, style = shape.potential_bits, shape.lane_neurons, parameters.memory_style
+        time, of_sum, of_flags = parameters.time, parameters.sum, parameters.flags
         m.submodules.sums = sums = SumMemory(
-            sum_bits=of_sum.size, start_bits=bits, depth=shape.lane_neurons, starts=self._starts
+            sum_bits=of_sum.size, potential_bits=bits, depth=depth, contents=self._contents, style=style
         )
-        m.submodules.flags = flags = LaneMemory(bits=of_flags.size, depth=shape.lane_neurons)
+        m.submodules.flags = flags = LaneMemory(bits=of_flags.size, depth=depth, style=style)
 
         # An operation goes through these stages: its entry is fetched (1), the entry is there (2), the neuron's sum is
-        # read (3), it is there (4), the weight is added (5), the flags follow from the signs before and after (6), the
-        # fire queue is told (7).
+        # read (3), it is there (4), the weight is added (5), the flags follow from the signs before and after (6), and
+        # go to the fire queue (7).
         stages = range(1, self.latency + 1)
         valid = [self.valid, *(Signal(name=f"valid_{stage}") for stage in stages)]
         operation = [self.i, *(Signal(operation_layout(), name=f"operation_{stage}") for stage in stages)]
@@ -152,12 +127,12 @@ class Accumulator(wiring.Component):
         ]
 
         # Stage 3: read. What the two operations before write is not in the memory yet. After an inference's last end comes
-        # a cycle of rest: the inference that is now at the next stage is the operation's own. Whether a sum is of it is told
-        # by two comparisons, each of half of its number. Late words have been through a register already.
-        late = has_late_words(platform, shape.lane_neurons)
+        # a cycle of rest: the inference that is now at the next stage is the operation's own. Two comparisons, each of half of
+        # its number, say whether a sum is of it. Late words have been through a register already.
+        late = parameters.has_late_words
         arriving = "comb" if late else "sync"
         now = Signal(time)
-        read, start = Signal(of_sum), Signal(signed(bits))
+        read, initial = Signal(of_sum), Signal(signed(bits))
         same_as_first, same_as_second = Signal(), Signal()
         is_same_as_second, second_of_inference, second_in_step = Signal(), Signal(), Signal()
         use_added, alike_low, alike_high = Signal(), Signal(), Signal()
@@ -173,7 +148,7 @@ class Accumulator(wiring.Component):
         ]
         m.d[arriving] += [
             read.eq(sums.sum),
-            start.eq(sums.start),
+            initial.eq(sums.initial),
             alike_low.eq(~unlike[:half].any()),
             alike_high.eq(~unlike[half:].any() & ~sweep),
         ]
@@ -202,7 +177,7 @@ class Accumulator(wiring.Component):
         ]
         found, in_inference, in_step, time_5 = Signal(signed(bits)), Signal(), Signal(), Signal(time)
         m.d.sync += [
-            found.eq(Mux(use_added, added, Mux(use_read, read.potential, start))),
+            found.eq(Mux(use_added, added, Mux(use_read, read.potential, initial))),
             in_inference.eq(use_added | use_read),
             in_step.eq(Mux(use_added, second_in_step, use_read & (read.time.step == now.step))),
             time_5.eq(now),
@@ -210,15 +185,15 @@ class Accumulator(wiring.Component):
         m.d.comb += flags.address.eq(neuron[3])
 
         # Stage 5: add. The sum of the operation before is in `added`.
-        old, new, start_5 = Signal(signed(bits)), Signal(signed(bits)), Signal(signed(bits))
-        m.d.sync += start_5.eq(start)
+        old, new, initial_5 = Signal(signed(bits)), Signal(signed(bits)), Signal(signed(bits))
+        m.d.sync += initial_5.eq(initial)
         m.d.comb += [
             old.eq(Mux(after_first[5], added, found)),
             new.eq(old + weight[5]),
             sums.write.eq(valid[5]),
             sums.write_address.eq(neuron[5]),
             sums.write_sum.eq(Cat(new, time_5)),
-            sums.write_start.eq(start_5),
+            sums.write_initial.eq(initial_5),
         ]
         was_in_inference, was_in_step = Signal(), Signal()
         same_inference, same_step, just_spiked, may_take, adds = Signal(), Signal(), Signal(), Signal(), Signal()
@@ -253,7 +228,7 @@ class Accumulator(wiring.Component):
             takes_place.eq(may_take & ~just_spiked & ~added[-1] & ~had_place & ~had_spiked),
             after.spiked.eq(had_spiked | just_spiked),
             after.placed.eq(had_place | takes_place),
-            after.place.eq(Mux(had_place, before.place, self.next_slot)),
+            after.place.eq(Mux(had_place, before.place, self.next_place)),
             flags.write.eq(valid[6]),
             flags.write_address.eq(neuron[6]),
             flags.write_word.eq(after),
@@ -265,8 +240,8 @@ class Accumulator(wiring.Component):
             marks.fires.eq(~added[-1]),
         ]
 
-        # Stage 7: the fire queue is told.
-        ending = Signal()  # an end is at one of the stages; told from the cycle on in which it begins
+        # Stage 7: to the fire queue.
+        ending = Signal()  # an end is at one of the stages, or was in the cycle before
         m.d.sync += ending.eq(Cat(valid[stage - 1] & operation[stage - 1].end for stage in stages).any())
         m.d.comb += [
             marks.place.eq(noted.place),
@@ -280,12 +255,12 @@ class Accumulator(wiring.Component):
         # Loading.
         peeks, peeked = Signal(2), Signal(bits)
         m.d.comb += [
-            sums.load.eq(self.load.valid),
-            sums.load_address.eq(self.load.p.address),
-            sums.load_start.eq(self.load.p.data),
-            sums.peek.eq(self.peek),
+            sums.load.eq(self.load.write),
+            sums.load_address.eq(self.load.word.address),
+            sums.load_initial.eq(self.load.word.data),
+            sums.peek.eq(self.load.peek),
         ]
-        m.d.sync += peeks.eq(Cat(self.peek, peeks))
-        m.d[arriving] += peeked.eq(sums.start)
-        m.d.sync += self.peeked.eq(Mux(peeks[-1], peeked, 0))
+        m.d.sync += peeks.eq(Cat(self.load.peek, peeks))
+        m.d[arriving] += peeked.eq(sums.initial)
+        m.d.sync += self.load.peeked.eq(Mux(peeks[-1], peeked, 0))
         return m

@@ -1,68 +1,30 @@
 """The fire queue: says at the end of a step which of a lane's neurons fire."""
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.compiler.shapes import LayerShape
-
-from ..lib.layouts import lane_layout
-from ..memory.dp16kd import has_dp16kd
-
-#: So many marks of one bit lie in an ECP5's LUTs: a block RAM for them would be nearly empty.
-MOST_PLACES_IN_LUTS = 1024
-
-
-def marks_layout(neuron_bits: int, slot_bits: int) -> data.StructLayout:
-    """Return what an accumulator tells its fire queue.
-
-    ``push``: ``neuron``, or an ``end`` (the inference's ``last`` one or not), is put into the queue. ``mark``: the neuron at
-    ``place``, which is perhaps pushed just now, ``fires`` if the step ends now, or does not. ``ending``: an end is on its way,
-    or begins now.
-    """
-    return data.StructLayout(
-        {
-            "push": 1,
-            "mark": 1,
-            "place": slot_bits,
-            "fires": 1,
-            "neuron": neuron_bits,
-            "end": 1,
-            "last": 1,
-            "ending": 1,
-        }
-    )
-
-
-def slot_bits(lane_neurons: int) -> int:
-    """Return the width of a place in the queue.
-
-    There are places for all neurons and their step's end. What begins behind that end does so only while the fire queue is not
-    `crowded`.
-    """
-    return max(4, lane_neurons.bit_length())
-
+from ..memory.description import Memories, MemoryDescription, Place, Ram
+from .parameters import LayerParameters
 
 class FireQueue(wiring.Component):
-    """Keeps the neurons that have reached the threshold in a queue, each with a mark, until their step ends.
+    """Holds the neurons that have reached the threshold, each with a mark, until their step ends.
 
     A neuron may fall below the threshold again within the step, and rise again; only its mark changes then. Once the step
-    has ended, the neurons whose marks are set fire, and the lane's next steps do not concern them.
+    has ended, the neurons whose marks are set fire; the lane's next steps no longer change that.
 
     Parameters
     ----------
-    shape : LayerShape
-    late : int
-        Cycles that operations take on their way to the accumulator.
+    parameters : LayerParameters
 
     Members
     -------
-    marks : ``In(marks_layout(shape.neuron_bits, slot_bits(shape.lane_neurons)))``
-    next_slot : ``Out(...)``
+    marks : ``In(parameters.marks)``
+    next_place : ``Out(parameters.place_bits)``
         The place that the next push will take, after the one of this cycle.
     crowded : ``Out(1)``
         There may soon be no room: begin no operation in the next cycle.
-    o : ``Out(stream.Signature(lane_layout(shape.neuron_bits)))``
+    o : ``Out(stream.Signature(parameters.lane_spike))``
         Spikes of the lane's neurons, and ends of steps.
 
     Notes
@@ -74,42 +36,49 @@ class FireQueue(wiring.Component):
     #: Cycles from an end's push to ``o.valid``.
     latency = 2
 
-    #: Operations that may still take a place once the fire queue is crowded, and those that are ``late`` as well.
+    #: Operations that may still take a place once the fire queue is crowded; with maps, by the entry stages more.
     slack = 8
 
-    def __init__(self, shape: LayerShape, *, late: int = 0):
-        self._shape, self._slack = shape, self.slack + late
-        self._slot_bits = slot_bits(shape.lane_neurons)
+    def __init__(self, parameters: LayerParameters):
+        self._slack = self.slack + parameters.entry_stages
+        self._place_bits, self._marks_in_luts = parameters.place_bits, _marks_in_luts(parameters)
         super().__init__(
             {
-                "marks": In(marks_layout(shape.neuron_bits, self._slot_bits)),
-                "next_slot": Out(self._slot_bits),
+                "marks": In(parameters.marks),
+                "next_place": Out(parameters.place_bits),
                 "crowded": Out(1),
-                "o": Out(stream.Signature(lane_layout(shape.neuron_bits))),
+                "o": Out(stream.Signature(parameters.lane_spike)),
             }
         )
 
-    def elaborate(self, platform):
+    @staticmethod
+    def memories(parameters: LayerParameters) -> Memories:
+        """Yield the memories of a fire queue."""
+        places, style = 1 << parameters.place_bits, parameters.memory_style
+        few = style.lut_ram and places <= style.lut_ram_words
+        queue = Ram(parameters.lane_spike.size, places, Place.LUTS if few else Place.BLOCKS)
+        marks = Ram(1, places, Place.LUTS if _marks_in_luts(parameters) else Place.EITHER)
+        yield MemoryDescription.of(FireQueue, queue, marks, parameters=parameters), 1
+
+    def elaborate(self, platform: object) -> Module:
         m = Module()
-        places = 1 << self._slot_bits
+        places = 1 << self._place_bits
         layout = self.o.payload.shape()
         m.submodules.queue = queue = memory.Memory(shape=layout, depth=places, init=[])
-        in_luts = places <= MOST_PLACES_IN_LUTS and has_dp16kd(platform)
-        m.submodules.fires = fires = memory.Memory(
-            shape=1, depth=places, init=[], attrs={"ram_style": "distributed"} if in_luts else {}
-        )
+        attributes = {"ram_style": "distributed"} if self._marks_in_luts else {}
+        m.submodules.fires = fires = memory.Memory(shape=1, depth=places, init=[], attrs=attributes)
         queue_read, queue_write = queue.read_port(), queue.write_port()
         fires_read, fires_write = fires.read_port(), fires.write_port()
 
         marks = self.marks
         # Places are counted with one bit more than they have: a full queue is not an empty one.
-        slot, after_slot = Signal(self._slot_bits + 1), Signal(self._slot_bits + 1)
-        m.d.comb += [after_slot.eq(slot + marks.push), self.next_slot.eq(after_slot)]
-        m.d.sync += slot.eq(after_slot)
+        put, after_put = Signal(self._place_bits + 1), Signal(self._place_bits + 1)
+        m.d.comb += [after_put.eq(put + marks.push), self.next_place.eq(after_put)]
+        m.d.sync += put.eq(after_put)
         m.d.comb += [
             queue_write.en.eq(marks.push),
-            queue_write.addr.eq(slot),
-            queue_write.data.address.eq(marks.neuron),
+            queue_write.addr.eq(put),
+            queue_write.data.neuron.eq(marks.neuron),
             queue_write.data.end.eq(marks.end),
             queue_write.data.last.eq(marks.last),
             fires_write.en.eq(marks.mark),
@@ -118,14 +87,14 @@ class FireQueue(wiring.Component):
         ]
 
         # Only what lies before an end is read: no mark of it can change any more.
-        limit = Signal.like(slot)  # the place behind the last end
-        next_place, after_next = Signal.like(slot), Signal.like(slot, init=1)
+        limit = Signal.like(put)  # the place after the last end
+        got, after_got = Signal.like(put), Signal.like(put, init=1)
         has, taken, fetch = Signal(), Signal(), Signal()
-        more = Signal()  # `next_place` lies before the limit
+        more = Signal()  # `got` lies before the limit
         with m.If(fetch):
-            m.d.sync += [next_place.eq(after_next), after_next.eq(after_next + 1), more.eq(after_next != limit)]
+            m.d.sync += [got.eq(after_got), after_got.eq(after_got + 1), more.eq(after_got != limit)]
         with m.If(marks.push & marks.end):
-            m.d.sync += [limit.eq(slot + 1), more.eq(1)]
+            m.d.sync += [limit.eq(put + 1), more.eq(1)]
         # A neuron that does not fire goes when `ready` comes, or a cycle later: what comes out of block RAM decides nothing in
         # the cycle in which it comes.
         found, skip = queue_read.data, Signal()
@@ -135,15 +104,15 @@ class FireQueue(wiring.Component):
             self.o.valid.eq(has & (found.end | fires_read.data)),
             taken.eq(has & (self.o.ready | skip)),
             fetch.eq(more & (~has | taken)),
-            queue_read.addr.eq(next_place),
+            queue_read.addr.eq(got),
             queue_read.en.eq(fetch),
-            fires_read.addr.eq(next_place),
+            fires_read.addr.eq(got),
             fires_read.en.eq(fetch),
         ]
         m.d.sync += [has.eq(fetch | (has & ~taken))]
 
         # As long as no end waits or comes, no more than the lane's neurons and one end can come.
-        waiting, fetched = Signal(self._slot_bits + 1), Signal()
+        waiting, fetched = Signal(self._place_bits + 1), Signal()
         m.d.sync += [
             fetched.eq(fetch),
             waiting.eq(waiting + marks.push - fetched),
@@ -151,3 +120,7 @@ class FireQueue(wiring.Component):
         nearly_full = waiting + marks.push > places - self._slack
         m.d.comb += self.crowded.eq(nearly_full & (has | more | marks.ending))
         return m
+
+
+def _marks_in_luts(parameters: LayerParameters) -> bool:
+    return 1 << parameters.place_bits <= parameters.memory_style.lut_ram_marks

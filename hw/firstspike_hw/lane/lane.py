@@ -1,98 +1,89 @@
 """The lane: the processing element that owns some of a layer's neurons."""
 
+from collections.abc import Iterable
+
 from amaranth.hdl import Cat, Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.common.words import LOAD_WORD
-from firstspike_spec.compiler.shapes import LayerShape
-
 from ..lib.delays import delayed
-from ..lib.layouts import lane_layout, word_layout
+from ..memory.description import Memories
+from ..memory.load_bus import LoadBus
 from .accumulator import Accumulator
-from .entry_stage import EntryStage, entry_stages
-from .fire_queue import FireQueue, slot_bits
+from .entry_stage import EntryStage
+from .fire_queue import FireQueue
 from .lane_stage import LaneStage
-from .row_reader import RowReader, row_layout, rows_layout
+from .parameters import LayerParameters
+from .row_reader import RowReader
 
 
 class Lane(wiring.Component):
     """Accumulates the weights of the sources that spike, and says which of its neurons fire.
 
     A pipeline without barriers: operations of the next step follow an end of a step at once, and so do those of the next
-    inference. Its rows are found and its entries are kept by the bank that it lies in.
+    inference. The bank that the lane lies in finds its rows and holds its entries.
 
     Parameters
     ----------
-    shape : LayerShape
-    width : int
-        Spikes a token.
-    time_steps : int
-        ``T`` at most.
-    queue_depth : int
-        Tokens that wait.
-    slack : int
-        Tokens that may still come after ``room`` has gone.
-    starts : sequence of int, optional
-        Initial potentials minus the threshold at power-up.
+    parameters : LayerParameters
+    contents : iterable of int
+        Initial potentials minus the threshold at power-up, by neuron.
 
     Members
     -------
-    rows : ``In(rows_layout(shape, width))``
-        What a token means here; one that means nothing is all zero.
+    rows : ``In(parameters.lane_token)``
+        What a token means here; all zero if it means nothing.
     room : ``Out(1)``
     sweep, sweep_last : ``In(1)``
         As in `RowReader`: after a reset, one sweep for each neuron.
-    address : ``Out(...)``
-        Of an entry.
-    entry : ``In(word_layout(shape.entry))``
-        The entry at the address of 2 cycles before; of 3 in a layer with maps.
-    o : ``Out(stream.Signature(lane_layout(shape.neuron_bits)))``
+    address : ``Out(parameters.entry_address_bits)``
+        An entry's address.
+    entry : ``In(parameters.entry)``
+        The entry at the address of 2 cycles before; of 3 cycles before in a layer with maps.
+    o : ``Out(stream.Signature(parameters.lane_spike))``
         Spikes of this lane's neurons, in no order within a step, and the ends of steps.
     operation : ``Out(1)``
         A weight was added.
-    load, peek, peeked
+    load : ``In(LoadBus(shape.potential_bits))``
         As in `Accumulator`.
     """
 
-    #: Cycles from a row's coming to its first entry's mark; `entry_stages` are more.
+    #: Cycles from a row's coming to its first entry's mark; a layer with maps takes `entry_stages` more.
     latency = RowReader.latency + Accumulator.latency
 
     #: Cycles from ``peek`` to ``peeked``.
     peek_latency = Accumulator.peek_latency
 
-    def __init__(self, shape: LayerShape, *, width: int, time_steps: int, queue_depth: int, slack: int, starts=()):
-        self._shape, self._starts = shape, starts
-        self._width, self._time_steps, self._queue_depth, self._slack = width, time_steps, queue_depth, slack
+    def __init__(self, parameters: LayerParameters, contents: Iterable[int] = ()):
+        self._parameters, self._contents = parameters, contents
         super().__init__(
             {
-                "rows": In(rows_layout(shape, width)),
+                "rows": In(parameters.lane_token),
                 "room": Out(1),
                 "sweep": In(1),
                 "sweep_last": In(1),
-                "address": Out(row_layout(shape).members["start"]),
-                "entry": In(word_layout(shape.entry)),
-                "o": Out(stream.Signature(lane_layout(shape.neuron_bits))),
+                "address": Out(parameters.entry_address_bits),
+                "entry": In(parameters.entry),
+                "o": Out(stream.Signature(parameters.lane_spike)),
                 "operation": Out(1),
-                "load": In(stream.Signature(word_layout(LOAD_WORD), always_ready=True)),
-                "peek": In(1),
-                "peeked": Out(shape.potential_bits),
+                "load": In(LoadBus(parameters.shape.potential_bits)),
             }
         )
 
-    def elaborate(self, platform):
+    @staticmethod
+    def memories(parameters: LayerParameters) -> Memories:
+        """Yield the memories of a lane."""
+        yield from RowReader.memories(parameters)
+        yield from Accumulator.memories(parameters)
+        yield from FireQueue.memories(parameters)
+
+    def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.reader = reader = RowReader(
-            self._shape, width=self._width, queue_depth=self._queue_depth, slack=self._slack
-        )
-        m.submodules.accumulator = accumulator = Accumulator(
-            self._shape,
-            time_steps=self._time_steps,
-            slot_bits=slot_bits(self._shape.lane_neurons),
-            starts=self._starts,
-        )
-        late = entry_stages(self._shape)
-        m.submodules.fire_queue = fire_queue = FireQueue(self._shape, late=late)
+        parameters = self._parameters
+        m.submodules.reader = reader = RowReader(parameters)
+        m.submodules.accumulator = accumulator = Accumulator(parameters, self._contents)
+        m.submodules.fire_queue = fire_queue = FireQueue(parameters)
+        late = parameters.entry_stages
         wiring.connect(m, wiring.flipped(self.load), accumulator.load)
         m.d.comb += [
             reader.i.eq(self.rows),
@@ -104,15 +95,13 @@ class Lane(wiring.Component):
             accumulator.valid.eq(delayed(m, reader.valid, late)),
             accumulator.i.eq(delayed(m, reader.o, late)),
             accumulator.entry.eq(self.entry),
-            accumulator.next_slot.eq(fire_queue.next_slot),
-            accumulator.peek.eq(self.peek),
+            accumulator.next_place.eq(fire_queue.next_place),
             fire_queue.marks.eq(accumulator.marks),
             self.operation.eq(accumulator.operation),
-            self.peeked.eq(accumulator.peeked),
         ]
         if late:
-            # The fire queue's queue of so many neurons is block RAM without an output register, far from the spike merger.
-            m.submodules.stage = stage = LaneStage(self._shape.neuron_bits)
+            # With so many neurons, the fire queue is block RAM without an output register, far from the spike merger.
+            m.submodules.stage = stage = LaneStage(parameters.shape.neuron_bits)
             wiring.connect(m, fire_queue.o, stage.i)
             m.d.comb += [
                 self.o.valid.eq(stage.o.valid),
@@ -121,7 +110,7 @@ class Lane(wiring.Component):
             ]
             ends = [reader.valid & reader.o.end]
             ends += [delayed(m, ends[0], cycles) for cycles in range(1, late)]
-            m.submodules.entry_stage = entry_stage = EntryStage(self._shape)
+            m.submodules.entry_stage = entry_stage = EntryStage(parameters)
             m.d.comb += [
                 entry_stage.entry.eq(self.entry),
                 accumulator.entry.eq(entry_stage.o),
@@ -129,6 +118,6 @@ class Lane(wiring.Component):
             ]
         else:
             wiring.connect(m, fire_queue.o, wiring.flipped(self.o))
-        if self._shape.base_bits:
+        if parameters.shape.base_bits:
             m.d.comb += entry_stage.base.eq(reader.base)
         return m

@@ -10,15 +10,15 @@ from ..lib.layouts import lane_layout
 class LaneStage(wiring.Component):
     """A stage of a lane's stream that holds one spike or end, with a flip-flop for each of the two.
 
-    So whoever decides by what several stages hold needs few levels of logic, and its answer goes to few flip-flops.
+    Logic that decides by what several stages hold so needs few levels, and its answer goes to few flip-flops.
 
     Parameters
     ----------
-    address_bits : int
+    neuron_bits : int
 
     Members
     -------
-    i : ``In(stream.Signature(lane_layout(address_bits)))``
+    i : ``In(stream.Signature(lane_layout(neuron_bits)))``
     o : ``Out(stream.Signature(...))``
         With ``spike`` and ``end`` in the payload, of which one is set if ``valid`` is, and none otherwise.
 
@@ -30,11 +30,11 @@ class LaneStage(wiring.Component):
     #: Cycles from a transfer to ``o.valid``.
     latency = 1
 
-    def __init__(self, address_bits: int):
-        held = data.StructLayout({"address": address_bits, "last": 1, "spike": 1, "end": 1})
-        super().__init__({"i": In(stream.Signature(lane_layout(address_bits))), "o": Out(stream.Signature(held))})
+    def __init__(self, neuron_bits: int):
+        held = data.StructLayout({"neuron": neuron_bits, "last": 1, "spike": 1, "end": 1})
+        super().__init__({"i": In(stream.Signature(lane_layout(neuron_bits))), "o": Out(stream.Signature(held))})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         spike, end = Signal(), Signal()
         m.d.comb += [
@@ -47,7 +47,7 @@ class LaneStage(wiring.Component):
             m.d.sync += [
                 spike.eq(self.i.valid & ~self.i.p.end),
                 end.eq(self.i.valid & self.i.p.end),
-                self.o.p.address.eq(self.i.p.address),
+                self.o.p.neuron.eq(self.i.p.neuron),
                 self.o.p.last.eq(self.i.p.last),
             ]
         with m.Elif(self.o.ready):

@@ -4,34 +4,18 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.compiler.shapes import LayerShape, index_bits
-
 from ..lib.trees import several
-from ..memory.spram import has_spram
+from ..memory.description import Memories, MemoryDescription, Place, Ram
+from .parameters import LayerParameters
 
 #: Width of an iCE40's block RAM.
 _BLOCK_BITS = 16
 
 
-def row_layout(shape: LayerShape) -> data.StructLayout:
-    """Return a row of the entry memory, if it ``exists``: its first address, and how many ``more`` entries follow that one.
-
-    Where there are bases, with the source's.
-    """
-    pointer = {field.name: field.bits for field in shape.pointer.fields}
-    base = {"base": shape.base_bits} if shape.base_bits else {}
-    return data.StructLayout({"start": pointer["start"], "more": index_bits(shape.row_entries), "exists": 1, **base})
-
-
-def rows_layout(shape: LayerShape, width: int) -> data.StructLayout:
-    """Return what a token means for one lane, if it ``means_something``: a row for each of its spikes, then perhaps an end."""
-    return data.StructLayout({"means_something": 1, "rows": data.ArrayLayout(row_layout(shape), width), "end": 1, "last": 1})
-
-
 def operation_layout() -> data.StructLayout:
     """Return an operation: an entry to add, or the ``end`` of a step.
 
-    A ``sweep`` is an end that nobody is told of; lanes do some after a reset.
+    A ``sweep`` is an end that no output shows; lanes do some after a reset.
     """
     return data.StructLayout({"end": 1, "last": 1, "sweep": 1})
 
@@ -39,32 +23,26 @@ def operation_layout() -> data.StructLayout:
 class RowReader(wiring.Component):
     """Keeps the rows that wait, and goes through them entry by entry.
 
-    Tokens without a row in this lane are not kept: they cost nothing.
+    A token without a row in this lane is dropped: it costs nothing.
 
     Parameters
     ----------
-    shape : LayerShape
-    width : int
-        Spikes a token.
-    queue_depth : int
-        Tokens that wait.
-    slack : int
-        Tokens that may still come after ``room`` has gone.
+    parameters : LayerParameters
 
     Members
     -------
-    i : ``In(rows_layout(shape, width))``
+    i : ``In(parameters.lane_token)``
         What a token means here.
     room : ``Out(1)``
         There is room for a token.
     sweep, sweep_last : ``In(1)``
-        Do a sweep, the last one; only while nothing waits. There is no last one without a sweep.
+        Do a sweep; it is the last one. Only while nothing waits, and ``sweep_last`` only with ``sweep``.
     hold : ``In(1)``
-        In the next cycle nothing moves, but for what comes into the queue.
-    address : ``Out(...)``
+        In the next cycle nothing moves; tokens may still come into the queue.
+    address : ``Out(parameters.entry_address_bits)``
         Where the operation's entry lies.
     base : ``Out(shape.base_bits)``
-        That of its row, if there are bases.
+        The base of its row; only where there are bases.
     o : ``Out(operation_layout())``, ``valid`` : ``Out(1)``
         An operation begins.
 
@@ -77,38 +55,45 @@ class RowReader(wiring.Component):
     #: Cycles from a row's coming to its first operation.
     latency = 4
 
-    def __init__(self, shape: LayerShape, *, width: int, queue_depth: int, slack: int):
-        self._width, self._queue_depth, self._slack = width, queue_depth, slack
-        self._has_bases = shape.base_bits > 0
-        rows = rows_layout(shape, width)
+    def __init__(self, parameters: LayerParameters):
+        self._parameters, base_bits = parameters, parameters.shape.base_bits
         super().__init__(
             {
-                "i": In(rows),
+                "i": In(parameters.lane_token),
                 "room": Out(1),
                 "sweep": In(1),
                 "sweep_last": In(1),
                 "hold": In(1),
-                "address": Out(row_layout(shape).members["start"]),
-                **({"base": Out(shape.base_bits)} if shape.base_bits else {}),
+                "address": Out(parameters.entry_address_bits),
+                **({"base": Out(base_bits)} if base_bits else {}),
                 "o": Out(operation_layout()),
                 "valid": Out(1),
             }
         )
 
-    def elaborate(self, platform):
+    @staticmethod
+    def memories(parameters: LayerParameters) -> Memories:
+        """Yield the memory of a row reader: its queue."""
+        in_luts = parameters.memory_style.lut_ram
+        queue = Ram(parameters.lane_token.size, parameters.queue_depth, Place.LUTS if in_luts else Place.EITHER)
+        yield MemoryDescription.of(RowReader, queue, parameters=parameters), 1
+
+    def elaborate(self, platform: object) -> Module:
         m = Module()
-        # With each token stands whether it is several things to do.
+        spikes, queue_depth = self._parameters.spikes_per_token, self._parameters.queue_depth
+        # Each token is stored with whether it is several things to do.
         layout = data.StructLayout({name: self.i.shape()[name].shape for name in ("rows", "end", "last")} | {"several": 1})
 
-        # The queue. What came, and what went in the cycle before, is counted with a delay that `slack` reckons with. It is in
-        # parts, each with addresses of its own: an address goes to no more LUTs than half of the memory takes. The second part
-        # lies one place further, so that its addresses are the next ones of the first. An iCE40 has no LUTs for this: there, a
+        # The queue. What came, and what went in the cycle before, is counted with a delay that `token_slack` allows for. It is
+        # in parts, each with addresses of its own: an address goes to no more LUTs than half of the memory takes. The second
+        # part lies one place further, so that its addresses are the next ones of the first. Where LUTs cannot be memories, a
         # block RAM holds what only the head needs, and is the head's register.
-        places = range(self._queue_depth)
+        places = range(queue_depth)
         put, put_next = Signal(range(2 * len(places))), Signal(range(2 * len(places)), init=1)
         got, got_next = Signal.like(put), Signal.like(put, init=1)
         coming, first, head = Signal(layout), Signal(layout), Signal(layout)
-        late = min(_BLOCK_BITS, layout["rows"].shape.elem_shape["exists"].offset) if has_spram(platform) else 0
+        in_luts = self._parameters.memory_style.lut_ram
+        late = 0 if in_luts else min(_BLOCK_BITS, layout["rows"].shape.elem_shape["exists"].offset)
         middle = layout.size if late else layout.size // 2
         proceeds = Signal()  # the head becomes what is first
         for name, bits, write_address, read_address in (
@@ -133,9 +118,9 @@ class RowReader(wiring.Component):
                 m.d.comb += first.as_value()[bits].eq(read.data)
                 with m.If(proceeds):
                     m.d.sync += head.as_value()[bits].eq(read.data)
-        has = Signal()  # told one cycle after a token has come
+        has = Signal()  # set one cycle after a token has come
         comes, goes, came, went = Signal(), Signal(), Signal(), Signal()
-        waiting = Signal(range(self._queue_depth + 1))
+        waiting = Signal(range(queue_depth + 1))
         m.d.comb += [
             comes.eq(self.i.means_something),
             *(coming[name].eq(self.i[name]) for name in ("rows", "end", "last")),
@@ -146,7 +131,7 @@ class RowReader(wiring.Component):
             came.eq(comes),
             went.eq(goes),
             waiting.eq(waiting + came - went),
-            self.room.eq(waiting <= self._queue_depth - self._slack),
+            self.room.eq(waiting <= queue_depth - self._parameters.token_slack),
         ]
 
         with m.If(comes):
@@ -156,7 +141,7 @@ class RowReader(wiring.Component):
 
         # The token at the head, and what of it is still to be done: by row; then the end. The next token follows it once the
         # last of that begins.
-        waits = Signal(self._width + 1)
+        waits = Signal(spikes + 1)
         some_wait, several_wait = Signal(), Signal()  # of `waits`
         # The operation under way is its row's last, or there is none: for the queue; and the opposite, for the operations.
         may_begin, goes_on = Signal(init=1), Signal()
@@ -184,13 +169,13 @@ class RowReader(wiring.Component):
         under_way, left = Signal(), Signal.like(head.rows[0].more)
         rests = Signal()  # the next cycle is one of rest
         m.d.comb += self.valid.eq(under_way & moves)
-        row = data.View(head.rows[0].shape(), Mux(waits[0], head.rows[0], head.rows[self._width - 1]))
+        row = data.View(head.rows[0].shape(), Mux(waits[0], head.rows[0], head.rows[spikes - 1]))
         is_row = waits[:-1].any()  # else an end, a sweep, or nothing
         ends_inference = self.sweep_last | (~is_row & waits[-1] & head.last)
         with m.If(moves):
             with m.If(~goes_on):
                 begins_last = ~(is_row & row.more.any()) & ~ends_inference
-                if self._has_bases:
+                if self._parameters.shape.base_bits:
                     m.d.sync += self.base.eq(row.base)
                 m.d.sync += [
                     under_way.eq(some_wait | self.sweep),

@@ -3,41 +3,38 @@
 from collections.abc import Iterable
 from itertools import pairwise
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.common.words import LOAD_WORD, Memory
-from firstspike_spec.compiler.shapes import AddressTableShape
+from firstspike_spec.common.words import Memory
 
-from ..lib.layouts import token_layout, word_layout
+from ..lib.delays import delayed
+from ..lib.layouts import word_layout
+from ..memory.description import Memories
+from ..memory.load_bus import LoadBus, pass_on
 from ..memory.loadable_memory import LoadableMemory
+from .parameters import AddressTableParameters
 
 
 class AddressTable(wiring.Component):
     """Gives each spike the address of its source's row, and its base, in place of the source's address.
 
     Pooling, strides and the edges of maps are in the table alone: a source's position is never calculated. A spike that
-    nobody sees becomes none.
+    no neuron sees is dropped.
 
     Parameters
     ----------
-    shape : AddressTableShape
-    source_bits : int
-        Width of a source's address.
-    width : int
-        Spikes a token.
-    locations : iterable of int
+    parameters : AddressTableParameters
+    contents : iterable of int
         What the table holds at power-up; nothing by default.
 
     Members
     -------
-    i : ``In(stream.Signature(token_layout(source_bits, width)))``
-    o : ``Out(stream.Signature(token_layout(row bits, width, shape.base_bits)))``
-    load : ``In(stream.Signature(word_layout(LOAD_WORD), always_ready=True))``
-        `Memory.POINTERS` words for this table (their ``layer`` and ``lane`` are not looked at).
-    peek, peeked : ``In(1)``, ``Out(shape.location.bits)``
-        As in `LoadableMemory`.
+    i : ``In(stream.Signature(parameters.source_token))``
+    o : ``Out(stream.Signature(parameters.row_token))``
+    load : ``In(LoadBus(shape.location.bits))``
+        `Memory.POINTERS` words for this table; their ``layer`` and ``lane`` are ignored. As in `LoadableMemory`.
 
     Notes
     -----
@@ -47,34 +44,42 @@ class AddressTable(wiring.Component):
     #: Cycles from a token's transfer to ``o.valid``.
     latency = LoadableMemory.latency + 1
 
-    #: Tokens that it holds: as many as come until the first one can go, and one more.
+    #: Tokens that it holds: those that come until the first one can go, and one more.
     places = latency + 1
 
     #: Cycles from ``peek`` to ``peeked``.
     peek_latency = LoadableMemory.peek_latency
 
-    def __init__(self, shape: AddressTableShape, source_bits: int, *, width: int, locations: Iterable[int] = ()):
-        self._shape, self._width, self._locations = shape, width, locations
-        rows = token_layout(shape.row_bits + shape.lane_bits, width, shape.base_bits)
+    def __init__(self, parameters: AddressTableParameters, contents: Iterable[int] = ()):
+        self._parameters, self._contents = parameters, contents
         assert self.places & (self.places - 1) == 0  # their numbers wrap around
         super().__init__(
             {
-                "i": In(stream.Signature(token_layout(source_bits, width))),
-                "o": Out(stream.Signature(rows)),
-                "load": In(stream.Signature(word_layout(LOAD_WORD), always_ready=True)),
-                "peek": In(1),
-                "peeked": Out(shape.location.bits),
+                "i": In(stream.Signature(parameters.source_token)),
+                "o": Out(stream.Signature(parameters.row_token)),
+                "load": In(LoadBus(parameters.shape.location.bits)),
             }
         )
 
-    def elaborate(self, platform):
+    @staticmethod
+    def memories(parameters: AddressTableParameters) -> Memories:
+        """Yield the memories of an address table, but for the places of tokens, which always lie in LUTs."""
+        shape = parameters.shape
+        sizes = {"bits": shape.location.bits, "depth": shape.places, "ports": parameters.spikes_per_token}
+        yield LoadableMemory.description(**sizes, style=parameters.memory_style), 1
+
+    def elaborate(self, platform: object) -> Module:
         m = Module()
-        shape, width = self._shape, self._width
+        shape, ports = self._parameters.shape, range(self._parameters.spikes_per_token)
         m.submodules.table = table = LoadableMemory(
-            Memory.POINTERS, bits=shape.location.bits, depth=shape.places, init=self._locations, ports=width
+            Memory.POINTERS,
+            bits=shape.location.bits,
+            depth=shape.places,
+            contents=self._contents,
+            ports=len(ports),
+            style=self._parameters.memory_style,
         )
         wiring.connect(m, wiring.flipped(self.load), table.load)
-        m.d.comb += [table.peek.eq(self.peek), self.peeked.eq(table.peeked)]
 
         # There is a place for whatever has been taken.
         taken, gone, held = self.i.valid & self.i.ready, self.o.valid & self.o.ready, Signal(range(self.places + 1))
@@ -82,12 +87,12 @@ class AddressTable(wiring.Component):
         m.d.comb += [after.eq(held + taken - gone), self.i.ready.eq(~full)]
         m.d.sync += [held.eq(after), full.eq(after == self.places)]
 
-        # Beside the table: the token, with of its addresses only what is not looked up, the lane.
+        # Beside the table: the token, with the part of its addresses that is not looked up.
         token = self.i.payload
-        marks = data.StructLayout({"is_there": 1, "token": token_layout(shape.lane_bits, width)})
+        marks = data.StructLayout({"is_there": 1, "token": self._parameters.lane_token})
         stages = [Signal(marks, name=f"token_{stage}") for stage in range(LoadableMemory.latency + 1)]
         m.d.comb += [stages[0].is_there.eq(taken), stages[0].token.end.eq(token.end), stages[0].token.last.eq(token.last)]
-        for port in range(width):
+        for port in ports:
             address = token[f"address_{port}"]
             m.d.comb += [
                 table.address[port].eq(address[shape.lane_bits :]),
@@ -98,7 +103,7 @@ class AddressTable(wiring.Component):
 
         arrived, coming = stages[-1], Signal(self.o.payload.shape())
         m.d.comb += [coming.end.eq(arrived.token.end), coming.last.eq(arrived.token.last)]
-        for port in range(width):
+        for port in ports:
             location = data.View(word_layout(shape.location), table.data[port])
             m.d.comb += [
                 coming[f"address_{port}"].eq(Cat(arrived.token[f"address_{port}"], location.row)),
@@ -127,13 +132,19 @@ class AddressTable(wiring.Component):
         return m
 
 
-def attach_address_table(m: Module, address_table: AddressTable, layer: wiring.Component, *, lane: int) -> stream.Interface:
-    """Put a layer's address table before its tokens, and load it with the words for a ``lane``; return the stream behind it."""
-    mine = layer.load.p.lane == lane
-    wiring.connect(m, wiring.flipped(layer.i), address_table.i)
-    m.d.comb += [
-        address_table.load.payload.eq(layer.load.payload),
-        address_table.load.valid.eq(layer.load.valid & mine),
-        address_table.peek.eq(layer.peek & mine),
-    ]
-    return address_table.o
+def attach_address_table(
+    m: Module, layer: wiring.Component, parameters: AddressTableParameters, contents: Iterable[int], *, lane: int, delay: int
+) -> tuple[stream.Interface, Value]:
+    """Put an address table in front of a layer; it is loaded with the layer's words for a ``lane``.
+
+    Returns
+    -------
+    stream.Interface
+        The layer's tokens, with the addresses of rows.
+    Value
+        What the table returns of a peek, ``delay`` cycles after the layer's ``peek``.
+    """
+    m.submodules.address_table = table = AddressTable(parameters, contents)
+    wiring.connect(m, wiring.flipped(layer.i), table.i)
+    pass_on(m, layer.load, table.load, when=layer.load.word.lane == lane)
+    return table.o, delayed(m, table.load.peeked, delay - AddressTable.peek_latency)

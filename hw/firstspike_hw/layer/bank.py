@@ -4,114 +4,108 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.common.words import LOAD_WORD, Memory
+from firstspike_spec.common.words import Memory
 from firstspike_spec.compiler.contents import BankContents
-from firstspike_spec.compiler.shapes import LayerShape
 
-from ..lane.entry_stage import entry_stages
 from ..lane.lane import Lane
-from ..lib.layouts import lane_layout, token_layout, word_layout
+from ..lane.parameters import LayerParameters
+from ..lib.layouts import word_layout
 from ..lib.trees import any_of, count_ones
+from ..memory.description import Memories, times
+from ..memory.load_bus import LoadBus, pass_on
 from ..memory.loadable_memory import LoadableMemory
 
 
 class Bank(wiring.Component):
     """Finds the rows of the sources that spike, and hands each lane its own.
 
-    The memory of pointers has a port for each spike of a token; that of entries one for each lane.
+    The memory of pointers has a port for each spike of a token; the memory of entries has one for each lane.
 
     Parameters
     ----------
-    shape : LayerShape
-    width : int
-        Spikes a token.
-    time_steps : int
-        ``T`` at most.
-    queue_depth : int
-        Tokens that wait before each lane.
-    image : BankContents, optional
+    parameters : LayerParameters
+    contents : BankContents, optional
         What the memories hold at power-up; nothing by default.
 
     Members
     -------
-    addresses : ``In(shape.row_bits).array(width)``
-        Of the rows of a token's spikes.
-    token : ``In(token_layout(0, width, shape.base_bits))``
+    addresses : ``In(shape.row_bits).array(parameters.spikes_per_token)``
+        The addresses of the rows of a token's spikes.
+    token : ``In(parameters.bank_token)``
         The same token without its addresses, `LoadableMemory.latency` cycles later; all zero if there is none.
     room : ``Out(1)``
         All lanes have room for a token.
     sweep, sweep_last : ``In(1)``
         As in `RowReader`.
-    lanes : ``Out(stream.Signature(lane_layout(shape.neuron_bits))).array(shape.bank_lanes)``
+    lanes : ``Out(stream.Signature(parameters.lane_spike)).array(shape.bank_lanes)``
     operations : ``Out(range(shape.bank_lanes + 1))``
         Weights added.
-    load : ``In(stream.Signature(word_layout(LOAD_WORD), always_ready=True))``
-        Words for this bank (their ``layer`` and ``lane`` are not looked at).
-    peek, peeked : ``In(1)``, ``Out(32)``
-        As in `LoadableMemory`, `peek_latency` cycles later.
+    load : ``In(LoadBus())``
+        Words for this bank; their ``layer`` and ``lane`` are ignored. ``peeked`` comes `peek_latency` cycles after ``peek``.
     """
 
     #: Cycles from ``peek`` to ``peeked``.
     peek_latency = LoadableMemory.peek_latency + 1
 
-    #: Tokens that may still come after a lane's ``room`` has gone: those on their way to its queue.
-    slack = 7
-
-    def __init__(self, shape: LayerShape, *, width: int, time_steps: int, queue_depth: int, image: BankContents | None = None):
-        self._shape, self._image = shape, image
-        self._width, self._time_steps, self._queue_depth = width, time_steps, queue_depth
+    def __init__(self, parameters: LayerParameters, contents: BankContents | None = None):
+        self._parameters, self._contents, shape = parameters, contents, parameters.shape
         super().__init__(
             {
-                "addresses": In(shape.row_bits).array(width),
-                "token": In(token_layout(0, width, shape.base_bits)),
+                "addresses": In(shape.row_bits).array(parameters.spikes_per_token),
+                "token": In(parameters.bank_token),
                 "room": Out(1),
                 "sweep": In(1),
                 "sweep_last": In(1),
-                "lanes": Out(stream.Signature(lane_layout(shape.neuron_bits))).array(shape.bank_lanes),
+                "lanes": Out(stream.Signature(parameters.lane_spike)).array(shape.bank_lanes),
                 "operations": Out(range(shape.bank_lanes + 1)),
-                "load": In(stream.Signature(word_layout(LOAD_WORD), always_ready=True)),
-                "peek": In(1),
-                "peeked": Out(32),
+                "load": In(LoadBus()),
             }
         )
 
-    def elaborate(self, platform):
+    @staticmethod
+    def memories(parameters: LayerParameters) -> Memories:
+        """Yield the memories of a bank."""
+        shape, style = parameters.shape, parameters.memory_style
+        pointers = {"bits": shape.pointer.bits, "depth": shape.rows, "ports": parameters.spikes_per_token}
+        entries = {"bits": shape.entry.bits, "depth": shape.bank_entries, "ports": shape.bank_lanes}
+        yield LoadableMemory.description(**pointers, style=style), 1
+        yield LoadableMemory.description(**entries, style=style), 1
+        yield from times(shape.bank_lanes, Lane.memories(parameters))
+
+    def elaborate(self, platform: object) -> Module:
         m = Module()
-        shape, image = self._shape, self._image
+        parameters, contents, shape = self._parameters, self._contents, self._parameters.shape
+        ports = range(parameters.spikes_per_token)
         m.submodules.pointers = pointers = LoadableMemory(
             Memory.POINTERS,
             bits=shape.pointer.bits,
             depth=shape.rows,
-            init=image.pointers if image else (),
-            ports=self._width,
+            contents=contents.pointers if contents else (),
+            ports=len(ports),
+            style=parameters.memory_style,
         )
         m.submodules.entries = entries = LoadableMemory(
             Memory.ENTRIES,
             bits=shape.entry.bits,
             depth=shape.bank_entries,
-            init=image.entries if image else (),
+            contents=contents.entries if contents else (),
             ports=shape.bank_lanes,
-            staged=entry_stages(shape) > 0,
+            staged=parameters.entry_stages > 0,
+            style=parameters.memory_style,
         )
         lanes = []
         for number in range(shape.bank_lanes):
-            m.submodules[f"lane_{number}"] = lane = Lane(
-                shape,
-                width=self._width,
-                time_steps=self._time_steps,
-                queue_depth=self._queue_depth,
-                slack=self.slack,
-                starts=image.initial_potentials[number :: shape.bank_lanes] if image else (),
-            )
+            potentials = contents.initial_potentials[number :: shape.bank_lanes] if contents else ()
+            m.submodules[f"lane_{number}"] = lane = Lane(parameters, potentials)
             wiring.connect(m, lane.o, wiring.flipped(self.lanes[number]))
             lanes.append(lane)
 
-        # From a source to each lane's row: a lane's entries lie behind those of the lanes before it. Block RAM and lanes may
-        # be far from each other, so nothing is added before the registers.
+        # From a source to each lane's row: a lane's entries lie after those of the lane before. Block RAM and lanes may be far
+        # from each other, so nothing is added before the registers.
         token = Signal.like(self.token)
         m.d.sync += token.eq(self.token)
-        exist = [Signal(self._width, name=f"exist_{number}") for number in range(len(lanes))]
-        for port in range(self._width):
+        exist = [Signal(len(ports), name=f"exist_{number}") for number in range(len(lanes))]
+        for port in ports:
             found = data.View(word_layout(shape.pointer), pointers.data[port])
             row = Signal.like(found, name=f"row_{port}")
             m.d.comb += pointers.address[port].eq(self.addresses[port])
@@ -146,16 +140,15 @@ class Bank(wiring.Component):
         # Loading. Initial potentials lie interleaved: lane 0's first, lane 1's first, lane 0's second ...
         lane_bits = shape.bank_lanes - 1
         for part in (pointers, entries):
-            wiring.connect(m, wiring.flipped(self.load), part.load)
-            m.d.comb += part.peek.eq(self.peek)
+            pass_on(m, self.load, part.load)
         for number, lane in enumerate(lanes):
-            mine = self.load.p.address[:lane_bits] == number
-            is_start = self.load.p.memory == Memory.INITIAL_POTENTIALS
+            mine = self.load.word.address[:lane_bits] == number
+            is_initial = self.load.word.memory == Memory.INITIAL_POTENTIALS
             m.d.sync += [
-                lane.load.payload.eq(self.load.payload),
-                lane.load.p.address.eq(self.load.p.address[lane_bits:]),
-                lane.load.valid.eq(self.load.valid & mine & is_start),
-                lane.peek.eq(self.peek & mine & is_start),
+                lane.load.word.eq(self.load.word),
+                lane.load.word.address.eq(self.load.word.address[lane_bits:]),
+                lane.load.write.eq(self.load.write & mine & is_initial),
+                lane.load.peek.eq(self.load.peek & mine & is_initial),
             ]
-        m.d.sync += self.peeked.eq(any_of([pointers.peeked, entries.peeked, *(lane.peeked for lane in lanes)]))
+        m.d.sync += self.load.peeked.eq(any_of([part.load.peeked for part in (pointers, entries, *lanes)]))
         return m

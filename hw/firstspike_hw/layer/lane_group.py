@@ -1,4 +1,4 @@
-"""The lane group: some banks of a layer, and the stage of the token stream that lies beside them."""
+"""The lane group: some banks of a layer, with a stage of the token stream and one of the chain that loads them."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -7,12 +7,11 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.common.words import LOAD_WORD
 from firstspike_spec.compiler.contents import BankContents
-from firstspike_spec.compiler.shapes import LayerShape
 
-from ..lib.layouts import lane_layout, row_token_layout, token_layout, word_layout
-from ..lib.trees import any_of, sum_of
+from ..lane.parameters import LayerParameters
+from ..lib.trees import sum_of
+from ..memory.load_bus import LoadChain, LoadStage
 from ..memory.loadable_memory import LoadableMemory
 from .bank import Bank
 
@@ -20,86 +19,66 @@ from .bank import Bank
 class LaneGroup(wiring.Component):
     """Gives each token to its banks, and on to the next group.
 
-    So no signal of the token stream goes to more than a few lanes. Groups need not be at the same token.
+    No signal of the token stream goes to more than a few lanes. Groups need not be at the same token.
 
     Parameters
     ----------
-    shape : LayerShape
-    width : int
-        Spikes a token.
-    time_steps : int
-        ``T`` at most.
-    queue_depth : int
-        Tokens that wait before each lane.
+    parameters : LayerParameters
     first_bank, banks : int
         Number of the group's first bank within the layer, and number of its banks.
-    last : bool
-        No group follows.
-    images : sequence of BankContents, optional
-        What the memories hold at power-up; nothing by default.
+    contents : sequence of BankContents, optional
+        What each bank holds at power-up; nothing by default.
 
     Members
     -------
-    i : ``In(stream.Signature(row_token_layout(shape, width)))``
-    o : ``Out(stream.Signature(row_token_layout(shape, width)))``
-        For the next group; there is none in the last group.
-    lanes : ``Out(stream.Signature(lane_layout(shape.neuron_bits))).array(banks * shape.bank_lanes)``
+    i : ``In(stream.Signature(parameters.row_token))``
+    o : ``Out(stream.Signature(parameters.row_token))``
+        For the next group. After the last group it must be always ready.
+    lanes : ``Out(stream.Signature(parameters.lane_spike)).array(banks * shape.bank_lanes)``
     operations : ``Out(range(banks * shape.bank_lanes + 1))``
         Weights added in the cycle before.
-    load : ``In(stream.Signature(word_layout(LOAD_WORD), always_ready=True))``
+    load : ``In(LoadChain())``
         Words for all groups; ``lane`` is the number of the bank within the layer.
-    peek, peeked : ``In(1)``, ``Out(32)``
-        As in `LoadableMemory`, `peek_latency` cycles later.
-    next_load, next_peek : ``load`` and ``peek`` for the next group, a cycle later; they are not there in the last group.
-    peeked_before : ``In(32)``
-        The ``peeked`` of the group before, which is part of this one's, a cycle later.
+    next_load : ``Out(LoadChain())``
+        For the next group: the same a cycle later; what this group has read comes `peek_latency` cycles after ``peek``.
 
     Notes
     -----
     Throughput: one token a cycle.
     """
 
-    #: Cycles from ``peek`` to ``peeked``.
-    peek_latency = Bank.peek_latency + 2
+    #: Cycles from ``load.peek`` to ``next_load.peeked``.
+    peek_latency = Bank.peek_latency + LoadStage.latency
 
     def __init__(
         self,
-        shape: LayerShape,
+        parameters: LayerParameters,
         *,
-        width: int,
-        time_steps: int,
-        queue_depth: int,
         first_bank: int,
         banks: int,
-        last: bool,
-        images: Sequence[BankContents] | None = None,
+        contents: Sequence[BankContents] | None = None,
     ):
-        self._shape, self._width, self._time_steps, self._queue_depth = shape, width, time_steps, queue_depth
-        self._first_bank, self._last, self._images = first_bank, last, images or [None] * banks
-        lanes = banks * shape.bank_lanes
-        tokens = stream.Signature(row_token_layout(shape, width))
-        load = stream.Signature(word_layout(LOAD_WORD), always_ready=True)
+        self._parameters, self._first_bank, self._contents = parameters, first_bank, contents or [None] * banks
+        lanes = banks * parameters.shape.bank_lanes
+        tokens = stream.Signature(parameters.row_token)
         super().__init__(
             {
                 "i": In(tokens),
-                "lanes": Out(stream.Signature(lane_layout(shape.neuron_bits))).array(lanes),
+                "o": Out(tokens),
+                "lanes": Out(stream.Signature(parameters.lane_spike)).array(lanes),
                 "operations": Out(range(lanes + 1)),
-                "load": In(load),
-                "peek": In(1),
-                "peeked": Out(32),
-                "peeked_before": In(32),
-                **({} if last else {"o": Out(tokens), "next_load": Out(load), "next_peek": Out(1)}),
+                "load": In(LoadChain()),
+                "next_load": Out(LoadChain()),
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
-        shape, width = self._shape, self._width
+        parameters, shape = self._parameters, self._parameters.shape
+        ports = range(parameters.spikes_per_token)
         banks = []
-        for number, image in enumerate(self._images):
-            m.submodules[f"bank_{number}"] = bank = Bank(
-                shape, width=width, time_steps=self._time_steps, queue_depth=self._queue_depth, image=image
-            )
+        for number, contents in enumerate(self._contents):
+            m.submodules[f"bank_{number}"] = bank = Bank(parameters, contents)
             for lane in range(shape.bank_lanes):
                 wiring.connect(m, bank.lanes[lane], wiring.flipped(self.lanes[number * shape.bank_lanes + lane]))
             banks.append(bank)
@@ -113,18 +92,14 @@ class LaneGroup(wiring.Component):
         token = self.i.payload
         room = Signal()
         offered, goes = self.i.valid & room, self.i.valid & self.i.ready
-        if self._last:
-            m.d.comb += self.i.ready.eq(room)
-        else:
-            m.d.comb += [self.o.payload.eq(token), self.o.valid.eq(offered), self.i.ready.eq(room & self.o.ready)]
+        m.d.comb += [self.o.payload.eq(token), self.o.valid.eq(offered), self.i.ready.eq(room & self.o.ready)]
         # What the next group has been offered stays on offer: its room is not taken away.
         m.d.sync += room.eq((Cat(bank.room for bank in banks).all() & ~sweeps) | (offered & ~goes))
 
         # The token without its addresses, until the pointers are there.
-        without = token_layout(0, width, shape.base_bits)
-        arriving = [Signal(without, name=f"token_{stage}") for stage in range(LoadableMemory.latency + 1)]
+        arriving = [Signal(parameters.bank_token, name=f"token_{stage}") for stage in range(LoadableMemory.latency + 1)]
         m.d.comb += [arriving[0].end.eq(goes & token.end), arriving[0].last.eq(goes & token.last)]
-        for port in range(width):
+        for port in ports:
             m.d.comb += arriving[0][f"valid_{port}"].eq(goes & token[f"valid_{port}"])
             if shape.base_bits:
                 m.d.comb += arriving[0][f"base_{port}"].eq(token[f"base_{port}"])
@@ -135,19 +110,13 @@ class LaneGroup(wiring.Component):
                 bank.token.eq(arriving[-1]),
                 bank.sweep.eq(sweeps),
                 bank.sweep_last.eq(last_sweep),
-                *(bank.addresses[port].eq(token[f"address_{port}"]) for port in range(width)),
+                *(bank.addresses[port].eq(token[f"address_{port}"]) for port in ports),
             ]
         m.d.sync += self.operations.eq(sum_of([bank.operations for bank in banks]))
 
-        # Loading: a register, for the banks and for the next group. Each bank has its own `valid`.
-        word = Signal.like(self.load.payload)
-        m.d.sync += word.eq(self.load.payload)
-        for number, bank in enumerate(banks, self._first_bank):
-            mine = self.load.p.lane == number
-            m.d.comb += bank.load.payload.eq(word)
-            m.d.sync += [bank.load.valid.eq(self.load.valid & mine), bank.peek.eq(self.peek & mine)]
-        m.d.sync += self.peeked.eq(any_of([*(bank.peeked for bank in banks), self.peeked_before]))
-        if not self._last:
-            m.d.comb += self.next_load.payload.eq(word)
-            m.d.sync += [self.next_load.valid.eq(self.load.valid), self.next_peek.eq(self.peek)]
+        m.submodules.load_stage = stage = LoadStage(first=self._first_bank, count=len(banks))
+        wiring.connect(m, wiring.flipped(self.load), stage.i)
+        wiring.connect(m, stage.o, wiring.flipped(self.next_load))
+        for part, bank in zip(stage.parts, banks, strict=True):
+            wiring.connect(m, part, bank.load)
         return m

@@ -2,20 +2,22 @@
 
 from collections.abc import Iterable, Sequence
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.common.words import LOAD_WORD
 from firstspike_spec.compiler.contents import BankContents
 from firstspike_spec.compiler.shapes import LayerShape
 
-from ..lib.delays import delayed
-from ..lib.layouts import token_layout, word_layout
+from ..lane.parameters import LayerParameters
 from ..lib.skid_buffer import SkidBuffer
 from ..lib.trees import any_of, running_total
+from ..memory.description import Memories, times
+from ..memory.load_bus import LoadBus, pass_on
 from .address_table import AddressTable, attach_address_table
+from .bank import Bank
 from .lane_group import LaneGroup
+from .parameters import AddressTableParameters
 from .spike_merger import SpikeMerger
 from .start_row_inserter import StartRowInserter
 
@@ -28,29 +30,21 @@ class Layer(wiring.Component):
 
     Parameters
     ----------
-    shape : LayerShape
-    width : int
-        Spikes a token.
-    time_steps : int
-        ``T`` at most.
-    queue_depth : int
-        Tokens that wait before each lane.
-    images : sequence of BankContents, optional
-        What the banks hold at power-up; nothing by default.
-    locations : iterable of int, optional
-        What the address_table holds at power-up, where the shape has one.
+    parameters : LayerParameters
+    contents : sequence of BankContents, optional
+        What each bank holds at power-up; nothing by default.
+    table_contents : iterable of int
+        What the address table holds at power-up, if there is one.
 
     Members
     -------
-    i : ``In(stream.Signature(token_layout(shape.source_bits, width)))``
-    o : ``Out(stream.Signature(token_layout(shape.address_bits, width)))``
+    i : ``In(stream.Signature(parameters.source_token))``
+    o : ``Out(stream.Signature(parameters.output_token))``
     operations : ``Out(range(shape.lanes + 1))``
         Weights added, a few cycles before.
-    load : ``In(stream.Signature(word_layout(LOAD_WORD), always_ready=True))``
-        Words for this layer (their ``layer`` is not looked at); ``lane`` is the number of a bank, or the next one for the
-        address_table.
-    peek, peeked : ``In(1)``, ``Out(32)``
-        As in `LoadableMemory`, `peek_latency` cycles later.
+    load : ``In(LoadBus())``
+        Words for this layer; their ``layer`` is ignored. ``lane`` is the number of a bank; the number after the last bank's
+        stands for the address table. ``peeked`` comes `peek_latency` cycles after ``peek``.
     """
 
     @staticmethod
@@ -60,72 +54,62 @@ class Layer(wiring.Component):
 
     def __init__(
         self,
-        shape: LayerShape,
-        *,
-        width: int,
-        time_steps: int,
-        queue_depth: int,
-        images: Sequence[BankContents] | None = None,
-        locations: Iterable[int] = (),
+        parameters: LayerParameters,
+        contents: Sequence[BankContents] | None = None,
+        table_contents: Iterable[int] = (),
     ):
-        self._shape, self._width, self._time_steps, self._queue_depth = shape, width, time_steps, queue_depth
-        self._locations = locations
-        self._images = images or [None] * shape.banks
+        self._parameters, self._contents, self._table_contents = parameters, contents, table_contents
         super().__init__(
             {
-                "i": In(stream.Signature(token_layout(shape.source_bits, width))),
-                "o": Out(stream.Signature(token_layout(shape.address_bits, width))),
-                "operations": Out(range(shape.lanes + 1)),
-                "load": In(stream.Signature(word_layout(LOAD_WORD), always_ready=True)),
-                "peek": In(1),
-                "peeked": Out(32),
+                "i": In(stream.Signature(parameters.source_token)),
+                "o": Out(stream.Signature(parameters.output_token)),
+                "operations": Out(range(parameters.shape.lanes + 1)),
+                "load": In(LoadBus()),
             }
         )
 
-    def elaborate(self, platform):
+    @staticmethod
+    def memories(parameters: LayerParameters) -> Memories:
+        """Yield the memories of a layer, but for small ones that always lie in LUTs."""
+        yield from times(parameters.shape.banks, Bank.memories(parameters))
+        table = AddressTableParameters.of(parameters)
+        if table:
+            yield from AddressTable.memories(table)
+
+    def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.spike_merger = spike_merger = SpikeMerger(self._shape, width=self._width)
+        parameters, banks, delay = self._parameters, self._parameters.shape.banks, self.peek_latency(self._parameters.shape)
+        m.submodules.spike_merger = spike_merger = SpikeMerger(parameters)
         wiring.connect(m, spike_merger.o, wiring.flipped(self.o))
 
+        tokens, peeked = wiring.flipped(self.i), list[Value]()
+        table = AddressTableParameters.of(parameters)
+        if table:
+            tokens, found = attach_address_table(m, self, table, self._table_contents, lane=banks, delay=delay)
+            peeked.append(found)
         groups: list[LaneGroup] = []
-        lanes = 0
-        tokens = wiring.flipped(self.i)
-        located = []
-        if self._shape.address_table:
-            shape = self._shape
-            m.submodules.address_table = address_table = AddressTable(
-                shape.address_table, shape.source_bits, width=self._width, locations=self._locations
-            )
-            tokens = attach_address_table(m, address_table, self, lane=shape.banks)
-            located = [delayed(m, address_table.peeked, self.peek_latency(shape) - AddressTable.peek_latency)]
-        for first in range(0, self._shape.banks, GROUP_BANKS):
-            images = self._images[first : first + GROUP_BANKS]
+        lanes = iter(spike_merger.lanes)
+        for first in range(0, banks, GROUP_BANKS):
+            contents = self._contents[first : first + GROUP_BANKS] if self._contents else None
+            count = min(GROUP_BANKS, banks - first)
             m.submodules[f"group_{len(groups)}"] = group = LaneGroup(
-                self._shape,
-                width=self._width,
-                time_steps=self._time_steps,
-                queue_depth=self._queue_depth,
-                first_bank=first,
-                banks=len(images),
-                last=first + GROUP_BANKS >= self._shape.banks,
-                images=images,
+                parameters, first_bank=first, banks=count, contents=contents
             )
-            skid_buffer = SkidBuffer(group.i.payload.shape()) if groups else StartRowInserter(self._shape, width=self._width)
-            m.submodules[f"skid_buffer_{len(groups)}"] = skid_buffer
-            wiring.connect(m, tokens, skid_buffer.i)
-            wiring.connect(m, skid_buffer.o, group.i)
-            tokens = getattr(group, "o", None)
+            before = SkidBuffer(parameters.row_token) if groups else StartRowInserter(parameters)
+            m.submodules[f"before_group_{len(groups)}"] = before
+            wiring.connect(m, tokens, before.i)
+            wiring.connect(m, before.o, group.i)
             for lane in group.lanes:
-                wiring.connect(m, lane, spike_merger.lanes[lanes])
-                lanes += 1
+                wiring.connect(m, lane, next(lanes))
             if groups:
                 wiring.connect(m, groups[-1].next_load, group.load)
-                m.d.comb += [group.peek.eq(groups[-1].next_peek), group.peeked_before.eq(groups[-1].peeked)]
             else:
-                wiring.connect(m, wiring.flipped(self.load), group.load)
-                m.d.comb += group.peek.eq(self.peek)
+                pass_on(m, self.load, group.load)
+            tokens = group.o
             groups.append(group)
+        m.d.comb += tokens.ready.eq(1)
 
-        parts = [(group.operations, len(group.lanes)) for group in groups]
-        m.d.comb += [self.operations.eq(running_total(m, parts)), self.peeked.eq(any_of([groups[-1].peeked, *located]))]
+        operations = [(group.operations, len(group.lanes)) for group in groups]
+        peeked.insert(0, groups[-1].next_load.peeked)
+        m.d.comb += [self.operations.eq(running_total(m, operations)), self.load.peeked.eq(any_of(peeked))]
         return m

@@ -5,7 +5,6 @@ from amaranth.lib import data
 
 from firstspike_spec.common.words import Word
 from firstspike_spec.compiler.engine_shape import EngineShape
-from firstspike_spec.compiler.shapes import LayerShape
 
 
 def word_layout(word: Word) -> data.StructLayout:
@@ -14,34 +13,29 @@ def word_layout(word: Word) -> data.StructLayout:
 
 
 def input_layout(shape: EngineShape) -> data.StructLayout:
-    """Return what an engine takes: as a token (`token_layout`), but nobody marks the last end of an inference."""
+    """Return what an engine takes: a token (`token_layout`) in which the last end of an inference is not marked."""
     return word_layout(shape.input_word)
 
 
-def token_layout(address_bits: int, width: int, base_bits: int = 0) -> data.StructLayout:
-    """Return a token: up to ``width`` spikes, then perhaps the end of a step, the inference's ``last`` one or not.
+def token_layout(address_bits: int, spikes_per_token: int, base_bits: int = 0) -> data.StructLayout:
+    """Return a token: up to ``spikes_per_token`` spikes, then perhaps the end of a step, the inference's ``last`` or not.
 
     There is a spike of the neuron at ``address_0`` if ``valid_0``, and so on. The spikes of a step come in any order, all
-    of them before its end; the last ones may share a token with it. An inference is exactly ``T`` ends of steps. Behind a
-    `AddressTable`, the address is that of the row, and ``base_0`` is what its entries' numbers are added to,
-    if there are bases.
+    of them before its end; the last ones may share a token with it. An inference is exactly ``T`` ends of steps. After an
+    address table, ``address_0`` is the address of the source's row; and ``base_0``, if there are bases, is to be added to the
+    neurons in its entries.
     """
     fields = {"address": address_bits, "valid": 1} | ({"base": base_bits} if base_bits else {})
-    ports = {f"{name}_{port}": bits for port in range(width) for name, bits in fields.items()}
+    ports = {f"{name}_{port}": bits for port in range(spikes_per_token) for name, bits in fields.items()}
     return data.StructLayout({**ports, "end": 1, "last": 1})
 
 
-def row_token_layout(shape: LayerShape, width: int) -> data.StructLayout:
-    """Return a token as the lanes of a hidden layer take it: with the addresses of rows."""
-    return token_layout(shape.row_bits, width, shape.base_bits)
-
-
 def lane_layout(neuron_bits: int) -> data.StructLayout:
-    """Return what a lane of a hidden layer gives: a spike of its neuron at ``address``, or the end of a step.
+    """Return what a lane of a hidden layer gives: a spike of its ``neuron``, or the end of a step.
 
     A step's spikes come before its end, and the inference's ``last`` end is marked.
     """
-    return data.StructLayout({"address": neuron_bits, "end": 1, "last": 1})
+    return data.StructLayout({"neuron": neuron_bits, "end": 1, "last": 1})
 
 
 def verdict_layout(address_bits: int, potential_bits: int) -> data.StructLayout:

@@ -10,6 +10,7 @@ from firstspike_spec.network.encoder import MIN_TIME_STEPS
 from firstspike_spec.protocol.messages import BUFFER_BYTES, COUNTER_BYTES, HEAD_BYTES, Identity, Status
 
 from ..chain.engine import COUNTERS, Engine, probes
+from ..memory.style import GENERIC_MEMORY, MemoryStyle
 from .arbiter import Arbiter
 from .commander import Commander
 from .frame_receiver import FrameReceiver
@@ -36,8 +37,10 @@ class LinkedEngine(wiring.Component):
     ----------
     identity : Identity
         Without digest, the engine holds no network at power-up. Its ``buffer_bytes`` must be a power of two.
-    image : EngineContents, optional
-        The network that it holds at power-up: that of the identity's digest.
+    contents : EngineContents, optional
+        The network that it holds at power-up: the one of the identity's digest.
+    memory_style : MemoryStyle
+        What the FPGA's memories are made of.
 
     Members
     -------
@@ -53,12 +56,14 @@ class LinkedEngine(wiring.Component):
         Those of the `Engine`.
     """
 
-    def __init__(self, identity: Identity, image: EngineContents | None = None):
-        if (image.digest if image else "") != identity.digest:
-            raise ValueError("identity.digest must be that of the image")
+    def __init__(
+        self, identity: Identity, contents: EngineContents | None = None, *, memory_style: MemoryStyle = GENERIC_MEMORY
+    ):
+        if (contents.digest if contents else "") != identity.digest:
+            raise ValueError("identity.digest must be that of the contents")
         if identity.buffer_bytes.bit_count() != 1:
             raise ValueError(f"buffer_bytes must be a power of two, {BUFFER_BYTES[0]} or more, not {identity.buffer_bytes}")
-        self._identity, self._image = identity, image
+        self._identity, self._contents, self._memory_style = identity, contents, memory_style
         super().__init__(
             {
                 "i": In(stream.Signature(8, always_ready=True)),
@@ -70,16 +75,17 @@ class LinkedEngine(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
-        shape, image = self._identity.shape, self._image
-        last_step = (image.network.time_steps if image else MIN_TIME_STEPS) - 1  # as in the engine
+        shape, contents = self._identity.shape, self._contents
+        last_step = (contents.network.time_steps if contents else MIN_TIME_STEPS) - 1  # as in the engine
 
         m.submodules.receiver = receiver = FrameReceiver(self._identity.buffer_bytes.bit_length() - 1)
         m.submodules.commander = commander = Commander(self._identity)
         m.submodules.access = access = MemoryAccess(last_step)
         m.submodules.decoder = decoder = SpikeDecoder(shape)
-        engine, clear = Engine(shape, image), Signal()  # its reset goes all over the device, and so begins at a register
+        engine = Engine(shape, contents, memory_style=self._memory_style)
+        clear = Signal()  # the engine's reset goes all over the FPGA, and so begins at a register
         m.d.sync += clear.eq(commander.clear)
         m.submodules.engine = ResetInserter(clear)(engine)
         m.submodules.results = results = ResultSender()
@@ -161,6 +167,6 @@ class LinkedEngine(wiring.Component):
         return m
 
 
-def _empty(m: Module, queue: SyncFIFOBuffered, sink) -> None:
+def _empty(m: Module, queue: SyncFIFOBuffered, sink: stream.Interface) -> None:
     """Give a stream what is in a queue."""
     m.d.comb += [sink.payload.eq(queue.r_data), sink.valid.eq(queue.r_rdy), queue.r_en.eq(sink.ready)]

@@ -70,7 +70,7 @@ class MemoryAccess(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.crc = crc = CRC32_ISO_HDLC(data_width=8).create()
         head_bytes = sum(BLOCK_HEAD.values())

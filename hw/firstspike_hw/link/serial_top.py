@@ -8,6 +8,7 @@ from firstspike_spec.compiler.contents import EngineContents
 from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.protocol.messages import Identity
 
+from ..memory.style import GENERIC_MEMORY, MemoryStyle
 from .linked_engine import LinkedEngine
 from .uart import UartReceiver, UartTransmitter
 
@@ -24,7 +25,7 @@ class SerialTop(wiring.Component):
     Parameters
     ----------
     shape : EngineShape
-    image : EngineContents, optional
+    contents : EngineContents, optional
         The network that it holds at power-up.
     clock_hz, baud : int
         The clock, and bits a second of the line, at least 4 clock cycles each.
@@ -32,6 +33,8 @@ class SerialTop(wiring.Component):
         Name of the board.
     buffer_bits : int
         ``2 ** buffer_bits`` bytes of requests can wait.
+    memory_style : MemoryStyle
+        What the FPGA's memories are made of.
 
     Members
     -------
@@ -47,30 +50,33 @@ class SerialTop(wiring.Component):
     def __init__(
         self,
         shape: EngineShape,
-        image: EngineContents | None = None,
+        contents: EngineContents | None = None,
         *,
         clock_hz: int,
         baud: int,
         board: str,
         buffer_bits: int,
+        memory_style: MemoryStyle = GENERIC_MEMORY,
     ):
-        self._image = image
+        self._contents, self._memory_style = contents, memory_style
         self._identity = Identity(
             shape,
             board=board,
             clock_hz=clock_hz,
             baud=baud,
             buffer_bytes=1 << buffer_bits,
-            digest=image.digest if image else "",
+            digest=contents.digest if contents else "",
         )
         super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "lights": Out(LIGHTS), "busy": Out(1)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         divisor = round(self._identity.clock_hz / self._identity.baud)
         m.submodules.receiver = receiver = UartReceiver(divisor)
         m.submodules.transmitter = transmitter = UartTransmitter(divisor)
-        m.submodules.engine = engine = LinkedEngine(self._identity, self._image)
+        m.submodules.engine = engine = LinkedEngine(
+            self._identity, self._contents, memory_style=self._memory_style
+        )
         wiring.connect(m, receiver.o, engine.i)
         wiring.connect(m, engine.o, transmitter.i)
         m.d.comb += [

@@ -37,7 +37,7 @@ class WordQueue(wiring.Component):
         words = stream.Signature(word_layout(RESULT_WORD))
         super().__init__({"i": In(words), "o": Out(words)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         word = self.i.payload.shape()
         kept = data.StructLayout(

@@ -7,11 +7,10 @@ from amaranth.hdl import Array, ClockSignal, Const, Instance, Module, Signal, Va
 from amaranth.lib import wiring
 
 from .ram import ram_members
+from .style import MemoryStyle
 
 #: Words in a block, by their width.
 WORDS = {18: 1024, 9: 2048, 4: 4096, 2: 8192, 1: 16384}
-#: A memory of so few words goes into LUTs.
-MOST_LUT_RAM_WORDS = 64
 
 # A block's contents are parameters of 16 fields of 20 bits each, of which 18 are used.
 _INITVALS, _FIELDS, _FIELD_BITS, _USED_BITS = 64, 16, 20, 18
@@ -20,7 +19,7 @@ _ADDRESS_BITS = 14
 
 @dataclass(frozen=True)
 class Grid:
-    """The blocks that make a memory: ``columns`` side by side for its bits, ``rows`` one behind the other for its depth.
+    """The blocks that make a memory: ``columns`` side by side for its bits, ``rows`` one after the other for its depth.
 
     Parameters
     ----------
@@ -50,14 +49,9 @@ def grid(bits: int, depth: int) -> Grid:
     return min(grids, key=lambda grid: (grid.blocks, grid.rows))
 
 
-def blocks(bits: int, depth: int) -> int:
-    """Return how many blocks a `LoadableMemory` of one or two ports takes in an ECP5; 0 if it goes into LUTs."""
-    return grid(bits, depth).blocks if depth > MOST_LUT_RAM_WORDS else 0
-
-
-def has_dp16kd(platform: object) -> bool:
-    """Return whether a design for ``platform`` can use `Dp16kd`."""
-    return str(getattr(platform, "device", None)).startswith("LFE5")
+def blocks(bits: int, depth: int, style: MemoryStyle) -> int:
+    """Return how many blocks with output registers a `LoadableMemory` of one or two ports takes; 0 if it lies elsewhere."""
+    return grid(bits, depth).blocks if style.has_late_words(depth) else 0
 
 
 def initvals(words: Sequence[int], width: int) -> dict[str, Const]:
@@ -87,11 +81,11 @@ class Dp16kd(wiring.Component):
     Parameters and members are those of `InferredRam`.
     """
 
-    def __init__(self, *, bits: int, depth: int, init: Iterable[int] = (), ports: int = 1):
-        self._grid, self._init = grid(bits, depth), [int(word) for word in init]
+    def __init__(self, *, bits: int, depth: int, contents: Iterable[int] = (), ports: int = 1):
+        self._grid, self._contents = grid(bits, depth), [int(word) for word in contents]
         super().__init__(ram_members(bits=bits, depth=depth, ports=ports))
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         width, columns, rows, low = self._grid.width, self._grid.columns, self._grid.rows, self._grid.word_bits
 
@@ -99,7 +93,7 @@ class Dp16kd(wiring.Component):
         shown = [[[Signal(width) for _ in self.word] for _ in range(columns)] for _ in range(rows)]
         for row in range(rows):
             write = self.write & (self.address[0][low:] == row)
-            words = self._init[row << low : row + 1 << low]
+            words = self._contents[row << low : row + 1 << low]
             for column in range(columns):
                 first = column * width
                 m.submodules[f"block_{row}_{column}"] = _block(
@@ -122,7 +116,7 @@ class Dp16kd(wiring.Component):
 
 
 def _block(
-    width: int, init: Sequence[int], addresses: Sequence[Value], write: Value, data: Value, words: Sequence[Signal]
+    width: int, contents: Sequence[int], addresses: Sequence[Value], write: Value, data: Value, words: Sequence[Signal]
 ) -> Instance:
     """Return a block, with the values that Yosys gives where it infers one, but for the output registers."""
     # An address is that of a bit; words of 18 bits have write enables of their halves where it has bits to spare.
@@ -146,5 +140,5 @@ def _block(
             f"p_CSDECODE_{name}": "0b000",
             f"p_CLK{name}MUX": f"CLK{name}",
         }
-    pins |= {f"p_{name}": value for name, value in initvals(init, width).items()}
+    pins |= {f"p_{name}": value for name, value in initvals(contents, width).items()}
     return Instance("DP16KD", p_GSR="DISABLED", p_RESETMODE="ASYNC", p_ASYNC_RESET_RELEASE="ASYNC", **pins)

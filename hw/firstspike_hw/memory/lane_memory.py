@@ -7,29 +7,21 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..lib.delays import delayed
-from .dp16kd import MOST_LUT_RAM_WORDS, Dp16kd, grid, has_dp16kd
-from .spram import has_spram
+from .description import MemoryDescription, Place, Ram
+from .dp16kd import Dp16kd, grid
+from .style import GENERIC_MEMORY, MemoryStyle
 
-#: Late words (`has_late_words`) lie in LUTs all the same where they have so few bits together: these take at most 380 LUTs, of
-#: which ECP5s have 400 for each of their blocks.
-MOST_LATE_LUT_RAM_BITS = 2560
-
-#: An ECP5's block that is written at one port and read at the other, as synthesis makes it of a memory: bits, words.
+#: An ECP5's block RAM that is written at one port and read at the other, as synthesis infers it: bits, words.
 WIDE_BITS, WIDE_WORDS = 36, 512
 
 
-def has_late_words(platform: object, depth: int) -> bool:
-    """Return whether a `LaneMemory` gives its words a cycle later: so it does where block RAM would have output registers."""
-    return has_dp16kd(platform) and depth > MOST_LUT_RAM_WORDS
-
-
 def wide_blocks(bits: int, depth: int) -> int:
-    """Return how many of an ECP5's blocks, each written at one port and read at the other, a memory takes."""
+    """Return how many of an ECP5's block RAMs a memory takes if each is written at one port and read at the other."""
     return -(-bits // WIDE_BITS) * -(-depth // WIDE_WORDS)
 
 
 def late_word_blocks(bits: int, depth: int) -> int:
-    """Return how many of an ECP5's blocks a `LaneMemory` with late words takes if not LUTs: the fewer of the two kinds."""
+    """Return how many of an ECP5's block RAMs a `LaneMemory` with late words takes if it does not lie in LUTs."""
     return min(wide_blocks(bits, depth), grid(bits, depth).blocks)
 
 
@@ -51,28 +43,31 @@ def forwarded(m: Module, read: Value, *, is_written: Value, word: Value, cycles:
 class LaneMemory(wiring.Component):
     """A memory that always reads what has been written, also in the cycle before.
 
-    Where LUTs can be memories, a few words lie in them and are read behind the address's register; many lie in block RAM,
-    with a register for what is just being written, and one more where these have output registers (`has_late_words`). Where
-    fewer blocks do if each is written at one port and read at the other, it is a register of the device's logic. Words that
-    come that late lie in LUTs if they have few bits together (`MOST_LATE_LUT_RAM_BITS`).
+    A few words lie in LUTs, where these can be memories, and are read after the address's register. More words lie in block
+    RAM, with a register for what is just being written, and one more where block RAM has output registers: then words come
+    late. Such a memory is made of the kind of block RAM that takes fewer: the one with output registers, or the one that is
+    written at one port and read at the other, with a register of the FPGA's logic. Late words lie in LUTs if they have few
+    bits together (`MemoryStyle.late_lut_ram_bits`).
 
     Parameters
     ----------
     bits, depth : int
         Width of a word, and number of words.
-    init : iterable of int
-        Contents at power-up.
+    contents : iterable of int
+        What it holds at power-up.
+    style : MemoryStyle
 
     Members
     -------
     address : ``In(range(depth))``
     word : ``Out(bits)``
-        The word at the address of one cycle ago, with all that was written until then; or that a cycle later.
+        The word at the address of one cycle ago, with all that was written until then; the same a cycle later if
+        `MemoryStyle.has_late_words`.
     write : ``In(1)``, write_address : ``In(range(depth))``, write_word : ``In(bits)``
     """
 
-    def __init__(self, *, bits: int, depth: int, init: Iterable[int] = ()):
-        self._bits, self._depth, self._init = bits, max(2, depth), init
+    def __init__(self, *, bits: int, depth: int, contents: Iterable[int] = (), style: MemoryStyle = GENERIC_MEMORY):
+        self._bits, self._depth, self._contents, self._style = bits, max(2, depth), contents, style
         super().__init__(
             {
                 "address": In(range(self._depth)),
@@ -83,11 +78,25 @@ class LaneMemory(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    @staticmethod
+    def description(*, bits: int, depth: int, style: MemoryStyle) -> MemoryDescription:
+        """Return what a memory of these sizes is made of."""
+        return MemoryDescription.of(LaneMemory, LaneMemory.ram(bits, depth, style), bits=bits, depth=depth, style=style)
+
+    @staticmethod
+    def ram(bits: int, depth: int, style: MemoryStyle) -> Ram:
+        """Return the only memory in it."""
+        depth = max(2, depth)
+        if style.lut_ram and _has_few_words(bits, depth, style):
+            place = Place.LUTS
+        else:
+            place = Place.EITHER if style.lut_ram and not style.has_late_words(depth) else Place.BLOCKS
+        return Ram(bits, depth, place)
+
+    def elaborate(self, platform: object) -> Module:
         m = Module()
-        late = has_late_words(platform, self._depth)
-        few = self._bits * self._depth <= MOST_LATE_LUT_RAM_BITS if late else self._depth <= MOST_LUT_RAM_WORDS
-        if few and not has_spram(platform):
+        late = self._style.has_late_words(self._depth)
+        if self.ram(self._bits, self._depth, self._style).place is Place.LUTS:
             self._in_luts(m, late)
         elif late:
             self._late_words(m)
@@ -102,9 +111,9 @@ class LaneMemory(wiring.Component):
         m.d["sync" if late else "comb"] += self.word.eq(read.data)
 
     def _inferred(self, m: Module, **attributes: str) -> memory.Memory:
-        """Return a memory that synthesis makes of what there is, with its write port in use."""
+        """Return a memory of what synthesis chooses, with its write port in use."""
         m.submodules.cells = cells = memory.Memory(
-            shape=unsigned(self._bits), depth=self._depth, init=self._init, attrs=attributes
+            shape=unsigned(self._bits), depth=self._depth, init=self._contents, attrs=attributes
         )
         write = cells.write_port()
         m.d.comb += [write.en.eq(self.write), write.addr.eq(self.write_address), write.data.eq(self.write_word)]
@@ -116,7 +125,7 @@ class LaneMemory(wiring.Component):
             m.d.comb += read.addr.eq(self.address)
             m.d.sync += late.eq(read.data)
         else:
-            m.submodules.cells = cells = Dp16kd(bits=self._bits, depth=self._depth, init=self._init, ports=2)
+            m.submodules.cells = cells = Dp16kd(bits=self._bits, depth=self._depth, contents=self._contents, ports=2)
             late = cells.word[1]
             m.d.comb += [
                 cells.address[0].eq(self.write_address),
@@ -129,3 +138,9 @@ class LaneMemory(wiring.Component):
     def _forwarded(self, m: Module, read: Value, *, cycles: int) -> Value:
         is_written = self.write & (self.write_address == self.address)
         return forwarded(m, read, is_written=is_written, word=self.write_word, cycles=cycles)
+
+
+def _has_few_words(bits: int, depth: int, style: MemoryStyle) -> bool:
+    if style.has_late_words(depth):
+        return bits * depth <= style.late_lut_ram_bits
+    return depth <= style.lut_ram_words

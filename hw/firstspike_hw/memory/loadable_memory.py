@@ -3,15 +3,17 @@
 from collections.abc import Iterable
 
 from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.common.words import LOAD_WORD, Memory
+from firstspike_spec.common.words import Memory
 
-from ..lib.layouts import word_layout
-from .dp16kd import MOST_LUT_RAM_WORDS, Dp16kd, has_dp16kd
+from .description import MemoryDescription, Place, Ram
+from .dp16kd import Dp16kd
+from .load_bus import LoadBus
 from .ram import LATENCY, InferredRam
-from .spram import BITS, WORDS, Spram, has_spram
+from .spram import BITS, WORDS, Spram
+from .style import GENERIC_MEMORY, MemoryStyle
 
 #: Smaller memories go into block RAM, of which there is more than of SPRAM.
 _LEAST_SPRAM_BITS = 1 << 15
@@ -28,92 +30,108 @@ class LoadableMemory(wiring.Component):
         The load words that it takes.
     bits, depth : int
         Width of a word, and number of words.
-    init : iterable of int
-        Contents at power-up.
+    contents : iterable of int
+        What it holds at power-up.
     ports : int
         Read ports, 1 or 2.
     staged : bool
-        The register of what is loaded stands behind the choice of the address, for all ports, in place of before it: for
-        memories of so many blocks that the way from there takes a cycle.
+        The register for what is loaded stands after the choice of the address, for all ports, instead of before it. For a
+        memory of so many blocks that an address takes a cycle to reach them all.
+    style : MemoryStyle
 
     Members
     -------
-    load : ``In(stream.Signature(word_layout(LOAD_WORD), always_ready=True))``
-        Words to write; those of other kinds are ignored.
-    peek : ``In(1)``
-        Read the word at ``load``'s address, if ``load`` is of this kind; not while ``load`` is valid.
-    peeked : ``Out(bits)``
-        The word read so, `peek_latency` cycles later; 0 in all other cycles.
+    load : ``In(LoadBus(bits))``
+        Words of other kinds are ignored. ``peeked`` comes `peek_latency` cycles after ``peek``.
     address : ``In(range(depth)).array(ports)``
         Read in every cycle.
     data : ``Out(bits).array(ports)``
-        The words at the addresses of two cycles ago. Not to be used: that of the first port if there was a load or a peek, of
-        whatever kind, in the cycle before that; that of the second, if its address was loaded then. If ``staged``, those of
-        three cycles ago, and the load or peek that of the same cycle.
+        The words at the addresses of two cycles ago. The first port's is unknown if there was a load or a peek, of any kind,
+        in the cycle before that; the second port's, if its address was loaded then. If ``staged``, the words at the addresses
+        of three cycles ago, unknown after a load or a peek in the same cycle as the address.
 
     Notes
     -----
     Latency: 2 cycles from an address to its word, 3 if ``staged``. A load or a peek takes the first port's turn one cycle
-    after it has come, or at once.
+    after it has come, or at once if ``staged``.
     Throughput: one word a cycle and port.
     """
 
     #: Cycles from an address to its word, and if ``staged``.
     latency, staged_latency = LATENCY, LATENCY + 1
 
-    #: Cycles from ``peek`` to ``peeked``: a register before the memory, and one behind it.
+    #: Cycles from ``peek`` to ``peeked``: a register before the memory, and one after it.
     peek_latency = 1 + LATENCY + 1
 
-    def __init__(self, kind: Memory, *, bits: int, depth: int, init: Iterable[int] = (), ports: int = 1, staged: bool = False):
+    def __init__(
+        self,
+        kind: Memory,
+        *,
+        bits: int,
+        depth: int,
+        contents: Iterable[int] = (),
+        ports: int = 1,
+        staged: bool = False,
+        style: MemoryStyle = GENERIC_MEMORY,
+    ):
         # No synthesis tool likes an address of no bits.
-        self._kind, self._depth, self._init, self._ports = kind, max(2, depth), [int(word) for word in init], ports
-        self._bits, self._staged = bits, staged
+        self._kind, self._depth, self._ports = kind, max(2, depth), ports
+        self._bits, self._staged, self._style = bits, staged, style
+        self._contents = [int(word) for word in contents]
         super().__init__(
             {
-                "load": In(stream.Signature(word_layout(LOAD_WORD), always_ready=True)),
-                "peek": In(1),
-                "peeked": Out(bits),
+                "load": In(LoadBus(bits)),
                 "address": In(range(self._depth)).array(ports),
                 "data": Out(bits).array(ports),
             }
         )
 
-    def elaborate(self, platform):
+    @staticmethod
+    def description(*, bits: int, depth: int, ports: int, style: MemoryStyle) -> MemoryDescription:
+        """Return what a memory of these sizes is made of; whether it is ``staged`` makes no difference."""
+        place = Place.LUTS if style.output_registers and not style.has_late_words(depth) else Place.EITHER
+        ram = Ram(bits, max(2, depth), Place.BLOCKS if style.has_late_words(depth) else place)
+        return MemoryDescription.of(
+            LoadableMemory, ram, kind=Memory.ENTRIES, bits=bits, depth=depth, ports=ports, style=style
+        )
+
+    def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.memory = words = self._words(platform)
-        chosen = self.load.p.memory == self._kind
+        m.submodules.memory = words = self._words()
+        load = self.load
+        chosen = load.word.memory == self._kind
         # What is loaded, and what then goes to the memory; one of the two is a register. A reset does not touch what comes
         # through the load port.
-        before, behind = ("comb", "sync") if self._staged else ("sync", "comb")
+        first, second = ("comb", "sync") if self._staged else ("sync", "comb")
         turn, write = Signal(reset_less=True), Signal(reset_less=True)
         address = Signal.like(words.address[0], reset_less=True)
         data = Signal.like(words.data, reset_less=True)
-        m.d[before] += [
-            turn.eq(self.load.valid | self.peek),  # whatever the kind: one LUT before each bit of the memory's address
-            address.eq(self.load.p.address),
-            data.eq(self.load.p.data),
-            write.eq(self.load.valid & chosen),
+        m.d[first] += [
+            turn.eq(load.write | load.peek),  # whatever the kind: one LUT before each bit of the memory's address
+            address.eq(load.word.address),
+            data.eq(load.word.data),
+            write.eq(load.write & chosen),
         ]
         now = [Signal.like(words.address[port], name=f"now_{port}", reset_less=True) for port in range(self._ports)]
         write_now, data_now = Signal(reset_less=True), Signal.like(data, reset_less=True)
-        m.d[behind] += [write_now.eq(write), data_now.eq(data)]
+        m.d[second] += [write_now.eq(write), data_now.eq(data)]
         for port in range(self._ports):
-            m.d[behind] += now[port].eq(self.address[port])
+            m.d[second] += now[port].eq(self.address[port])
             m.d.comb += [words.address[port].eq(now[port]), self.data[port].eq(words.word[port])]
         with m.If(turn):
-            m.d[behind] += now[0].eq(address)
+            m.d[second] += now[0].eq(address)
         m.d.comb += [words.data.eq(data_now), words.write.eq(write_now)]
         peeks = Signal(self.peek_latency - 1)
-        m.d.sync += [peeks.eq(Cat(self.peek & chosen, peeks)), self.peeked.eq(Mux(peeks[-1], self.data[0], 0))]
+        m.d.sync += [peeks.eq(Cat(load.peek & chosen, peeks)), load.peeked.eq(Mux(peeks[-1], self.data[0], 0))]
         return m
 
-    def _words(self, platform: object) -> InferredRam | Dp16kd | Spram:
-        bits, depth, init, ports = self._bits, self._depth, self._init, self._ports
-        if has_dp16kd(platform):
-            if depth > MOST_LUT_RAM_WORDS:
-                return Dp16kd(bits=bits, depth=depth, init=init, ports=ports)
-            return InferredRam(bits=bits, depth=depth, init=init, ports=ports, in_luts=True)
+    def _words(self) -> InferredRam | Dp16kd | Spram:
+        bits, depth, contents, ports, style = self._bits, self._depth, self._contents, self._ports, self._style
+        if style.output_registers:
+            if style.has_late_words(depth):
+                return Dp16kd(bits=bits, depth=depth, contents=contents, ports=ports)
+            return InferredRam(bits=bits, depth=depth, contents=contents, ports=ports, in_luts=True)
         large = bits * depth >= _LEAST_SPRAM_BITS
-        if has_spram(platform) and large and depth <= WORDS and bits <= BITS and ports == 1 and not init:
+        if style.large_ram and large and depth <= WORDS and bits <= BITS and ports == 1 and not contents:
             return Spram(bits=bits, depth=depth)
-        return InferredRam(bits=bits, depth=depth, init=init, ports=ports)
+        return InferredRam(bits=bits, depth=depth, contents=contents, ports=ports)

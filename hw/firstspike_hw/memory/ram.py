@@ -1,7 +1,6 @@
-"""What the memories of all devices have in common, and the one that synthesis infers."""
+"""What all memories that can be loaded have in common, and the one that synthesis infers."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from amaranth.hdl import Module, unsigned
 from amaranth.lib import memory, wiring
@@ -11,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 LATENCY = 2
 
 
-def ram_members(*, bits: int, depth: int, ports: int) -> dict[str, Any]:
+def ram_members(*, bits: int, depth: int, ports: int) -> dict[str, wiring.Member]:
     """Return the members of a memory that is read at every port in every cycle, and written at its first one."""
     return {
         "address": In(range(depth)).array(ports),
@@ -22,18 +21,18 @@ def ram_members(*, bits: int, depth: int, ports: int) -> dict[str, Any]:
 
 
 class InferredRam(wiring.Component):
-    """A memory that synthesis makes of what a device has, with a register behind each port.
+    """A memory that synthesis makes of what an FPGA has, with a register after each port.
 
     Parameters
     ----------
     bits, depth : int
         Width of a word, and number of words, at least 2.
-    init : iterable of int
-        Contents at power-up; 0 beyond its end.
+    contents : iterable of int
+        What it holds at power-up; 0 beyond their end.
     ports : int
         1 or 2.
     in_luts : bool
-        Leave synthesis no choice; for a few words, in a device whose LUTs can be memories.
+        It lies in LUTs, whatever synthesis would choose; only where LUTs can be memories.
 
     Members
     -------
@@ -41,21 +40,21 @@ class InferredRam(wiring.Component):
     write : ``In(1)``
         Write to the first port's address.
     data : ``In(bits)``
-        To write.
+        The word to write.
     word : ``Out(bits).array(ports)``
         The words at the addresses of two cycles ago. Unknown: that of the first port if it wrote in that cycle; that of the
         second, if its address was written in that cycle.
     """
 
-    def __init__(self, *, bits: int, depth: int, init: Iterable[int] = (), ports: int = 1, in_luts: bool = False):
-        self._bits, self._depth, self._init = bits, depth, init
+    def __init__(self, *, bits: int, depth: int, contents: Iterable[int] = (), ports: int = 1, in_luts: bool = False):
+        self._bits, self._depth, self._contents = bits, depth, contents
         self._attributes = {"ram_style": "distributed"} if in_luts else {}
         super().__init__(ram_members(bits=bits, depth=depth, ports=ports))
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.inferred = cells = memory.Memory(
-            shape=unsigned(self._bits), depth=self._depth, init=self._init, attrs=self._attributes
+            shape=unsigned(self._bits), depth=self._depth, init=self._contents, attrs=self._attributes
         )
         write = cells.write_port()
         m.d.comb += [write.addr.eq(self.address[0]), write.en.eq(self.write), write.data.eq(self.data)]

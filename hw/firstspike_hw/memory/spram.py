@@ -8,13 +8,8 @@ from .ram import ram_members
 WORDS, BITS = 1 << 14, 16
 
 
-def has_spram(platform: object) -> bool:
-    """Return whether a design for ``platform`` can use `Spram`."""
-    return getattr(platform, "device", None) == "iCE40UP5K"
-
-
 class Spram(wiring.Component):
-    """One of the four memories of 16,384 words of 16 bits. Nobody knows what it holds at power-up.
+    """One of the four memories of 16,384 words of 16 bits. What it holds at power-up is unknown.
 
     Lattice, iCE40 SPRAM Usage Guide (TN 02022): one port, which reads or writes in a cycle.
 
@@ -32,7 +27,7 @@ class Spram(wiring.Component):
     def __init__(self, *, bits: int, depth: int):
         super().__init__(ram_members(bits=bits, depth=depth, ports=1))
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         address, data, shown = Signal(range(WORDS)), Signal(BITS), Signal(BITS)
         m.d.comb += [address.eq(self.address[0]), data.eq(self.data)]

@@ -9,9 +9,8 @@ import numpy as np
 
 from firstspike_spec.compiler.engine_shape import EngineShape
 
-from ..boards.family import ICE40, Family
 from ..boards.fpga import Fpga
-from ..memory.dp16kd import MOST_LUT_RAM_WORDS
+from ..memory.style import GENERIC_MEMORY, MemoryStyle
 from .memories import lut_ram_luts
 
 #: What `firstspike_hw.planning.fit` has found.
@@ -26,19 +25,18 @@ class Estimate:
     error: float
 
 
-def features(shape: EngineShape, family: Family) -> np.ndarray:
+def features(shape: EngineShape, style: MemoryStyle) -> np.ndarray:
     """Return what the logic of an engine is made of: its lanes, their memories in LUTs, what maps take, and the rest.
 
     Returns
     -------
     ndarray of float, shape (4,)
-        Lanes; `lut_ram_luts`, as far as the family's LUTs can be memories; bits of the output's potentials, and 64 more; lanes
+        Lanes; `lut_ram_luts`; bits of the output's potentials, and 64 more; lanes
         of layers with maps.
     """
     lanes = sum(layer.lanes for layer in shape.layers)
-    in_luts = 0 if family is ICE40 else lut_ram_luts(shape, family)
     with_maps = sum(layer.lanes for layer in shape.layers if layer.address_table)
-    return np.array([lanes, in_luts, shape.output.neurons * shape.output.potential_bits + 64, with_maps], float)
+    return np.array([lanes, lut_ram_luts(shape, style), shape.output.neurons * shape.output.potential_bits + 64, with_maps], float)
 
 
 def clock_features(shape: EngineShape, logic: float) -> np.ndarray:
@@ -46,14 +44,14 @@ def clock_features(shape: EngineShape, logic: float) -> np.ndarray:
 
     Lanes of many neurons have their sums in block RAM without its output register, which is slower than LUTs.
     """
-    deep = any(layer.lane_neurons > MOST_LUT_RAM_WORDS for layer in shape.layers)
+    deep = any(layer.lane_neurons > GENERIC_MEMORY.lut_ram_words for layer in shape.layers)
     return np.array([1, deep, np.log2(logic / 10_000)], float)
 
 
 def luts(shape: EngineShape, fpga: Fpga, engines: int = 1) -> Estimate:
     """Return the logic that engines take, in what `Family.logic` counts."""
     fitted = _fitted(fpga.family.name)["logic"]
-    return Estimate(engines * float(features(shape, fpga.family) @ fitted["coefficients"]), fitted["error"])
+    return Estimate(engines * float(features(shape, fpga.memory_style) @ fitted["coefficients"]), fitted["error"])
 
 
 def clock_mhz(shape: EngineShape, logic: float, fpga: Fpga) -> Estimate:

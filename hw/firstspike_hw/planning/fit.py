@@ -47,9 +47,10 @@ def main(results: Sequence[str], networks: Path = Path("networks")) -> None:
     logic, clock = defaultdict(list), defaultdict(list)
     for path in results:
         result = json.loads(Path(path).read_text("utf-8"))
-        family = find_fpga(result["fpga"]).family
+        fpga = find_fpga(result["fpga"])
+        family = fpga.family
         shape = family.plan(load_network(networks / f"{result['network']}.safetensors"), result["lanes"])
-        logic[family.name].append((features(shape, family), result["luts"] / result["engines"]))
+        logic[family.name].append((features(shape, fpga.memory_style), result["luts"] / result["engines"]))
         clock[family.name].append((shape, result["engines"], result["fmax_mhz"]["median"]))
 
     fitted: dict = {}

@@ -5,11 +5,11 @@ from collections import deque
 import numpy as np
 
 from ...lane.fire_queue import FireQueue as Gateware
-from ...lane.fire_queue import slot_bits
+from ...lane.parameters import place_bits
 from ..items import END, NOTHING, LaneStage
 from ..latencies import ACCUMULATOR, HOLD
 
-#: What an accumulator puts into its fire queue's queue; 0 is nothing.
+#: What an accumulator puts into its fire queue; 0 is nothing.
 NEURON, STEP_END = 1, 2
 
 
@@ -25,7 +25,7 @@ class FireQueues:
 
     def __init__(self, *, lane_neurons: int, lanes: int, streams: int, late: int):
         shape = (lanes, streams)
-        places = 1 << slot_bits(lane_neurons)
+        places = 1 << place_bits(lane_neurons)
         self._most = places - Gateware.slack - late
         # Operations are done when they begin, so the queue also holds what is on its way to it in the gateware.
         self._depth = 1 << (places + late + ACCUMULATOR).bit_length()

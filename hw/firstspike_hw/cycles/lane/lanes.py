@@ -4,7 +4,7 @@ import numpy as np
 
 from firstspike_spec.compiler.shapes import LayerShape
 
-from ...lane.entry_stage import entry_stages
+from ...lane.parameters import entry_stages
 from .accumulators import Accumulators
 from .fire_queues import FireQueues
 from .memories import Rows

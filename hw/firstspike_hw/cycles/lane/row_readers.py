@@ -4,7 +4,7 @@ from collections import deque
 
 import numpy as np
 
-from ...layer.bank import Bank
+from ...lane.parameters import TOKEN_SLACK
 from ..items import ENDS, sources
 from ..latencies import QUEUE, ROOM
 from .memories import LENGTH_BITS, LENGTH_MASK, Rows
@@ -89,7 +89,7 @@ class RowReaders:
         later = begins & ~reads
         self._waits = [wait & (stays | (later & ~choice)) for wait, choice in zip(self._waits, chosen, strict=True)]
 
-        self._rooms.append(self._written - self._read <= self._depth - Bank.slack)
+        self._rooms.append(self._written - self._read <= self._depth - TOKEN_SLACK)
         self._rooms.popleft()
         self._told.append(self._written)
         loads = reads & (self._told.popleft() > self._read)
@@ -126,7 +126,7 @@ class RowReaders:
             queue[place] = words.ravel()[at]
         self._written = self._written + keeps
         if (self._written - self._read).max() > self._depth:
-            raise RuntimeError("a lane's queue has overflowed: Bank.slack is too small")
+            raise RuntimeError("a lane's queue has overflowed: TOKEN_SLACK is too small")
 
     def began(self, hold: np.ndarray) -> np.ndarray:
         """Return where an operation begins in this cycle, and count the entries among them as done."""
