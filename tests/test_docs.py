@@ -77,6 +77,13 @@ def test_modules_that_are_named_exist(page):
             assert re.search(rf"\b{part}\b", source.read_text("utf-8")), f"{name}: no {part} in {source.relative_to(ROOT)}"
 
 
+def test_the_page_of_the_architecture_lists_every_room():
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    for package in ("model/firstspike_spec", "model/firstspike_model", "hw/firstspike_hw", "sw/firstspike"):
+        rooms = {str(path.parent.relative_to(ROOT)) for path in (ROOT / package).glob("*/__init__.py")}
+        assert {room for room in rooms if f"| `{room}` |" not in page} == set()
+
+
 def options(command: str) -> set[str]:
     """Return the options of a sub-command, and those of its own sub-commands."""
     waiting = [typer.main.get_command(build([command])).commands[command]]
