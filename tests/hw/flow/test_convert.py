@@ -5,9 +5,11 @@ import re
 import pytest
 
 from firstspike_hw.chain.engine import COUNTERS, Engine
+from firstspike_hw.flow import convert
 from firstspike_hw.flow.convert import to_simulation, to_verilog
 from firstspike_hw.lane.lane import Lane
 from firstspike_hw.layer.bank import Bank
+from firstspike_spec import InputError
 from firstspike_spec.common.words import LOAD_WORD, RESULT_WORD
 from firstspike_spec.compiler.compile import compile_network
 from firstspike_spec.compiler.plan import plan
@@ -92,3 +94,12 @@ def test_the_verilog_has_contents_but_not_the_simulators(contents):
     assert words.search(to_verilog(Engine(contents.shape, contents), "engine"))
     assert not words.search(simulated)
     assert ports(simulated, "engine") == ports(to_verilog(Engine(contents.shape), "engine"), "engine")
+
+
+def test_yosys_without_its_cache_is_reported_before_the_work(monkeypatch):
+    """Yosys is compiled from WebAssembly into a folder of the user's cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
+    monkeypatch.setattr(convert, "to_rtlil", None)
+    for function in (to_simulation, to_verilog):
+        with pytest.raises(InputError, match=r"cache directory: /dev/null/wasmtime .*; set XDG_CACHE_HOME to a folder"):
+            function(None, "engine")
