@@ -32,7 +32,7 @@ from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
 
 from firstspike_hw.flow.convert import to_verilog
-from firstspike_hw.simulation.build import find_compiler
+from firstspike_hw.simulation.compiler import find_compiler
 from firstspike_hw.simulation.verilator import ACCEPTED, find_verilator
 
 from .points import read_reached

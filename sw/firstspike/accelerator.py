@@ -71,7 +71,7 @@ class Accelerator:
     def __enter__(self) -> "Accelerator":
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -130,12 +130,12 @@ class Accelerator:
         """
         with self._turn:
             spike_times = self._network.spike_times(images)
-            parts = []
+            parts: list[Results] = []
             for first in range(0, max(len(spike_times), 1), BATCH):
                 try:
                     parts.append(self.run_spikes(spike_times[first : first + BATCH], early_exit=early_exit))
                 except DeviceError as error:
-                    parts += [] if error.results is None else [error.results]
+                    parts += [error.results] if isinstance(error.results, Results) else []
                     error.results = join_results(parts) if parts else None
                     raise
                 progress(min(first + BATCH, len(spike_times)))
@@ -187,7 +187,7 @@ class Accelerator:
             Told the number of images done, now and then.
         """
         with self._turn:
-            return validate(self, images, labels, early_exit=early_exit, progress=progress)
+            return validate(self._open_device, self._network, images, labels, early_exit=early_exit, progress=progress)
 
     def throughput_test(
         self, images: np.ndarray, *, early_exit: bool = True, progress: Callable[[int], None] = lambda done: None

@@ -138,7 +138,7 @@ def _run() -> int:
             build(sys.argv[1:])()
         except SystemExit as end:  # as Typer always ends
             _flush(sys.stdout)
-            return end.code or 0
+            return end.code if isinstance(end.code, int) else int(end.code is not None)
         except _Interruption as interruption:
             raise interruption.error from None
     except BrokenPipeError:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -10,10 +10,10 @@ from firstspike_spec.common.checks import array_of
 from firstspike_spec.common.errors import InputError, InputTypeError
 from firstspike_spec.inference.comparison import Comparison
 from firstspike_spec.inference.golden import count_operations, infer_spikes
-from firstspike_spec.inference.results import Results, compare_results, join_results
+from firstspike_spec.inference.results import Results, compare_results, cut_at_decision, join_results
+from firstspike_spec.network.network import Network
 
-if TYPE_CHECKING:
-    from .accelerator import Accelerator
+from .devices import Device
 
 #: Images that a device runs together, and after which progress is told.
 BATCH = 250
@@ -67,7 +67,8 @@ class Validation:
 
 
 def validate(
-    accelerator: "Accelerator",
+    device: Device,
+    network: Network,
     images: np.ndarray,
     labels: np.ndarray,
     *,
@@ -79,7 +80,6 @@ def validate(
     The golden model runs every image to its last step, and is cut at the decision step where the device exits early: so
     the golden device, too, is held against a computation of another kind.
     """
-    network = accelerator.network
     spike_times = network.spike_times(images)
     labels = array_of(labels, "labels")
     if labels.dtype.kind not in "iu":
@@ -91,27 +91,31 @@ def validate(
     network.check_labels(labels)
 
     comparison = Comparison()
-    before = accelerator.counters()
+    before = device.counters()
     parts, operations = [], []
     full_operations = spikes = 0
     for first in range(0, len(images), BATCH):
         batch = spike_times[first : first + BATCH]
-        got = accelerator.run_spikes(batch, early_exit=early_exit)
+        got = device.run(batch, early_exit=early_exit)
         inference = infer_spikes(network, batch, early_exit=False)
         expected = Results.from_inference(inference, early_exit=early_exit)
         comparison.add(compare_results(expected, got, first=first))
         parts.append(got)
-        operations.append(count_operations(network, expected.spike_times))
+        until_decision = cut_at_decision(inference.spike_times, inference.decision_steps, network.time_steps)
+        operations.append(count_operations(network, until_decision if early_exit else inference.spike_times))
         full_operations += int(inference.synaptic_operations.sum())
         spikes += int(inference.spikes.sum())
         progress(min(first + BATCH, len(images)))
 
-    counters = {name: value - before[name] for name, value in accelerator.counters().items()}
+    counters = {name: value - before[name] for name, value in device.counters().items()}
     if counters and not early_exit:
         # With early exit, how much of the next step was begun before the decision came depends on the timing.
-        comparison.compare("counted spikes", [spikes], [counters["spikes"]], axes=("total",))
+        comparison.compare("counted spikes", np.array([spikes]), np.array([counters["spikes"]]), axes=("total",))
         comparison.compare(
-            "counted synaptic operations", [full_operations], [counters["synaptic_operations"]], axes=("total",)
+            "counted synaptic operations",
+            np.array([full_operations]),
+            np.array([counters["synaptic_operations"]]),
+            axes=("total",),
         )
     return Validation(
         comparison=comparison,

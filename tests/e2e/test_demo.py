@@ -2,8 +2,6 @@
 
 import csv
 import json
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -72,37 +70,6 @@ def test_demo_writes_elsewhere_where_nothing_can_be_written(tmp_path, monkeypatc
     assert picture.is_file()
     shown = firstspike("demo", "--device", "golden", "--out", tmp_path / "build")  # what was asked for is not replaced
     assert (shown.returncode, shown.stderr.count("\n")) == (2, 1)
-
-
-@thorough
-def test_the_wheel_has_the_demo_and_the_networks(tmp_path):
-    """Of the files that git knows, built and unpacked as pip does, and run from another folder."""
-    source = tmp_path / "source"
-    names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in filter(None, names.split("\0")):
-        (source / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / name, source / name)
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    built = subprocess.run([*pip, "wheel", "--no-deps", "-w", tmp_path, source], capture_output=True, text=True, check=False)
-    if "No matching distribution found for hatchling" in built.stderr:
-        pytest.skip("there is no hatchling to be had")
-    assert built.returncode == 0, built.stderr
-    (wheel,) = tmp_path.glob("*.whl")
-    subprocess.run([*pip, "install", "--no-deps", "--target", tmp_path / "installed", wheel], check=True)
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "installed")}
-    command = [
-        sys.executable,
-        "-c",
-        "from firstspike.command_line import main; main()",
-        "demo",
-        "--device",
-        "golden",
-        "--json",
-    ]
-    shown = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
-    assert Path(json.loads(shown)["network"]).is_relative_to(tmp_path / "installed")
-    shipped = {path.name for path in (tmp_path / "installed" / "firstspike_spec" / "networks").iterdir()}
-    assert shipped == {path.name for path in NETWORK.parent.iterdir()}
 
 
 @thorough

@@ -1,6 +1,6 @@
 """What the benches of the gateware share.
 
-A simulator that cannot hang, memories that show what is not to be relied on, and ends of streams that stall at random.
+A simulator that cannot hang, memories whose unspecified words are wrong, and ends of streams that stall at random.
 """
 
 import contextlib
@@ -15,7 +15,14 @@ from amaranth.lib import data
 from amaranth.lib.memory import Memory, ReadPort
 from amaranth.sim import Simulator
 
+from firstspike_hw.memory.style import MemoryStyle
 from firstspike_spec.common.words import LOAD_WORD
+
+_LOAD_FIELDS = [field.name for field in LOAD_WORD.fields]
+
+#: No memory in LUTs; and the same with block RAM that has output registers: words come a cycle later.
+BLOCK_RAMS = MemoryStyle("block RAM", lut_ram_words=0)
+LATE_BLOCK_RAMS = MemoryStyle("block RAM with output registers", output_registers=True, lut_ram_words=0)
 
 #: Stalls before each transfer, of the sender and of the receiver.
 STALLS = [(0, 0), (0.5, 0), (0, 0.5), (0.5, 0.5)]
@@ -217,17 +224,35 @@ def load_word(memory, address, word, *, lane=0, layer=0):
     return (int(word) & 0xFFFF_FFFF, int(address), int(memory), lane, layer)
 
 
-async def peek(ctx, component, places, latency):
-    """Read the words at load words' places back, one a cycle; return what ``peeked`` shows so many cycles later."""
-    names, got = [field.name for field in LOAD_WORD.fields], []
+def loader(bus, words, *, stalls=0, seed=0):
+    """Return a testbench that writes load words over a load bus."""
+
+    async def testbench(ctx):
+        rng = random.Random(f"load {seed}")
+        for word in words:
+            await stall(ctx, rng, stalls)
+            ctx.set(bus.word, dict(zip(_LOAD_FIELDS, word, strict=True)))
+            ctx.set(bus.write, 1)
+            await ctx.tick()
+            ctx.set(bus.write, 0)
+
+    return testbench
+
+
+async def peek(ctx, bus, places, latency, *, peeked=None):
+    """Read the words at load words' places, one a cycle; return what ``peeked`` shows ``latency`` cycles later.
+
+    ``peeked`` is that of the bus, unless the words come out elsewhere.
+    """
+    got, peeked = [], bus.peeked if peeked is None else peeked
     for at in range(len(places) + latency - 1):
-        ctx.set(component.peek, at < len(places))
+        ctx.set(bus.peek, at < len(places))
         if at < len(places):
-            ctx.set(component.load.payload, dict(zip(names, places[at], strict=True)))
+            ctx.set(bus.word, dict(zip(_LOAD_FIELDS, places[at], strict=True)))
         await ctx.tick()
         if at >= latency - 1:
-            got.append(ctx.get(component.peeked))
-    ctx.set(component.peek, 0)
+            got.append(ctx.get(peeked))
+    ctx.set(bus.peek, 0)
     await ctx.tick().repeat(latency)
-    assert ctx.get(component.peeked) == 0
+    assert ctx.get(peeked) == 0
     return got

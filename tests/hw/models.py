@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 
+from firstspike_hw.lane.parameters import LayerParameters
 from firstspike_spec.compiler.compile import compile_network
 from firstspike_spec.compiler.contents import BankContents
 from firstspike_spec.compiler.engine_shape import EngineShape
@@ -15,8 +16,14 @@ from ..spec.random_networks import random_network
 from .bench import load_word
 
 
-def random_image(seed, sizes, lanes=1, *, width=2, bank_lanes=None, queue_depth=8, **options):
-    """Return the engine image of a random network; ``width`` is the spikes that a token has room for."""
+def parameters(shape, *, spikes_per_token=1, time_steps=4, queue_depth=8, **options):
+    """Return the parameters of a hidden layer, those of small benches by default."""
+    sizes = {"spikes_per_token": spikes_per_token, "time_steps": time_steps, "queue_depth": queue_depth}
+    return LayerParameters(shape, **sizes, **options)
+
+
+def random_contents(seed, sizes, lanes=1, *, width=2, bank_lanes=None, queue_depth=8, **options):
+    """Return a random network as an engine holds it; ``width`` is the spikes that a token has room for."""
     network = random_network(seed, sizes, **options)
     shape = plan(network, lanes, spikes_per_token=width, bank_lanes=bank_lanes, queue_depth=queue_depth)
     return compile_network(network, shape)
@@ -43,18 +50,18 @@ def roomy_for_maps(lanes, *, width=2, bank_lanes=1, time_steps=8, queue_depth=8)
     return EngineShape(tuple(layers), output, width, time_steps, queue_depth)
 
 
-def words_in(image):
-    """Return (place, word) of all that an engine image's memories hold, in random order; a place is that of a load word."""
+def words_in(contents):
+    """Return (place, word) of all that an engine's memories hold, in random order; a place is that of a load word."""
     words = [
         (load_word(part.memory, address, 0, lane=part.lane, layer=part.layer), word)
-        for part in readable(image)
+        for part in readable(contents)
         for address, word in enumerate(part.words.tolist())
     ]
     random.Random(0).shuffle(words)
     return words
 
 
-def make_bank(shape, rows, starts):
+def make_bank(shape, rows, initials):
     """Return the memories of a bank.
 
     Parameters
@@ -62,7 +69,7 @@ def make_bank(shape, rows, starts):
     shape : LayerShape
     rows : dict of int to sequence
         By source address: for each lane of the bank a list of (neuron, weight). Sources that are not there have no row.
-    starts : sequence of sequence of int
+    initials : sequence of sequence of int
         Initial potentials minus the threshold, by lane and neuron.
     """
     entries, pointers = [], np.zeros(shape.rows, np.uint64)
@@ -72,7 +79,7 @@ def make_bank(shape, rows, starts):
         entries += [entry for row in rows[source] for entry in row]
     assert len(entries) <= shape.bank_entries
     neurons, weights = ([entry[at] for entry in entries] for at in range(2))
-    return BankContents(pointers, shape.entry.pack(neuron=neurons, weight=weights), np.array(starts).T.reshape(-1))
+    return BankContents(pointers, shape.entry.pack(neuron=neurons, weight=weights), np.array(initials).T.reshape(-1))
 
 
 def rows_of(shape, bank):
@@ -91,9 +98,9 @@ def rows_of(shape, bank):
 
 
 def rows_word(rows, end, last):
-    """Return the fields of `firstspike_hw.lane.row_reader.rows_layout`; ``rows`` are (start, length), of length 0 if there is none.
+    """Return the fields of `firstspike_hw.lane.parameters.LayerParameters.lane_token`; ``rows`` are (start, length), of length 0 if there is none.
 
-    What else such rows would say is nothing to go by.
+    What else such a row says has no meaning.
     """
     rows = [{"start": start, "more": length - 1 if length else 1, "exists": length > 0} for start, length in rows]
     return {"means_something": end or any(row["exists"] for row in rows), "rows": rows, "end": end, "last": last}
@@ -145,20 +152,20 @@ def spikes_in(token):
 
 
 class Neurons:
-    """A lane's neurons as the contract has them: weights are added one by one, and judged at the end of a step.
+    """A lane's neurons as the contract has them: weights are added one by one; who fires is decided at the end of a step.
 
     Parameters
     ----------
-    starts : sequence of int
+    initials : sequence of int
         Initial potentials minus the threshold.
     """
 
-    def __init__(self, starts):
-        self._starts = list(starts)
+    def __init__(self, initials):
+        self._initials = list(initials)
         self._restart()
 
     def _restart(self):
-        self.potentials, self.spiked = list(self._starts), set()
+        self.potentials, self.spiked = list(self._initials), set()
 
     def add(self, neuron, weight):
         """Add a weight."""

@@ -1,1 +1,1 @@
-"""From a design to a bitstream on a board, with programs of the open toolchains."""
+"""From a design to a bitstream on a board, with the open toolchains' programs."""

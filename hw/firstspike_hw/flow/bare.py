@@ -1,4 +1,4 @@
-"""Bare components with registers at all their ports, and three pins."""
+"""A wrapper for place-and-route of bare components: a register at each of their ports, and three pins."""
 
 from collections.abc import Iterator, Mapping
 
@@ -6,23 +6,23 @@ from amaranth.hdl import Cat, Module, Signal, ValueCastable
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-#: Bits that one register of the tree of outputs takes in: those of one LUT.
-_TREE = 4
+#: Inputs of each register of the output tree: as many as one LUT has.
+_TREE_INPUTS = 4
 
 
 class Bare(wiring.Component):
-    """Components for place-and-route: each port has its own register, so that no path leaves or enters a component otherwise.
+    """Components for place-and-route, with a register at each port: every path into or out of a component ends there.
 
-    The inputs' registers form one shift register from the pin ``i``, the outputs' are combined in a registered tree that ends
-    at the pin ``o``: nothing is optimised away, and any number of components needs three pins. It shifts only while the pin
-    ``shift`` says so; else a bit in a component's own register would be what the next bit of the shift register is, and
-    synthesis would make one flip-flop of the two, far from where they are needed. The registers are counted with the
-    components.
+    The registers of the inputs form one shift register, fed by the pin ``i``. The registers of the outputs feed a registered
+    tree, which ends at the pin ``o``. So nothing is optimised away, and three pins are enough for any number of components.
+    The shift register shifts only while the pin ``shift`` is high. If it always shifted, its next bit could equal a bit in a
+    component's own register, and synthesis would merge the two into one flip-flop, far from where either is needed. Reported
+    sizes include these registers.
 
     Parameters
     ----------
     components : mapping of str to wiring.Component
-        By the name that each gets in the netlist.
+        By their names in the netlist.
 
     Members
     -------
@@ -34,7 +34,7 @@ class Bare(wiring.Component):
         self._components = components
         super().__init__({"i": In(1), "shift": In(1), "o": Out(1)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         shifted, outputs = self.i, []
         for name, component in self._components.items():
@@ -52,9 +52,9 @@ class Bare(wiring.Component):
         outputs.append(shifted)
         while len(outputs) > 1:
             level = []
-            for at in range(0, len(outputs), _TREE):
+            for at in range(0, len(outputs), _TREE_INPUTS):
                 node = Signal()
-                m.d.sync += node.eq(Cat(*outputs[at : at + _TREE]).xor())
+                m.d.sync += node.eq(Cat(*outputs[at : at + _TREE_INPUTS]).xor())
                 level.append(node)
             outputs = level
         m.d.comb += self.o.eq(outputs[0])
@@ -62,7 +62,7 @@ class Bare(wiring.Component):
 
 
 def _ports(component: wiring.Component) -> Iterator[tuple[str, object, Signal]]:
-    """Yield name, flow and signal of each port but the probes, which only simulations look at."""
+    """Yield name, flow and signal of each port, except the probes, which only simulations use."""
     for path, member, value in component.signature.flatten(component):
         port = value.as_value() if isinstance(value, ValueCastable) else value
         if isinstance(port, Signal) and not str(path[0]).startswith("probe_"):

@@ -33,8 +33,8 @@ from .tools import YOWASP, Tool, find_tool
 
 BITSTREAM = "bitstream"
 
-#: Bytes that the smallest design takes while it is built.
-_ROOM = 5_000_000
+#: Free bytes that even the smallest build needs.
+_MIN_FREE_BYTES = 5_000_000
 
 
 def build_bitstream(
@@ -50,8 +50,8 @@ def build_bitstream(
 ) -> dict[str, Any]:
     """Build a bitstream into a folder, unless it is there already.
 
-    The folder then holds the bitstream, `REPORT` and the programs' logs. What was in it is removed as soon as something
-    else is built, and a bitstream is there only if it is whole and meets its clock.
+    The folder then holds the bitstream, `REPORT` and the programs' logs. A new build first removes what an earlier one left.
+    A bitstream is there only if it is complete and meets its clock.
 
     Parameters
     ----------
@@ -61,18 +61,18 @@ def build_bitstream(
     name : str
         What the report calls the network.
     lanes : int or sequence of int, optional
-        Lanes of each hidden layer, one number for all or one for each; by default the board's.
+        Lanes of each hidden layer: one number for all, or one for each. By default the board's.
     seed : int
         Of place-and-route.
     toolchain : str
         ``"yowasp"`` or ``"native"``.
     note : callable
-        Is told what is being done.
+        Called with a line of text about each step.
 
     Returns
     -------
     dict
-        The report, and ``"cached"``: whether the bitstream was there already.
+        The report, and ``"cached"``: whether the bitstream was already there.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def build_bitstream(
         note(f"{bitstream} is up to date")
         return {**known, "cached": True}
 
-    check_writable_folder(out, room=_ROOM)
+    check_writable_folder(out, room=_MIN_FREE_BYTES)
     logs = (f"{step}.log" for step in (SYNTHESIS, PLACE_AND_ROUTE, PACKING))
     for old in (REPORT, *logs, *(f"{BITSTREAM}{family.suffix}" for family in FAMILIES)):
         (out / old).unlink(missing_ok=True)
@@ -112,9 +112,9 @@ def build_bitstream(
     with needing_room(out), tempfile.TemporaryDirectory(prefix=".build-", dir=out) as folder:
         work = Path(folder)
         with steps.step("elaboration"):
-            image = compile_network(network, shape) if board.initial_contents else None
+            contents = compile_network(network, shape) if board.initial_contents else None
             design = board.platform().prepare(
-                BoardTop(board, shape, image), DESIGN, emit_src=False, **build_options(board, seed)
+                BoardTop(board, shape, contents), DESIGN, emit_src=False, **build_options(board, seed)
             )
             design.extract(work)
         lines = commands(design)
@@ -141,15 +141,15 @@ def _run(step: str, tool: Tool, lines: dict[str, list[str]], steps: Steps, work:
 
 
 def _check_output_registers(work: Path, board: Board, synthesizer: Tool) -> None:
-    """Refuse a netlist in which a memory of the engine is read a cycle earlier than the engine expects."""
+    """Raise an error if the netlist has a memory whose words come a cycle earlier than the engine expects."""
     if board.family is not ECP5:
         return
     wrong = unregistered_block_rams(read_json(work / NETLIST))
     if wrong:
         raise InputError(
-            f"synthesis made {len(wrong)} block RAMs without their output registers ({wrong[0]} is one): the engine would "
-            f"compute nonsense, so there is no bitstream; {synthesizer.version} may be to blame, use another --toolchain, "
-            "and report this"
+            f"synthesis made {len(wrong)} block RAMs without their output registers ({wrong[0]} is one): the engine's results "
+            f"would be wrong, so there is no bitstream; {synthesizer.version} may be the cause: use another --toolchain, and "
+            "report this"
         )
 
 

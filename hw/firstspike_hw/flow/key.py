@@ -1,4 +1,4 @@
-"""What a bitstream is made from, as one number."""
+"""The key of a bitstream: one hash of everything that it is made from."""
 
 import hashlib
 import json
@@ -21,9 +21,9 @@ def build_key(choices: dict[str, object], tools: list[Tool]) -> str:
     Parameters
     ----------
     choices : dict
-        What the user chose, as JSON takes it.
+        The user's choices, as values that JSON can hold.
     tools : list of Tool
-        The programs.
+        The toolchain's programs.
     """
     digest = hashlib.sha256()
     digest.update(json.dumps(choices, sort_keys=True).encode())

@@ -1,4 +1,4 @@
-"""Programs of others: run to their end, or ended with all that they started."""
+"""Runs external programs to their end, or kills them with all their children."""
 
 import os
 import signal
@@ -13,34 +13,34 @@ from typing import IO, Self
 from firstspike_spec.common.errors import InputError
 from firstspike_spec.common.text import printable
 
-#: Lines and characters of the end of what a program said that an error shows.
+#: Last lines and characters of a program's output that an error shows.
 _LINES, _CHARACTERS = 4, 600
 
 
 class Programs:
-    """Programs that run at the same time. Leaving the context ends those that still run, with all that they started.
+    """Programs that run at the same time. Leaving the context kills those that still run, with all their children.
 
-    Each runs in a process group of its own, and is started by a thread of its own: what interrupts the main thread, such as
-    Ctrl-C, comes neither to a program nor in the middle of its start.
+    Each program has its own process group, and its own thread starts it. So an interruption of the main thread, such as
+    Ctrl-C, neither reaches a program nor happens in the middle of its start.
 
     Parameters
     ----------
-    most : int
-        How many run at once; others wait.
+    limit : int
+        How many run at once; the others wait.
     """
 
-    def __init__(self, most: int = 1):
-        self._pool = ThreadPoolExecutor(most)
+    def __init__(self, limit: int = 1):
+        self._pool = ThreadPoolExecutor(limit)
         self._lock = threading.Lock()
-        self._running: set[subprocess.Popen] = set()
-        self._over = False
+        self._running: set[subprocess.Popen[str]] = set()
+        self._closed = False
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         with self._lock:
-            self._over = True
+            self._closed = True
             for process in self._running:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
@@ -56,32 +56,40 @@ class Programs:
         folder: Path | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> "Future[Finished]":
-        """Start a program, as soon as there are fewer than ``most``.
+        """Start a program as soon as fewer than ``limit`` run.
 
         Parameters
         ----------
         command : sequence of str
         advice : str
-            What to do if it cannot be run.
+            What the user can do if it cannot be run.
         given : str, optional
             Its standard input.
         output : binary file, optional
-            For both of its outputs, which `Finished` then lacks.
+            Takes both its outputs, which `Finished` then lacks.
         folder : Path, optional
-            In which it runs.
+            The folder that it runs in.
         environment : mapping of str to str, optional
-            Variables in place of those of this process.
+            Variables that replace those of this process.
 
         Returns
         -------
         Future of Finished
-            Its `InputError` says that the program cannot be run.
+            Raises `InputError` if the program cannot be run.
         """
         return self._pool.submit(self._run, list(command), advice, given, output, folder, environment or {})
 
-    def _run(self, command, advice, given, output, folder, environment) -> "Finished":
+    def _run(
+        self,
+        command: list[str],
+        advice: str,
+        given: str | None,
+        output: IO[bytes] | None,
+        folder: Path | None,
+        environment: Mapping[str, str],
+    ) -> "Finished":
         with self._lock:
-            if self._over:
+            if self._closed:
                 raise InputError(f"{command[0]} has not been started")
             try:
                 process = subprocess.Popen(
@@ -111,9 +119,9 @@ class Finished:
     Parameters
     ----------
     code : int
-        Its exit code, or less the number of the signal that ended it.
+        Its exit code, or the negative number of the signal that ended it.
     out, err : str
-        What it said.
+        Its standard output and standard error.
     """
 
     def __init__(self, code: int, out: str, err: str):
@@ -121,7 +129,7 @@ class Finished:
 
     @property
     def failure(self) -> str:
-        """How it failed; empty if it did not."""
+        """How the program failed; empty if it succeeded."""
         if self.code >= 0:
             return f"failed with exit code {self.code}" if self.code else ""
         names = {each.value: each.name for each in signal.Signals}
@@ -129,28 +137,35 @@ class Finished:
 
     @property
     def last_words(self) -> str:
-        """The end of what it said, in one line."""
+        """The end of the program's output, in one line."""
         lines = [line.strip() for line in (self.err.strip() or self.out).splitlines() if line.strip()]
         return printable(" | ".join(lines[-_LINES:])[-_CHARACTERS:])
 
 
-def run_program(command: Sequence[str], *, time_limit: float | None = None, **options) -> Finished:
-    """Run a program to its end.
+def run_program(
+    command: Sequence[str],
+    *,
+    advice: str,
+    time_limit: float | None = None,
+    given: str | None = None,
+    output: IO[bytes] | None = None,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Finished:
+    """Run a program to its end; parameters not listed here are those of `Programs.start`.
 
     Parameters
     ----------
-    command : sequence of str
     time_limit : float, optional
         Seconds.
-    **options
-        As for `Programs.start`.
 
     Raises
     ------
     InputError
         If it cannot be run.
     TimeoutError
-        If it takes longer; it has been ended.
+        If it takes longer; it has been killed.
     """
     with Programs() as programs:
-        return programs.start(command, **options).result(time_limit)
+        running = programs.start(command, advice=advice, given=given, output=output, folder=folder, environment=environment)
+        return running.result(time_limit)

@@ -10,7 +10,7 @@ REPORT = "report.json"
 
 
 def read_report(out: Path) -> dict[str, Any]:
-    """Return the report in a folder; empty if there is none that can be read and names a board."""
+    """Return the report in a folder; empty if there is none, or none that can be read and names a board."""
     try:
         report = json.loads((out / REPORT).read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -23,5 +23,5 @@ def read_report(out: Path) -> dict[str, Any]:
 
 
 def write_report(report: dict[str, Any], out: Path) -> None:
-    """Write the report into a folder, whole or not at all."""
+    """Write the report into a folder, completely or not at all."""
     write_file(out / REPORT, json.dumps(report, indent=1) + "\n")

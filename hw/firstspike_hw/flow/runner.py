@@ -1,4 +1,4 @@
-"""Runs the programs of a build, one step after the other."""
+"""Runs the programs of a build, one step after another."""
 
 import json
 import tempfile
@@ -14,7 +14,7 @@ from firstspike_spec.common.files import check_writable_folder
 from .programs import run_program
 from .tools import Tool
 
-#: Seconds after which a program is taken to have lost its way: a router can go round in circles where there is no room.
+#: Seconds after which a program is killed: a router may never finish if the design hardly fits.
 TIME_LIMIT = 2 * 3600
 #: Lines of a log that an error shows.
 TAIL = 12
@@ -26,12 +26,12 @@ class Steps:
     Parameters
     ----------
     note : callable
-        Is told when a step begins and ends.
+        Called with a line of text when a step begins and ends.
 
     Attributes
     ----------
     seconds : dict of str to float
-        By step, of those that have ended.
+        By step, for the steps that have ended.
     """
 
     def __init__(self, note: Callable[[str], None]):
@@ -40,7 +40,7 @@ class Steps:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Time what the block does."""
+        """Measure the time that the block takes."""
         self._note(f"{name} ...")
         start = time.monotonic()
         yield
@@ -49,26 +49,26 @@ class Steps:
 
 
 def run_tool(tool: Tool, arguments: list[str], *, work: Path, log: Path, own_log: str | None = None) -> None:
-    """Run a program in the folder ``work``, and keep what it says.
+    """Run a program in the folder ``work``, and keep its output.
 
     Parameters
     ----------
     tool : Tool
     arguments : list of str
-        File names in them are relative to ``work``; the programs in WebAssembly see nothing else.
+        File names in them are relative to ``work``; programs in WebAssembly see no other folder.
     work : Path
     log : Path
-        The file for what it says.
+        The file for its output.
     own_log : str, optional
-        A log that the program itself writes in ``work``; it goes to the front of ``log``. (What Yosys in WebAssembly prints is
-        lost after a while.)
+        A log that the program itself writes in ``work``; it is put in front of the output. (Yosys in WebAssembly stops
+        printing after a while.)
 
     Raises
     ------
     InputError
-        If the program fails or does not end; the message shows the end of the log.
+        If the program fails or takes too long; the message shows the end of the log.
     """
-    # What a program leaves in its folder for temporary files goes with that, also when it is ended.
+    # The program's temporary files are removed with their folder, even if it is killed.
     with log.open("wb") as output, tempfile.TemporaryDirectory(prefix=".temporary-", dir=work) as temporary:
         try:
             finished = run_program(
@@ -77,7 +77,7 @@ def run_tool(tool: Tool, arguments: list[str], *, work: Path, log: Path, own_log
                 output=output,
                 environment={"TMPDIR": str(Path(temporary).absolute())},
                 time_limit=TIME_LIMIT,
-                advice="install it anew",
+                advice="reinstall it",
             )
         except TimeoutError as error:
             raise InputError(
@@ -91,23 +91,24 @@ def run_tool(tool: Tool, arguments: list[str], *, work: Path, log: Path, own_log
 
 
 def read_json(path: Path) -> Any:
-    """Return what a program wrote as JSON.
+    """Return the contents of a JSON file that a program wrote.
 
     Raises
     ------
     InputError
-        If it is not there, or not whole.
+        If it is missing or incomplete.
     """
     try:
         return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(
-            f"what a program wrote as {path} is not whole ({error}); see that there is room in that folder, and try again"
+            f"a program's output file {path} is missing or incomplete ({error}); check that there is room in that folder, and "
+            "try again"
         ) from error
 
 
 def _check_room(work: Path) -> None:
-    """Refuse what may have been cut: programs in WebAssembly end well where there is no room for what they write."""
+    """Raise an error if files may have been cut: programs in WebAssembly succeed even if a disk is full."""
     check_writable_folder(work)
     try:
         import resource
@@ -116,7 +117,7 @@ def _check_room(work: Path) -> None:
     limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
     for path in work.rglob("*") if limit != resource.RLIM_INFINITY else ():
         if path.is_file() and path.stat().st_size >= limit:
-            raise InputError(f"{path.name} has {limit:,} bytes, the limit to the size of files; raise that (ulimit -f)")
+            raise InputError(f"{path.name} has {limit:,} bytes, the limit to the size of files; raise that limit (ulimit -f)")
 
 
 def _tail(log: Path) -> str:

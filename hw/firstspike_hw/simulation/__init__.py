@@ -1,4 +1,4 @@
-"""The gateware as native code: its own RTL, translated to C++ and compiled."""
+"""The gateware as native code: its RTL, translated to C++ and compiled."""
 
 from .native_engine import NativeEngine
 from .native_link import NativeLink

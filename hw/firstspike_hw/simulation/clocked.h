@@ -1,7 +1,6 @@
-// What all harnesses share: a design that is clocked, and buffers of words that the caller gave.
+// What all harnesses share: a clocked design, and buffers that the caller provides.
 //
-// `Top` is the design's class, which Verilator made. All functions are called through ctypes; a count that is negative is a
-// `Failure`.
+// `Top` is the design's class, made by Verilator. All functions are called through ctypes. A negative count is a `Failure`.
 
 #pragma once
 
@@ -14,10 +13,10 @@ namespace {
 
 enum Failure : int64_t { STUCK = -1, RESULTS_FULL = -2, PROBES_FULL = -3 };
 
-// A design that neither takes nor gives anything for so long, and does not rest, never will.
+// Cycles without any transfer, although the design is not idle, after which it counts as stuck.
 constexpr uint64_t PATIENCE = 1 << 22;
 
-// Memories begin as noise, the same one each time, as they may in a device that has just got its power.
+// Memories begin as noise, as they may in an FPGA at power-up. The noise is the same each time.
 struct Noise : VerilatedContext {
 	Noise() {
 		randReset(2);
@@ -25,8 +24,8 @@ struct Noise : VerilatedContext {
 	}
 };
 
-// Each cycle is `evaluate`, in which the outputs follow the inputs, then `commit`, the clock's edge. Whoever derives from this
-// gives all inputs a value first: they begin as noise, too.
+// Each cycle is `evaluate`, in which the outputs follow the inputs, then `commit`, the clock's edge. A derived class must set
+// all inputs in its constructor: they begin as noise, too.
 struct Clocked {
 	Noise context;
 	Top top{&context};
@@ -57,7 +56,7 @@ struct Clocked {
 	}
 };
 
-// A buffer of words that the caller gave.
+// A buffer that the caller provides. `put` returns false if it is full.
 template <typename Word> struct Buffer {
 	Word *words;
 	size_t capacity;

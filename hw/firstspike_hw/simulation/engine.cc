@@ -1,6 +1,6 @@
-// Clocks the compiled engine: feeds it tokens and load words, and keeps what it gives.
+// Clocks the compiled engine: sends tokens and load words, and records its output.
 //
-// The generated file before this one also defines FOR_EACH_COUNTER(X) and RESULT_BITS.
+// The generated file that includes this one also defines FOR_EACH_COUNTER(X) and RESULT_BITS.
 
 #include "clocked.h"
 #include "probes.h"
@@ -15,7 +15,7 @@ struct Simulator : Clocked {
 	}
 };
 
-// Returns some bits of a wide port.
+// Returns the bits from `low` to `high` of a wide port.
 uint64_t slice(const WData *words, int low, int high) {
 	uint64_t value = 0;
 	for (int bit = high; bit >= low; bit--)
@@ -23,8 +23,8 @@ uint64_t slice(const WData *words, int low, int high) {
 	return value;
 }
 
-// Says in which cycles the sender and the receiver pause: never if the seed is 0; else at random, for a while often, for
-// a while seldom.
+// The cycles in which the sender and the receiver pause: none if the seed is 0. Otherwise they are random, and how often each
+// side pauses changes every 256 cycles.
 struct Stalls {
 	uint64_t state, sender_level = 0, receiver_level = 0;
 	bool sender = false, receiver = false;
@@ -75,18 +75,18 @@ int64_t engine_load(Simulator *simulator, const uint64_t *words, size_t count) {
 			return STUCK;
 	}
 	top.load___05Fvalid = false;
-	simulator->run(4); // until the last word is in its memory
+	simulator->run(4); // until the last word has reached its memory
 	return int64_t(count);
 }
 
-// Runs inferences until all are decided and the engine is idle; who sends and who receives pause as `stalls` seeds it.
-// Returns the number of result words, and in `decision_cycles` the cycle in which each decision was given.
-int64_t engine_run(Simulator *simulator, const uint64_t *tokens, size_t token_count, size_t images, int early_exit,
+// Runs inferences until all are decided and the engine is idle; `stalls` is the seed of the sender's and receiver's pauses.
+// Returns the number of result words, and in `decision_cycles` the cycle in which each decision came.
+int64_t engine_run(Simulator *simulator, const uint64_t *tokens, size_t token_count, size_t inferences, int early_exit,
                    uint64_t stalls, uint64_t *result_words, size_t result_capacity, uint64_t *decision_cycles,
                    uint64_t *probe_words, size_t probe_capacity, size_t *probe_count) {
 	Top &top = simulator->top;
 	Buffer<uint64_t> results{result_words, result_capacity};
-	Buffer<uint64_t> decisions{decision_cycles, images};
+	Buffer<uint64_t> decisions{decision_cycles, inferences};
 	Buffer<uint64_t> probes{probe_words, probe_capacity};
 	constexpr int DECISION_BIT = RESULT_BITS - 1;
 
@@ -94,7 +94,7 @@ int64_t engine_run(Simulator *simulator, const uint64_t *tokens, size_t token_co
 	size_t at = 0;
 	uint64_t idle = 0;
 	Stalls pauses{stalls};
-	bool waits = false; // what has been offered stays on offer
+	bool waits = false; // an offered token stays on offer until it is taken
 	for (;;) {
 		pauses.next();
 		bool ready = !pauses.receiver;
@@ -105,10 +105,10 @@ int64_t engine_run(Simulator *simulator, const uint64_t *tokens, size_t token_co
 		if (offer)
 			top.i___05Fpayload = tokens[at];
 		simulator->evaluate();
-		bool done = !left && decisions.count == images && !top.busy;
+		bool done = !left && decisions.count == inferences && !top.busy;
 		bool taken = offer && top.i___05Fready;
-		bool given = ready && top.o___05Fvalid;
-		if (given) {
+		bool received = ready && top.o___05Fvalid;
+		if (received) {
 			uint64_t word = top.o___05Fpayload;
 			bool fits = results.put(word);
 			if (word >> DECISION_BIT & 1)
@@ -123,7 +123,7 @@ int64_t engine_run(Simulator *simulator, const uint64_t *tokens, size_t token_co
 			break;
 		at += taken;
 		waits = offer && !taken;
-		idle = taken || given ? 0 : idle + 1;
+		idle = taken || received ? 0 : idle + 1;
 		if (idle > PATIENCE)
 			return STUCK;
 	}

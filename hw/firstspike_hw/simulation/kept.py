@@ -1,4 +1,4 @@
-"""Files that take long to make, kept in a folder: each is made by one process, and checked before it is used."""
+"""Files that take long to make, kept in a folder. One process makes each file, and every use checks it first."""
 
 import fcntl
 import hashlib
@@ -13,55 +13,55 @@ from pathlib import Path
 from firstspike_spec.common.errors import InputError
 from firstspike_spec.common.files import check_writable_folder, read_file, whole_file
 
-#: What to do about a folder that is full or cannot be written.
+#: What the user can do if the folder is full or cannot be written.
 ADVICE = "set XDG_CACHE_HOME to a folder that you can write to"
 
-#: Bytes that a kept file has at most: far more than any design's library.
-_MOST_BYTES = 1 << 30
+#: Limit to the size of a kept file: far more than any design's library has.
+_MAX_BYTES = 1 << 30
 
-#: A lock is no link, and no pipe that is waited for; what is in it stays.
+#: For a lock: links are not followed, pipes are not waited for, and a file's contents stay.
 _LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def kept_file(path: Path, make: Callable[[Path, Path], None], *, room: int, note: Callable[[str], None]) -> Path:
-    """Return a file; make it if it is not there, or if it is not what was made.
+    """Return a file; make it if it is missing or damaged.
 
-    Beside it lies its digest and its name, in a file that ends with ``.sha256``. While it is made, a file that ends with
-    ``.lock`` is locked, for which others wait; a lock goes with its process. What killed processes have left is removed
-    before, and what is no file where one of the three should be.
+    A second file, with the suffix ``.sha256``, holds its digest and its name. While the file is made, a third file, with the
+    suffix ``.lock``, is locked, and other processes wait for it; the lock ends with its process. Before the file is made, all
+    that killed processes have left is removed. So is a pipe, a link or a device in place of one of the three files.
 
     Parameters
     ----------
     path : Path
-        Its name alone, without what it ends with, must tell it from others.
+        Its name without the suffix must differ from those of other files in the folder.
     make : callable
-        Makes it: takes an empty folder to work in, and the name of the file.
+        Makes the file, given an empty folder to work in and the file's path.
     room : int
-        Bytes that this takes at least.
+        Free bytes that this needs at least.
     note : callable
-        Is told when it waits for another process, and when a file is damaged.
+        Called with a line of text when it waits for another process, and when a file is damaged.
 
     Raises
     ------
     InputError
-        If the folder cannot be written, or has no room, or one of the three is a folder.
+        If the folder is full or cannot be written, or if there is a folder in place of one of the three files.
     """
-    if _is_whole(path):
+    if _is_intact(path):
         return path
     check_writable_folder(path.parent, room=room, advice=ADVICE)
     with _lock(path, note):
-        if not _is_whole(path):  # nobody made it while this one waited
+        if not _is_intact(path):  # no other process has made it in the meantime
             if os.path.lexists(path):
                 note(f"{path} is damaged; it is made again")
             for each in (path, path.with_suffix(".sha256")):
-                _remove_no_file(each)
-            _remove_left_overs(path)
+                _remove_irregular(each)
+            _remove_leftovers(path)
             _make(path, make)
     return path
 
 
 def forget(path: Path) -> None:
-    """Let a file be made again."""
+    """Let the next use make a file again."""
     path.with_suffix(".sha256").unlink(missing_ok=True)
 
 
@@ -76,7 +76,8 @@ def _make(path: Path, make: Callable[[Path, Path], None]) -> None:
             beside.write_bytes(_digest(path.name, temporary))
 
 
-def _is_whole(path: Path) -> bool:
+def _is_intact(path: Path) -> bool:
+    """Return whether a file is there and has the digest beside it."""
     try:
         return _read(path.with_suffix(".sha256")) == _digest(path.name, path)
     except InputError:
@@ -84,16 +85,16 @@ def _is_whole(path: Path) -> bool:
 
 
 def _digest(name: str, path: Path) -> bytes:
-    """Return what stands beside a file, in the form of ``sha256sum``: whole files can be exchanged, so its name, too."""
+    """Return the contents of the ``.sha256`` file, in the form of ``sha256sum``; the name shows exchanged files."""
     return f"{hashlib.sha256(_read(path)).hexdigest()}  {name}\n".encode()
 
 
 def _read(path: Path) -> bytes:
-    return read_file(path, _MOST_BYTES, ADVICE)
+    return read_file(path, _MAX_BYTES, ADVICE)
 
 
-def _remove_no_file(path: Path) -> None:
-    """Remove what is no regular file; not a folder, which may hold something."""
+def _remove_irregular(path: Path) -> None:
+    """Remove a link, a pipe or a device, but not a folder, which may hold files."""
     with suppress(FileNotFoundError):
         mode = path.lstat().st_mode
         if stat.S_ISDIR(mode):
@@ -104,21 +105,23 @@ def _remove_no_file(path: Path) -> None:
 
 @contextmanager
 def _lock(path: Path, note: Callable[[str], None]) -> Iterator[None]:
-    """Hold a file's lock, once no other process does."""
-    lock, tell = path.with_suffix(".lock"), note
+    """Wait until no other process holds a file's lock, and hold it."""
+    lock = path.with_suffix(".lock")
+    noted = False
     while True:
-        _remove_no_file(lock)
+        _remove_irregular(lock)
         with os.fdopen(os.open(lock, _LOCK_FLAGS, 0o666), "rb+", buffering=0) as file:
             try:
-                _lock_now(file.fileno())
+                _try_lock(file.fileno())
             except BlockingIOError:
-                tell(f"another process makes {path}; waiting for it")
-                tell = _say_nothing  # others may have waited, too, and come first
+                if not noted:  # once, although another process that waits may come first
+                    note(f"another process makes {path}; waiting for it")
+                noted = True
                 fcntl.flock(file, fcntl.LOCK_EX)
-            except OSError:  # a file system without locks: two may make it at once, each for itself
+            except OSError:  # a file system without locks: two processes may make the file at the same time
                 pass
-            if not _is_at(lock, file.fileno()):
-                continue  # who held it has removed it
+            if not _is_open_file(lock, file.fileno()):
+                continue  # the process that held it has removed it
             try:
                 yield
             finally:
@@ -126,28 +129,25 @@ def _lock(path: Path, note: Callable[[str], None]) -> Iterator[None]:
             return
 
 
-def _say_nothing(text: str) -> None:
-    pass
-
-
-def _lock_now(descriptor: int) -> None:
+def _try_lock(descriptor: int) -> None:
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _is_at(path: Path, descriptor: int) -> bool:
+def _is_open_file(path: Path, descriptor: int) -> bool:
+    """Return whether a path still leads to an open file."""
     with suppress(FileNotFoundError):
         return os.path.samestat(path.lstat(), os.fstat(descriptor))
     return False
 
 
-def _remove_left_overs(path: Path) -> None:
-    """Remove the locks that nobody holds, and what nobody is making, beside a file whose lock this process holds."""
+def _remove_leftovers(path: Path) -> None:
+    """Remove locks that no process holds, and files that no process is making; this process holds the lock of ``path``."""
     folder = path.parent
     for lock in folder.glob("*.lock"):
         with suppress(OSError, InputError):
-            _remove_no_file(lock)
+            _remove_irregular(lock)
             with os.fdopen(os.open(lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-                _lock_now(file.fileno())
+                _try_lock(file.fileno())
                 lock.unlink(missing_ok=True)
     held = tuple(f".{lock.stem}-" for lock in folder.glob("*.lock") if lock.stem != path.stem)
     for entry in folder.glob(".*-*"):

@@ -1,11 +1,11 @@
-// Clocks the compiled engine behind its link: feeds it bytes, and keeps those it gives.
+// Clocks the compiled engine and its link: sends bytes, and records those that come back.
 
 #include "clocked.h"
 #include "probes.h"
 
 namespace {
 
-// Between two bytes of a message there are never so many cycles.
+// More cycles than there ever are between two bytes of a message.
 constexpr uint64_t QUIET = 64;
 
 struct Simulator : Clocked {
@@ -27,12 +27,12 @@ void link_delete(Simulator *simulator) { delete simulator; }
 
 uint64_t link_cycles(Simulator *simulator) { return simulator->cycles; }
 
-// Sends bytes, one a cycle, and runs until a message has come back or, with `rest`, until nothing more will come. Returns
-// the number of bytes that came.
-int64_t link_run(Simulator *simulator, const uint8_t *bytes, size_t count, int rest, uint8_t *given_bytes,
-                 size_t given_capacity, uint64_t *probe_words, size_t probe_capacity, size_t *probe_count) {
+// Sends bytes, one a cycle, and runs until a message has come back or, with `rest`, until nothing more will come. Returns the
+// number of bytes that came back.
+int64_t link_run(Simulator *simulator, const uint8_t *bytes, size_t count, int rest, uint8_t *received_bytes,
+                 size_t received_capacity, uint64_t *probe_words, size_t probe_capacity, size_t *probe_count) {
 	Top &top = simulator->top;
-	Buffer<uint8_t> given{given_bytes, given_capacity};
+	Buffer<uint8_t> received{received_bytes, received_capacity};
 	Buffer<uint64_t> probes{probe_words, probe_capacity};
 	uint64_t quiet = 0, idle = 0;
 	bool whole = false;
@@ -48,7 +48,7 @@ int64_t link_run(Simulator *simulator, const uint8_t *bytes, size_t count, int r
 			return STUCK;
 		if (top.o___05Fvalid) {
 			uint8_t byte = top.o___05Fpayload;
-			if (!given.put(byte))
+			if (!received.put(byte))
 				return RESULTS_FULL;
 			whole = byte == 0;
 			quiet = idle = 0;
@@ -59,7 +59,7 @@ int64_t link_run(Simulator *simulator, const uint8_t *bytes, size_t count, int r
 	}
 	top.i___05Fvalid = false;
 	*probe_count = probes.count;
-	return int64_t(given.count);
+	return int64_t(received.count);
 }
 
 } // extern "C"

@@ -1,7 +1,6 @@
-"""An engine behind its link, as native code in this process: bytes in, bytes out."""
+"""An engine and its link as native code in this process: bytes in, bytes out."""
 
 import ctypes
-import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,8 +12,20 @@ from firstspike_spec.protocol.messages import Identity
 
 from ..link.linked_engine import LinkedEngine
 from .build import Design, load_library
-from .probes import definition, most_tokens, spike_times_of_probes
+from .native import BYTES, INT, INT64, SIMULATOR, SIZE, UINT64, Signatures, Simulator, declare
+from .probes import max_tokens, probe_definitions, spike_times_of_probes
 
+_SIGNATURES: Signatures = {
+    "link_new": (SIMULATOR, []),
+    "link_delete": (None, [SIMULATOR]),
+    "link_cycles": (UINT64, [SIMULATOR]),
+    "link_run": (
+        INT64,
+        [SIMULATOR, BYTES, SIZE, INT, BYTES, SIZE, ctypes.c_void_p, SIZE, ctypes.POINTER(SIZE)],
+    ),
+}
+
+#: Messages for the `Failure` values of ``clocked.h``.
 _FAILURES = {
     -1: "the simulated board is stuck",
     -2: "the simulated board gave more bytes than there is room for",
@@ -23,93 +34,86 @@ _FAILURES = {
 
 
 class NativeLink:
-    """The compiled RTL of a `LinkedEngine`, as the far end of a link. It begins without a network.
+    """The compiled RTL of a `LinkedEngine`, as the far end of a link. It holds no network at first.
 
     Parameters
     ----------
     identity : Identity
         Without digest.
     cache : path, optional
-        Where compiled designs are kept; by default the user's cache folder.
+        Folder of compiled designs; by default one in the user's cache.
     note : callable
-        Told when the design has to be compiled, which takes a while.
+        Called with a line of text if the design has to be compiled, which takes a while.
 
     Raises
     ------
     InputError
-        If there is no C++ compiler.
+        If the design cannot be compiled.
     DeviceError
-        From every method, if the board is closed, or does what it must not.
+        From every method, if the board is closed or does not behave as it should.
     """
 
     name = "the simulated board"
 
-    #: Bytes that can come back at once: the largest answer, and what was asked for before it.
-    _GIVEN = 1 << 16
+    #: Bytes that can come back at once: the largest answer, and answers to earlier requests.
+    _MAX_BYTES = 1 << 16
 
     def __init__(self, identity: Identity, *, cache: Path | None = None, note: Callable[[str], None] = lambda text: None):
-        self._library = _declare(load_library(link_design(identity), cache=cache, note=note))
-        self._simulator = ctypes.c_void_p(self._library.link_new())
-        self._free = weakref.finalize(self, self._library.link_delete, self._simulator)
-        self._free.atexit = False
+        self._library = declare(load_library(link_design(identity), cache=cache, note=note), _SIGNATURES)
+        self._simulator = Simulator(self._library.link_new(), self._library.link_delete, name=self.name)
         self._waiting = bytearray()
-        self._given = np.empty(self._GIVEN, np.uint8)
-        self._probes, self._probe_parts = np.empty(0, np.uint64), []
+        self._received = np.empty(self._MAX_BYTES, np.uint8)
+        self._probes = np.empty(0, np.uint64)
+        self._probe_parts: list[np.ndarray] = []
 
     def close(self) -> None:
-        """Free the simulator, which is also done when nobody holds the object any more. It is of no use afterwards."""
-        self._free()
-
-    @property
-    def _open(self) -> ctypes.c_void_p:
-        if not self._free.alive:
-            raise DeviceError("the simulated board is closed; open it again")
-        return self._simulator
+        """Free the board, which is of no use afterwards. This also happens when the object is no longer referenced."""
+        self._simulator.close()
 
     def write(self, data: bytes) -> None:
-        """Put bytes on the link; they travel with the next `read`."""
+        """Put bytes on the link; the next `read` sends them."""
         self._waiting += data
 
     def read(self, timeout: float = 0.0) -> bytes:
-        """Return what comes back: a message and perhaps more, or nothing if nothing would ever come.
+        """Return the bytes that come back: at least one message, or nothing if no message would ever come.
 
-        ``timeout`` is of no meaning: the simulator knows.
+        ``timeout`` is not used: the simulator knows when nothing more can come.
         """
         del timeout
         return self._run(rest=False)
 
-    def watch(self, image: EngineContents, batch: int) -> None:
-        """From now on, keep the spikes of up to ``batch`` inferences of the network that is loaded."""
+    def watch(self, contents: EngineContents, batch: int) -> None:
+        """Start to record the spikes of up to ``batch`` inferences of the loaded network."""
         self._probe_parts = []
-        self._probes = np.empty(most_tokens(image, batch), np.uint64)
+        self._probes = np.empty(max_tokens(contents, batch), np.uint64)
 
-    def spike_times(self, image: EngineContents, batch: int) -> tuple[np.ndarray, ...]:
-        """Return the spike times of the inferences since `watch`, of inputs and hidden layers, and stop watching.
+    def spike_times(self, contents: EngineContents, batch: int) -> tuple[np.ndarray, ...]:
+        """Return the spike times of the inputs and the hidden layers in the inferences since `watch`, and stop recording.
 
         Raises
         ------
         InputError
-            If it was not exactly ``batch`` inferences.
+            If there were not exactly ``batch`` inferences.
         """
         self._run(rest=True)
         parts, self._probe_parts, self._probes = self._probe_parts, [], np.empty(0, np.uint64)
-        return spike_times_of_probes(image, np.concatenate([*parts, np.empty(0, np.uint64)]), batch)
+        return spike_times_of_probes(contents, np.concatenate([*parts, np.empty(0, np.uint64)]), batch)
 
     @property
     def cycles(self) -> int:
         """Clock cycles since the simulator was made."""
-        return self._library.link_cycles(self._open)
+        return self._library.link_cycles(self._simulator.pointer)
 
     def _run(self, *, rest: bool) -> bytes:
         data, self._waiting = np.frombuffer(bytes(self._waiting), np.uint8), bytearray()
         probes, probe_count = self._probes, ctypes.c_size_t()
         count = self._library.link_run(
-            self._open,
+            self._simulator.pointer,
             data,
             len(data),
             rest,
-            self._given,
-            len(self._given),
+            self._received,
+            len(self._received),
             probes.ctypes.data if len(probes) else None,
             len(probes),
             probe_count,
@@ -117,27 +121,9 @@ class NativeLink:
         if count < 0:
             raise DeviceError(f"{_FAILURES[count]}; report this")
         self._probe_parts.append(probes[: probe_count.value].copy())
-        return self._given[:count].tobytes()
+        return self._received[:count].tobytes()
 
 
 def link_design(identity: Identity) -> Design:
-    """Return the design of an engine behind its link."""
-    return Design("link", lambda: LinkedEngine(identity), identity.constants().decode(), definition(identity.shape))
-
-
-def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
-    data = np.ctypeslib.ndpointer(np.uint8, flags="C_CONTIGUOUS")
-    simulator, size = ctypes.c_void_p, ctypes.c_size_t
-    signatures = {
-        "link_new": (simulator, []),
-        "link_delete": (None, [simulator]),
-        "link_cycles": (ctypes.c_uint64, [simulator]),
-        "link_run": (
-            ctypes.c_int64,
-            [simulator, data, size, ctypes.c_int, data, size, ctypes.c_void_p, size, ctypes.POINTER(size)],
-        ),
-    }
-    for name, (result, arguments) in signatures.items():
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
-    return library
+    """Return the design of an engine and its link."""
+    return Design("link", lambda: LinkedEngine(identity), identity.constants().decode(), probe_definitions(identity.shape))

@@ -1,4 +1,4 @@
-"""A board's whole design at its pins, as native code behind a pseudo-terminal."""
+"""A board's whole design as native code, whose serial line is a pseudo-terminal."""
 
 import ctypes
 import errno
@@ -7,7 +7,6 @@ import select
 import termios
 import threading
 import tty
-import weakref
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,14 +19,26 @@ from firstspike_spec.compiler.engine_shape import EngineShape
 from ..boards.board import Board
 from ..boards.top import accelerator_of
 from .build import Design, load_library
+from .native import BYTES, INT, INT64, SIMULATOR, SIZE, UINT64, Signatures, declare, finalizer
+
+_SIGNATURES: Signatures = {
+    "serial_new": (SIMULATOR, [UINT64, UINT64]),
+    "serial_delete": (None, [SIMULATOR]),
+    "serial_cycles": (UINT64, [SIMULATOR]),
+    "serial_framing_errors": (UINT64, [SIMULATOR]),
+    "serial_run": (
+        INT64,
+        [SIMULATOR, BYTES, SIZE, UINT64, BYTES, SIZE, ctypes.POINTER(SIZE), ctypes.POINTER(INT)],
+    ),
+}
 
 
 class NativeSerialPort:
-    """The compiled RTL of a board, bit by bit on its serial line, with a pseudo-terminal at the line's other end.
+    """The compiled RTL of a board. Its serial line is simulated bit by bit and ends in a pseudo-terminal.
 
-    Whatever opens a serial port can open ``path``: the program cannot tell it from a board, but for its pace. The design
-    runs in a thread of its own and stands still while nothing happens, so that simulated time is time of work. It ends when
-    it is closed, or nobody holds this object any more.
+    Any program that opens serial ports can open ``path``; to the program it is a board, only slower. The design runs in its
+    own thread, and stops while it has nothing to do, so simulated time passes only while it works. It ends when it is closed,
+    or when this object is no longer referenced.
 
     Parameters
     ----------
@@ -39,9 +50,9 @@ class NativeSerialPort:
     Raises
     ------
     InputError
-        If there is no C++ compiler.
+        If the design cannot be compiled.
     DeviceError
-        If there is no pseudo-terminal or thread left.
+        If no pseudo-terminal or thread is left.
     """
 
     def __init__(
@@ -53,7 +64,7 @@ class NativeSerialPort:
         note: Callable[[str], None] = lambda text: None,
     ):
         self.board = board
-        library = _declare(load_library(serial_design(board, shape), cache=cache, note=note))
+        library = declare(load_library(serial_design(board, shape), cache=cache, note=note), _SIGNATURES)
         try:
             self._line = _Line(library, board)
         except (OSError, termios.error, RuntimeError) as error:  # no descriptor, terminal or thread is left
@@ -61,18 +72,17 @@ class NativeSerialPort:
                 f"cannot start a simulated {board.name} ({error}); close other programs, and try again"
             ) from error
         self.path = self._line.path
-        self._end = weakref.finalize(self, self._line.end)
-        self._end.atexit = False
+        self._end = finalizer(self, self._line.end)
 
     def close(self) -> None:
-        """Stop the design; the path is gone. Closing twice does nothing."""
+        """Stop the design and remove the path. Closing twice does nothing."""
         self._end()
         self._line.join()
 
     def __enter__(self) -> "NativeSerialPort":
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     @property
@@ -82,21 +92,21 @@ class NativeSerialPort:
 
     @property
     def seconds(self) -> float:
-        """The same as seconds of the board's clock."""
+        """The same in seconds of the board's clock."""
         return self.cycles / self.board.clock_hz
 
     @property
     def framing_errors(self) -> int:
-        """Bytes from the board without a right start and stop bit."""
+        """Bytes from the board whose start or stop bit was wrong."""
         return self._line.framing_errors
 
     def wait(self) -> None:
-        """Wait until somebody closes it, or until Ctrl-C."""
+        """Wait until it is closed, or until Ctrl-C."""
         self._line.ended.wait()
 
 
 class _Line:
-    """The design, the pseudo-terminal, and the thread between them. It does not know who holds it, so it ends with that.
+    """The design, the pseudo-terminal, and the thread between them. It has no reference to the object that holds it.
 
     Parameters
     ----------
@@ -106,24 +116,24 @@ class _Line:
     Attributes
     ----------
     path : str
-        Of the pseudo-terminal's far end.
+        Path of the pseudo-terminal's far end.
     ended : threading.Event
-        The design stands still for ever.
+        Set when the thread has ended.
     cycles, framing_errors : int
-        So far.
+        Those up to now.
     """
 
-    #: Cycles between two looks at the pseudo-terminal, and bytes from it that may wait.
-    _CYCLES, _WAITING = 4096, 4096
+    #: Cycles between two reads of the pseudo-terminal, and bytes from it that can wait for the design.
+    _CYCLES, _MAX_WAITING = 4096, 4096
 
     def __init__(self, library: ctypes.CDLL, board: Board):
         self._library, self._simulator = library, ctypes.c_void_p(library.serial_new(board.clock_hz, board.baud))
         self.cycles = self.framing_errors = 0
-        # Not `join`: Python 3.11 takes a thread for ended when Ctrl-C interrupts that.
+        # `wait` does not use `Thread.join`: if Ctrl-C interrupts it, Python 3.11 considers the thread ended.
         self.ended = threading.Event()
         with ExitStack() as opened:
             opened.callback(library.serial_delete, self._simulator)
-            self._near, far = os.openpty()  # the far end stays open, so that programs may come and go
+            self._near, far = os.openpty()  # the far end stays open, so that programs can open and close it
             for descriptor in (self._near, far):
                 opened.callback(os.close, descriptor)
             tty.setraw(far)
@@ -131,17 +141,17 @@ class _Line:
             self.path = os.ttyname(far)
             self._wake, self._waker = os.pipe()
             opened.callback(os.close, self._wake)
-            self._held = opened.pop_all()
+            self._opened = opened.pop_all()
         self._thread = threading.Thread(target=self._run, name="simulated board", daemon=True)
         try:
             self._thread.start()
         except BaseException:
             self.end()
-            self._held.close()
+            self._opened.close()
             raise
 
     def end(self) -> None:
-        """Let the thread end, once: the other end of the pipe sees it."""
+        """Let the thread end, by closing the pipe that it waits for. Call this once."""
         os.close(self._waker)
 
     def join(self) -> None:
@@ -149,76 +159,61 @@ class _Line:
         self._thread.join()
 
     def _run(self) -> None:
-        with self._held:
+        with self._opened:
             try:
-                self._carry()
+                self._transfer()
             finally:
                 self.ended.set()
 
-    def _carry(self) -> None:
-        """Carry bytes between the pseudo-terminal and the design until the end."""
-        waiting, given = bytearray(), bytearray()
-        came = np.empty(self._CYCLES, np.uint8)
+    def _transfer(self) -> None:
+        """Transfer bytes between the pseudo-terminal and the design until `end` is called."""
+        waiting, received = bytearray(), bytearray()
+        buffer = np.empty(self._CYCLES, np.uint8)
         sent, rests = ctypes.c_size_t(), ctypes.c_int(1)
         while True:
-            # Nothing has to be simulated while the board rests: then this waits for the program at the far end.
-            rested = rests.value and not waiting
-            reads = [self._near] if len(waiting) < self._WAITING else []
-            writes = [self._near] if rested and given else []
-            ready, *_ = select.select([self._wake, *reads], writes, [], None if rested else 0)
+            # While the board rests, nothing has to be simulated, and this waits for the program at the far end.
+            resting = rests.value and not waiting
+            reads = [self._near] if len(waiting) < self._MAX_WAITING else []
+            writes = [self._near] if resting and received else []
+            ready, *_ = select.select([self._wake, *reads], writes, [], None if resting else 0)
             if self._wake in ready:
                 return
             if self._near in ready:
-                waiting += _take(self._near, self._WAITING - len(waiting))
+                waiting += _read(self._near, self._MAX_WAITING - len(waiting))
             if waiting or not rests.value:
                 data = np.frombuffer(bytes(waiting), np.uint8)
-                count = self._library.serial_run(self._simulator, data, len(data), self._CYCLES, came, len(came), sent, rests)
+                count = self._library.serial_run(
+                    self._simulator, data, len(data), self._CYCLES, buffer, len(buffer), sent, rests
+                )
                 del waiting[: sent.value]
-                given += came[:count].tobytes()
+                received += buffer[:count].tobytes()
                 self.cycles = self._library.serial_cycles(self._simulator)
                 self.framing_errors = self._library.serial_framing_errors(self._simulator)
-            if given:
-                del given[: _give(self._near, given)]
+            if received:
+                del received[: _write(self._near, received)]
 
 
 def serial_design(board: Board, shape: EngineShape) -> Design:
-    """Return the design of a board, without its clock generator and its pins."""
+    """Return the design of a board, without its clock generator and its I/O buffers."""
     facts = (board.name, board.clock_hz, board.baud, board.buffer_bits, shape.digest)
     return Design("serial", lambda: accelerator_of(board, shape), repr(facts), "")
 
 
-def _take(descriptor: int, most: int) -> bytes:
+def _read(descriptor: int, count: int) -> bytes:
+    """Return up to ``count`` bytes that are there."""
     try:
-        return os.read(descriptor, most)
+        return os.read(descriptor, count)
     except BlockingIOError:
         return b""
     except OSError as error:
-        if error.errno == errno.EIO:  # nobody has it open
+        if error.errno == errno.EIO:  # no program has the far end open
             return b""
         raise
 
 
-def _give(descriptor: int, data: bytes) -> int:
+def _write(descriptor: int, data: bytes) -> int:
+    """Write bytes for which there is room, and return their number."""
     try:
         return os.write(descriptor, data)
     except BlockingIOError:
         return 0
-
-
-def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
-    data = np.ctypeslib.ndpointer(np.uint8, flags="C_CONTIGUOUS")
-    simulator, size, number = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint64
-    signatures = {
-        "serial_new": (simulator, [number, number]),
-        "serial_delete": (None, [simulator]),
-        "serial_cycles": (number, [simulator]),
-        "serial_framing_errors": (number, [simulator]),
-        "serial_run": (
-            ctypes.c_int64,
-            [simulator, data, size, number, data, size, ctypes.POINTER(size), ctypes.POINTER(ctypes.c_int)],
-        ),
-    }
-    for name, (result, arguments) in signatures.items():
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
-    return library

@@ -1,4 +1,4 @@
-// The tokens that enter the layers. The generated file before defines FOR_EACH_LAYER(X), which calls X(n) for each layer.
+// Records the tokens that enter the layers. The generated file defines FOR_EACH_LAYER(X), which is X(n) for each layer.
 
 #pragma once
 
@@ -6,7 +6,8 @@
 
 namespace {
 
-// Keeps the tokens of this cycle: a probe word is a token, with the layer's number in the top 4 bits.
+// Records this cycle's tokens. A probe word is a token with the layer's number in the top 4 bits. Returns false if there is no
+// room.
 bool keep_probes(Top &top, Buffer<uint64_t> &probes) {
 	bool fits = true;
 #define PROBE(n) \

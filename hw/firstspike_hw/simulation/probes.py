@@ -1,4 +1,4 @@
-"""What a compiled design's probes tell: the spike times of the inputs and of the hidden layers."""
+"""The probes of a compiled design, which give the spike times of the inputs and of the hidden layers."""
 
 import numpy as np
 
@@ -10,45 +10,47 @@ from firstspike_spec.compiler.tokens import spike_times_of_tokens, token_ports
 _PROBE_LAYER_BIT = 60
 
 
-def definition(shape: EngineShape) -> str:
-    """Return the macro that ``probes.h`` needs."""
+def probe_definitions(shape: EngineShape) -> str:
+    """Return the macro that ``probes.h`` needs, as C++."""
     return f"#define FOR_EACH_LAYER(X) {' '.join(f'X({index})' for index in range(len(shape.layers) + 1))}\n"
 
 
-def most_tokens(image: EngineContents, batch: int) -> int:
-    """Return how many tokens a batch of inferences can have, in all layers."""
-    ends = batch * image.network.time_steps
-    neurons = image.network.inputs + sum(shape.lanes * shape.lane_neurons for shape in image.shape.layers)
-    return ends * (len(image.shape.layers) + 1) + batch * neurons
+def max_tokens(contents: EngineContents, batch: int) -> int:
+    """Return the highest number of tokens that a batch of inferences can have, in all layers."""
+    ends = batch * contents.network.time_steps
+    neurons = contents.network.inputs + sum(shape.lanes * shape.lane_neurons for shape in contents.shape.layers)
+    return ends * (len(contents.shape.layers) + 1) + batch * neurons
 
 
-def spike_times_of_probes(image: EngineContents, probes: np.ndarray, batch: int) -> tuple[np.ndarray, ...]:
+def spike_times_of_probes(contents: EngineContents, probes: np.ndarray, batch: int) -> tuple[np.ndarray, ...]:
     """Return the spike times of the inputs and the hidden layers.
 
     Parameters
     ----------
-    image : EngineContents
-        What the engine holds.
+    contents : EngineContents
+        What the engine's memories hold.
     probes : ndarray of uint64
         Probe words, of exactly ``batch`` inferences.
     batch : int
     """
-    times, shape = [], image.shape
-    layer, places = probes >> np.uint64(_PROBE_LAYER_BIT), [np.arange(image.network.inputs), *image.addresses]
+    times, shape = [], contents.shape
+    layer, places = probes >> np.uint64(_PROBE_LAYER_BIT), [np.arange(contents.network.inputs), *contents.addresses]
     for index, part in enumerate((*shape.layers, shape.output)):
         fields = _token_word(part.source_bits, shape.spikes_per_token).unpack(probes[layer == index])
         address, valid = token_ports(fields)
         times.append(
             spike_times_of_tokens(
-                address, valid, fields["end"], batch=batch, time_steps=image.network.time_steps, addresses=places[index]
+                address, valid, fields["end"], batch=batch, time_steps=contents.network.time_steps, addresses=places[index]
             )
         )
     return tuple(times)
 
 
-def _token_word(address_bits: int, width: int) -> Word:
-    """Return the word that a token is (`firstspike_hw.lib.layouts.token_layout`)."""
+def _token_word(address_bits: int, spikes_per_token: int) -> Word:
+    """Return a token's layout, which is that of `firstspike_hw.lib.layouts.token_layout`."""
     spikes = (
-        Field(f"{name}_{port}", bits) for port in range(width) for name, bits in (("address", address_bits), ("valid", 1))
+        Field(f"{name}_{port}", bits)
+        for port in range(spikes_per_token)
+        for name, bits in (("address", address_bits), ("valid", 1))
     )
     return Word((*spikes, Field("end", 1), Field("last", 1)))

@@ -1,6 +1,6 @@
-// Clocks the compiled design of a board at its pins: bits of a serial line in, bits out.
+// Clocks the compiled design of a board: bits of a serial line in, bits out.
 //
-// The host's end of the line is made here, with a bit as long as the host's baud rate says, whatever divisor the board uses.
+// This file is the host's end of the line. Its bits have the length of the host's baud rate, whatever divisor the board uses.
 
 #include "clocked.h"
 
@@ -8,16 +8,16 @@ namespace {
 
 constexpr int DATA_BITS = 8, FRAME_BITS = 10;
 
-// Cycles are counted in units of 1 / baud, so that bits have their exact length: `clock_hz` units each.
+// Time is counted in units of 1 / baud cycles, so that each bit has its exact length of `clock_hz` units.
 struct Simulator : Clocked {
 	const int64_t clock_hz, baud;
 
-	// To the board: the bits of the byte that is under way, the low one first, and how long the bit still lasts.
+	// To the board: the remaining bits of the byte, low bit first, and the rest of the current bit's time.
 	uint32_t sending = 0;
 	int send_bits = 0;
 	int64_t send_left = 0;
 
-	// From the board: the same, from the edge of a start bit on.
+	// From the board: the same, counted from the edge of the start bit.
 	uint32_t receiving = 0;
 	int receive_bits = 0;
 	int64_t receive_left = 0;
@@ -43,7 +43,7 @@ struct Simulator : Clocked {
 		}
 	}
 
-	// Returns whether a byte is complete; it is in the bits 1 to 8 of `receiving`.
+	// Returns whether a byte is complete. It is in bits 1 to 8 of `receiving`.
 	bool sample() {
 		bool line = top.tx;
 		if (receive_bits == 0) {
@@ -59,9 +59,9 @@ struct Simulator : Clocked {
 		receive_left += clock_hz;
 		if (--receive_bits)
 			return false;
-		bool right = line && !(receiving & 1);
-		framing_errors += !right;
-		return right;
+		bool intact = line && !(receiving & 1);
+		framing_errors += !intact;
+		return intact;
 	}
 };
 
@@ -78,28 +78,28 @@ uint64_t serial_cycles(Simulator *simulator) { return simulator->cycles; }
 
 uint64_t serial_framing_errors(Simulator *simulator) { return simulator->framing_errors; }
 
-// Runs for so many cycles, or until the board rests. Returns the bytes that came; `sent` is how many were sent.
-int64_t serial_run(Simulator *simulator, const uint8_t *bytes, size_t count, uint64_t most_cycles, uint8_t *given_bytes,
-                   size_t given_capacity, size_t *sent, int *rests) {
+// Runs for `max_cycles`, or until the board rests. Returns the number of bytes received; `sent` is the number sent.
+int64_t serial_run(Simulator *simulator, const uint8_t *bytes, size_t count, uint64_t max_cycles, uint8_t *received_bytes,
+                   size_t received_capacity, size_t *sent, int *rests) {
 	Top &top = simulator->top;
-	Buffer<uint8_t> given{given_bytes, given_capacity};
+	Buffer<uint8_t> received{received_bytes, received_capacity};
 	const uint64_t quiet_needed = 3 * FRAME_BITS * simulator->clock_hz / simulator->baud;
 	uint64_t quiet = 0;
 	size_t at = 0;
-	for (uint64_t cycle = 0; cycle < most_cycles && quiet < quiet_needed && given.count < given.capacity; cycle++) {
+	for (uint64_t cycle = 0; cycle < max_cycles && quiet < quiet_needed && received.count < received.capacity; cycle++) {
 		if (!simulator->send_bits && at < count)
 			simulator->send(bytes[at++]);
 		simulator->drive();
 		simulator->evaluate();
 		if (simulator->sample())
-			given.put(simulator->receiving >> 1 & 0xff);
+			received.put(simulator->receiving >> 1 & 0xff);
 		bool active = simulator->send_bits || simulator->receive_bits || at < count || top.busy;
 		quiet = active ? 0 : quiet + 1;
 		simulator->commit();
 	}
 	*sent = at;
 	*rests = quiet >= quiet_needed;
-	return int64_t(given.count);
+	return int64_t(received.count);
 }
 
 } // extern "C"

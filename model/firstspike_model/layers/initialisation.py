@@ -1,4 +1,4 @@
-"""Start values of weights that keep deep first-spike networks firing."""
+"""Initial weights that keep deep first-spike networks firing."""
 
 import math
 
@@ -9,10 +9,11 @@ import torch
 def ettfs_weights(weights: torch.Tensor, time_steps: int, generator: torch.Generator, pooling: int = 1) -> None:
     """Fill a layer's weights in place with uniform noise of variance ``T / fan-in``.
 
-    A source spikes in one of ``T`` steps, so the input of one step has the variance ``fan-in * Var(w) / T``, which this
-    makes 1: the usual initialisations (variance about ``1 / fan-in``) leave a deep network silent. Source: the
-    initialisation of ETTFS (Che et al. 2024, arXiv 2410.23619); the derivation is ours, the paper's text was not to be
-    had.
+    A source spikes in one of ``T`` steps, so the input of one step has the variance ``fan-in * Var(w) / T``. This
+    initialisation makes it 1. With the usual ones (variance about ``1 / fan-in``) a deep network stays silent.
+
+    After ETTFS (Che et al. 2024, arXiv 2410.23619), which proposes an initialisation against vanishing signals. The paper's
+    formula was not available to us: the derivation and the formula above are ours.
 
     Parameters
     ----------
@@ -21,7 +22,8 @@ def ettfs_weights(weights: torch.Tensor, time_steps: int, generator: torch.Gener
         ``T``.
     generator : torch.Generator
     pooling : int
-        Of the sources: so many times so many of them spike at a tap, and the fan-in is as much larger.
+        Side of the pooled squares of sources. Up to ``pooling ** 2`` spikes arrive at a tap, so the fan-in is that many
+        times as large.
     """
     half_width = math.sqrt(3 * time_steps / weights.shape[1]) / pooling
     weights.uniform_(-half_width, half_width, generator=generator)
@@ -29,9 +31,9 @@ def ettfs_weights(weights: torch.Tensor, time_steps: int, generator: torch.Gener
 
 @torch.no_grad()
 def kaiming_weights(weights: torch.Tensor, time_steps: int, generator: torch.Generator, pooling: int = 1) -> None:
-    """Fill a layer's weights in place with uniform noise of variance ``1 / (3 * fan-in)``, PyTorch's own for linear layers.
+    """Fill a layer's weights in place with uniform noise of variance ``1 / (3 * fan-in)``.
 
-    The start that ETTFS improves on, for comparison. Parameters as for `ettfs_weights`.
+    This is PyTorch's default for linear layers, a baseline for `ettfs_weights`, whose parameters it shares.
     """
     half_width = math.sqrt(1 / weights.shape[1]) / pooling
     weights.uniform_(-half_width, half_width, generator=generator)
@@ -41,8 +43,8 @@ def kaiming_weights(weights: torch.Tensor, time_steps: int, generator: torch.Gen
 def rescale_to_fan_in(weights: torch.Tensor, time_steps: int, pooling: int = 1) -> None:
     """Scale each target's weights in place so that their variance is ``T / active fan-in`` again.
 
-    After pruning, the sum over what is left is far smaller than the one that `ettfs_weights` sets; this restores it, with
-    the active fan-in in place of the full one. A target without connections stays as it is.
+    After pruning, the sum over the remaining connections is far smaller than `ettfs_weights` made it. This restores it, with
+    the active fan-in in place of the full one. A target without connections does not change. The rule is ours.
 
     Parameters
     ----------

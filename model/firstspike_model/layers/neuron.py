@@ -1,12 +1,13 @@
-"""Integrate-and-fire neurons that spike at most once, over all steps at once.
+"""Integrate-and-fire neurons that spike at most once, computed for all steps at once.
 
-A neuron has spiked by a step if the highest potential it has had until then reaches the threshold. So spikes are the step
-function of the *running maximum*, and a gradient goes to the one step at which that maximum was reached: the exact
-derivative of this expression, with a smooth slope in place of the step function's. Nothing is chained through masked spikes,
-where an early crossing would seem to allow all later ones and the gradient of a spike's time would have the wrong sign.
+A neuron has spiked by a step if its highest potential so far reaches the threshold. So spikes are the step function of the
+*running maximum*, and the gradient goes to the one step that set this maximum. That is the exact derivative of the expression,
+with a smooth slope in place of the step function's. The alternative, a mask that earlier spikes set, has a gradient of the
+wrong sign for spike times: with it, an early crossing seems to allow all later ones. This form of the gradient is ours.
 """
 
 import torch
+from torch.autograd.function import FunctionCtx
 
 from .surrogate import Surrogate
 
@@ -16,9 +17,14 @@ def crossings(margins: torch.Tensor) -> torch.Tensor:
     return margins.sign().add_(1).clamp_(0, 1)  # several times as fast as a comparison
 
 
+class _SpikedContext(FunctionCtx):
+    saved_tensors: tuple[torch.Tensor, torch.Tensor]
+    surrogate: Surrogate
+
+
 class _Spiked(torch.autograd.Function):
     @staticmethod
-    def forward(context, margins: torch.Tensor, surrogate: Surrogate) -> torch.Tensor:
+    def forward(context: _SpikedContext, margins: torch.Tensor, surrogate: Surrogate) -> torch.Tensor:
         highest = margins.clone()
         for step in range(1, len(margins)):
             torch.maximum(highest[step], highest[step - 1], out=highest[step])
@@ -27,7 +33,7 @@ class _Spiked(torch.autograd.Function):
         return crossings(highest)
 
     @staticmethod
-    def backward(context, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+    def backward(context: _SpikedContext, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
         margins, highest = context.saved_tensors
         slopes = context.surrogate.slope(highest).mul_(gradient)
         waiting = torch.zeros_like(slopes[0])
@@ -41,7 +47,7 @@ class _Spiked(torch.autograd.Function):
 
 
 def spiked(margins: torch.Tensor, surrogate: Surrogate) -> torch.Tensor:
-    """Return 1 from the step on at which a neuron spikes, 0 before.
+    """Return 0 before a neuron's spike, and 1 from the step of its spike on.
 
     Parameters
     ----------
@@ -54,7 +60,8 @@ def spiked(margins: torch.Tensor, surrogate: Surrogate) -> torch.Tensor:
     Tensor of float, shape (T, batch, neurons)
         The step function of the running maximum.
     """
-    return _Spiked.apply(margins, surrogate)
+    present: torch.Tensor = _Spiked.apply(margins, surrogate)
+    return present
 
 
 def single_spikes(margins: torch.Tensor, surrogate: Surrogate, forced: bool = False) -> torch.Tensor:
@@ -65,10 +72,10 @@ def single_spikes(margins: torch.Tensor, surrogate: Surrogate, forced: bool = Fa
     margins, surrogate
         As for `spiked`.
     forced : bool
-        Let neurons that have not spiked spike at the last step, whatever their potential. ETTFS's last-step firing, so
-        that every output takes part in the loss; only for training, the network itself has no such rule. Its paper's text
-        was not to be had: here the last spike is what is left over, 1 minus ``spiked`` of the step before, so that its
-        gradient tells earlier spikes to hurry or wait.
+        Make neurons that have not spiked do so at the last step, whatever their potential, so that every output takes part
+        in the loss. This is for training only; an exported network has no such rule. After ETTFS (Che et al. 2024, arXiv
+        2410.23619), in a form of ours: the forced spike is 1 minus ``spiked`` of the step before, so that its gradient moves
+        earlier spikes.
 
     Returns
     -------

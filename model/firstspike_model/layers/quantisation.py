@@ -1,31 +1,41 @@
-"""Whole-number weights with one scale a layer, and gradients straight through the rounding."""
+"""Whole-number weights with one scale per layer, and gradients straight through the rounding."""
 
 import torch
+from torch.autograd.function import FunctionCtx
 
-#: Bits of a weight that stand for no quantisation: float32.
+#: The number of bits that means no quantisation: float32.
 FLOAT_BITS = 32
 
 
 def largest_weight(bits: int) -> int:
-    """Return the largest magnitude of a quantised weight: values are symmetric, ``-(2 ** (bits - 1) - 1)`` and up."""
+    """Return the largest magnitude of a quantised weight, ``2 ** (bits - 1) - 1``: the range is symmetric."""
     return (1 << (bits - 1)) - 1
 
 
 def quantise(values: torch.Tensor, scale: float, largest: int | None = None, smallest: int = 0) -> torch.Tensor:
-    """Return ``values / scale`` as whole numbers, as floats, of magnitude at most ``largest``.
+    """Return ``values / scale`` rounded to whole numbers (as floats), of magnitude at most ``largest``.
 
-    With a ``smallest`` of 1, values other than 0 do not become 0: a connection that is kept stays one, so that a network
-    has as many as its budget says.
+    With a ``smallest`` of 1, values other than 0 do not become 0: no kept connection is lost, so that a network has exactly
+    the connections that its budget allows.
 
-    The gradient is that of the division alone where the value is within the limits, and 0 outside (the straight-through
-    estimator, Bengio et al. 2013, arXiv 1308.3432).
+    Within the limits the gradient is that of the division alone, outside it is 0 (the straight-through estimator, Bengio et
+    al. 2013, arXiv 1308.3432).
     """
-    return _Quantise.apply(values, scale, largest, smallest)
+    quantised: torch.Tensor = _Quantise.apply(values, scale, largest, smallest)
+    return quantised
+
+
+class _QuantiseContext(FunctionCtx):
+    saved_tensors: tuple[torch.Tensor]
+    scale: float
+    largest: int | None
 
 
 class _Quantise(torch.autograd.Function):
     @staticmethod
-    def forward(context, values: torch.Tensor, scale: float, largest: int | None, smallest: int) -> torch.Tensor:
+    def forward(
+        context: _QuantiseContext, values: torch.Tensor, scale: float, largest: int | None, smallest: int
+    ) -> torch.Tensor:
         scaled = values / scale
         context.scale, context.largest = scale, largest
         context.save_for_backward(scaled)
@@ -33,23 +43,23 @@ class _Quantise(torch.autograd.Function):
         return rounded if largest is None else rounded.clamp_(-largest, largest)
 
     @staticmethod
-    def backward(context, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
+    def backward(context: _QuantiseContext, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
         (scaled,) = context.saved_tensors
         gradient = gradient / context.scale
         if context.largest is not None:
-            # 1 within the limits, 0 outside: several times as fast as a comparison.
+            # 1 within the limits, 0 outside. Several times as fast as a comparison.
             gradient.mul_((scaled.abs() - context.largest).sign_().neg_().add_(1).clamp_(0, 1))
         return gradient, None, None, None
 
 
 @torch.no_grad()
 def best_scale(weights: torch.Tensor, bits: int, smallest: int = 0) -> float:
-    """Return the scale whose quantised weights are nearest to the connected ones (smallest mean squared error).
+    """Return the scale that quantises the connected weights with the smallest mean squared error.
 
     Parameters
     ----------
     weights : Tensor of float, any shape
-        Zeros are no connections and do not count.
+        Zeros stand for missing connections and do not count.
     bits : int
         2 .. 8.
     smallest : int

@@ -1,4 +1,4 @@
-"""Slopes for the spike's step function, which has none that training could follow."""
+"""Surrogate slopes for the step function of a spike, whose own derivative is 0 almost everywhere."""
 
 import math
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def _sigmoid(distance: torch.Tensor) -> torch.Tensor:
     return half.mul_(1 - half).mul_(4)
 
 
-#: Each slope by name, as a function of the distance from the threshold in widths, which it may overwrite.
+#: Each slope by name: a function of the distance from the threshold, in widths. It may overwrite its argument.
 SLOPES: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "fast-sigmoid": _fast_sigmoid,
     "triangle": _triangle,
@@ -37,9 +37,9 @@ SLOPES: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 
 @dataclass(frozen=True)
 class Surrogate:
-    """The derivative that stands in for the step function's when gradients are computed.
+    """The derivative that gradients use in place of the step function's.
 
-    All are 1 at the threshold and fall with ``x = |margin| / width``, the distance from it:
+    Every slope is 1 at the threshold and falls with the distance from it, ``x = |margin| / width``:
 
     ============ ============================== ===================================================
     name         slope                          source
@@ -55,7 +55,7 @@ class Surrogate:
     name : str
         One of `SLOPES`.
     width : float
-        Above 0; how far from the threshold a neuron still learns, in units of the threshold.
+        Above 0, in units of the threshold: how far from the threshold a neuron still learns.
 
     Raises
     ------
@@ -66,7 +66,7 @@ class Surrogate:
     name: str
     width: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.name not in SLOPES:
             raise InputError(f"surrogate must be one of {', '.join(SLOPES)}, not {self.name!r}")
         if not self.width > 0:

@@ -1,12 +1,13 @@
-"""The one costly thing in training: what all sources together bring to all targets, at every step.
+"""Sums of weights: what the spikes of all sources add to all targets, at every step. Training spends most of its time here.
 
 There is no leak and no reset, so a potential after a step is the initial potential plus the weights of all sources that have
-spiked by then, and one matrix product serves all steps. Which processor instructions compute it fastest is settled here.
+spiked by then: one matrix product covers all steps. This module chooses the number format that the processor computes fastest.
 """
 
 import functools
 
 import torch
+from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
 from firstspike_spec import Maps
@@ -18,25 +19,31 @@ def synaptic_input(present: torch.Tensor, weights: torch.Tensor, whole: bool = F
     Parameters
     ----------
     present : Tensor of int8 or float, shape (..., sources)
-        1 for a source that has spiked, else 0; behind pooling, how many have, at most 127. Of type int8 it takes no
-        gradient.
+        1 for a source that has spiked, else 0; after pooling, the number that have spiked, at most 127. An int8 tensor
+        takes no gradient.
     weights : Tensor of float, shape (targets, sources)
     whole : bool
-        The weights are whole numbers in -128 .. 127: the sums are exact. Otherwise they may be rounded to eight
-        significant bits on a processor with fast products of that precision.
+        Whether the weights are whole numbers in -128 .. 127; the sums are then exact. Other weights may be rounded to eight
+        significant bits, on processors with fast products of that precision.
 
     Returns
     -------
     Tensor of float32, shape (..., targets)
-        With gradient to both; gradients are computed in bfloat16 where the processor is fast at it.
+        With gradients to both. They are computed in bfloat16 where the processor is fast at it.
     """
     flat = present.reshape(-1, present.shape[-1])
-    return _SynapticInput.apply(flat, weights, whole).reshape(*present.shape[:-1], len(weights))
+    sums: torch.Tensor = _SynapticInput.apply(flat, weights, whole)
+    return sums.reshape(*present.shape[:-1], len(weights))
+
+
+class _SynapticInputContext(FunctionCtx):
+    saved_tensors: tuple[torch.Tensor, torch.Tensor]
+    needs_input_grad: tuple[bool, ...]
 
 
 class _SynapticInput(torch.autograd.Function):
     @staticmethod
-    def forward(context, present: torch.Tensor, weights: torch.Tensor, whole: bool) -> torch.Tensor:
+    def forward(context: _SynapticInputContext, present: torch.Tensor, weights: torch.Tensor, whole: bool) -> torch.Tensor:
         context.save_for_backward(present, weights)
         if whole and present.device.type == "cpu":
             return torch._int_mm(present.to(torch.int8), weights.to(torch.int8).t()).float()
@@ -44,7 +51,7 @@ class _SynapticInput(torch.autograd.Function):
         return (present.to(kind) @ weights.to(kind).t()).float()
 
     @staticmethod
-    def backward(context, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor, None]:
+    def backward(context: _SynapticInputContext, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor, None]:
         present, weights = context.saved_tensors
         kind = gradient_type(gradient.device.type)
         gradient = gradient.to(kind)
@@ -66,14 +73,14 @@ def map_input(
     whole : bool
         As for `synaptic_input`.
     offsets : Tensor of float, shape (channels,), optional
-        Added to the sums of each channel; as whole as the weights.
+        Added to the sums of each channel; whole numbers where the weights are.
 
     Returns
     -------
     Tensor of float, shape (..., channels, target height, target width)
-        Of type float32 where they are exact; of a convolution, else, as `gradient_type` says.
+        Of type float32 where the sums are exact or the layer sees whole maps, otherwise of `gradient_type`.
     """
-    # Channels are innermost in memory, from the first convolution to the last.
+    # Channels stay innermost in memory from the first convolution to the last.
     pooled = present.reshape(-1, *maps.source_shape).to(gradient_type(present.device.type), memory_format=torch.channels_last)
     if maps.pooling > 1:
         pooled = _Pool.apply(pooled, maps.pooling)
@@ -86,33 +93,44 @@ def map_input(
     return sums.unflatten(0, present.shape[:-3])
 
 
-class _Pool(torch.autograd.Function):
-    """The sums over squares of ``pooling`` times ``pooling`` places; those at the far edges may be smaller.
+class _PoolContext(FunctionCtx):
+    size: torch.Size
+    pooling: int
 
-    Average pooling is this and a factor, and the weights behind it have the factor in them.
+
+class _Pool(torch.autograd.Function):
+    """Sums over squares of ``pooling`` by ``pooling`` places; squares at the bottom and right edges may be smaller.
+
+    Average pooling is this sum times a factor, which the weights of the layer contain.
     """
 
     @staticmethod
-    def forward(context, present: torch.Tensor, pooling: int) -> torch.Tensor:
+    def forward(context: _PoolContext, present: torch.Tensor, pooling: int) -> torch.Tensor:
         context.size, context.pooling = present.shape[2:], pooling
         missing = [-size % pooling for size in context.size]
         if any(missing):
             present = functional.pad(present, (0, missing[1], 0, missing[0]))
-        # By far the fastest of PyTorch's ways to do this where channels are innermost.
+        # By far the fastest way in PyTorch where channels are innermost.
         ones = torch.ones(present.shape[1], 1, pooling, pooling, dtype=present.dtype, device=present.device)
         return functional.conv2d(present, ones, stride=pooling, groups=len(ones))
 
     @staticmethod
-    def backward(context, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+    def backward(context: _PoolContext, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
         height, width = context.size
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         return functional.interpolate(gradient, scale_factor=context.pooling)[:, :, :height, :width], None
 
 
+class _MapInputContext(FunctionCtx):
+    saved_tensors: tuple[torch.Tensor, torch.Tensor]
+    needs_input_grad: tuple[bool, ...]
+    window: tuple[int, int]
+
+
 class _MapInput(torch.autograd.Function):
     @staticmethod
     def forward(
-        context,
+        context: _MapInputContext,
         present: torch.Tensor,
         kernels: torch.Tensor,
         offsets: torch.Tensor | None,
@@ -125,11 +143,11 @@ class _MapInput(torch.autograd.Function):
         kind = torch.float32 if whole else present.dtype
         offsets = None if offsets is None else offsets.to(kind)
         sums = functional.conv2d(present.to(kind), kernels.to(kind), offsets, stride=stride, padding=padding)
-        return sums.round_() if whole else sums  # some of the algorithms are not exact for whole numbers
+        return sums.round_() if whole else sums  # some convolution algorithms are not exact for whole numbers
 
     @staticmethod
     def backward(
-        context, gradient: torch.Tensor
+        context: _MapInputContext, gradient: torch.Tensor
     ) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor | None, None, None, None]:
         present, kernels = context.saved_tensors
         stride, padding = context.window
@@ -151,6 +169,6 @@ class _MapInput(torch.autograd.Function):
 
 @functools.cache
 def gradient_type(device: str) -> torch.dtype:
-    """Return the type in which matrix products of the device (``"cpu"`` or ``"cuda"``) are fastest and good enough."""
+    """Return the number format of training on a device (``"cpu"`` or ``"cuda"``): the fastest that is precise enough."""
     fast = device == "cpu" and torch.backends.mkldnn.is_available() and torch.cpu._is_avx512_bf16_supported()
     return torch.bfloat16 if fast else torch.float32

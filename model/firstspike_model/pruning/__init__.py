@@ -1,4 +1,4 @@
-"""Pruning: optimisers that prune while they train, budgets, and schedules of their knobs."""
+"""Pruning: optimisers that prune while they train, budgets, and schedules of their settings."""
 
 from .budget import allowed, cut_to_budget, layer_budgets
 from .gradr import GradR

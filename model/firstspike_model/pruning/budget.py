@@ -1,4 +1,4 @@
-"""Cutting connections to an exact budget."""
+"""Budgets: how many connections may stay, and the cut that keeps exactly as many."""
 
 import math
 from collections.abc import Sequence
@@ -9,22 +9,22 @@ from firstspike_spec import InputError
 
 
 def allowed(share: float, count: int) -> int:
-    """Return how many of ``count`` connections a share of them allows: rounded down, but not for the float's own error."""
+    """Return how many of ``count`` connections a share allows: ``floor(share * count)``, tolerant of float rounding."""
     return math.floor(share * count + 1e-6)
 
 
 def layer_budgets(budget: float, output_part: float, counts: Sequence[int]) -> tuple[float, ...]:
-    """Return each layer's budget where the output layer gets a part of all connections that may stay.
+    """Return each layer's budget where a fixed part of all kept connections belongs to the output layer.
 
-    An output connection carries a whole hidden neuron's evidence to one class, so the last layer can do with far fewer
-    connections than all others and still needs a far larger share of its own.
+    An output connection carries the evidence of a whole hidden neuron to one class. So the output layer needs far fewer
+    connections than the other layers, but must keep a far larger share of its own.
 
     Parameters
     ----------
     budget : float
         Share of all weights that may stay, 0 .. 1.
     output_part : float
-        The output layer's part in them, 0 .. 1; what it has no room for goes to the others, evenly.
+        The output layer's part of these, 0 .. 1. If that is more than it has weights, the others share the rest evenly.
     counts : sequence of int
         Each layer's number of weights.
     """
@@ -47,31 +47,31 @@ def cut_to_budget(weights: Sequence[torch.Tensor], connectivity: float | Sequenc
     weights : sequence of Tensor of float
         Each layer's; 0 where there is no connection.
     connectivity : float, or sequence of float
-        Share of weights that may stay, 0 .. 1: of all together, or of each layer. With one for all, every layer gives up
-        the same share of what it still has: one threshold for all layers would starve the output layer, whose many small
-        weights all matter. Nothing is cut from layers that have no more.
+        Share of weights that may stay, 0 .. 1: of all layers together, or of each. With one share for all, every layer loses
+        the same share of its remaining connections. (One common threshold would starve the output layer, whose many small
+        weights all matter.) Layers within the budget are not cut.
 
     Returns
     -------
     list of Tensor of float
-        1 where a connection stays, else 0; one a tensor of weights, of its shape. Together ``floor(connectivity * number
-        of weights)`` are 1, or as many as there are weights other than 0, if that is less; with one budget a layer, the
-        same holds for each.
+        One for each tensor of weights, of its shape: 1 where a connection stays, else 0. In total ``floor(connectivity *
+        number of weights)`` are 1, or the number of weights other than 0 if that is less. With one budget per layer, this
+        holds for each layer.
 
     Raises
     ------
     InputError
-        If there is not one budget for each layer, or one is out of range.
+        If the number of budgets is not that of the layers, or a budget is out of range.
     """
     weights = [weight.detach() for weight in weights]
     shares = list(connectivity) if isinstance(connectivity, Sequence) else [connectivity]
     if bad := [share for share in shares if not 0 <= share <= 1]:
         raise InputError(f"connectivity must be in 0 .. 1, not {bad[0]}")
-    if isinstance(connectivity, Sequence):
-        if len(shares) != len(weights):
-            raise InputError(f"connectivity must be one number, or one for each of {len(weights)} layers, not {len(shares)}")
-        return [mask for weight, share in zip(weights, shares, strict=True) for mask in _cut([weight], share)]
-    return _cut(weights, connectivity)
+    if not isinstance(connectivity, Sequence):
+        return _cut(weights, connectivity)
+    if len(shares) != len(weights):
+        raise InputError(f"connectivity must be one number, or one for each of {len(weights)} layers, not {len(shares)}")
+    return [mask for weight, share in zip(weights, shares, strict=True) for mask in _cut([weight], share)]
 
 
 def _cut(weights: list[torch.Tensor], connectivity: float) -> list[torch.Tensor]:
@@ -79,7 +79,7 @@ def _cut(weights: list[torch.Tensor], connectivity: float) -> list[torch.Tensor]
     budget = min(allowed(connectivity, sum(weight.numel() for weight in weights)), sum(alive))
     masks = []
     for index, weight in enumerate(weights):
-        # The share of what is left, of those not yet cut: rounding never loses or gains a connection.
+        # A share of the remaining budget, not of the whole one: so rounding neither loses nor adds a connection.
         left = sum(alive[index:])
         keep = round(budget * alive[index] / left) if left else 0
         budget -= keep

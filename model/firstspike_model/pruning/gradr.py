@@ -1,39 +1,43 @@
 """Grad R: gradient rewiring (Chen et al. 2021, arXiv 2105.04916)."""
 
 import math
-from collections.abc import Iterable
 
 import torch
+from torch.optim.optimizer import ParamsT
 
 from firstspike_spec import InputError
 
-from .rewiring import Rewiring
+from .rewiring import Group, Rewiring, State
 
 
 class GradR(Rewiring):
     """An optimiser that prunes while it trains: ``weight = sign * relu(strength)``.
 
-    Each synapse has a fixed sign and a hidden strength; it is dormant while its strength is at most 0. With ``g`` the
-    gradient of the loss with respect to the *weight*, which the paper takes in place of that with respect to the strength
-    so that dormant synapses can come back, a step is::
+    Each synapse has a fixed sign and a hidden strength. It is dormant while its strength is at most 0. ``g`` is the gradient
+    of the loss with respect to the *weight*; with respect to the strength it would be 0 for dormant synapses, and they could
+    not return. A step is::
 
         strength -= lr * Adam(sign * g)
         strength -= lr * alpha * cost * sgn(strength - centre)
 
     The second line is the pull of the prior, a Laplace distribution of scale ``1 / alpha`` around ``centre``
-    (`prior_centre`). It goes beside Adam and not through it: Adam would scale it up to the size of the loss's own steps
-    wherever the loss is flat. ``cost`` is 1, unless `set_costs` says otherwise.
+    (`prior_centre`). It is applied beside Adam and not through it: where the loss is flat, Adam would scale it up to the size
+    of the loss's own steps.
+
+    This is Grad R as its authors published it (github.com/Yanqi-Chen/Gradient-Rewiring), with these changes of ours: the pull
+    is without Adam's bias correction; it has a ``cost``, which is 1 unless `set_costs` changes it; a weight of 0 gets a
+    positive sign, so that it can grow; a ``target`` below one half is allowed; and `Rewiring.prune_to` steers to a budget.
 
     Parameters
     ----------
     weights : iterable of Parameter, or of dict
-        Their signs stay as they are at the first step (0 counts as positive), and their magnitudes become the strengths.
+        At the first step their signs become fixed (0 counts as positive), and their magnitudes become the strengths.
     lr, betas, eps
         Adam's.
     alpha : float
-        At least 0; the larger, the fewer connections stay. A setting of each parameter group, to be changed at will.
+        At least 0; the larger, the fewer connections stay. A setting of each parameter group, which may change between steps.
     target : float
-        Between 0 and 1: the share of strengths that the prior alone would leave dormant. It sets how far below zero
+        Between 0 and 1: the share of strengths that would be dormant under the prior alone. It decides how far below 0
         strengths are pulled (`prior_centre`), not how many connections stay.
 
     Raises
@@ -44,7 +48,7 @@ class GradR(Rewiring):
 
     def __init__(
         self,
-        weights: Iterable,
+        weights: ParamsT,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -59,17 +63,17 @@ class GradR(Rewiring):
 
     @torch.no_grad()
     def set_costs(self, weights: torch.nn.Parameter, costs: torch.Tensor) -> None:
-        """Let the prior pull harder at some synapses.
+        """Make the prior pull harder at some synapses.
 
-        With the rate at which each source spikes as the cost, the pull becomes one on the expected number of synaptic
-        operations, which is the engine's number of cycles, and not on the number of connections.
+        If the costs are the rates at which the sources spike, the prior penalises the expected number of synaptic operations,
+        and so the engine's cycles, in place of the number of connections.
 
         Parameters
         ----------
         weights : Parameter
             One of the optimiser's.
         costs : Tensor of float, of a shape that broadcasts to the weights'
-            Above 0; 1 is the usual pull. Not part of ``state_dict``.
+            Above 0; 1 is the usual pull. They are not part of ``state_dict``.
 
         Raises
         ------
@@ -83,10 +87,10 @@ class GradR(Rewiring):
     def _begin(self, weights: torch.Tensor) -> dict[str, torch.Tensor]:
         return {"sign": torch.where(weights < 0, -1.0, 1.0), "strength": torch.empty_like(weights)}
 
-    def _expose(self, weights: torch.Tensor, state: dict) -> None:
+    def _expose(self, weights: torch.Tensor, state: State) -> None:
         torch.mul(state["strength"], state["sign"], out=weights)
 
-    def _settle(self, weights: torch.nn.Parameter, state: dict, group: dict) -> None:
+    def _settle(self, weights: torch.nn.Parameter, state: State, group: Group) -> None:
         sign, strength = state["sign"], state["strength"]
         torch.mul(weights.data, sign, out=strength)
         pull = (strength - prior_centre(group["alpha"], group["target"])).sign_()
@@ -95,17 +99,17 @@ class GradR(Rewiring):
         strength.sub_(pull, alpha=group["lr"] * group["alpha"])
         torch.mul(strength.relu(), sign, out=weights.data)
 
-    def _strengths(self, weights: torch.nn.Parameter, state: dict) -> torch.Tensor:
-        # How many units of pull it takes to make a connection dormant.
+    def _strengths(self, weights: torch.nn.Parameter, state: State) -> torch.Tensor:
+        # The pull that would make the connection dormant.
         return state["strength"] / self._costs[weights] if weights in self._costs else state["strength"]
 
-    def _push(self, weights: torch.nn.Parameter, state: dict, group: dict, level: float) -> None:
-        # The prior's pull, for one step of whatever alpha it takes.
+    def _push(self, weights: torch.nn.Parameter, state: State, group: Group, level: float) -> None:
+        # One pull of the prior, with the alpha that makes just these connections dormant.
         level, strength = max(level, 0.0), state["strength"]
         if weights in self._costs:
             left_out = self._strengths(weights, state) <= level
             strength.sub_(level * self._costs[weights])
-            strength.copy_(torch.where(left_out, strength.clamp(max=0), strength))  # a float's rounding keeps none
+            strength.copy_(torch.where(left_out, strength.clamp(max=0), strength))  # also where the float was rounded up
         else:
             strength.sub_(level)
         torch.mul(strength.relu(), state["sign"], out=weights.data)
@@ -114,8 +118,8 @@ class GradR(Rewiring):
 def prior_centre(alpha: float, target: float) -> float:
     """Return the centre of the Laplace prior with scale ``1 / alpha`` that has the share ``target`` below 0.
 
-    The quantile of that distribution solved for its centre: ``ln(2 - 2 target) / alpha`` from one half on. 0 where
-    ``alpha`` is 0, since there is no prior then.
+    This is the quantile of the distribution, solved for its centre: ``ln(2 - 2 target) / alpha`` for targets of one half and
+    above, as in the paper, and ``-ln(2 target) / alpha`` below. If ``alpha`` is 0 there is no prior, and the result is 0.
 
     Raises
     ------

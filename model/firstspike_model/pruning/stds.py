@@ -1,30 +1,32 @@
-"""STDS: state transition of dendritic spines (Chen et al. 2022), a soft threshold that rises."""
-
-from collections.abc import Iterable
+"""STDS: state transition of dendritic spines (Chen et al. 2022, ICML), a soft threshold that rises."""
 
 import torch
 from torch.nn import functional
+from torch.optim.optimizer import ParamsT
 
 from firstspike_spec import InputError
 
-from .rewiring import Rewiring
+from .rewiring import Group, Rewiring, State
 
 
 class STDS(Rewiring):
     """An optimiser that prunes while it trains: ``weight = sgn(hidden) * relu(|hidden| - threshold)``.
 
-    Hidden parameters move by Adam along the gradient with respect to the *weights*, those within the threshold too: their
-    weights are 0, and they may come out on either side. The threshold rises during the training
-    (`firstspike_model.pruning.schedule`, where the authors use ``"sine"`` and ``"linear"``) and pushes weights towards 0.
+    Adam moves the hidden parameters along the gradient with respect to the *weights*. This includes hidden parameters within
+    the threshold: their weights are 0, and they may leave it on either side. The threshold rises during the training and
+    pushes weights towards 0.
+
+    The mapping, this gradient, and the schedules ``"sine"`` and ``"linear"`` of `firstspike_model.pruning.schedule` are the
+    authors' (github.com/Yanqi-Chen/STDS). Steering the threshold to a budget (`Rewiring.prune_to`) is ours.
 
     Parameters
     ----------
     weights : iterable of Parameter, or of dict
-        They are their own hidden parameters at the first step.
+        At the first step they are also the hidden parameters.
     lr, betas, eps
         Adam's.
     threshold : float
-        At least 0, in the weights' unit. A setting of each parameter group, to be raised between steps.
+        At least 0, in the unit of the weights. A setting of each parameter group, to be raised between steps.
 
     Raises
     ------
@@ -34,7 +36,7 @@ class STDS(Rewiring):
 
     def __init__(
         self,
-        weights: Iterable,
+        weights: ParamsT,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -49,16 +51,16 @@ class STDS(Rewiring):
     def _begin(self, weights: torch.Tensor) -> dict[str, torch.Tensor]:
         return {"hidden": torch.empty_like(weights)}
 
-    def _expose(self, weights: torch.Tensor, state: dict) -> None:
+    def _expose(self, weights: torch.Tensor, state: State) -> None:
         weights.copy_(state["hidden"])
 
-    def _settle(self, weights: torch.nn.Parameter, state: dict, group: dict) -> None:
+    def _settle(self, weights: torch.nn.Parameter, state: State, group: Group) -> None:
         state["hidden"].copy_(weights.data)
         weights.data.copy_(functional.softshrink(weights.data, group["threshold"]))
 
-    def _strengths(self, weights: torch.nn.Parameter, state: dict) -> torch.Tensor:
+    def _strengths(self, weights: torch.nn.Parameter, state: State) -> torch.Tensor:
         return state["hidden"].abs()
 
-    def _push(self, weights: torch.nn.Parameter, state: dict, group: dict, level: float) -> None:
+    def _push(self, weights: torch.nn.Parameter, state: State, group: Group, level: float) -> None:
         group["threshold"] = level
         weights.data.copy_(functional.softshrink(state["hidden"], level))

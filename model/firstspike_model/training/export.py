@@ -5,7 +5,7 @@ import torch
 
 from firstspike_spec import LatencyEncoder, Layer, Network
 
-from ..layers.layers import FirstSpikeClassifier
+from ..layers.classifier import FirstSpikeClassifier
 
 
 @torch.no_grad()

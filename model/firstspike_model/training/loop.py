@@ -12,7 +12,7 @@ from firstspike_spec import Dataset, InputError, LatencyEncoder
 
 from ..calibration.output_threshold import Calibration, Target, calibrate
 from ..layers.initialisation import rescale_to_fan_in
-from ..layers.layers import FirstSpikeClassifier
+from ..layers.classifier import FirstSpikeClassifier
 from ..layers.surrogate import Surrogate
 from ..pruning import allowed, cut_to_budget, layer_budgets
 from ..recipes.recipe import Recipe

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from ..layers.layers import FirstSpikeClassifier
+from ..layers.classifier import FirstSpikeClassifier
 from ..pruning import STDS, GradR, Rewiring, schedule
 from ..recipes.recipe import Recipe
 

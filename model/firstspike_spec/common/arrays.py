@@ -8,14 +8,16 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from ..network.network import MAX_SIDES
 from .errors import InputError
 from .text import quoted, reason
 
 #: Bytes of a file with images, and of an array in it once it is unpacked.
 MOST_ARRAY_BYTES = 1 << 31
 
-#: Dimensions of an array: those that an image may have, and the number of images.
+#: Most sides of an image, such as height and width.
+MAX_SIDES = 8
+
+#: Most dimensions of an array: the sides of an image, and the number of images.
 MOST_DIMENSIONS = MAX_SIDES + 1
 
 #: How each ``.npy`` file begins.

@@ -40,7 +40,7 @@ class DeviceError(UserError, RuntimeError):
         Those of the images, from the first on, that had come back before.
     """
 
-    results = None
+    results: object = None
 
 
 @contextmanager

@@ -6,7 +6,6 @@ is loaded has passed the same checks as a network built in memory, and its diges
 there or not; as it is no part of the content's digest, it has one of its own.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -17,14 +16,26 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from ..common.arrays import MAX_SIDES
 from ..common.checks import whole_number
 from ..common.errors import InputError, InputTypeError, UserError
 from ..common.files import read_file, write_file
 from ..common.text import printable, quoted
+from .content import (
+    ACTIVITY_TENSOR,
+    ACTIVITY_TYPE,
+    ATTRIBUTES,
+    ENCODER_TENSOR,
+    LAYER_NUMBERS,
+    LAYER_TENSORS,
+    MAPS,
+    activities,
+    content_digest,
+)
 from .encoder import MAX_TIME_STEPS, LatencyEncoder
 from .layer import MAX_CONNECTIONS, Layer
 from .maps import MAX_NEURONS, Maps
-from .network import MAX_LAYERS, MAX_SIDES, Network, Size, check_network, check_sizes
+from .network import MAX_LAYERS, Network, Size, check_network, check_sizes
 
 FORMAT = "firstspike-network"
 #: That of networks without maps, as they were written before there were any; and that of networks with maps.
@@ -32,17 +43,6 @@ FORMAT_VERSIONS = ("1", "2")
 
 #: Larger files are refused before they are read, and so are longer headers: JSON takes many times its length.
 MAX_FILE_BYTES, MAX_HEADER_BYTES = 128 << 20, 2 << 20
-
-#: Names of the tensors of one layer and their types in the file.
-LAYER_TENSORS = {"row_starts": np.int64, "row_targets": np.int32, "row_weights": np.int16, "start_potentials": np.int32}
-#: Attributes of `Layer` whose tensors have another name in the file.
-_ATTRIBUTES = {"start_potentials": "initial_potentials"}
-ACTIVITY_TENSOR, ACTIVITY_TYPE = "activity", np.uint16
-ENCODER_TENSOR = "encoder.thresholds"
-LAYER_NUMBERS = ("threshold", "weight_bits", "potential_bits")
-
-#: In the description of a layer that has maps.
-MAPS = "maps"
 
 _FIELDS = {"input_shape", "class_names", "layers", "provenance"}
 _METADATA = {"format", "format_version", "digest", "network"}
@@ -64,22 +64,6 @@ _OTHER_FILES = {
 _AGAIN = "export or download the network again"
 
 
-def content_digest(network: Network) -> str:
-    """Return the SHA-256 of a network's content, in hexadecimal: description first, then each tensor with its name.
-
-    The layers' activity changes no result and does not count.
-    """
-    return _digest(_description(network), _tensors(network))
-
-
-def _digest(description: str, tensors: dict[str, np.ndarray]) -> str:
-    digest = hashlib.sha256(description.encode())
-    for name, tensor in tensors.items():
-        digest.update(f"{name} {tensor.dtype.str} {tensor.shape}".encode())
-        digest.update(tensor.tobytes())
-    return digest.hexdigest()
-
-
 def save_network(network: Network, path: str | os.PathLike) -> None:
     """Write a network to one ``.safetensors`` file, whole or not at all.
 
@@ -94,10 +78,10 @@ def save_network(network: Network, path: str | os.PathLike) -> None:
         "format": FORMAT,
         "format_version": _format_version(network),
         "digest": network.digest,
-        "network": _description(network),
+        "network": network.description,
         **_activity_metadata(network),
     }
-    content = _in_order(save(_tensors(network) | _activities(network), metadata))
+    content = _in_order(save(network.tensors | activities(network.layers), metadata))
     header = int.from_bytes(content[:8], "little")
     if header > MAX_HEADER_BYTES:
         raise InputError(
@@ -164,7 +148,7 @@ def _load(content: bytes) -> Network:
         raise InputError(f"the activity is damaged: its digest is another; profile, {_AGAIN}")
     # JSON can say the same thing in several ways; only one of them was written, under one version.
     version_is_right = metadata["format_version"] == _format_version(network)
-    text_is_right = metadata["network"] == _description(network) and content.startswith(_header(header), 8)
+    text_is_right = metadata["network"] == network.description and content.startswith(_header(header), 8)
     if not (version_is_right and text_is_right):
         raise InputError(f"the header is damaged (not as it was written); {_AGAIN}")
     return network
@@ -225,49 +209,14 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _description(network: Network) -> str:
-    """Everything but the tensors, as canonical JSON."""
-    return json.dumps(
-        {
-            "input_shape": network.input_shape,
-            "class_names": network.class_names,
-            "layers": [_layer_description(layer) for layer in network.layers],
-            "provenance": network.provenance,
-        },
-        sort_keys=True,
-        allow_nan=False,
-    )
-
-
-def _layer_description(layer: Layer) -> dict[str, Any]:
-    numbers: dict[str, Any] = {name: getattr(layer, name) for name in LAYER_NUMBERS}
-    return numbers if layer.maps.is_flat else numbers | {MAPS: layer.maps.as_dict()}
-
-
 def _format_version(network: Network) -> str:
     """Return the oldest version that can say what the network is: digests of networks without maps stay what they were."""
     return FORMAT_VERSIONS[any(not layer.maps.is_flat for layer in network.layers)]
 
 
-def _tensors(network: Network) -> dict[str, np.ndarray]:
-    tensors = {ENCODER_TENSOR: network.encoder.thresholds}
-    for index, layer in enumerate(network.layers):
-        for name, dtype in LAYER_TENSORS.items():
-            tensors[f"layers.{index}.{name}"] = np.ascontiguousarray(getattr(layer, _ATTRIBUTES.get(name, name)), dtype)
-    return tensors
-
-
-def _activities(network: Network) -> dict[str, np.ndarray]:
-    return {
-        f"layers.{index}.{ACTIVITY_TENSOR}": layer.activity
-        for index, layer in enumerate(network.layers)
-        if layer.activity is not None
-    }
-
-
 def _activity_metadata(network: Network) -> dict[str, str]:
-    activities = _activities(network)
-    return {_ACTIVITY_DIGEST: _digest("", activities)} if activities else {}
+    found = activities(network.layers)
+    return {_ACTIVITY_DIGEST: content_digest("", found)} if found else {}
 
 
 def _check_description(description: dict[str, Any]) -> None:
@@ -336,7 +285,7 @@ def _network(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> Net
 def _layer_parts(numbers: dict[str, Any], tensors: dict[str, np.ndarray], prefix: str) -> dict[str, Any]:
     """Return the arguments of a `Layer`."""
     names = (*LAYER_TENSORS, ACTIVITY_TENSOR)
-    arrays = {_ATTRIBUTES.get(name, name): tensors.get(prefix + name) for name in names}
+    arrays = {ATTRIBUTES.get(name, name): tensors.get(prefix + name) for name in names}
     maps = Maps.from_dict(numbers[MAPS]) if MAPS in numbers else Maps.flat(len(arrays["row_starts"]) - 1)
     return {**arrays, **{name: numbers[name] for name in LAYER_NUMBERS}, "maps": maps}
 

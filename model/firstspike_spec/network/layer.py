@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..common.checks import array_of, whole_array, whole_number
 from ..common.errors import InputError, InputTypeError
-from ..common.text import quoted
 from .map_layout import MapLayout
-from .maps import MAX_NEURONS, Maps
+from .maps import MAX_NEURONS, Maps, check_maps
 
 MAX_WEIGHT_BITS = 16
 MAX_POTENTIAL_BITS = 32
@@ -17,10 +17,10 @@ MAX_POTENTIAL_BITS = 32
 #: The activity of a source that spikes in every inference.
 FULL_ACTIVITY = (1 << 16) - 1
 
-#: Possible connections of a layer, kept or not; the golden model holds them as a matrix.
+#: Most possible connections of a layer, kept or not: the golden model holds them as a matrix.
 MAX_CONNECTIONS = 1 << 26
 
-#: Entries of kernels that are held as a matrix at once when sums of weights are formed.
+#: Most entries of kernels in one matrix while sums of weights are computed.
 _KERNEL_ENTRIES = 1 << 21
 
 
@@ -29,15 +29,16 @@ def signed_bits(low: int, high: int) -> int:
     return 1 + max((-1 - low if low < 0 else low).bit_length(), (-1 - high if high < 0 else high).bit_length())
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Layer:
     """A sparsely connected layer of integrate-and-fire neurons, fully connected or a convolution.
 
-    The connections are stored by tap, as the hardware reads them: row ``i`` holds the target channels of tap ``i`` in
-    ``row_targets[row_starts[i] : row_starts[i + 1]]``, in rising order, and their weights at the same places of
-    ``row_weights``. A pruned connection has no entry, so no stored weight is zero. In a fully connected layer without maps a
-    tap is a source, and a target channel is a neuron; else `Maps` says which neurons see which sources through which tap.
-    A neuron's number is that of its target channel times ``maps.positions``, plus its position, row by row.
+    The connections are stored as compressed sparse rows by source (CSR), as the hardware reads them; with maps, by tap. Row
+    ``i`` holds the target channels of tap ``i`` in ``row_targets[row_starts[i] : row_starts[i + 1]]``, in rising order, and
+    their weights at the same places of ``row_weights``. A pruned connection has no entry, so no stored weight is zero.
+    In a fully connected layer without maps, a tap is a source and a target channel is a neuron. With maps, `Maps` defines
+    which neurons see which sources through which tap. A neuron's number is that of its target channel times
+    ``maps.positions``, plus its position, row by row.
 
     Parameters
     ----------
@@ -47,9 +48,9 @@ class Layer:
     row_weights : array_like of int, shape (synapses,)
         Each a non-zero signed number of ``weight_bits``.
     initial_potentials : array_like of int, shape (channels,)
-        ``b``: the potential of each target channel's neurons before the first step.
+        ``b``: the potential of each target channel's neurons before the first step, a signed number of 32 bits.
     threshold : int
-        ``theta``, at least 1.
+        ``theta``, 1 .. 2147483647.
     weight_bits : int
         1 .. 16.
     potential_bits : int, optional
@@ -57,15 +58,15 @@ class Layer:
         can neither wrap nor saturate (`required_potential_bits`); at most 32.
     activity : array_like of int, shape (sources,), optional
         Share of inferences in which each source spikes no later than the decision step, in units of 1/65535: 0 .. 65535.
-        `firstspike_spec.profile` measures it. It changes no result, and is no part of a network's digest; the compiler
-        shares out the work by it.
+        `firstspike_spec.profile` measures it. It changes no result and does not count in a network's digest; the compiler
+        uses it to balance the work of the lanes.
     maps : Maps, optional
         How sources and neurons lie; by default `Maps.flat`.
 
     Raises
     ------
     InputTypeError, InputError
-        If any of it does not fit together, the message names the place.
+        If a part is of the wrong kind, out of range, or does not fit the others; the message names the place.
     """
 
     row_starts: np.ndarray
@@ -74,49 +75,57 @@ class Layer:
     initial_potentials: np.ndarray
     threshold: int
     weight_bits: int
-    potential_bits: int | None = None
-    activity: np.ndarray | None = None
-    maps: Maps | None = None
+    potential_bits: int
+    activity: np.ndarray | None
+    maps: Maps
 
-    def __post_init__(self):
-        def put(name, value):
-            object.__setattr__(self, name, value)
+    def __init__(
+        self,
+        row_starts: ArrayLike,
+        row_targets: ArrayLike,
+        row_weights: ArrayLike,
+        initial_potentials: ArrayLike,
+        threshold: int,
+        weight_bits: int,
+        potential_bits: int | None = None,
+        activity: ArrayLike | None = None,
+        maps: Maps | None = None,
+    ) -> None:
+        def put(name: str, value: object) -> None:
+            object.__setattr__(self, name, value)  # the class is frozen
 
-        put("weight_bits", whole_number(self.weight_bits, "weight_bits", 1, MAX_WEIGHT_BITS))
-        put("threshold", whole_number(self.threshold, "threshold", 1, (1 << 31) - 1))
+        put("weight_bits", whole_number(weight_bits, "weight_bits", 1, MAX_WEIGHT_BITS))
+        put("threshold", whole_number(threshold, "threshold", 1, (1 << 31) - 1))
         limit = 1 << 31
-        put("initial_potentials", whole_array(self.initial_potentials, "initial_potentials", -limit, limit - 1, np.int32))
+        put("initial_potentials", whole_array(initial_potentials, "initial_potentials", -limit, limit - 1, np.int32))
         whole_number(self.channels, "number of neurons", 1, MAX_NEURONS)
 
-        put("row_targets", whole_array(self.row_targets, "row_targets", 0, self.channels - 1, np.int32))
+        put("row_targets", whole_array(row_targets, "row_targets", 0, self.channels - 1, np.int32))
         half = 1 << (self.weight_bits - 1)
-        put("row_weights", whole_array(self.row_weights, "row_weights", -half, half - 1, np.int16, self.synapses))
-        put("row_starts", whole_array(self.row_starts, "row_starts", 0, self.synapses, np.int64))
+        put("row_weights", whole_array(row_weights, "row_weights", -half, half - 1, np.int16, self.synapses))
+        put("row_starts", whole_array(row_starts, "row_starts", 0, self.synapses, np.int64))
         taps = whole_number(len(self.row_starts) - 1, "number of sources", 1, MAX_NEURONS)
         whole_number(taps * self.channels, "number of possible connections", 1, MAX_CONNECTIONS)
-        put("maps", Maps.flat(taps) if self.maps is None else self.maps)
-        if not isinstance(self.maps, Maps):
-            raise InputTypeError(f"maps must be Maps, not {quoted(self.maps)}")
+        put("maps", Maps.flat(taps) if maps is None else check_maps(maps))
         if self.maps.taps != taps:
             raise InputError(f"row_starts must be one more than the maps' taps, {self.maps.taps + 1}, not {taps + 1}")
         whole_number(self.targets, "number of neurons", 1, MAX_NEURONS)
         self._check_rows()
-        if self.activity is not None:
-            put("activity", whole_array(self.activity, "activity", 0, FULL_ACTIVITY, np.uint16, self.sources))
+        per_source = None if activity is None else whole_array(activity, "activity", 0, FULL_ACTIVITY, np.uint16, self.sources)
+        put("activity", per_source)
 
         low, high = (int(end) + self.threshold for end in (self.potential_range[0].min(), self.potential_range[1].max()))
         whole_number(low, "the lowest potential", -limit, limit - 1)
         whole_number(high, "the highest potential", -limit, limit - 1)
-        wanted = self.required_potential_bits
-        if self.potential_bits is None:
-            put("potential_bits", wanted)
-        put("potential_bits", whole_number(self.potential_bits, "potential_bits", 1, MAX_POTENTIAL_BITS))
-        if self.potential_bits < wanted:
+        required = self.required_potential_bits
+        stated = required if potential_bits is None else potential_bits
+        put("potential_bits", whole_number(stated, "potential_bits", 1, MAX_POTENTIAL_BITS))
+        if self.potential_bits < required:
             raise InputError(
-                f"potential_bits = {self.potential_bits} is too narrow: with these weights the worst case needs {wanted} bits"
+                f"potential_bits = {self.potential_bits} is too narrow: with these weights the worst case needs {required} bits"
             )
 
-    def _check_rows(self):
+    def _check_rows(self) -> None:
         starts = self.row_starts
         if starts[0] != 0 or starts[-1] != self.synapses:
             raise InputError(
@@ -139,12 +148,12 @@ class Layer:
     @classmethod
     def from_dense(
         cls,
-        weights: np.ndarray,
-        initial_potentials: np.ndarray,
+        weights: ArrayLike,
+        initial_potentials: ArrayLike,
         threshold: int,
         weight_bits: int,
         potential_bits: int | None = None,
-        activity: np.ndarray | None = None,
+        activity: ArrayLike | None = None,
         maps: Maps | None = None,
     ) -> "Layer":
         """Return the layer with the non-zero entries of a matrix of weights.
@@ -152,27 +161,31 @@ class Layer:
         Parameters
         ----------
         weights : array_like of int, shape (channels, taps)
-            ``w[j, i]``: through tap ``i`` (from source ``i`` where there are no maps) to target channel ``j``; 0 where there
-            is no connection.
+            ``w[j, i]``: through tap ``i`` (without maps, from source ``i``) to target channel ``j``; 0 for no connection.
         initial_potentials, threshold, weight_bits, potential_bits, activity, maps
             As for `Layer`.
+
+        Raises
+        ------
+        InputTypeError, InputError
+            If ``weights`` are not a matrix of integers, or as for `Layer`.
         """
-        weights = array_of(weights, "weights")
-        if weights.dtype.kind not in "iu":
-            raise InputTypeError(f"weights must be integers, not an array of type {weights.dtype}")
-        if weights.ndim != 2:
-            raise InputError(f"weights must have the shape (targets, sources), not {weights.shape}")
-        starts = array_of(initial_potentials, "initial_potentials")
-        if starts.shape != weights.shape[:1]:
+        matrix = array_of(weights, "weights")
+        if matrix.dtype.kind not in "iu":
+            raise InputTypeError(f"weights must be integers, not an array of type {matrix.dtype}")
+        if matrix.ndim != 2:
+            raise InputError(f"weights must have the shape (targets, sources), not {matrix.shape}")
+        shape = array_of(initial_potentials, "initial_potentials").shape
+        if shape != matrix.shape[:1]:
             raise InputError(
-                f"initial_potentials must have the shape ({len(weights)},), one for each row of weights, not {starts.shape}"
+                f"initial_potentials must have the shape ({len(matrix)},), one for each row of weights, not {shape}"
             )
-        taps, channels = np.nonzero(weights.T)
-        row_starts = np.concatenate([[0], np.cumsum(np.bincount(taps, minlength=weights.shape[1]))])
+        taps, channels = np.nonzero(matrix.T)
+        row_starts = np.concatenate([[0], np.cumsum(np.bincount(taps, minlength=matrix.shape[1]))])
         return cls(
             row_starts,
             channels,
-            weights[channels, taps],
+            matrix[channels, taps],
             initial_potentials,
             threshold,
             weight_bits,
@@ -231,8 +244,8 @@ class Layer:
     def operations(self) -> np.ndarray:
         """Number of weights that a spike of each source reads and adds, int64, shape (sources,).
 
-        In a convolution that is a row, all weights of the source's channel and phase: also those that belong to neurons beyond
-        the map's edges, which are added to nothing.
+        In a convolution that is a whole row, all weights of the source's channel and phase. Some of them belong to places
+        beyond the map's edges, which have no neuron.
         """
         layout = MapLayout(self.maps)
         lengths = np.zeros(layout.rows, np.int64)
@@ -252,15 +265,18 @@ class Layer:
     @cached_property
     def largest_sums(self) -> tuple[np.ndarray, np.ndarray]:
         """Sum of the negative, and of the positive weights that can reach each neuron: two of int64, shape (targets,)."""
-        signs = (np.minimum(self.row_weights, 0), np.maximum(self.row_weights, 0))
+        return self._sums(np.minimum(self.row_weights, 0)), self._sums(np.maximum(self.row_weights, 0))
+
+    def _sums(self, weights: np.ndarray) -> np.ndarray:
+        """Return, for each neuron, the sum of ``weights`` times the most spikes that their taps can count."""
         if self.maps.is_convolution:
-            return tuple(self._kernel_sums(weights) for weights in signs)
+            return self._kernel_sums(weights)
         counts = self.maps.counts[0].astype(np.int64)[self.taps_of_synapses]
         # Whole numbers far below 2 ** 53, so exact in the float64 of `bincount`.
-        return tuple(np.bincount(self.row_targets, counts * weights, self.channels).astype(np.int64) for weights in signs)
+        return np.bincount(self.row_targets, counts * weights, self.channels).astype(np.int64)
 
     def _kernel_sums(self, weights: np.ndarray) -> np.ndarray:
-        """Return, for each neuron of a convolution, the sum of ``weights`` times the spikes that their taps can count."""
+        """Return `_sums` of a convolution."""
         order = np.argsort(self.row_targets, kind="stable")
         targets, taps, weights = self.row_targets[order], self.taps_of_synapses[order], weights[order]
         counts = self.maps.counts.T.astype(np.float64)
@@ -282,16 +298,16 @@ class Layer:
     def potential_range(self) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest value that ``V - theta`` of each neuron can take, two arrays of shape (targets,).
 
-        Each source spikes at most once and in any order, so the extremes are the start plus all negative, and the start
+        Each source spikes at most once and in any order, so the extremes are the initial potential plus all negative, and
         plus all positive weights.
         """
-        start = self.neuron_initial_potentials - self.threshold
+        initial = self.neuron_initial_potentials - self.threshold
         negative, positive = self.largest_sums
-        return start + negative, start + positive
+        return initial + negative, initial + positive
 
     @cached_property
     def largest_sum(self) -> int:
-        """A bound of the magnitude of the threshold, and of every sum of weights on the way to any potential ``V``."""
+        """A bound on the magnitude of the threshold, of every potential ``V``, and of every partial sum on the way to it."""
         negative, positive = self.largest_sums
         return max(self.threshold, int((np.abs(self.neuron_initial_potentials) + np.maximum(positive, -negative)).max()))
 

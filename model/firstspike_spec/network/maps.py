@@ -202,3 +202,10 @@ class Maps:
     def counts(self) -> np.ndarray:
         """The most spikes that each neuron can see at each tap in one inference: uint8, shape (positions, taps)."""
         return self.windows(np.ones((1, self.sources), np.uint8))[0]
+
+
+def check_maps(value: object) -> Maps:
+    """Return ``value``, or raise `InputTypeError` if it is no `Maps`."""
+    if not isinstance(value, Maps):
+        raise InputTypeError(f"maps must be Maps, not {quoted(value)}")
+    return value

@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..common.arrays import MAX_SIDES
 from ..common.checks import whole_number
 from ..common.errors import InputError, InputTypeError
 from ..common.text import quoted
+from .content import content_digest, description, tensors
 from .encoder import LatencyEncoder, check_pixels
 from .layer import MAX_CONNECTIONS, Layer
 from .maps import MAX_NEURONS, MAX_WINDOWS, Maps
@@ -23,9 +25,6 @@ MAX_TOTALS = {
     "possible connections": MAX_CONNECTIONS,
     "taps of all neurons of a channel": MAX_WINDOWS,
 }
-
-#: Sides of an image, such as height and width.
-MAX_SIDES = 8
 
 #: Characters of a class's name.
 MAX_NAME = 100
@@ -139,7 +138,7 @@ class Network:
     class_names: tuple[str, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.encoder, LatencyEncoder):
             raise InputTypeError(f"encoder must be a LatencyEncoder, not {quoted(self.encoder)}")
         layers, names = _sequence(self.layers, "layers"), _sequence(self.class_names, "class_names")
@@ -208,15 +207,23 @@ class Network:
         name = self.provenance.get("dataset")
         return name if isinstance(name, str) else None
 
+    @property
+    def description(self) -> str:
+        """Everything but the tensors, as canonical JSON."""
+        return description(self.input_shape, self.class_names, self.layers, self.provenance)
+
+    @property
+    def tensors(self) -> dict[str, np.ndarray]:
+        """The encoder's thresholds and the layers' connections and initial potentials, by their names in the file."""
+        return tensors(self.encoder, self.layers)
+
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of everything that the artefact holds but the layers' activity, in hexadecimal.
+        """SHA-256 of everything that the file holds but the layers' activity, in hexadecimal.
 
         The activity changes no result: two networks with the same digest give the same inferences.
         """
-        from .artefact import content_digest
-
-        return content_digest(self)
+        return content_digest(self.description, self.tensors)
 
     def spike_times(self, images: np.ndarray) -> np.ndarray:
         """Return the spike times of the inputs for a batch of images.

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from ..common.errors import InputError
 
-#: Where they lie: in the package, if it came as a wheel (``pyproject.toml``), or in the clone that it runs from.
-FOLDERS = (Path(__file__).parent / "networks", Path(__file__).parents[3] / "networks")
+#: The folders that can hold them: ``firstspike_spec/networks`` of an installed wheel (``pyproject.toml``), ``networks`` of a clone.
+FOLDERS = (Path(__file__).parents[1] / "networks", Path(__file__).parents[3] / "networks")
 
 
 def shipped_network(name: str) -> Path:

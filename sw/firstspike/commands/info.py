@@ -1,19 +1,33 @@
 """The sub-command ``firstspike info``."""
 
 import json as json_format
+from collections.abc import Iterator
+from typing import Annotated, Any
 
-from rich.table import Table
+import typer
 
 from firstspike_spec.common.text import printable
 from firstspike_spec.network.artefact import load_network
 from firstspike_spec.terminal.console import SafeConsole
 from firstspike_spec.terminal.options import JsonOption, NetworkArgument
+from firstspike_spec.terminal.tables import FoldedTable
 
-#: Characters of a fact about the network's origin that are shown; ``--json`` has all.
+from ..plots.runs import is_share
+
+#: Characters shown of one line about the network's origin; ``--json`` has all of them.
 SHOWN = 500
 
+#: Facts within facts are shown this deep.
+DEPTH = 4
 
-def info(network: NetworkArgument, json: JsonOption = False) -> None:
+
+def info(
+    network: NetworkArgument,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Also show each layer's bits and window, and all facts about the origin.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
     """Show what a network is: its layers, its size, and where it comes from."""
     summary = load_network(network).summary()
     if json:
@@ -24,8 +38,28 @@ def info(network: NetworkArgument, json: JsonOption = False) -> None:
     shape = " x ".join(map(str, summary["input_shape"]))
     thresholds = ", ".join(map(str, summary["encoder_thresholds"]))
     console.print(f"{shape} pixels, {summary['time_steps']} time steps; a pixel spikes when it reaches {thresholds}")
-    table = Table()
-    for title in ("layer", "neurons", "synapses", "connectivity", "weight bits", "potential bits", "threshold"):
+    console.print(_layers(summary))
+    for index, layer in enumerate(summary["layers"]):
+        told = [_window(layer["maps"])] if layer["maps"] else []
+        if verbose:
+            told.append(f"{layer['weight_bits']}-bit weights, {layer['potential_bits']}-bit potentials")
+        if told:
+            console.print(f"layer {index}: {'; '.join(told)}")
+    console.print(_activity(summary))
+    console.print(f"classes: {', '.join(summary['class_names'])}")
+    console.print(f"digest: {summary['digest']}")
+    facts = summary["provenance"]
+    shown = facts if verbose else {name: fact for name, fact in facts.items() if not _has_parts(fact)}
+    for line in _facts(shown):
+        console.print(line)
+    if len(shown) < len(facts):
+        hidden = ", ".join(name for name in facts if name not in shown)
+        console.print(printable(f"--verbose also shows: {hidden}", SHOWN))
+
+
+def _layers(summary: dict[str, Any]) -> FoldedTable:
+    table = FoldedTable()
+    for title in ("layer", "neurons", "synapses", "connectivity", "weight bits", "threshold"):
         table.add_column(title, justify="right")
     for index, layer in enumerate(summary["layers"]):
         table.add_row(
@@ -33,23 +67,16 @@ def info(network: NetworkArgument, json: JsonOption = False) -> None:
             f"{layer['neurons']:,}",
             f"{layer['synapses']:,}",
             f"{layer['connectivity']:.2%}",
-            *(f"{layer[name]}" for name in ("weight_bits", "potential_bits", "threshold")),
+            f"{layer['weight_bits']}",
+            f"{layer['threshold']:,}",
         )
     table.add_section()
-    table.add_row("all", "", f"{summary['synapses']:,}", f"{summary['connectivity']:.2%}", "", "", "")
-    console.print(table)
-    for index, layer in enumerate(summary["layers"]):
-        if layer["maps"]:
-            console.print(f"layer {index}: {_window(layer['maps'])}")
-    console.print(_activity(summary))
-    console.print(f"classes: {', '.join(summary['class_names'])}")
-    console.print(f"digest: {summary['digest']}")
-    for name, value in summary["provenance"].items():
-        console.print(printable(f"{name}: {value}", SHOWN))
+    table.add_row("all", "", f"{summary['synapses']:,}", f"{summary['connectivity']:.2%}", "", "")
+    return table
 
 
 def _window(maps: dict[str, int]) -> str:
-    """Return what of its source maps each neuron of a layer sees."""
+    """Return which part of its source maps each neuron of a layer sees."""
     window = (
         f"{maps['kernel_height']} x {maps['kernel_width']} of {maps['channels']} x {maps['height']} x {maps['width']} sources"
     )
@@ -57,8 +84,36 @@ def _window(maps: dict[str, int]) -> str:
     return ", ".join([window, *(f"{name} {number}" for name, number, usual in parts if number != usual)])
 
 
-def _activity(summary: dict) -> str:
+def _activity(summary: dict[str, Any]) -> str:
     operations = [layer["expected_operations"] for layer in summary["layers"]]
     if None in operations:
-        return "activity: not measured; firstspike profile NETWORK does, and lanes then share the work better"
-    return f"activity: {sum(operations):,.0f} synaptic operations an image, on training images with early exit"
+        return "activity: not measured; firstspike profile NETWORK measures it, so that lanes share the work better"
+    return f"activity: {sum(operations):,.0f} synaptic operations per image (training images, early exit)"
+
+
+def _has_parts(fact: Any) -> bool:
+    """Return whether a fact takes more than a line: it has names of its own, or is a list of such."""
+    return isinstance(fact, dict) or (isinstance(fact, list) and any(isinstance(part, dict | list) for part in fact))
+
+
+def _facts(facts: dict[str, Any], depth: int = 0) -> Iterator[str]:
+    """Yield a line for each fact about the origin, those within another one indented."""
+    for name, fact in facts.items():
+        head = f"{'  ' * depth}{name.replace('_', ' ')}:"
+        if not _has_parts(fact) or depth == DEPTH:
+            yield printable(f"{head} {_value(name, fact)}", SHOWN)
+            continue
+        yield printable(head, SHOWN)
+        yield from _facts(fact if isinstance(fact, dict) else {str(place): part for place, part in enumerate(fact)}, depth + 1)
+
+
+def _value(name: str, fact: Any) -> str:
+    if isinstance(fact, list):
+        return ", ".join(_value(name, part) for part in fact) or "none"
+    if isinstance(fact, bool):
+        return "yes" if fact else "no"
+    if isinstance(fact, int):
+        return f"{fact:,}" if name != "seed" else str(fact)
+    if isinstance(fact, float):
+        return f"{fact:.2%}" if is_share(name) else f"{fact:,.6g}"
+    return "none" if fact is None else str(fact)

@@ -2,11 +2,11 @@
 
 import json as json_format
 
-from rich.table import Table
 from serial.tools import list_ports
 
 from firstspike_spec.terminal.console import SafeConsole
 from firstspike_spec.terminal.options import JsonOption
+from firstspike_spec.terminal.tables import FoldedTable
 
 
 def ports(json: JsonOption = False) -> None:
@@ -18,7 +18,7 @@ def ports(json: JsonOption = False) -> None:
     if json:
         print(json_format.dumps({"ports": found}))
     elif found:
-        table = Table()
+        table = FoldedTable()
         for title in ("device", "description", "hardware"):
             table.add_column(title)
         for port in found:

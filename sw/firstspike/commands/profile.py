@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from firstspike_spec import profile as profiled
 from firstspike_spec.common.checks import whole_number
@@ -15,6 +14,7 @@ from firstspike_spec.inference.profiling import PROFILE_IMAGES
 from firstspike_spec.network.artefact import load_network, save_network
 from firstspike_spec.terminal.console import SafeConsole, say
 from firstspike_spec.terminal.options import DataOption, DatasetOption, JsonOption, NetworkArgument
+from firstspike_spec.terminal.tables import FoldedTable
 
 from ..progress import progress_of
 from .dataset import load_images_for
@@ -44,32 +44,33 @@ def profile(
     with progress_of(f"profiling {network}", len(training.images)) as progress:
         measured = profiled(loaded, training.images, progress=progress)
     save_network(measured, output)
+    layers = [
+        {
+            "sources": layer.sources,
+            "silent_sources": 0 if layer.activity is None else int((layer.activity == 0).sum()),
+            "expected_operations": layer.expected_operations,
+        }
+        for layer in measured.layers
+    ]
     report = {
         "network": str(network),
         "file": str(output),
         "digest": measured.digest,
         "dataset": training.name,
         "images": len(training.images),
-        "layers": [
-            {
-                "sources": layer.sources,
-                "silent_sources": int((layer.activity == 0).sum()),
-                "expected_operations": layer.expected_operations,
-            }
-            for layer in measured.layers
-        ],
+        "layers": layers,
     }
     if json:
         print(json_format.dumps(report))
         return
-    table = Table()
-    for title in ("layer", "sources", "that never spiked", "operations an image"):
+    table = FoldedTable()
+    for title in ("layer", "sources", "sources that never spiked", "operations per image"):
         table.add_column(title, justify="right")
-    for index, layer in enumerate(report["layers"]):
+    for index, layer in enumerate(layers):
         silent, operations = layer["silent_sources"], layer["expected_operations"]
         table.add_row(str(index), f"{layer['sources']:,}", f"{silent:,}", f"{operations:,.1f}")
     console = SafeConsole()
-    head = f"{network}: {report['images']:,} training images of {training.name} (golden model, early exit)"
+    head = f"{network}: {len(training.images):,} training images of {training.name} (golden model, early exit)"
     console.print(head, style="bold")
     console.print(table)
     say(f"wrote {output}")

@@ -75,7 +75,7 @@ def run(
         try:
             results = accelerator.run(images, early_exit=early_exit, progress=progress)
         except DeviceError as error:
-            if output is None or error.results is None:
+            if output is None or not isinstance(error.results, Results):
                 raise
             _WRITERS[output.suffix](loaded, error.results, output, names=names)
             raise DeviceError(

@@ -2,8 +2,6 @@
 
 import json as json_format
 
-from rich.table import Table
-
 from firstspike_spec.network.artefact import load_network
 from firstspike_spec.terminal.console import SafeConsole, note
 from firstspike_spec.terminal.lanes import parse_lanes
@@ -17,8 +15,10 @@ from firstspike_spec.terminal.options import (
     LimitOption,
     NetworkArgument,
 )
+from firstspike_spec.terminal.tables import FoldedTable
 
 from ..accelerator import Accelerator
+from ..devices import origin_of_figures
 from ..progress import progress_of
 from .dataset import load_images_for
 
@@ -45,8 +45,7 @@ def throughput(
     if json:
         print(json_format.dumps(report))
         return
-    kind = "measured" if device.startswith("serial:") else "simulated"
-    table = Table(show_header=False)
+    table = FoldedTable(show_header=False)
     table.add_column()
     table.add_column(justify="right")
     for what, value, form in (
@@ -55,11 +54,11 @@ def throughput(
         ("images/s, end to end, by this host's clock", report["images_per_second"], ",.0f"),
         ("images/s, end to end, by the device's clock", report["images_per_device_second"], ",.0f"),
         ("link busy", report["link_busy"], ".1%"),
-        ("busy cycles an image", report["busy_cycles_per_image"], ",.0f"),
+        ("busy cycles per image", report["busy_cycles_per_image"], ",.0f"),
         ("images/s, logic only", report["logic_only_images_per_second"], ",.0f"),
     ):
         if value is not None:
             table.add_row(what, format(value, form))
     console = SafeConsole()
-    console.print(f"{network} on {device} ({kind})", style="bold")
+    console.print(f"{network} on {device} ({origin_of_figures(device)})", style="bold")
     console.print(table)

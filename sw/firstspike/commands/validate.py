@@ -3,7 +3,6 @@
 import json as json_format
 
 import typer
-from rich.table import Table
 
 from firstspike_spec.network.artefact import load_network
 from firstspike_spec.terminal.console import SafeConsole, note
@@ -18,9 +17,11 @@ from firstspike_spec.terminal.options import (
     LimitOption,
     NetworkArgument,
 )
+from firstspike_spec.terminal.tables import FoldedTable
 
 from ..accelerator import Accelerator
 from ..command_line import WRONG_RESULTS
+from ..devices import origin_of_figures
 from ..progress import progress_of
 from .dataset import load_images_for
 
@@ -69,10 +70,9 @@ def validate(
 
 
 def _show(report: dict) -> None:
-    table = Table(show_header=False)
+    table = FoldedTable(show_header=False)
     table.add_column()
     table.add_column(justify="right")
-    kind = "golden model" if report["device"] == "golden" else "simulated"
     for what, value in (
         ("data set", report["dataset"]),
         ("images", f"{report['images']:,}"),
@@ -92,7 +92,7 @@ def _show(report: dict) -> None:
         table.add_row("most cycles", f"{report['cycles_max']:,}")
         table.add_row("cycles from image to image", f"{report['cycles_between_images']:,.1f}")
     console = SafeConsole()
-    console.print(f"{report['network']} on {report['device']} ({kind})", style="bold")
+    console.print(f"{report['network']} on {report['device']} ({origin_of_figures(report['device'])})", style="bold")
     console.print(table)
     for line in report["first_mismatches"]:
         console.print(line)

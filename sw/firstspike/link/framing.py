@@ -24,7 +24,7 @@ class FrameReader:
     #: Longer than any frame of a board: what has no delimiter for so long is something else.
     LONGEST = 1 << 16
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._rest = bytearray()
         self.damaged = 0
 

@@ -16,7 +16,7 @@ from .transport import Transport
 #: Sent before a frame, it ends whatever the board took for one.
 _FRESH = bytes([DELIMITER])
 
-_REASONS = {
+_REASONS: dict[int, str] = {
     Reason.UNKNOWN_KIND: "it does not know such requests; build its bitstream again",
     Reason.WRONG_LENGTH: "the request had a wrong length",
     Reason.NOT_LOADED: "no network is loaded; load one",
@@ -50,7 +50,7 @@ class Refused(DeviceError):
 
 @dataclass
 class _Request:
-    kind: int
+    kind: Kind
     body: bytes
     place: int | None  # among the answers; None if nobody wants this one
     probe: bool = False  # its answer only tells that all before it are through
@@ -97,7 +97,7 @@ class Link:
         self._messages: deque[bytes] = deque()  # those that have come and nobody has looked at
         self._number = random.SystemRandom().randrange(1 << (8 * NUMBER_BYTES))
         self._room = 4 * HEAD_BYTES  # until the board says how much it has
-        self.identity: Identity | None = None
+        self._identity: Identity | None = None
         self.resent = self.strays = self.sent_bytes = self.received_bytes = 0
 
     @property
@@ -130,12 +130,19 @@ class Link:
                 ) from error
             raise
         try:
-            self.identity = Identity.unpack(body)
+            self._identity = Identity.unpack(body)
         except InputError as error:
             raise InputError(f"{self.name}: {error}") from error
         # Room for a probe or two, whatever else is on its way.
-        self._room = self.identity.buffer_bytes - 4 * HEAD_BYTES
-        return self.identity
+        self._room = self._identity.buffer_bytes - 4 * HEAD_BYTES
+        return self._identity
+
+    @property
+    def identity(self) -> Identity:
+        """Who the board is, as its last answer to `connect` said."""
+        if self._identity is None:
+            raise DeviceError(f"{self.name} has not said who it is; connect the link first")
+        return self._identity
 
     @property
     def longest_body(self) -> int:
@@ -204,7 +211,7 @@ class _Exchange:
 
     def __init__(self, link: Link, requests: Iterable[tuple[Kind, bytes]], again: bool):
         self._link, self._again = link, again
-        self._source = (_Request(kind, body, place) for place, (kind, body) in enumerate(requests))
+        self._source: Iterator[_Request] = (_Request(kind, body, place) for place, (kind, body) in enumerate(requests))
         self._todo: deque[_Request] = deque()  # the next ones, those that were lost first
         self._sent: deque[_Request] = deque()  # those without answer, in order
         self._answers: dict[int, bytes] = {}

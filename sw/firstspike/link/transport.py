@@ -1,6 +1,7 @@
 """What carries the bytes of a link."""
 
 import errno
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -9,13 +10,16 @@ import serial
 
 from firstspike_spec.common.errors import DeviceError, InputError
 
-try:
+#: What a broken port raises. Pyserial's own errors are OSErrors, but it lets those of terminals through.
+_ERRORS: tuple[type[Exception], ...] = (OSError,)
+if sys.platform != "win32":
     from termios import error as terminal_error
-except ImportError:  # on Windows
-    terminal_error = OSError
 
-#: What a broken port raises: pyserial's errors are OSErrors, but those of terminals pass through it.
-_ERRORS = (OSError, terminal_error)
+    _ERRORS += (terminal_error,)
+
+#: What opening a port raises, and what using it does: a port that was closed in the meantime has no descriptor.
+_OPENING_ERRORS: tuple[type[Exception], ...] = (*_ERRORS, ValueError)
+_USING_ERRORS: tuple[type[Exception], ...] = (*_ERRORS, TypeError)
 
 
 class Transport(Protocol):
@@ -69,7 +73,7 @@ class SerialTransport:
         self.name = f"serial:{port}"
         try:
             self._port = serial.Serial(port, baud, timeout=0, write_timeout=self._WRITE_TIMEOUT, exclusive=True)
-        except (*_ERRORS, ValueError) as error:
+        except _OPENING_ERRORS as error:
             raise InputError(f"cannot open {port}: {_reason(error)}") from error
         try:
             with self._telling():
@@ -99,7 +103,7 @@ class SerialTransport:
     def _telling(self) -> Iterator[None]:
         try:
             yield
-        except (*_ERRORS, TypeError) as error:  # a port closed meanwhile has no descriptor
+        except _USING_ERRORS as error:
             raise DeviceError(
                 f"the connection to {self.name} broke ({error}); plug the board in again, and open the device again"
             ) from error

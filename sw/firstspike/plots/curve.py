@@ -61,8 +61,8 @@ def curve_table(
     left_out = 0
     for place, run in enumerate(runs):
         line = cell(run, by) if by else ""
-        at = number(run, x), number(run, y)
-        if None in at:
+        across, up = number(run, x), number(run, y)
+        if across is None or up is None:
             left_out += 1
             continue
         seed = run.get(SEED, "")
@@ -73,7 +73,7 @@ def curve_table(
                 f"{run[FILE]}: two runs have the same settings and the seed {seed}; "
                 f"give each run once, or name what tells them apart, such as --by {FILE}"
             )
-        group.append((*at, seed))
+        group.append((across, up, seed))
     if not groups:
         raise InputError(f"no run has both {x} and {y}; name other columns with --x and --y")
     rows = [

@@ -85,11 +85,11 @@ def draw_maps(
     figure = new_figure(10, 3.6 + sum(0.3 + 0.85 * count for count in rows))
     panels = figure.add_gridspec(1 + len(maps), 1, height_ratios=[2.4, *(0.3 + 0.85 * count for count in rows)])
     head = panels[0].subgridspec(1, 3, width_ratios=(1, 1, 0.05))
-    digit, times, bar = (figure.add_subplot(cell) for cell in head)
+    digit, times, bar = (figure.add_subplot(head[place]) for place in range(3))
     shown = draw_input(digit, times, network, inference, picture, image=image, label=label)
     label_bar(figure.colorbar(shown, cax=bar, label="time step"), steps)
-    for panel, (title, channels) in zip(list(panels)[1:], maps.items(), strict=True):
-        axes = figure.add_subplot(panel)
+    for place, (title, channels) in enumerate(maps.items(), 1):
+        axes = figure.add_subplot(panels[place])
         drawn = channels[:MOST_MAPS]
         sheet = _side_by_side(drawn, steps)
         seen = np.where(sheet <= decision, 1, 0.35)  # what does not come with early exit is pale

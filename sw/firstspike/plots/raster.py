@@ -87,10 +87,10 @@ def draw_raster(
     chosen = shown_layers(layers + 1)
     heights = [1.5] * (len(chosen) - 1) + [max(1.2, min(0.12 * network.outputs, 2.5))]
     figure = new_figure(10, 1.8 + 1.5 * sum(heights))
-    left, right = figure.add_gridspec(1, 2, width_ratios=(1, 2.2))
-    beside = left.subgridspec(max(2, round(sum(heights) / 2.5)), 1)  # at the top, also of a deep network
+    halves = figure.add_gridspec(1, 2, width_ratios=(1, 2.2))
+    beside = halves[0].subgridspec(max(2, round(sum(heights) / 2.5)), 1)  # at the top, also of a deep network
     digit, times = figure.add_subplot(beside[0]), figure.add_subplot(beside[1])
-    panels = right.subgridspec(len(chosen), 1, height_ratios=heights).subplots(sharex=True)
+    panels = halves[1].subgridspec(len(chosen), 1, height_ratios=heights).subplots(sharex=True, squeeze=False)[:, 0]
 
     shown = draw_input(digit, times, network, inference, picture, image=image, label=label)
     label_bar(figure.colorbar(shown, ax=times, orientation="horizontal", label="time step", shrink=0.8), steps)

@@ -24,7 +24,7 @@ MOST_LAYERS = 12
 
 def add_titles(figure: "Figure", title: str, small_print: str) -> None:
     """Write a title above a figure, and below it where the numbers come from."""
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.08)
+    figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.08)
     width = figure.get_figwidth()
     figure.suptitle(textwrap.fill(plain(title, TITLE), int(width * 10)), fontsize=12)
     figure.supxlabel(textwrap.fill(plain(small_print, TITLE), int(width * SMALL_PRINT)), fontsize=8, color=GREY)

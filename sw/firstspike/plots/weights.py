@@ -31,7 +31,7 @@ def weights_table(network: Network) -> list[Row]:
         One a layer and a weight that it has, in rising order. A pruned connection is none, so there is no weight 0; a
         layer without connections has one row, without a weight.
     """
-    rows = []
+    rows: list[Row] = []
     for index, layer in enumerate(network.layers):
         values, counts = np.unique(layer.row_weights, return_counts=True)
         rows += [

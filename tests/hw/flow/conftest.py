@@ -1,4 +1,4 @@
-"""What the tests of the build share: a small network, fake programs, and the command line in this process."""
+"""Fixtures of the build's tests: a small network, fake programs, and the command line in this process."""
 
 import json
 import sys
@@ -29,9 +29,9 @@ def network_file(network, tmp_path):
 
 
 class EmptyTop(wiring.Component):
-    """Stands in for the design, which fake programs do not look at."""
+    """Replaces the design, which the fake programs do not use."""
 
-    def __init__(self, board, shape, image):
+    def __init__(self, board, shape, contents):
         super().__init__({})
 
     def elaborate(self, platform):
@@ -40,7 +40,7 @@ class EmptyTop(wiring.Component):
 
 @pytest.fixture
 def toolchain(tmp_path, monkeypatch) -> Toolchain:
-    """Fake programs, in front of all others on PATH, for a design that takes no time to elaborate."""
+    """Fake programs that come first on PATH, and a design that takes no time to elaborate."""
     monkeypatch.setattr("firstspike_hw.flow.bitstream.BoardTop", EmptyTop)
     folder = tmp_path / "programs"
     folder.mkdir()
@@ -50,7 +50,7 @@ def toolchain(tmp_path, monkeypatch) -> Toolchain:
 
 @pytest.fixture
 def firstspike(capfd, monkeypatch) -> Callable[..., SimpleNamespace]:
-    """Run the command line in this process, and return exit code, both outputs, and the JSON in the first if it is some."""
+    """Run the command line in this process; return exit code, both outputs, and the JSON with ``--json``."""
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["firstspike", *map(str, arguments)])

@@ -1,9 +1,9 @@
-"""Programs that stand in for a toolchain: they leave the files that the real ones would leave, at once."""
+"""Fake programs of a toolchain: they write the files that the real ones would write, at once."""
 
 import json
 from pathlib import Path
 
-#: What the fake place-and-route says of itself, unless a test says otherwise.
+#: The report of the fake place-and-route, unless a test sets another one.
 ROUTED = {
     "fmax": {"$glbnet$clk": {"achieved": 91.25, "constraint": 75.0}},
     "utilization": {
@@ -43,18 +43,18 @@ class Toolchain:
         self.write("ecppack", "printf bits > top.bit; echo packed")
 
     def write(self, name: str, body: str, version: str = "1.0") -> None:
-        """Put a program into the folder: a shell script, run in the folder of the build."""
+        """Put a program into the folder: a shell script that runs in the build's folder."""
         path = self.folder / name
         path.write_text(_SCRIPT.format(name=name, version=version, folder=self.folder, body=body))
         path.chmod(0o755)
 
     def synthesize(self, cells: dict, version: str = "1.0") -> None:
-        """Let synthesis end well, with these cells."""
+        """Let synthesis succeed with these cells."""
         netlist = json.dumps({"modules": {"top": {"cells": cells}}})
         self.write("yosys", f"echo synthesised > top.rpt; echo '{netlist}' > top.json", version)
 
     def route(self, report: dict) -> None:
-        """Let place-and-route end well, with this report."""
+        """Let place-and-route succeed with this report."""
         self.write("nextpnr-ecp5", f"echo routed > top.tim; echo '{json.dumps(report)}' > routed.json")
 
     def calls(self, name: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The build, with fake programs: what it leaves, what it refuses, and when it has nothing to do."""
+"""The build, with fake programs: its output, its errors, and when it has nothing to do."""
 
 import json
 import math
@@ -46,8 +46,8 @@ def missed(achieved):
 
 
 def test_what_a_build_leaves(build, out, network, toolchain):
-    told = []
-    report = build(note=told.append)
+    notes = []
+    report = build(note=notes.append)
     assert names(out) == ["bitstream.bit", "packing.log", "place-and-route.log", "report.json", "synthesis.log"]
     assert (out / "bitstream.bit").read_text() == "bits"
     assert report == {**json.loads((out / "report.json").read_text()), "cached": False}
@@ -76,21 +76,21 @@ def test_what_a_build_leaves(build, out, network, toolchain):
         **{name: f"{name} 1.0" for name in ("yosys", "nextpnr-ecp5", "ecppack")},
         "amaranth": version("amaranth"),
     }
-    assert [line.split(":")[0] for line in told if "..." not in line] == STEPS
+    assert [line.split(":")[0] for line in notes if "..." not in line] == STEPS
 
     (routed,) = toolchain.calls("nextpnr-ecp5")
     assert f"--freq {BOARD.clock_hz / 1e6} --seed 1 --timing-allow-fail" in routed
     assert "--25k" in routed
 
 
-def test_the_same_again_is_answered_at_once(build, toolchain):
+def test_a_repeated_build_returns_at_once(build, toolchain):
     first = build()
     assert build() == {**first, "cached": True}
     assert len(toolchain.calls("yosys")) == 1
 
 
 @pytest.mark.parametrize("change", ["seed", "lanes", "board", "network", "program", "damaged", "removed"])
-def test_whatever_the_bitstream_depends_on_makes_it_anew(build, out, toolchain, change, tmp_path, network):
+def test_a_change_of_anything_that_the_bitstream_depends_on_rebuilds_it(build, out, toolchain, change, tmp_path, network):
     first = build()
     if change == "seed":
         build(seed=2)
@@ -135,7 +135,7 @@ def test_a_failing_program_shows_the_end_of_its_log(build, out, toolchain):
     ):
         build()
     assert (out / "synthesis.log").read_text().startswith("1\n2\n")
-    # Nothing of the earlier build is left that could be taken for this one.
+    # No output of the earlier build is left.
     assert names(out) == ["synthesis.log"]
 
 
@@ -164,7 +164,7 @@ def test_a_missed_clock_is_an_error_and_leaves_no_bitstream(build, out, toolchai
     assert names(out) == ["place-and-route.log", "report.json", "synthesis.log"]
     report = json.loads((out / "report.json").read_text())
     assert (report["bitstream"], report["clock_mhz"]["achieved"]) == (None, achieved)
-    assert len(toolchain.calls("ecppack")) == 1  # the earlier one
+    assert len(toolchain.calls("ecppack")) == 1  # in the first build
 
 
 def test_a_design_that_does_not_fit_is_an_error_with_numbers(build, out, toolchain):
@@ -177,7 +177,7 @@ def test_a_design_that_does_not_fit_is_an_error_with_numbers(build, out, toolcha
     assert names(out) == ["place-and-route.log", "synthesis.log"]
 
 
-def test_a_failure_of_place_and_route_with_room_left_is_shown_as_it_is(build, toolchain):
+def test_a_failure_of_place_and_route_with_room_left_is_shown_unchanged(build, toolchain):
     log = FULL_LOG.replace("61/", "6/").replace("23001/", "2300/")
     toolchain.write("nextpnr-ecp5", f"cat > top.tim <<'END'\n{log}END\necho 'ERROR: no such pin' >&2; exit 125")
     with pytest.raises(InputError, match=r"nextpnr-ecp5 failed with exit code 125;(?s:.*)ERROR: no such pin"):
@@ -186,7 +186,7 @@ def test_a_failure_of_place_and_route_with_room_left_is_shown_as_it_is(build, to
 
 @pytest.fixture
 def interrupted():
-    """Take Ctrl-C as Python does by default: a program that was started in the background of a script does not."""
+    """Handle Ctrl-C as Python does by default; a program in the background of a script does not."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -200,18 +200,18 @@ def test_an_interrupted_build_leaves_nothing_half_made(interrupted, build, out, 
     assert names(out) == ["packing.log", "place-and-route.log", "synthesis.log"]
 
 
-def test_a_program_is_ended_with_all_that_it_started(interrupted, build, out, toolchain, tmp_path):
-    """And what it left in its folder for temporary files goes, too."""
-    toolchain.write("yosys", f"touch $TMPDIR/left; sleep 60 & echo $! $TMPDIR > {tmp_path}/told; kill -INT $PPID; wait")
+def test_a_program_is_killed_with_all_its_children(interrupted, build, out, toolchain, tmp_path):
+    """And its temporary files are removed."""
+    toolchain.write("yosys", f"touch $TMPDIR/left; sleep 60 & echo $! $TMPDIR > {tmp_path}/numbers; kill -INT $PPID; wait")
     with pytest.raises(KeyboardInterrupt):
         build()
-    number, place = (tmp_path / "told").read_text().split()
+    number, place = (tmp_path / "numbers").read_text().split()
     assert soon(lambda: not is_running(number))
     assert Path(place).is_relative_to(out.absolute())
     assert names(out) == ["synthesis.log"]
 
 
-def test_a_program_that_is_ended_by_a_signal_is_told(build, toolchain):
+def test_a_program_that_is_ended_by_a_signal_is_reported(build, toolchain):
     toolchain.write("yosys", "echo some; kill -KILL $$")
     with pytest.raises(InputError, match=r"yosys was ended by SIGKILL; the end of .*synthesis\.log:\nsome"):
         build()
@@ -226,7 +226,7 @@ def test_no_room_before_the_work(build, out, toolchain, monkeypatch):
 
 
 def test_no_room_while_a_program_runs(build, out, toolchain, monkeypatch):
-    """Its own words may have had no room either."""
+    """Its log may have been cut, too."""
     monkeypatch.setattr("firstspike_hw.flow.bitstream.check_writable_folder", lambda folder, room: folder.mkdir())
     monkeypatch.setattr(os, "posix_fallocate", full)
     toolchain.write("yosys", "exit 1")
@@ -236,25 +236,25 @@ def test_no_room_while_a_program_runs(build, out, toolchain, monkeypatch):
 
 
 @pytest.mark.parametrize("room", ["none", "limit"])
-def test_what_a_program_may_have_cut_is_refused_though_it_ended_well(build, out, toolchain, monkeypatch, room):
-    """Programs in WebAssembly do not notice."""
+def test_output_that_may_have_been_cut_is_refused_though_the_program_succeeded(build, out, toolchain, monkeypatch, room):
+    """Programs in WebAssembly do not notice a full disk."""
     toolchain.write("ecppack", "head -c 100000 /dev/zero > top.bit")
     if room == "none":
         monkeypatch.setattr("firstspike_hw.flow.bitstream.check_writable_folder", lambda folder, room: folder.mkdir())
         monkeypatch.setattr(os, "posix_fallocate", full)
     else:
         monkeypatch.setattr(resource, "getrlimit", lambda which: (100_000, 100_000))
-    told = {
+    messages = {
         "none": "cannot write into .*: No space left",
         "limit": "top.bit has 100,000 bytes, the limit to the size of files",
     }
-    with pytest.raises(InputError, match=told[room]):
+    with pytest.raises(InputError, match=messages[room]):
         build()
     assert "report.json" not in names(out)
 
 
 @pytest.mark.parametrize("script", ["true", ": > top.bit"])
-def test_a_packer_that_leaves_nothing_is_told(build, out, toolchain, script):
+def test_a_packer_that_leaves_nothing_is_reported(build, out, toolchain, script):
     toolchain.write("ecppack", script)
     with pytest.raises(InputError, match=r"ecppack left no bitstream; see .*packing\.log"):
         build()
@@ -262,20 +262,20 @@ def test_a_packer_that_leaves_nothing_is_told(build, out, toolchain, script):
 
 
 @pytest.mark.parametrize("script", ["true", "echo '{\"modules\": {' > top.json"])
-def test_a_netlist_that_is_not_whole_is_told(build, toolchain, script):
+def test_an_incomplete_netlist_is_reported(build, toolchain, script):
     toolchain.write("yosys", script)
-    with pytest.raises(InputError, match=r"what a program wrote as .*top\.json is not whole"):
+    with pytest.raises(InputError, match=r"a program's output file .*top\.json is missing or incomplete"):
         build()
 
 
-def test_no_room_for_what_the_build_itself_writes(build, out, monkeypatch):
+def test_no_room_for_files_of_the_build_itself(build, out, monkeypatch):
     monkeypatch.setattr("firstspike_hw.flow.bitstream.compile_network", full)
     with pytest.raises(InputError, match=r"cannot write into .*out: No space left on device; make room, or choose"):
         build()
     assert names(out) == []
 
 
-def test_what_is_up_to_date_is_answered_where_nothing_can_be_written(build, monkeypatch):
+def test_a_bitstream_that_is_up_to_date_needs_no_writable_folder(build, monkeypatch):
     build()
     monkeypatch.setattr("firstspike_hw.flow.bitstream.check_writable_folder", None)
     assert build()["cached"]
@@ -292,7 +292,7 @@ def test_a_program_that_does_not_end_is_stopped(build, toolchain, monkeypatch):
         build()
 
 
-def test_a_folder_that_cannot_be_written_is_told_of_before_the_work(network, toolchain, tmp_path):
+def test_a_folder_that_cannot_be_written_is_reported_before_the_work(network, toolchain, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot write into"):
         build_bitstream(network, BOARD, tmp_path / "file" / "out", toolchain="native", name="small")

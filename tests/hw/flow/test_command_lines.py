@@ -1,4 +1,4 @@
-"""The command lines of the steps, as the programs want them."""
+"""The steps' command lines."""
 
 import json
 
@@ -13,7 +13,7 @@ def lines(*command_lines):
     return {step: " ".join(words) for step, words in commands(plan).items()}
 
 
-def test_they_are_amaranths_own():
+def test_the_command_lines_are_amaranths():
     assert lines("yosys -q top.ys", "nextpnr-ecp5 --85k --json top.json", "ecppack --input top.config") == {
         "synthesis": "yosys -q top.ys",
         "place-and-route": "nextpnr-ecp5 --85k --json top.json",
@@ -22,7 +22,7 @@ def test_they_are_amaranths_own():
 
 
 def test_the_retired_program_for_gowin_is_replaced():
-    """Amaranth 0.5.10's line, and the one that nextpnr-himbaechel takes."""
+    """Amaranth 0.5.10's command line, and the one for nextpnr-himbaechel."""
     old = "nextpnr-gowin --seed 1 --device GW1NR --family GW1N-9C --json top.json --cst top.cst --write out.json"
     new = (
         "nextpnr-himbaechel --seed 1 --device GW1NR --vopt family=GW1N-9C --json top.json --vopt cst=top.cst --write out.json"
@@ -40,7 +40,7 @@ def test_block_rams_of_loadable_memories_without_output_registers_are_found():
         "core.banks_1.entries.memory.block_10_1": block_ram(second="NOREG"),
         "core.banks_0.entries.memory.inferred.0.1": block_ram("NOREG", "NOREG"),
         "block_0_0": block_ram(first="NOREG"),
-        # Others may do without.
+        # Other block RAMs need none.
         "link.buffer.storage.0.0": block_ram("NOREG", "NOREG"),
         "core.block_0_0": {"type": "LUT4", "parameters": {}},
     }

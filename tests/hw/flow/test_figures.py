@@ -1,4 +1,4 @@
-"""The figures out of the programs' reports."""
+"""The figures read from the programs' reports."""
 
 import json
 
@@ -23,7 +23,7 @@ def test_flip_flops_of_the_ice40_are_counted_by_synthesis(tmp_path):
     }
 
 
-def test_what_is_not_used_is_left_out(tmp_path):
+def test_unused_cells_are_left_out(tmp_path):
     table = {"LUT4": 5, "DFF": 3, "BSRAM": 0, "rPLL": 1, "MULT9X9": 0}
     write(tmp_path, {"utilization": {name: {"used": used, "available": 9} for name, used in table.items()}})
     assert utilisation(tmp_path, GOWIN) == {
@@ -39,8 +39,8 @@ def test_the_slowest_clock_counts(tmp_path):
     assert achieved_mhz(tmp_path) == 44.99
 
 
-def test_what_is_crowded():
-    """What is full by nature, such as one PLL of one, is no reason."""
+def test_crowded_cells():
+    """Cells such as PLLs do not count: one of one may be in use."""
     assert crowded(FULL_LOG, ECP5) == ["61 of 56 block RAMs", "23,001 of 24,288 logic cells"]
     assert crowded("Info: \t         ICESTORM_LC:    4751/   5280    89%\n", ICE40) == []
     assert crowded("ERROR: Expected net name\n", ECP5) == []

@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def built(tmp_path):
-    """A folder as a build leaves it."""
+    """A build's folder."""
     folder = tmp_path / "built"
     folder.mkdir()
     (folder / "bitstream.bit").write_text("bits")
@@ -52,10 +52,10 @@ def test_another_board_is_refused(firstspike, built, loader, board, said):
     assert loader() == []
 
 
-def test_what_is_no_bitstream_is_refused(firstspike, built, tmp_path, loader):
+def test_a_file_that_is_no_bitstream_is_refused(firstspike, built, tmp_path, loader):
     (tmp_path / "other.fs").write_text("bits")
     wrong = firstspike("flash", tmp_path / "other.fs", "--board", "ulx3s-85f")
-    assert "is no bitstream for ulx3s-85f: those have the suffix .bit" in wrong.err
+    assert "is no bitstream for ulx3s-85f: its bitstreams have the suffix .bit" in wrong.err
     assert "unknown board 'nobody'" in firstspike("flash", tmp_path / "other.fs", "--board", "nobody").err
     (built / "bitstream.bit").unlink()
     for source in (built, built / "bitstream.bit", tmp_path):
@@ -66,22 +66,22 @@ def test_what_is_no_bitstream_is_refused(firstspike, built, tmp_path, loader):
 
 @pytest.mark.parametrize("cut", [b"", b"bit"])
 def test_a_damaged_bitstream_is_refused(firstspike, built, loader, cut):
-    """What a full disk leaves, for example: the build's report knows better."""
+    """Such as after a full disk; the build's report holds the right size and digest."""
     whole = {"file": "bitstream.bit", "bytes": 4, "sha256": hashlib.sha256(b"bits").hexdigest()}
     (built / "report.json").write_text(json.dumps({"board": "ulx3s-85f", "bitstream": whole}))
     assert firstspike("flash", built).code == 0
     (built / "bitstream.bit").write_bytes(cut)
     for source in (built, built / "bitstream.bit"):
         shown = firstspike("flash", source)
-        told = "is not what report.json beside it tells of" if cut else "is empty"
+        message = "is not the one that report.json beside it describes" if cut else "is empty"
         assert (shown.code, shown.err.count("\n")) == (2, 1)
         assert f"{built / 'bitstream.bit'} " in shown.err
-        assert told in shown.err
+        assert message in shown.err
         assert shown.err.endswith("run firstspike build again\n")
     assert len(loader()) == 1
 
 
-def test_an_empty_bitstream_of_elsewhere_is_refused(firstspike, tmp_path, loader):
+def test_an_empty_bitstream_without_a_report_is_refused(firstspike, tmp_path, loader):
     (tmp_path / "some.bin").touch()
     shown = firstspike("flash", tmp_path / "some.bin", "--board", "icebreaker")
     assert (shown.code, shown.err) == (2, f"firstspike: {tmp_path / 'some.bin'} is empty: run firstspike build again\n")
@@ -98,13 +98,13 @@ def test_an_empty_bitstream_of_elsewhere_is_refused(firstspike, tmp_path, loader
         '{"board": "x", "bitstream": {"file": 3}}',
     ],
 )
-def test_a_report_that_makes_no_sense_is_as_none(firstspike, built, loader, report):
+def test_a_report_that_makes_no_sense_counts_as_none(firstspike, built, loader, report):
     (built / "report.json").write_text(report)
     assert "there is no bitstream in" in firstspike("flash", built).err
     assert firstspike("flash", built / "bitstream.bit", "--board", "ulx3s-85f").code == 0
 
 
-def test_an_empty_variable_is_as_none(firstspike, built, loader, monkeypatch):
+def test_an_empty_variable_counts_as_none(firstspike, built, loader, monkeypatch):
     monkeypatch.setenv("OPENFPGALOADER", "")
     assert firstspike("flash", built).code == 0
     assert len(loader()) == 1

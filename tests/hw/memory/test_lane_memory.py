@@ -17,7 +17,8 @@ def test_reads_what_was_written_until_then(bits, depth, in_luts):
     for seed in range(2):
         rng = random.Random(f"{bits} {depth} {seed}")
         words = [rng.getrandbits(bits) for _ in range(depth)]
-        dut, collided = LaneMemory(bits=bits, depth=depth, init=list(words)), 0
+        style = GENERIC_MEMORY if in_luts else BLOCK_RAMS
+        dut, collided = LaneMemory(bits=bits, depth=depth, contents=list(words), style=style), 0
 
         async def drive(ctx, dut=dut, rng=rng, words=words):
             nonlocal collided
@@ -35,21 +36,18 @@ def test_reads_what_was_written_until_then(bits, depth, in_luts):
                     collided += to == place
                 assert ctx.get(dut.word) == words[place], f"cycle {cycle}"
 
-        with mock.patch("firstspike_hw.memory.lane_memory.MOST_LUT_RAM_WORDS", 64 if in_luts else 0):
-            simulate(dut, drive, hostile=True)
+        simulate(dut, drive, hostile=True)
         assert collided > 20
 
 
 @pytest.mark.parametrize("in_luts", [False, True])
 @pytest.mark.parametrize(("bits", "depth"), [(1, 2), (12, 65), (19, 100), (37, 100), (19, 600)])
-def test_late_words(bits, depth, in_luts, block_rams_with_output_registers, monkeypatch):
+def test_late_words(bits, depth, in_luts, late_block_rams):
     """The same a cycle later, and not the writes of that cycle; in LUTs and in block RAM of both kinds."""
-    monkeypatch.setattr(
-        "firstspike_hw.memory.lane_memory.MOST_LATE_LUT_RAM_BITS", bits * depth if in_luts else bits * depth - 1
-    )
+    style = replace(late_block_rams, late_lut_ram_bits=bits * depth if in_luts else bits * depth - 1)
     rng = random.Random(f"{bits} {depth}")
     words = [rng.getrandbits(bits) for _ in range(depth)]
-    dut, collided = LaneMemory(bits=bits, depth=depth, init=list(words)), 0
+    dut, collided = LaneMemory(bits=bits, depth=depth, contents=list(words), style=style), 0
 
     async def drive(ctx):
         nonlocal collided

@@ -31,9 +31,9 @@ def check(dut, rng, *, bits, depth, init, ports, places=None, cycles=500, staged
             kind = rng.choice([*Memory, Memory.ENTRIES, Memory.ENTRIES])
             addresses = [rng.choice(places) for _ in range(ports)]
             fields = load_word(kind, place, rng.getrandbits(bits), lane=3, layer=2)
-            ctx.set(dut.load.payload, dict(zip(NAMES, fields, strict=True)))
-            ctx.set(dut.load.valid, what == "load")
-            ctx.set(dut.peek, what == "peek")
+            ctx.set(dut.load.word, dict(zip(NAMES, fields, strict=True)))
+            ctx.set(dut.load.write, what == "load")
+            ctx.set(dut.load.peek, what == "peek")
             for signal, address in zip(dut.address, addresses, strict=True):
                 ctx.set(signal, address)
             await ctx.tick()
@@ -58,7 +58,7 @@ def check(dut, rng, *, bits, depth, init, ports, places=None, cycles=500, staged
                         assert got == word, f"cycle {cycle}, port {port}: expected {word:#x}, got {got:#x}"
                         counts["read"] += 1
             if cycle > 1 and (peeked := expected[cycle - 2][1]) is not None:
-                assert ctx.get(dut.peeked) == peeked, f"cycle {cycle}: peeked"
+                assert ctx.get(dut.load.peeked) == peeked, f"cycle {cycle}: peeked"
                 counts["peeked"] += peeked != 0
 
     simulate(dut, testbench)
@@ -77,7 +77,7 @@ def test_reads_loads_and_peeks_in_random_order(bits, depth, ports, staged):
     for seed in range(2):
         rng = random.Random(f"{bits} {depth} {ports} {seed}")
         init = [rng.getrandbits(bits) for _ in range(rng.randrange(depth // 2, depth + 1))]
-        dut = LoadableMemory(Memory.ENTRIES, bits=bits, depth=depth, init=init, ports=ports, staged=staged)
+        dut = LoadableMemory(Memory.ENTRIES, bits=bits, depth=depth, contents=init, ports=ports, staged=staged)
         check(dut, rng, bits=bits, depth=depth, init=init, ports=ports, staged=staged)
 
 
@@ -89,11 +89,12 @@ def test_reads_loads_and_peeks_in_random_order(bits, depth, ports, staged):
 def test_no_logic_for_collisions(tmp_path, board, block_rams, ports):
     """Beside block RAM there are the registers that this component has, and no others."""
     bits = 16
-    dut = LoadableMemory(Memory.ENTRIES, bits=bits, depth=512, init=range(512), ports=ports)
+    style = BOARDS[board].fpga.memory_style
+    dut = LoadableMemory(Memory.ENTRIES, bits=bits, depth=512, contents=range(512), ports=ports, style=style)
     netlist = synthesize(tmp_path, BOARDS[board], dut=dut)
     cells = Counter(cell["type"] for cell in netlist["modules"]["top"]["cells"].values())
     flip_flops = sum(count for name, count in cells.items() if name.startswith(("SB_DFF", "DFF", "TRELLIS_FF")))
-    # Before the memory a word, its address, its turn and its write; behind it what is peeked at, three cycles after the turn.
+    # Before the memory a word, its address, its turn and its write; after it what is peeked at, three cycles after the turn.
     assert flip_flops == bits + 9 + 2 + bits + 3 + (0 if board == "ulx3s-85f" else bits * ports)
     # The iCE40 has one read port in a block.
     copies = ports if board == "icebreaker" else 1

@@ -6,9 +6,9 @@ import pytest
 from amaranth.hdl import ClockSignal, Const, Elaboratable, Module, Mux, Signal, Value
 from amaranth.lib.memory import Memory
 
-import firstspike_hw.memory.loadable_memory
 import firstspike_hw.memory.spram
 from firstspike_hw.memory.loadable_memory import LoadableMemory
+from firstspike_hw.memory.style import ICE40UP_MEMORY
 from firstspike_spec.common.words import Memory as MemoryKind
 
 from ..bench import simulate
@@ -16,7 +16,7 @@ from .test_loadable_memory import check
 
 
 class Primitive(Elaboratable):
-    """SB_SPRAM256KA (TN 02022): one port; after a write, nobody knows what it shows."""
+    """SB_SPRAM256KA (TN 02022): one port; what it shows after a write is unknown."""
 
     made: list["Primitive"] = []  # noqa: RUF012
 
@@ -56,13 +56,12 @@ class Primitive(Elaboratable):
 def modelled(monkeypatch):
     monkeypatch.setattr(Primitive, "made", [])
     monkeypatch.setattr(firstspike_hw.memory.spram, "Instance", Primitive)
-    monkeypatch.setattr(firstspike_hw.memory.loadable_memory, "has_spram", lambda platform: True)
 
 
 @pytest.mark.parametrize(("bits", "depth"), [(16, 1 << 14), (13, 4000), (12, 2731)])
 def test_loads_reads_and_peeks_in_random_order(modelled, bits, depth):
     rng = random.Random(bits)
-    dut = LoadableMemory(MemoryKind.ENTRIES, bits=bits, depth=depth)
+    dut = LoadableMemory(MemoryKind.ENTRIES, bits=bits, depth=depth, style=ICE40UP_MEMORY)
     places = [0, depth - 1, *(rng.randrange(depth) for _ in range(20))]
     check(dut, rng, bits=bits, depth=depth, init=[None] * depth, ports=1, places=places, cycles=1000)
     assert len(Primitive.made) == 1
@@ -73,7 +72,7 @@ def test_loads_reads_and_peeks_in_random_order(modelled, bits, depth):
     [(17, 4000, [], 1), (16, 2000, [], 1), (16, (1 << 14) + 1, [], 1), (16, 4000, [1], 1), (16, 4000, [], 2)],
 )
 def test_what_does_not_fit_goes_elsewhere(modelled, bits, depth, init, ports):
-    dut = LoadableMemory(MemoryKind.ENTRIES, bits=bits, depth=depth, init=init, ports=ports)
+    dut = LoadableMemory(MemoryKind.ENTRIES, bits=bits, depth=depth, contents=init, ports=ports, style=ICE40UP_MEMORY)
 
     async def testbench(ctx):
         await ctx.tick()

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from firstspike_model.layers.initialisation import INITIALISATIONS, rescale_to_fan_in
-from firstspike_model.layers.layers import FirstSpikeClassifier
+from firstspike_model.layers.classifier import FirstSpikeClassifier
 from firstspike_model.layers.normalisation import normalise_weights
 from firstspike_model.layers.quantisation import best_scale, quantise
 from firstspike_model.layers.surrogate import Surrogate

@@ -2,7 +2,7 @@
 
 As a program it tries many of them under a limit of memory, in a process of its own: what ends that process is a fault too.
 
-    python -m tests.spec.file_mutants --seed 0 --count 500 --keep build/failures
+    python -m tests.spec.network.file_mutants --seed 0 --count 500 --keep build/failures
 """
 
 import argparse
@@ -23,7 +23,7 @@ import numpy as np
 
 from firstspike_spec import Inference, InputError, Network, infer, load_network, save_network
 from firstspike_spec.common.files import write_file
-from firstspike_spec.network import artefact
+from firstspike_spec.network.content import ACTIVITY_TENSOR, ENCODER_TENSOR, LAYER_TENSORS
 
 from .. import naive_model
 from ..random_networks import random_map_network, random_network, with_activity
@@ -92,8 +92,8 @@ def file_of(parts: Parts, rng: random.Random) -> bytes:
 
 def in_order(tensors: dict[str, np.ndarray], description: dict[str, Any]) -> list[tuple[str, np.ndarray]]:
     """Return the tensors in the order in which a digest takes them."""
-    names = [artefact.ENCODER_TENSOR]
-    names += [f"layers.{at}.{name}" for at in range(300) for name in (*artefact.LAYER_TENSORS, artefact.ACTIVITY_TENSOR)]
+    names = [ENCODER_TENSOR]
+    names += [f"layers.{at}.{name}" for at in range(300) for name in (*LAYER_TENSORS, ACTIVITY_TENSOR)]
     return [(name, tensors[name]) for name in names if name in tensors]
 
 
@@ -240,7 +240,7 @@ def layers_multiplied(parts: Parts, rng: random.Random) -> bytes:
     metadata, description, tensors = parts
     last, times = len(description["layers"]) - 1, rng.choice([1, 3, 100, 255, 300, 5000])
     changed = dict(tensors)
-    for name in artefact.LAYER_TENSORS:
+    for name in LAYER_TENSORS:
         changed |= {f"layers.{last + more}.{name}": tensors[f"layers.{last}.{name}"] for more in range(1, times + 1)}
     layers = description["layers"] + [description["layers"][last]] * times
     return file_of((metadata, {**description, "layers": layers}, changed), rng)
@@ -268,7 +268,7 @@ def scaled_up(parts: Parts, rng: random.Random) -> bytes:
     taps = min(sizes["channels"] * sizes["kernel_height"] * sizes["kernel_width"], 1 << 17)
     layer = {"threshold": 1, "weight_bits": 8, "potential_bits": 32, "maps": sizes}
     tensors = {
-        artefact.ENCODER_TENSOR: tensors[artefact.ENCODER_TENSOR],
+        ENCODER_TENSOR: tensors[ENCODER_TENSOR],
         "layers.0.row_starts": np.minimum(np.arange(taps + 1), 1),
         "layers.0.row_targets": np.zeros(1, np.int32),
         "layers.0.row_weights": np.ones(1, np.int16),

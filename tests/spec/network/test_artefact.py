@@ -15,6 +15,7 @@ from safetensors.numpy import load, save
 from firstspike_spec import InputError, LatencyEncoder, Layer, Network, load_network, save_network
 from firstspike_spec.common import files
 from firstspike_spec.network import artefact
+from firstspike_spec.network.content import LAYER_NUMBERS, activities
 
 from ...levels import THOROUGH
 from ..random_networks import networks, with_activity
@@ -50,7 +51,7 @@ def assert_same(one, other):
     assert one.provenance == other.provenance
     np.testing.assert_array_equal(one.encoder.thresholds, other.encoder.thresholds)
     for left, right in zip(one.layers, other.layers, strict=True):
-        for name in (*artefact.LAYER_TENSORS, *artefact.LAYER_NUMBERS, "activity"):
+        for name in ("row_starts", "row_targets", "row_weights", "initial_potentials", *LAYER_NUMBERS, "activity"):
             np.testing.assert_array_equal(getattr(left, name), getattr(right, name))
 
 
@@ -138,8 +139,8 @@ def test_every_truncation_is_refused(either, path):
 
 def rebuilt(subject, /, *, tensors=None, drop=(), description=None, **metadata):
     """Return the bytes of a network's file with some of its parts replaced."""
-    parts = {**artefact._tensors(subject), **artefact._activities(subject), **(tensors or {})}
-    text = json.dumps({**json.loads(artefact._description(subject)), **(description or {})}, sort_keys=True)
+    parts = {**subject.tensors, **activities(subject.layers), **(tensors or {})}
+    text = json.dumps({**json.loads(subject.description), **(description or {})}, sort_keys=True)
     header = {"format": "firstspike-network", "format_version": "1", "digest": subject.digest, "network": text}
     header |= artefact._activity_metadata(subject) | metadata
     return artefact._in_order(save({name: tensor for name, tensor in parts.items() if name not in drop}, header))
@@ -243,7 +244,7 @@ def test_activity_that_breaks_a_rule(changes, message, profiled, path):
 
 
 def test_activity_without_its_digest(small, profiled, path):
-    path.write_bytes(rebuilt(small, tensors=artefact._activities(profiled)))
+    path.write_bytes(rebuilt(small, tensors=activities(profiled.layers)))
     with pytest.raises(InputError, match="the activity is damaged"):
         load_network(path)
 
@@ -251,7 +252,7 @@ def test_activity_without_its_digest(small, profiled, path):
 @pytest.mark.parametrize("depth", [33, 100, 900, 950, 980, 990, 100_000])
 def test_deeply_nested_provenance(depth, small, path):
     nested = "[" * depth + "]" * depth
-    text = artefact._description(small).replace('"seed": 0', f'"seed": {nested}')
+    text = small.description.replace('"seed": 0', f'"seed": {nested}')
     path.write_bytes(rebuilt(small, network=text))
     with pytest.raises(InputError, match=r"damaged|nested too deeply"):
         load_network(path)
@@ -302,8 +303,8 @@ def test_no_file_and_a_folder(tmp_path):
 def test_the_saved_tensors_have_the_documented_types(profiled, path):
     save_network(profiled, path)
     types = {name: tensor.dtype for name, tensor in load(path.read_bytes()).items()}
-    activities = {f"layers.{index}.activity": np.uint16 for index in range(2)}
-    assert types == {name: tensor.dtype for name, tensor in artefact._tensors(profiled).items()} | activities
+    of_activities = {f"layers.{index}.activity": np.uint16 for index in range(2)}
+    assert types == {name: tensor.dtype for name, tensor in profiled.tensors.items()} | of_activities
     assert types["layers.0.row_weights"] == np.int16
 
 

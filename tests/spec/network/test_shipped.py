@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import firstspike_spec
 from firstspike_spec import InputError, load_network
 from firstspike_spec.network import shipped
 from firstspike_spec.network.shipped import shipped_network
@@ -22,7 +23,7 @@ def test_all_networks_of_the_clone_are_found_from_any_folder(tmp_path, monkeypat
 
 def test_those_of_a_wheel_lie_in_its_package(tmp_path, monkeypatch):
     package = tmp_path / "firstspike_spec"
-    assert shipped.FOLDERS[0] == Path(shipped.__file__).parent / "networks"
+    assert shipped.FOLDERS[0] == Path(firstspike_spec.__file__).parent / "networks"
     monkeypatch.setattr(shipped, "FOLDERS", (package / "networks", tmp_path / "nowhere"))
     (package / "networks").mkdir(parents=True)
     (package / "networks" / "one.safetensors").touch()
