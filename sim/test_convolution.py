@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from firstspike_hw.lane.parameters import LayerParameters
 from firstspike_hw.layer.layer import Layer
 from firstspike_sim.runner import build, simulate
 from firstspike_sim.stimulus.handover import Vectors
@@ -55,15 +56,8 @@ def test_networks_of_all_kinds(request, tmp_path, number, name):
     first, *others = (random_convolution(rng, maps, channels, time_steps=steps) for steps in (4, 8))
     others.append(random_convolution(rng, maps, channels - 1, weight_bits=2))
     shape = shape_for([as_hidden(network) for network in (first, *others)], lanes, spikes_per_token=width)
-    image = compile_network(as_hidden(first), shape)
-    design = Layer(
-        shape.layers[0],
-        width=width,
-        time_steps=shape.time_steps,
-        queue_depth=shape.queue_depth,
-        images=image.banks[0],
-        locations=image.address_tables[0],
-    )
+    contents = compile_network(as_hidden(first), shape)
+    design = Layer(LayerParameters.of(shape, 0), contents.banks[0], contents.address_tables[0])
     simulator = build(design, "layer")
     parts = [layer_vectors(rng, first, shape, random_spike_times(rng, 6, first), load=False)]
     # So many images that some must wait when nobody takes the spikes.

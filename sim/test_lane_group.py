@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from firstspike_hw.lane.parameters import LayerParameters
 from firstspike_hw.layer.lane_group import LaneGroup
 from firstspike_sim.runner import build, simulate
 from firstspike_sim.stimulus.handover import Vectors
@@ -39,10 +40,8 @@ def group_network(rng, neurons, **options):
 
 def make_group(shape, network=None):
     """Return the only lane group of a layer, with the network in it or empty."""
-    layer = shape.layers[0]
-    images = compile_network(as_hidden(network), shape).banks[0] if network else None
-    sizes = {"time_steps": shape.time_steps, "queue_depth": shape.queue_depth, "banks": layer.banks}
-    return LaneGroup(layer, width=shape.spikes_per_token, first_bank=0, last=True, images=images, **sizes)
+    contents = compile_network(as_hidden(network), shape).banks[0] if network else None
+    return LaneGroup(LayerParameters.of(shape, 0), first_bank=0, banks=shape.layers[0].banks, contents=contents)
 
 
 @pytest.mark.parametrize(("banks", "bank_lanes", "width", "neurons"), SIZES)

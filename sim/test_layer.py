@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from firstspike_hw.lane.parameters import LayerParameters
 from firstspike_hw.layer.layer import Layer
 from firstspike_sim.runner import build, simulate
 from firstspike_sim.stimulus.handover import Vectors
@@ -48,9 +49,8 @@ def test_networks_of_all_kinds(request, tmp_path, monkeypatch, lanes, bank_lanes
     rng = np.random.default_rng(40)
     shape = roomy_shape(INPUTS, [neurons, 1], [lanes], bank_lanes=bank_lanes, spikes_per_token=width)
     first = random_network(rng, INPUTS, [neurons])
-    images = compile_network(as_hidden(first), shape).banks[0]
-    sizes = {"time_steps": shape.time_steps, "queue_depth": shape.queue_depth}
-    simulator = build(Layer(shape.layers[0], width=width, images=images, **sizes), "layer")
+    contents = compile_network(as_hidden(first), shape).banks[0]
+    simulator = build(Layer(LayerParameters.of(shape, 0), contents), "layer")
 
     dense = random_network(rng, INPUTS, [neurons], connectivity=1.0)
     smaller = random_network(rng, INPUTS - 4, [max(1, neurons - 3)], time_steps=8, weight_bits=3)

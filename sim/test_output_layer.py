@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from firstspike_hw.layer.output_layer import OutputLayer
+from firstspike_hw.layer.parameters import OutputParameters
 from firstspike_sim.runner import build, simulate
 from firstspike_sim.stimulus.handover import Vectors
 from firstspike_sim.stimulus.networks import (
@@ -33,8 +34,8 @@ def built(request):
     neurons, width = request.param
     shape = roomy_shape(INPUTS, [neurons], spikes_per_token=width)
     network = random_network(np.random.default_rng(80), INPUTS, [neurons])
-    slices = compile_network(network, shape).output
-    return shape, network, build(OutputLayer(shape.output, width=width, slices=slices), "output_layer")
+    contents = compile_network(network, shape).output
+    return shape, network, build(OutputLayer(OutputParameters.of(shape), contents), "output_layer")
 
 
 def test_networks_of_all_kinds(request, tmp_path, built):
@@ -68,7 +69,7 @@ def test_ends_of_the_widths(request, tmp_path, neurons, weight_bits, potential_b
     rng = np.random.default_rng(84)
     network = extreme_network(rng, 9, neurons, weight_bits=weight_bits, potential_bits=potential_bits)
     shape = plan(network, spikes_per_token=width)
-    simulator = build(OutputLayer(shape.output, width=width), "output_layer")
+    simulator = build(OutputLayer(OutputParameters.of(shape)), "output_layer")
     times = np.concatenate([one_sided_spike_times(network), random_spike_times(rng, 8, network)])
     path = Vectors.join([output_vectors(rng, network, shape, times, load=True)]).save(tmp_path / "vectors.npz")
     simulate(simulator, BENCH, path, run=f"output_layer {request.node.name}", seed=1)

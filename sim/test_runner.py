@@ -7,8 +7,10 @@ import pytest
 
 from firstspike_hw.chain.engine import Engine
 from firstspike_hw.flow.convert import to_verilog
+from firstspike_hw.lane.parameters import LayerParameters
 from firstspike_hw.layer.lane_group import LaneGroup
 from firstspike_hw.layer.output_layer import OutputLayer
+from firstspike_hw.layer.parameters import OutputParameters
 from firstspike_sim import runner
 from firstspike_sim.runner import build, simulate
 from firstspike_sim.stimulus.handover import Vectors
@@ -22,8 +24,9 @@ MATCH = "outputs_match/stall_in=0.0/stall_out=0.0"
 
 
 def make_group(network=None):
-    images = compile_network(as_hidden(network), SHAPE).banks[0] if network else None
-    return LaneGroup(SHAPE.layers[0], width=1, time_steps=16, queue_depth=8, first_bank=0, banks=2, last=True, images=images)
+    contents = compile_network(as_hidden(network), SHAPE).banks[0] if network else None
+    parameters = LayerParameters(SHAPE.layers[0], spikes_per_token=1, time_steps=16, queue_depth=8)
+    return LaneGroup(parameters, first_bank=0, banks=2, contents=contents)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +73,7 @@ def test_one_wrong_potential_is_named(request, tmp_path):
     shape = roomy_shape(9, [4])
     vectors = output_vectors(rng, network, shape, random_spike_times(rng, 8, network), load=True)
     vectors["potentials"][5, 2] ^= 1
-    simulator = build(OutputLayer(shape.output, width=1), "output_layer")
+    simulator = build(OutputLayer(OutputParameters.of(shape)), "output_layer")
     message = (
         r"potential minus threshold: network 0, image 5, layer 0, neuron 2, step \d, cycle \d+: expected -?\d+, got -?\d+"
     )

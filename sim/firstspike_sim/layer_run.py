@@ -5,7 +5,7 @@ from firstspike_sim.steps import Expected, compare_tokens
 from firstspike_sim.stimulus.handover import Vectors, load_vectors
 from firstspike_sim.streams import Sampler, StreamSink, StreamSource, start_clock, until, wait
 
-_INPUTS = ("i__payload", "i__valid", "load__payload", "load__valid", "peek")
+_INPUTS = ("i__payload", "i__valid", "load__word", "load__write", "load__peek")
 
 #: Cycles in which nothing more must come.
 _QUIET = 30
@@ -27,7 +27,7 @@ class LayerRun:
 
     def __init__(self, dut, networks: list[Vectors], stall_in: float, stall_out: float):
         self._dut, self.networks, self.scoreboard = dut, networks, Scoreboard()
-        self._loader = StreamSource(dut, "load", stall=0.1, always_ready=True)
+        self._loader = StreamSource(dut, "load", stall=0.1, payload="word", valid="write", always_ready=True)
         self.source = StreamSource(dut, "i", stall=stall_in)
         word, outputs = networks[0].word("output"), networks[0].settings["outputs"]
         self.sinks = [StreamSink(dut, name, word=word, marker="end", stall=stall_out) for name, _lane in outputs]
@@ -37,7 +37,10 @@ class LayerRun:
     async def start(cls, dut, *, stall_in: float = 0.0, stall_out: float = 0.0) -> "LayerRun":
         """Start the clock, and return the drivers."""
         networks = load_vectors().parts()
-        await start_clock(dut, *_INPUTS, *(f"{name}__ready" for name, _lane in networks[0].settings["outputs"]))
+        ready = [f"{name}__ready" for name, _lane in networks[0].settings["outputs"]]
+        await start_clock(dut, *_INPUTS, *ready)
+        if "o__ready" not in ready:
+            dut.o__ready.value = 1  # of a lane group that is the last one
         return cls(dut, networks, stall_in, stall_out)
 
     async def load(self, number: int) -> Vectors:

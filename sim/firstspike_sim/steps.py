@@ -81,9 +81,10 @@ def compare_tokens(scoreboard: Scoreboard, expected: Expected, word: Word, trans
 
 
 def _spikes(fields: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the addresses of each token's spikes, and which of them there are: two arrays of shape (tokens, ports)."""
-    if "address" in fields:
-        return fields["address"][:, None], 1 - fields["end"][:, None]
+    """Return the addresses of each token's spikes, a lane's neurons, and which there are: arrays of shape (tokens, ports)."""
+    for name in ("neuron", "address"):
+        if name in fields:
+            return fields[name][:, None], 1 - fields["end"][:, None]
     return token_ports(fields)
 
 

@@ -87,14 +87,25 @@ class StreamSource:
         Of the port; it must be idle.
     stall : float
         Probability of a pause of one cycle before each word, again and again.
+    payload, valid : str
+        The names of these members, where they are others.
     always_ready : bool
         The port has no ``ready``.
     """
 
-    def __init__(self, dut, name: str, *, stall: float = 0.0, always_ready: bool = False):
+    def __init__(
+        self,
+        dut,
+        name: str,
+        *,
+        stall: float = 0.0,
+        payload: str = "payload",
+        valid: str = "valid",
+        always_ready: bool = False,
+    ):
         self._clock, self._stall = dut.clk, stall
         self._random = Random(f"{cocotb.RANDOM_SEED} {name}")
-        self._payload, self._valid = dut[f"{name}__payload"], dut[f"{name}__valid"]
+        self._payload, self._valid = dut[f"{name}__{payload}"], dut[f"{name}__{valid}"]
         self._ready = None if always_ready else dut[f"{name}__ready"]
         self.cycles: list[int] = []  #: of the transfers
         self.offered: list[int] = []  #: the first cycle in which each word was valid

@@ -73,9 +73,9 @@ FAULTS = [
     ),
     _gateware("a weight's bit is stuck", "lane/accumulator", "new.eq(old + weight[5])", "new.eq(old + (weight[5] & ~2))"),
     _gateware("old sums are not renewed", "lane/accumulator", "0, renewed + 1))", "0, renewed))"),
-    _gateware("initial potentials one bit short", "lane/accumulator", "start.eq(sums.start),", "start.eq(sums.start[:-1]),"),
+    _gateware("initial potentials one bit short", "lane/accumulator", "initial.eq(sums.initial),", "initial.eq(sums.initial[:-1]),"),
     # The fire queue.
-    _gateware("a step's end is left in the queue", "lane/fire_queue", "limit.eq(slot + 1)", "limit.eq(slot)"),
+    _gateware("a step's end is left in the queue", "lane/fire_queue", "limit.eq(put + 1)", "limit.eq(put)"),
     _gateware("the fire queue is never crowded", "lane/fire_queue", "> places - self._slack", "> 2 * places"),
     _gateware(
         "a neuron that does not fire is told",
@@ -84,13 +84,13 @@ FAULTS = [
         "has & (found.end | 1)",
     ),
     # Row reader, memories.
-    _gateware("no rest behind an inference", "lane/row_reader", "rests.eq(ends_inference),", "rests.eq(0),"),
+    _gateware("no rest after an inference", "lane/row_reader", "rests.eq(ends_inference),", "rests.eq(0),"),
     _gateware("a row's last entry is dropped", "lane/row_reader", "left.eq(row.more),", "left.eq(row.more - (row.more > 1)),"),
     _gateware(
         "room is told too late",
         "lane/row_reader",
-        "waiting <= self._queue_depth - self._slack",
-        "waiting <= self._queue_depth",
+        "waiting <= queue_depth - self._parameters.token_slack",
+        "waiting <= queue_depth",
     ),
     _gateware(
         "the first row twice", "lane/row_reader", "Mux(waits[0], head.rows[0], head", "Mux(waits[0] | 1, head.rows[0], head"
@@ -106,19 +106,19 @@ FAULTS = [
     _gateware(
         "the initial potential beside a sum is lost",
         "memory/sum_memory",
-        "word=Cat(self.write_sum, self.write_start)",
-        "word=Cat(self.write_sum, self.load_start)",
+        "word=Cat(self.write_sum, self.write_initial)",
+        "word=Cat(self.write_sum, self.load_initial)",
     ),
     _gateware(
         "words of other memories are taken",
         "memory/loadable_memory",
-        "write.eq(self.load.valid & chosen)",
-        "write.eq(self.load.valid)",
+        "write.eq(load.write & chosen)",
+        "write.eq(load.write)",
     ),
     _gateware(
         "the base is not added", "lane/entry_stage", "self.entry.neuron + base", "self.entry.neuron", "lane/accumulator"
     ),
-    _gateware("the row of a source that nobody sees", "layer/address_table", "& location.seen", ""),
+    _gateware("the row of a source that no neuron sees", "layer/address_table", "& location.seen", ""),
     # Spike merger, lane groups, entrance.
     _gateware(
         "a step ends when one lane has ended it",
@@ -130,7 +130,7 @@ FAULTS = [
     _gateware(
         "no start row",
         "layer/start_row_inserter",
-        "self.o.p.valid_0.eq(token.valid_0 | starts)",
+        "self.o.p.valid_0.eq(token.valid_0 | begins)",
         "self.o.p.valid_0.eq(token.valid_0)",
     ),
     _gateware(
@@ -156,14 +156,14 @@ FAULTS = [
     ),
     # Output layer and read-out.
     _gateware(
-        "the second slice has the first one's weights", "layer/output_layer", "Const(part, count - 1)", "Const(0, count - 1)"
+        "the second slice has the first one's weights", "layer/output_layer", "Const(part, slices - 1)", "Const(0, slices - 1)"
     ),
     _gateware("an output fires twice", "layer/output_layer", "Cat(~spiked & (above |", "Cat((above |"),
     _gateware(
         "potentials go on into the next inference",
         "layer/output_layer",
-        "Mux(self.first, start, potential)",
-        "Mux(0, start, potential)",
+        "Mux(self.first, initial, potential)",
+        "Mux(0, initial, potential)",
     ),
     _gateware(
         "the higher address wins a tie",

@@ -61,9 +61,7 @@ class Implementation:
         self._yosys, self._nextpnr = find_tool("yosys", toolchain), find_tool(fpga.family.router, toolchain)
         style = fpga.memory_style
         contents = None if style.large_ram else image  # large RAM holds nothing at power-up
-        component = Bare(
-            {f"engine_{number}": Engine(image.shape, contents, memory_style=style) for number in range(engines)}
-        )
+        component = Bare({f"engine_{number}": Engine(image.shape, contents, memory_style=style) for number in range(engines)})
         design = to_rtlil(component, DESIGN)
         script = "\n".join(
             [

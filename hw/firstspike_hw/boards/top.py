@@ -8,8 +8,8 @@ from amaranth.lib.cdc import ResetSynchronizer
 from firstspike_spec.compiler.contents import EngineContents
 from firstspike_spec.compiler.engine_shape import EngineShape
 
-from ..memory.style import GENERIC_MEMORY, MemoryStyle
 from ..link.serial_top import LIGHTS, SerialTop
+from ..memory.style import GENERIC_MEMORY, MemoryStyle
 from .board import Board
 
 

@@ -43,4 +43,3 @@ class EntryStage(wiring.Component):
         base = delayed(m, self.base, LoadableMemory.staged_latency) if self._has_bases else 0
         m.d.sync += [self.o.neuron.eq(self.entry.neuron + base), self.o.weight.eq(self.entry.weight)]
         return m
-

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from ..memory.description import Memories, MemoryDescription, Place, Ram
 from .parameters import LayerParameters
 
+
 class FireQueue(wiring.Component):
     """Holds the neurons that have reached the threshold, each with a mark, until their step ends.
 

@@ -126,9 +126,7 @@ class LayerParameters:
         """
         pointer = {field.name: field.bits for field in self.shape.pointer.fields}
         base = {"base": self.shape.base_bits} if self.shape.base_bits else {}
-        return data.StructLayout(
-            {"start": pointer["start"], "more": index_bits(self.shape.row_entries), "exists": 1, **base}
-        )
+        return data.StructLayout({"start": pointer["start"], "more": index_bits(self.shape.row_entries), "exists": 1, **base})
 
     @property
     def lane_token(self) -> data.StructLayout:

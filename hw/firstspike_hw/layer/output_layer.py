@@ -90,9 +90,7 @@ class OutputLayer(wiring.Component):
         for slices in parameters.memories:
             ports = len(slices) * parameters.spikes_per_token
             yield (
-                LoadableMemory.description(
-                    bits=shape.weights.bits, depth=len(slices) * shape.rows, ports=ports, style=style
-                ),
+                LoadableMemory.description(bits=shape.weights.bits, depth=len(slices) * shape.rows, ports=ports, style=style),
                 1,
             )
         table = AddressTableParameters.of(parameters)

@@ -74,9 +74,7 @@ class SerialTop(wiring.Component):
         divisor = round(self._identity.clock_hz / self._identity.baud)
         m.submodules.receiver = receiver = UartReceiver(divisor)
         m.submodules.transmitter = transmitter = UartTransmitter(divisor)
-        m.submodules.engine = engine = LinkedEngine(
-            self._identity, self._contents, memory_style=self._memory_style
-        )
+        m.submodules.engine = engine = LinkedEngine(self._identity, self._contents, memory_style=self._memory_style)
         wiring.connect(m, receiver.o, engine.i)
         wiring.connect(m, engine.o, transmitter.i)
         m.d.comb += [

@@ -91,9 +91,7 @@ class LoadableMemory(wiring.Component):
         """Return what a memory of these sizes is made of; whether it is ``staged`` makes no difference."""
         place = Place.LUTS if style.output_registers and not style.has_late_words(depth) else Place.EITHER
         ram = Ram(bits, max(2, depth), Place.BLOCKS if style.has_late_words(depth) else place)
-        return MemoryDescription.of(
-            LoadableMemory, ram, kind=Memory.ENTRIES, bits=bits, depth=depth, ports=ports, style=style
-        )
+        return MemoryDescription.of(LoadableMemory, ram, kind=Memory.ENTRIES, bits=bits, depth=depth, ports=ports, style=style)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -36,7 +36,9 @@ def features(shape: EngineShape, style: MemoryStyle) -> np.ndarray:
     """
     lanes = sum(layer.lanes for layer in shape.layers)
     with_maps = sum(layer.lanes for layer in shape.layers if layer.address_table)
-    return np.array([lanes, lut_ram_luts(shape, style), shape.output.neurons * shape.output.potential_bits + 64, with_maps], float)
+    return np.array(
+        [lanes, lut_ram_luts(shape, style), shape.output.neurons * shape.output.potential_bits + 64, with_maps], float
+    )
 
 
 def clock_features(shape: EngineShape, logic: float) -> np.ndarray:

@@ -36,23 +36,23 @@ async def reports_and_decisions_match(dut, stall_in, stall_out, early_exit):
 
     _compare(scoreboard, vectors, "early" if early_exit else "full", source, sink)
     scoreboard.compare("spikes", vectors.settings["spikes"], spikes.drain())
-    scoreboard.compare("number of the next inference", batch % _INFERENCES, int(dut.judged.value))
+    scoreboard.compare("number of the next inference", batch % _INFERENCES, int(dut.finished.value))
     scoreboard.finish()
 
 
 async def _keep_time(dut, vectors: Vectors) -> None:
     """Drive the time, and as the start of the inference whose verdicts come a time that tells its number."""
     last = sum(field.bits for field in vectors.word("verdict").fields) - 1
-    judged = 0
+    finished = 0
     while True:
         dut.now.value = (_FIRST_TIME + cycle() + 1) & _TIME_MASK
-        dut.start_time.value = _start_time(judged % _INFERENCES)
+        dut.start_time.value = _start_time(finished % _INFERENCES)
         await RisingEdge(dut.clk)
-        judged += int(dut.i__valid.value and dut.i__ready.value and int(dut.i__payload.value) >> last)
+        finished += int(dut.i__valid.value and dut.i__ready.value and int(dut.i__payload.value) >> last)
 
 
-def _start_time(judged: int) -> int:
-    return (_FIRST_TIME - 100 * judged) & _TIME_MASK
+def _start_time(finished: int) -> int:
+    return (_FIRST_TIME - 100 * finished) & _TIME_MASK
 
 
 def _compare(scoreboard: Scoreboard, vectors: Vectors, key: str, source: StreamSource, sink: StreamSink) -> None:

@@ -8,7 +8,7 @@ import pytest
 from firstspike_hw.boards.registry import BOARDS, board_named
 from firstspike_hw.boards.top import BoardTop
 
-from ..models import random_image
+from ..models import random_contents
 
 #: By board: the PLL, and the pins of clock, receiver and transmitter (from the boards' schematics and manuals).
 EXPECTED = {
@@ -21,7 +21,7 @@ EXPECTED = {
 
 @pytest.fixture(scope="module")
 def image():
-    return random_image(1, (6, 5, 3), lanes=2)
+    return random_contents(1, (6, 5, 3), lanes=2)
 
 
 def files(board, image):

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from firstspike_hw.chain.engine import COUNTERS, Engine
-from firstspike_hw.lane.accumulator import sum_layout
 from firstspike_hw.lane.lane import Lane
+from firstspike_hw.lane.parameters import LayerParameters
 from firstspike_hw.layer import layer as layer_module
+from firstspike_hw.memory.style import GENERIC_MEMORY
 from firstspike_hw.memory.sum_memory import shares_words
 from firstspike_spec import Layer, infer_spikes
 from firstspike_spec.common.words import LOAD_WORD, RESULT_WORD, Memory
@@ -36,9 +37,9 @@ def named(word, fields):
     return dict(zip((field.name for field in word.fields), fields, strict=True))
 
 
-def load_fields(image):
+def load_fields(contents):
     """Return the words that load a network, ready for a `sender`."""
-    return fields_of(LOAD_WORD, image.load_words())
+    return fields_of(LOAD_WORD, contents.load_words())
 
 
 def quiet(shape, *, end=0):
@@ -54,8 +55,8 @@ def one_spike(shape, address):
 class Bench:
     """An engine with everything that it takes and gives; ``infer`` is a part of a testbench."""
 
-    def __init__(self, shape, image=None, *, rule=True):
-        self.dut, self.shape = Engine(shape, image), shape
+    def __init__(self, shape, contents=None, *, style=GENERIC_MEMORY, rule=True):
+        self.dut, self.shape = Engine(shape, contents, memory_style=style), shape
         self.taken, self.given = [], []
         self.probes = [[] for _ in (*shape.layers, shape.output)]
         self.background = [
@@ -67,9 +68,9 @@ class Bench:
     def simulate(self, *testbenches, top=None):
         simulate(top or self.dut, *testbenches, background=self.background, hostile=True, limit=100_000)
 
-    async def infer(self, ctx, image, times, *, early_exit, stalls=(0, 0)):
+    async def infer(self, ctx, contents, times, *, early_exit, stalls=(0, 0)):
         """Run a batch and compare all of it with the golden model; return its results and the golden inference."""
-        dut, network, word = self.dut, image.network, self.shape.input_word
+        dut, network, word = self.dut, contents.network, self.shape.input_word
         tokens = fields_of(word, input_tokens(self.shape, times, network.time_steps))
         marks = [len(probe) for probe in self.probes]
         ctx.set(dut.early_exit, early_exit)
@@ -102,8 +103,8 @@ class Bench:
 
         inference = infer_spikes(network, times, early_exit=early_exit)
         got = with_hidden_spikes(
-            read_results(image, np.array(words, np.uint64), batch=len(times), early_exit=early_exit),
-            tuple(self._spike_times(image, marks, len(times))),
+            read_results(contents, np.array(words, np.uint64), batch=len(times), early_exit=early_exit),
+            tuple(self._spike_times(contents, marks, len(times))),
             early_exit=early_exit,
             time_steps=network.time_steps,
         )
@@ -112,9 +113,9 @@ class Bench:
         assert comparison.compared_values >= len(times) * (2 * network.outputs + 2 + network.inputs)
         return got, inference
 
-    def _spike_times(self, image, marks, batch):
+    def _spike_times(self, contents, marks, batch):
         """Yield the spike times that each probe has told of since it had so many tokens."""
-        network = image.network
+        network = contents.network
         for index, (probe, mark) in enumerate(zip(self.probes, marks, strict=True)):
             names = getattr(self.dut, f"probe_{index}").payload.shape().members
             fields = dict(zip(names, np.array([item for _cycle, item in probe[mark:]]).T, strict=True))
@@ -122,7 +123,7 @@ class Bench:
             yield spike_times_of_tokens(
                 *token_ports(fields),
                 fields["end"],
-                addresses=image.addresses[index - 1] if index else np.arange(network.inputs),
+                addresses=contents.addresses[index - 1] if index else np.arange(network.inputs),
                 batch=batch,
                 time_steps=network.time_steps,
             )
@@ -151,13 +152,13 @@ def test_equals_the_golden_model(sizes, lanes, bank_lanes, width, time_steps, gr
     monkeypatch.setattr(layer_module, "GROUP_BANKS", group_banks)
     network = random_network(len(sizes), sizes, time_steps=time_steps, connectivity=0.6)
     shape = plan(network, lanes, spikes_per_token=width, bank_lanes=bank_lanes, queue_depth=8)
-    image = compile_network(network, shape)
-    bench = Bench(shape, image)
+    contents = compile_network(network, shape)
+    bench = Bench(shape, contents)
 
     async def drive(ctx):
         for seed, early_exit in enumerate((False, True, False)):
             times = random_times(seed, network, 4, silent=[0.2, 0.5, 0.9][seed])
-            await bench.infer(ctx, image, times, early_exit=early_exit, stalls=stalls)
+            await bench.infer(ctx, contents, times, early_exit=early_exit, stalls=stalls)
 
     bench.simulate(drive)
 
@@ -177,12 +178,12 @@ def test_networks_of_all_kinds(seed):
         extreme=rng.random() < 0.5,
     )
     shape = plan(network, rng.randrange(1, 4), spikes_per_token=rng.choice([1, 2]), queue_depth=rng.choice([8, 16]))
-    image = compile_network(network, shape)
-    bench = Bench(shape, image)
+    contents = compile_network(network, shape)
+    bench = Bench(shape, contents)
 
     async def drive(ctx):
         for early_exit in (True, False):
-            await bench.infer(ctx, image, random_times(seed, network, 4), early_exit=early_exit, stalls=(0.1, 0.2))
+            await bench.infer(ctx, contents, random_times(seed, network, 4), early_exit=early_exit, stalls=(0.1, 0.2))
 
     bench.simulate(drive)
 
@@ -194,12 +195,12 @@ def test_outputs_that_never_spike(share):
     *hidden, last = network.layers
     last = Layer.from_dense(last.dense() * share, [0] * 4, 1000, last.weight_bits)
     network = replace(network, layers=[*hidden, last])
-    image = compile_network(network, plan(network, 2))
-    bench = Bench(image.shape, image)
+    contents = compile_network(network, plan(network, 2))
+    bench = Bench(contents.shape, contents)
 
     async def drive(ctx):
         for early_exit in (False, True):
-            got, _ = await bench.infer(ctx, image, random_times(1, network, 6, silent=0.6), early_exit=early_exit)
+            got, _ = await bench.infer(ctx, contents, random_times(1, network, 6, silent=0.6), early_exit=early_exit)
             assert (got.latencies == network.time_steps).all()
             assert (len(set(got.classes.tolist())) > 1) == share
 
@@ -209,12 +210,12 @@ def test_outputs_that_never_spike(share):
 def test_many_images_back_to_back():
     """Far more than the numbers of inferences that lanes and input gate know, without a pause."""
     network = random_network(3, (5, 9, 3), time_steps=2, connectivity=0.6)
-    image = compile_network(network, plan(network, 2, queue_depth=8))
-    bench = Bench(image.shape, image)
+    contents = compile_network(network, plan(network, 2, queue_depth=8))
+    bench = Bench(contents.shape, contents)
 
     async def drive(ctx):
         for early_exit in (False, True):
-            await bench.infer(ctx, image, random_times(3, network, 40, silent=0.5), early_exit=early_exit)
+            await bench.infer(ctx, contents, random_times(3, network, 40, silent=0.5), early_exit=early_exit)
 
     bench.simulate(drive)
 
@@ -223,13 +224,13 @@ def test_many_images_back_to_back():
 def test_counters_and_cycles(width):
     """Early exit off: all spikes and operations are counted. A decision's cycles run from the image's first token."""
     network = random_network(1, (8, 6, 5, 4), time_steps=4, connectivity=0.5)
-    image = compile_network(network, plan(network, 2, spikes_per_token=width))
-    bench = Bench(image.shape, image)
+    contents = compile_network(network, plan(network, 2, spikes_per_token=width))
+    bench = Bench(contents.shape, contents)
 
     async def drive(ctx):
         assert set(bench.counters(ctx).values()) == {0}
         times = random_times(1, network, 6)
-        got, inference = await bench.infer(ctx, image, times, early_exit=False)
+        got, inference = await bench.infer(ctx, contents, times, early_exit=False)
         counters = bench.counters(ctx)
         assert counters["spikes"] == inference.spikes.sum()
         assert counters["synaptic_operations"] == inference.synaptic_operations.sum() > 0
@@ -261,27 +262,27 @@ def test_networks_from_the_load_port(width, bank_lanes, stalls):
 
     async def drive(ctx):
         for number, network in enumerate((large, small, large)):
-            image = compile_network(network, shape)
-            await sender(bench.dut.load, load_fields(image), stalls=stalls)(ctx)
+            contents = compile_network(network, shape)
+            await sender(bench.dut.load, load_fields(contents), stalls=stalls)(ctx)
             for early_exit in (True, False):
                 times = random_times(number, network, 3)
-                await bench.infer(ctx, image, times, early_exit=early_exit, stalls=(stalls, stalls))
+                await bench.infer(ctx, contents, times, early_exit=early_exit, stalls=(stalls, stalls))
 
     bench.simulate(drive)
 
 
-def test_loading_waits_until_lanes_have_swept(block_rams_with_output_registers):
+def test_loading_waits_until_lanes_have_swept(late_block_rams):
     """After a reset they write all their sums, in words that may have initial potentials too."""
     network = random_network(5, (9, 150, 5), time_steps=4, connectivity=0.5)
     shape = plan(network, 1)
-    image = compile_network(network, shape)
-    assert shares_words(sum_layout(shape.layers[0], shape.time_steps).size, shape.layers[0].potential_bits, 150)
-    bench = Bench(shape)
+    contents = compile_network(network, shape)
+    assert shares_words(LayerParameters.of(shape, 0).sum.size, shape.layers[0].potential_bits, 150)
+    bench = Bench(shape, style=late_block_rams)
     taken = []
 
     async def drive(ctx):
-        await sender(bench.dut.load, load_fields(image))(ctx)
-        await bench.infer(ctx, image, random_times(0, network, 3), early_exit=False)
+        await sender(bench.dut.load, load_fields(contents))(ctx)
+        await bench.infer(ctx, contents, random_times(0, network, 3), early_exit=False)
 
     bench.background.append(watch(bench.dut.load, taken))
     bench.simulate(drive)
@@ -292,17 +293,17 @@ def test_loading_waits_until_lanes_have_swept(block_rams_with_output_registers):
 def test_all_memories_can_be_read_back(stalls):
     """In order, `peek_latency` cycles after each word's transfer, which waits for the inference under way."""
     network = random_network(3, (9, 7, 6, 5), time_steps=3, connectivity=0.7)
-    image = compile_network(network, plan(network, [4, 3], queue_depth=8))
-    bench, words, asked, got = Bench(image.shape), words_in(image), [], []
+    contents = compile_network(network, plan(network, [4, 3], queue_depth=8))
+    bench, words, asked, got = Bench(contents.shape), words_in(contents), [], []
     dut = bench.dut
     nowhere = [load_word(0, 0, 0, layer=3), load_word(1, 0, 0, lane=7), load_word(Memory.TIME_STEPS, 0, 0)]
     nowhere.append(load_word(Memory.POINTERS, 0, 0, layer=2))
 
     async def drive(ctx):
-        await sender(dut.load, load_fields(image), stalls=stalls)(ctx)
+        await sender(dut.load, load_fields(contents), stalls=stalls)(ctx)
         await ctx.tick()  # a word that is read right behind the last one written is not yet the new one
         for seed in range(2):
-            await put(ctx, dut.i, one_spike(image.shape, 0))
+            await put(ctx, dut.i, one_spike(contents.shape, 0))
             asked.clear()
             got.clear()
             first, *others = [place for place, _ in words] + nowhere
@@ -312,17 +313,17 @@ def test_all_memories_can_be_read_back(stalls):
             await ctx.tick().repeat(20)
             assert asked == []
             for _ in range(network.time_steps):
-                await put(ctx, dut.i, quiet(image.shape, end=1))
+                await put(ctx, dut.i, quiet(contents.shape, end=1))
             ctx.set(dut.o.ready, 1)
             await put(ctx, dut.load, named(LOAD_WORD, first))
             await sender(dut.load, others, stalls=stalls, seed=seed)(ctx)
             ctx.set(dut.peek, 0)
             ctx.set(dut.o.ready, 0)
-            await ctx.tick().repeat(Engine.peek_latency(image.shape) + 1)
+            await ctx.tick().repeat(Engine.peek_latency(contents.shape) + 1)
             assert [word for _cycle, word in got] == [word for _, word in words] + [0] * len(nowhere)
-            assert [cycle for cycle, _ in got] == [cycle + Engine.peek_latency(image.shape) for cycle, _ in asked]
+            assert [cycle for cycle, _ in got] == [cycle + Engine.peek_latency(contents.shape) for cycle, _ in asked]
             # Nothing has been written meanwhile.
-            await bench.infer(ctx, image, random_times(seed, network, 2), early_exit=False)
+            await bench.infer(ctx, contents, random_times(seed, network, 2), early_exit=False)
 
     bench.background += [watch(dut.load, asked), watch(dut.peeked, got)]
     bench.simulate(drive)
@@ -334,14 +335,14 @@ def test_a_reset_ends_the_inference_and_keeps_the_network(spikes):
     """Also what is a register and not a memory, such as T; and what begins above its threshold does so again."""
     network = random_network(4, (9, 7, 6, 5), time_steps=4, connectivity=0.7, threshold=2)
     shape = plan(network, 2)
-    image = compile_network(network, shape)
-    assert all(any((bank.initial_potentials >= 0).any() for bank in banks) for banks in image.banks)
+    contents = compile_network(network, shape)
+    assert all(any((bank.initial_potentials >= 0).any() for bank in banks) for banks in contents.banks)
     bench = Bench(shape, rule=False)
     top, reset = with_reset(bench.dut)
 
     async def drive(ctx):
-        await sender(bench.dut.load, load_fields(image))(ctx)
-        await bench.infer(ctx, image, random_times(0, network, 2), early_exit=False)
+        await sender(bench.dut.load, load_fields(contents))(ctx)
+        await bench.infer(ctx, contents, random_times(0, network, 2), early_exit=False)
         for cut in range(4):
             for address in range(spikes):
                 await put(ctx, bench.dut.i, one_spike(shape, address))
@@ -353,7 +354,7 @@ def test_a_reset_ends_the_inference_and_keeps_the_network(spikes):
             ctx.set(reset, 0)
             assert not ctx.get(bench.dut.busy)
             await ctx.tick()
-            await bench.infer(ctx, image, random_times(cut, network, 3), early_exit=False)
+            await bench.infer(ctx, contents, random_times(cut, network, 3), early_exit=False)
 
     bench.simulate(drive, top=top)
 
@@ -398,24 +399,24 @@ def test_a_load_waits_for_the_inference_and_the_next_inference_for_the_load():
     assert set(loaded) == {int(np.argmax(ends == 3)) + 1}
     packed = np.array([int(RESULT_WORD.pack(**named(RESULT_WORD, word))) for word in words])
     split = int(np.argmax([word[-1] for word in words])) + 1
-    for image, part, row in ((first, packed[:split], times[:1]), (second, packed[split:], times[1:])):
-        got = read_results(image, part.astype(np.uint64), batch=1, early_exit=False)
+    for contents, part, row in ((first, packed[:split], times[:1]), (second, packed[split:], times[1:])):
+        got = read_results(contents, part.astype(np.uint64), batch=1, early_exit=False)
         compare_results(
-            Results.from_inference(infer_spikes(image.network, row, early_exit=False), early_exit=False), got
+            Results.from_inference(infer_spikes(contents.network, row, early_exit=False), early_exit=False), got
         ).check()
 
 
 def test_early_exit_takes_fewer_cycles_and_drops_spikes():
     network = random_network(6, (60, 12, 4), time_steps=8, connectivity=1.0, threshold=6, spread=0)
-    image = compile_network(network, plan(network, 1))
-    bench = Bench(image.shape, image)
+    contents = compile_network(network, plan(network, 1))
+    bench = Bench(contents.shape, contents)
 
     async def drive(ctx):
         times = random_times(6, network, 4, silent=0.0)
         cycles, spikes = [], []
         for early_exit in (False, True):
             before = bench.counters(ctx)
-            got, _inference = await bench.infer(ctx, image, times, early_exit=early_exit)
+            got, _inference = await bench.infer(ctx, contents, times, early_exit=early_exit)
             after = bench.counters(ctx)
             cycles.append(after["busy_cycles"] - before["busy_cycles"])
             spikes.append(after["spikes"] - before["spikes"])
@@ -427,11 +428,11 @@ def test_early_exit_takes_fewer_cycles_and_drops_spikes():
 
 
 @pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
-def test_an_image_of_another_shape():
+def test_contents_of_another_shape():
     network = random_network(0, (4, 6, 3))
-    image = compile_network(network, plan(network, 1))
-    with pytest.raises(ValueError, match="The image is made for an engine of another shape"):
-        Engine(plan(network, 2), image)
+    contents = compile_network(network, plan(network, 1))
+    with pytest.raises(ValueError, match="the contents are made for an engine of another shape"):
+        Engine(plan(network, 2), contents)
     gc.collect()  # now, and not in another test: Amaranth warns of what was made and never used
 
 
@@ -439,10 +440,10 @@ def test_one_layer_shape_object_may_stand_for_several_layers():
     layer = LayerShape(3, 2, 2, 3, 40, 3, 4, 12)
     assert layer.address_bits == layer.source_bits
     shape = EngineShape((layer, layer), OutputShape(3, 3, 4, 12), spikes_per_token=2, time_steps=4)
-    image = compile_network(random_network(0, (6, 5, 6, 3)), shape)
-    bench = Bench(shape, image)
+    contents = compile_network(random_network(0, (6, 5, 6, 3)), shape)
+    bench = Bench(shape, contents)
 
     async def drive(ctx):
-        await bench.infer(ctx, image, random_times(0, image.network, 3), early_exit=False)
+        await bench.infer(ctx, contents, random_times(0, contents.network, 3), early_exit=False)
 
     bench.simulate(drive)

@@ -10,7 +10,7 @@ from firstspike_spec.common.words import Memory
 from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.compiler.shapes import OutputShape
 
-from ..bench import STALLS, load_word, plain, receiver, sender, simulate, watch
+from ..bench import STALLS, load_word, loader, plain, receiver, sender, simulate, watch
 
 SHAPES = {width: EngineShape((), OutputShape(3, 2, 4, 8), spikes_per_token=width, time_steps=256) for width in (1, 2)}
 WRAP = 1 << INFERENCE_BITS
@@ -68,10 +68,10 @@ def test_against_the_model(width, time_steps, seed, stalls, decides):
         nonlocal dropped
         ends, under_way, decided_before = 0, False, False
         while True:
-            *_, valid, ready, token, decided, judged, offered, taken = await ctx.tick().sample(
-                dut.i.valid, dut.i.ready, dut.i.payload, dut.decided, dut.judged, dut.o.valid, dut.o.ready
+            *_, valid, ready, token, decided, finished, offered, taken = await ctx.tick().sample(
+                dut.i.valid, dut.i.ready, dut.i.payload, dut.decided, dut.finished, dut.o.valid, dut.o.ready
             )
-            decided_now = decided and ends // time_steps % WRAP == judged
+            decided_now = decided and ends // time_steps % WRAP == finished
             if valid and ready:
                 token = plain(token)
                 drop = decided_before and under_way
@@ -82,14 +82,14 @@ def test_against_the_model(width, time_steps, seed, stalls, decides):
             if taken or not offered:
                 decided_before = decided_now
 
-    async def fire_queue(ctx):
+    async def read_out(ctx):
         """Stand for the read-out: it is at the inference whose last end has come out, and decides when it likes."""
-        seen, judged = 0, 0
+        seen, finished = 0, 0
         while True:
             for item in got[seen:]:
                 if item[-1]:
-                    judged += 1
-                    ctx.set(dut.judged, judged % WRAP)
+                    finished += 1
+                    ctx.set(dut.finished, finished % WRAP)
                     ctx.set(dut.decided, 0)
             seen = len(got)
             if decides and rng.random() < 0.1:
@@ -101,7 +101,7 @@ def test_against_the_model(width, time_steps, seed, stalls, decides):
         while sum(item[-1] for item in got) < 20:
             await receiver(dut.o, 1, got, stalls=stalls[1], seed=rng.random())(ctx)
 
-    background = [model, fire_queue, watch(dut.i, []), watch(dut.o, [])]
+    background = [model, read_out, watch(dut.i, []), watch(dut.o, [])]
     simulate(dut, sender(dut.i, tokens, stalls=stalls[0]), drain, background=background)
     assert got == expected
     assert (dropped > 0) == decides
@@ -143,7 +143,7 @@ def test_every_number_of_steps(time_steps, loaded):
                 load_word(Memory.TIME_STEPS, 0, time_steps),
                 load_word(Memory.POINTERS, 0, 7),
             ]
-            await sender(dut.load, words)(ctx)
+            await loader(dut.load, words)(ctx)
         await sender(dut.i, [end()] * 3 * time_steps)(ctx)
 
     simulate(dut, drive, receiver(dut.o, 3 * time_steps, got))
@@ -165,15 +165,15 @@ def test_at_most_three_inferences_are_under_way():
     dut = InputGate(SHAPES[1], time_steps=2)
     taken = []
 
-    async def fire_queue(ctx):
-        for judged in range(3):
-            ctx.set(dut.judged, judged)
+    async def read_out(ctx):
+        for finished in range(3):
+            ctx.set(dut.finished, finished)
             await ctx.tick().repeat(40)
-            assert len(taken) == 2 * (WRAP - 1 + judged)
-            assert ctx.get(dut.started) == (WRAP - 1 + judged) % WRAP
+            assert len(taken) == 2 * (WRAP - 1 + finished)
+            assert ctx.get(dut.started) == (WRAP - 1 + finished) % WRAP
 
     tokens = [end()] * 2 * (WRAP + 1)
-    simulate(dut, fire_queue, sender(dut.i, tokens), receiver(dut.o, len(tokens), []), background=[watch(dut.i, taken)])
+    simulate(dut, read_out, sender(dut.i, tokens), receiver(dut.o, len(tokens), []), background=[watch(dut.i, taken)])
 
 
 def test_hold_lets_an_inference_end_but_none_begin():
@@ -207,12 +207,12 @@ def test_start_times_of_the_inferences_under_way():
 
     async def look(ctx):
         for inference in range(9):
-            ctx.set(dut.judged, inference % WRAP)
+            ctx.set(dut.finished, inference % WRAP)
             await ctx.tick().repeat(30)  # until three are under way again
             for ahead in range(min(WRAP - 1, 9 - inference)):
-                ctx.set(dut.judged, (inference + ahead) % WRAP)
+                ctx.set(dut.finished, (inference + ahead) % WRAP)
                 assert ctx.get(dut.start_time) == 1000 + taken[3 * (inference + ahead)][0]
-            ctx.set(dut.judged, inference % WRAP)
+            ctx.set(dut.finished, inference % WRAP)
 
     tokens = [spike(1), end(), end()] * 9
     background = [clock, watch(dut.i, taken)]
@@ -225,7 +225,7 @@ def test_a_reset_ends_what_is_under_way_and_keeps_the_number_of_steps(taken):
     tokens = [spike(1), end(), end(), spike(2), spike(3), end()] * 2
 
     async def drive(ctx):
-        await sender(dut.load, [load_word(Memory.TIME_STEPS, 0, 3)])(ctx)
+        await loader(dut.load, [load_word(Memory.TIME_STEPS, 0, 3)])(ctx)
         ctx.set(dut.o.ready, 1)
         await sender(dut.i, tokens[:taken])(ctx)
         ctx.set(reset, 1)

@@ -68,9 +68,9 @@ def model(tokens, *, early_exit):
 
 
 def run(tokens, count, *, early_exit, stalls=(0, 0)):
-    """Return what is taken and given, and by cycle the spikes, ``decided``, ``judged`` and whether there is an offer."""
+    """Return what is taken and given, and by cycle the spikes, ``decided``, ``finished`` and whether there is an offer."""
     dut = ReadOut(SHAPE)
-    taken, given, spikes, decided, judged, offers = [], [], [], [], [], []
+    taken, given, spikes, decided, finished, offers = [], [], [], [], [], []
 
     async def clock(ctx):
         """Tell the time, and when the inference that the read-out is at began: at once, as `InputGate` does."""
@@ -78,7 +78,7 @@ def run(tokens, count, *, early_exit, stalls=(0, 0)):
         now = BEGIN
         while True:
             ctx.set(dut.now, now % (1 << TIME_BITS))
-            ctx.set(dut.start_time, start_time(ctx.get(dut.judged)))
+            ctx.set(dut.start_time, start_time(ctx.get(dut.finished)))
             await ctx.tick()
             now += 1
 
@@ -101,11 +101,11 @@ def run(tokens, count, *, early_exit, stalls=(0, 0)):
             watch(dut.o, given),
             note(dut.spike, spikes),
             note(dut.decided, decided),
-            note(dut.judged, judged),
+            note(dut.finished, finished),
             note(dut.o.valid, offers),
         ],
     )
-    return taken, given, spikes, decided, judged, offers
+    return taken, given, spikes, decided, finished, offers
 
 
 def check_times(given, offers):
@@ -126,12 +126,12 @@ def test_against_the_model(time_steps, seed, stalls, early_exit):
     rng = random.Random(f"{time_steps} {seed}")
     tokens = random_verdicts(rng, time_steps, 20)
     expected = model(tokens, early_exit=early_exit)
-    taken, given, spikes, decided, judged, offers = run(tokens, len(expected), early_exit=early_exit, stalls=stalls)
+    taken, given, spikes, decided, finished, offers = run(tokens, len(expected), early_exit=early_exit, stalls=stalls)
     got = [(None, *item[1:]) if item[4] else item for _cycle, item in given]
     assert got == expected
     assert sum(spikes) == sum(token[2] for token in tokens if not token[3])
     check_times(given, offers)
-    assert judged[-1] == 20 % (1 << INFERENCE_BITS)
+    assert finished[-1] == 20 % (1 << INFERENCE_BITS)
 
     # Decided from the end of the deciding step to the inference's last end, and only with early exit.
     wanted, flag, number, spiked = {}, 0, 0, False
@@ -143,7 +143,7 @@ def test_against_the_model(time_steps, seed, stalls, early_exit):
             number += last
         wanted[cycle + 1] = (flag, number % (1 << INFERENCE_BITS))
     for cycle, (flag, number) in wanted.items():
-        assert (decided[cycle], judged[cycle]) == (flag, number)
+        assert (decided[cycle], finished[cycle]) == (flag, number)
 
 
 @pytest.mark.parametrize("early_exit", [0, 1])
@@ -225,7 +225,7 @@ def test_a_reset_ends_what_is_under_way(early_exit):
             ctx.set(reset, 1)
             await ctx.tick()
             ctx.set(reset, 0)
-            assert [ctx.get(signal) for signal in (dut.o.valid, dut.decided, dut.judged)] == [0, 0, 0]
+            assert [ctx.get(signal) for signal in (dut.o.valid, dut.decided, dut.finished)] == [0, 0, 0]
             ctx.set(dut.o.ready, 0)
             await sender(dut.i, tokens)(ctx)
 

@@ -23,7 +23,7 @@ from firstspike_spec.inference.results import Results, compare_results
 from ...levels import each_choice
 from ...spec.random_networks import random_map_network, random_network, random_times
 from ..bench import simulate
-from ..models import random_image, roomy
+from ..models import random_contents, roomy
 
 NETWORKS = Path(__file__).parents[3] / "networks"
 
@@ -141,7 +141,7 @@ def test_equals_the_rtl_on_real_digits(mnist_test):
 
 def test_streams_in_parts(monkeypatch):
     """Where not all streams fit into memory at once, the replay is the same, also with a shorter last stream."""
-    image = random_image(3, (20, 14, 3), 2, width=2)
+    image = random_contents(3, (20, 14, 3), 2, width=2)
     times = random_times(1, image.network, 23)
     at_once = replayed(image, times, stream_images=4, early_exit=True)
     monkeypatch.setattr(import_module("firstspike_hw.cycles.replay"), "STREAMS_BYTES", 1)
@@ -152,7 +152,7 @@ def test_streams_in_parts(monkeypatch):
 
 def test_after_a_reset():
     """The first image waits until the lanes have swept."""
-    image = random_image(3, (6, 7, 3), 2, width=1)
+    image = random_contents(3, (6, 7, 3), 2, width=1)
     times = random_times(1, image.network, 5)
     dut, words = Engine(image.shape, image), []
     fields = image.shape.input_word.unpack(input_tokens(image.shape, times, image.network.time_steps))
@@ -178,7 +178,7 @@ def test_after_a_reset():
 
 
 def test_streams_do_not_touch_each_other():
-    image = random_image(5, (12, 9, 4), 3, width=2, time_steps=8)
+    image = random_contents(5, (12, 9, 4), 3, width=2, time_steps=8)
     times = random_times(2, image.network, 11)
     together = replayed(image, times, stream_images=4, early_exit=True)
     assert together.cycles.shape == (3, 4)
@@ -192,13 +192,13 @@ def test_streams_do_not_touch_each_other():
 
 
 def test_without_images():
-    image = random_image(5, (4, 3, 2))
+    image = random_contents(5, (4, 3, 2))
     replay = replayed(image, random_times(0, image.network, 0), stream_images=4, early_exit=True)
     assert replay.cycles.size == replay.total_cycles.size == 0
 
 
 def test_summary():
-    image = random_image(7, (30, 24, 4), 4, width=1, connectivity=0.8)
+    image = random_contents(7, (30, 24, 4), 4, width=1, connectivity=0.8)
     times = random_times(3, image.network, 20, silent=0)
     stream = replayed(image, times, stream_images=20, early_exit=False)
     assert latency(stream).mean == pytest.approx(stream.cycles.mean())

@@ -4,11 +4,13 @@ import pytest
 from amaranth.hdl import Mux, Signal, signed
 
 from firstspike_hw.lane.accumulator import Accumulator
-from firstspike_hw.lane.fire_queue import FireQueue, slot_bits
+from firstspike_hw.lane.fire_queue import FireQueue
 from firstspike_hw.lib.delays import delayed
+from firstspike_hw.memory.style import GENERIC_MEMORY
 from firstspike_spec.compiler.shapes import LayerShape
 
 from ...levels import thorough
+from ..models import parameters
 from .proof import Proof
 
 #: Memories in LUTs or in block RAM with output registers; neurons; steps of an inference; cycles: the sweeps, then two
@@ -31,14 +33,14 @@ def test_fires_as_the_sum_says(tmp_path, request, kind, neurons, time_steps, dep
 
     Operations follow each other as a row reader gives them, on this neuron and on others, with gaps and without.
     """
-    if kind == "late":
-        request.getfixturevalue("block_rams_with_output_registers")
+    style = request.getfixturevalue("late_block_rams") if kind == "late" else GENERIC_MEMORY
     shape = LayerShape(2, 1, 1, neurons, 8, 8, 2, 4)
+    sizes = parameters(shape, time_steps=time_steps, memory_style=style)
     proof = Proof()
     m = proof.m
-    m.submodules.accumulator = dut = Accumulator(shape, time_steps=time_steps, slot_bits=slot_bits(neurons))
-    m.submodules.fire_queue = fire_queue = FireQueue(shape)
-    m.d.comb += [fire_queue.marks.eq(dut.marks), dut.next_slot.eq(fire_queue.next_slot)]
+    m.submodules.accumulator = dut = Accumulator(sizes)
+    m.submodules.fire_queue = fire_queue = FireQueue(sizes)
+    m.d.comb += [fire_queue.marks.eq(dut.marks), dut.next_place.eq(fire_queue.next_place)]
     proof.receive(fire_queue.o, "o")
 
     # First the neuron's initial potential is loaded, then all are swept; operations come three cycles later at the earliest.
@@ -46,9 +48,9 @@ def test_fires_as_the_sum_says(tmp_path, request, kind, neurons, time_steps, dep
     first = 1 + neurons + 2
     with m.If(time != 15):
         m.d.sync += time.eq(time + 1)
-    place, start = proof.constant(shape.neuron_bits, "place"), proof.constant(signed(4), "start")
-    proof.assume(place < neurons, "place")
-    m.d.comb += [dut.load.valid.eq(time == 0), dut.load.p.address.eq(place), dut.load.p.data.eq(start)]
+    chosen, initial = proof.constant(shape.neuron_bits, "chosen"), proof.constant(signed(4), "initial")
+    proof.assume(chosen < neurons, "chosen")
+    m.d.comb += [dut.load.write.eq(time == 0), dut.load.word.address.eq(chosen), dut.load.word.data.eq(initial)]
     sweeps, operates = (time >= 1) & (time <= neurons), time >= first
     valid, is_end, rests = proof.any(1, "valid"), proof.any(1, "end"), Signal()
     step = Signal(range(time_steps))
@@ -69,9 +71,9 @@ def test_fires_as_the_sum_says(tmp_path, request, kind, neurons, time_steps, dep
     # What it is to do, two cycles later when entries are there.
     adds, ends, is_last = (delayed(m, value, 2) for value in (begins & ~is_end, begins & is_end, last))
     potential, spiked, begun, touched = Signal(signed(4)), Signal(), Signal(), Signal()
-    now, mine = Signal(signed(4)), adds & (dut.entry.neuron == place)
+    now, mine = Signal(signed(4)), adds & (dut.entry.neuron == chosen)
     following = Signal(signed(6))
-    m.d.comb += [now.eq(Mux(begun, potential, start)), following.eq(now + dut.entry.weight)]
+    m.d.comb += [now.eq(Mux(begun, potential, initial)), following.eq(now + dut.entry.weight)]
     proof.assume(~mine | (following == following[:4].as_signed()), "range")
     with m.If(mine):
         m.d.sync += [potential.eq(following), begun.eq(1), touched.eq(1)]
@@ -79,7 +81,7 @@ def test_fires_as_the_sum_says(tmp_path, request, kind, neurons, time_steps, dep
     with m.If(ends):
         m.d.sync += [spiked.eq((spiked | fires) & ~is_last), begun.eq(begun & ~is_last), touched.eq(touched & ~is_last)]
     # The start row has the neurons that are at the threshold before anything has happened.
-    proof.assume(~ends | touched | start[-1], "start row")
+    proof.assume(~ends | touched | initial[-1], "start row")
 
     # What it does.
     number, expected = proof.constant(3, "number"), Signal()
@@ -90,13 +92,13 @@ def test_fires_as_the_sum_says(tmp_path, request, kind, neurons, time_steps, dep
         with m.If(ended == number):
             m.d.sync += [expected.eq(fires), last_expected.eq(is_last)]
     given = fire_queue.o.valid & fire_queue.o.ready
-    with m.If(given & ~fire_queue.o.p.end & (fire_queue.o.p.address == place) & ~spikes.all()):
+    with m.If(given & ~fire_queue.o.p.end & (fire_queue.o.p.neuron == chosen) & ~spikes.all()):
         m.d.sync += spikes.eq(spikes + 1)
     with m.If(given & fire_queue.o.p.end):
         m.d.sync += [told.eq(told + 1), spikes.eq(0)]
     here = given & fire_queue.o.p.end & (told == number)
     proof.hold(~here | ((spikes == expected) & (ended > number)), "spikes")
     proof.hold(~here | (fire_queue.o.p.last == last_expected), "last")
-    proof.hold(~given | fire_queue.o.p.end | (fire_queue.o.p.address < neurons), "address")
+    proof.hold(~given | fire_queue.o.p.end | (fire_queue.o.p.neuron < neurons), "neuron")
     proof.reach((told == time_steps + 1) & expected & (number == time_steps), "second inference")
     proof.run(tmp_path, depth=depth)

@@ -9,6 +9,7 @@ from firstspike_spec.compiler.shapes import LayerShape
 
 from ...levels import thorough
 from ..lane.test_row_reader import cycles_until_counted
+from ..models import parameters
 from .proof import Proof
 
 #: Cycles from a look at ``room`` to a token's coming.
@@ -20,7 +21,8 @@ LATE = 1
 def test_every_operation_in_its_place(tmp_path, width):
     """An operation of a number chosen at will is the one that its token asks for."""
     shape = LayerShape(2, 1, 1, 2, 4, 3, 2, 4)
-    proof, dut = Proof(), RowReader(shape, width=width, queue_depth=8, slack=cycles_until_counted() + LATE)
+    slack = cycles_until_counted() + LATE
+    proof, dut = Proof(), RowReader(parameters(shape, spikes_per_token=width, token_slack=slack))
     m, token = proof.m, dut.i
     m.submodules.dut = dut
     for name in ("i", "hold"):
@@ -59,7 +61,7 @@ def test_every_operation_in_its_place(tmp_path, width):
     proof.hold(~here | ~is_end | (dut.o.last == is_last), "last")
     proof.hold(~dut.valid | ~dut.o.sweep, "no sweep")
 
-    # A hold is obeyed in the next cycle, and behind an inference's last end there is a cycle of rest.
+    # A hold is obeyed in the next cycle, and after an inference's last end there is a cycle of rest.
     held, rests = Signal(), Signal()
     m.d.sync += [held.eq(dut.hold), rests.eq(dut.valid & dut.o.end & dut.o.last)]
     proof.hold(~(dut.valid & held), "hold")

@@ -13,6 +13,7 @@ from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.compiler.shapes import AddressTableShape, LayerShape, OutputShape
 
 from ...levels import THOROUGH
+from ..models import parameters
 from .proof import Proof
 
 
@@ -37,7 +38,7 @@ def test_skid_buffer(tmp_path):
 def test_lane_stage(tmp_path):
     proof, dut = Proof(), LaneStage(3)
     between(proof, dut)
-    got = Cat(dut.o.p.address, dut.o.p.end, dut.o.p.last)
+    got = Cat(dut.o.p.neuron, dut.o.p.end, dut.o.p.last)
     proof.same_order("item", puts=transfers(dut.i), item=dut.i.payload, gets=transfers(dut.o), got=got, most=1)
     proof.hold(dut.o.valid == (dut.o.p.spike ^ dut.o.p.end), "one of two")
     proof.run(tmp_path, depth=24)
@@ -53,7 +54,7 @@ OUTPUT = OutputShape(LAYER.address_bits, 4, 4, 4)
 @pytest.mark.parametrize("width", [1, 2])
 def test_start_row_inserter(tmp_path, shape, width):
     """The same, with a spike of the start row before each inference's first token, and nothing beside it."""
-    proof, dut = Proof(), StartRowInserter(shape, width=width)
+    proof, dut = Proof(), StartRowInserter(parameters(shape, spikes_per_token=width))
     m, bits = proof.m, len(Value.cast(dut.o.payload))
     between(proof, dut)
     proof.assume(~dut.i.valid | dut.i.p.end | ~dut.i.p.last, "only an end is last")
@@ -82,7 +83,7 @@ def test_start_row_inserter(tmp_path, shape, width):
 
 @pytest.mark.parametrize(
     "dut",
-    [SkidBuffer(4), LaneStage(3), StartRowInserter(LAYER, width=2)],
+    [SkidBuffer(4), LaneStage(3), StartRowInserter(parameters(LAYER, spikes_per_token=2))],
     ids=["skid_buffer", "lane stage", "start row inserter"],
 )
 def test_what_is_on_offer_stays_for_all_time(tmp_path, dut):
@@ -102,12 +103,12 @@ def test_input_gate(tmp_path):
     for name in ("decided", "now", "hold"):
         proof.drive(getattr(dut, name), name)
     # The read-out is done with an inference sometime after its last end has passed.
-    ended, done, judges = Signal(2), Signal(2), proof.any(1, "fire_queues")
+    ended, done, finishes = Signal(2), Signal(2), proof.any(1, "finishes")
     with m.If(transfers(dut.o) & dut.o.p.last):
         m.d.sync += ended.eq(ended + 1)
-    with m.If(judges & (done != ended)):
+    with m.If(finishes & (done != ended)):
         m.d.sync += done.eq(done + 1)
-    m.d.comb += dut.judged.eq(done)
+    m.d.comb += dut.finished.eq(done)
 
     into, out = Signal(2), Signal(2)
     with m.If(transfers(dut.i) & dut.i.p.end):

@@ -11,17 +11,18 @@ from amaranth.hdl import Module, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from firstspike_hw.lane.accumulator import Accumulator, inference_tag_bits
-from firstspike_hw.lane.entry_stage import memory_latency
+from firstspike_hw.lane.accumulator import Accumulator
 from firstspike_hw.lane.fire_queue import FireQueue
 from firstspike_hw.lane.lane import Lane
-from firstspike_hw.lane.row_reader import operation_layout, row_layout, rows_layout
+from firstspike_hw.lane.parameters import entry_latency, inference_tag_bits
+from firstspike_hw.lane.row_reader import operation_layout
+from firstspike_hw.memory.style import GENERIC_MEMORY
 from firstspike_spec.common.words import Memory
 from firstspike_spec.compiler.shapes import AddressTableShape, LayerShape
 
 from ...levels import each_choice
-from ..bench import load_word, peek, plain, sender, simulate, with_reset
-from ..models import Neurons, in_lane_steps
+from ..bench import BLOCK_RAMS, load_word, loader, peek, plain, simulate, with_reset
+from ..models import Neurons, in_lane_steps, parameters
 from .test_row_reader import cycles_until_held
 
 #: Operations as the bench has them: (neuron, weight), or one of these.
@@ -41,16 +42,17 @@ def make(neurons, *, weight_bits=4, potential_bits=8, maps=None):
 class ScriptedReader(wiring.Component):
     """Stands where a lane has its row reader; the bench drives what it gives."""
 
-    def __init__(self, shape):
+    def __init__(self, sizes):
+        base_bits = sizes.shape.base_bits
         super().__init__(
             {
-                "i": In(rows_layout(shape, 1)),
+                "i": In(sizes.lane_token),
                 "room": Out(1),
                 "sweep": In(1),
                 "sweep_last": In(1),
                 "hold": In(1),
-                "address": Out(row_layout(shape).members["start"]),
-                **({"base": Out(shape.base_bits)} if shape.base_bits else {}),
+                "address": Out(sizes.entry_address_bits),
+                **({"base": Out(base_bits)} if base_bits else {}),
                 "o": Out(operation_layout()),
                 "valid": Out(1),
             }
@@ -75,27 +77,22 @@ class Run:
         Times that ``operation`` was set.
     """
 
-    def __init__(self, shape, *, time_steps, starts=(), seed=0):
+    def __init__(self, shape, *, time_steps, initials=(), style=GENERIC_MEMORY, seed=0):
         self.shape, self.rng = shape, random.Random(f"run {seed}")
         self.begun, self.given, self.crowded, self.added = [], [], [], 0
-        self._reader = ScriptedReader(shape)
-        self.lane = Lane(shape, width=1, time_steps=time_steps, queue_depth=8, slack=5, starts=starts)
+        sizes = parameters(shape, time_steps=time_steps, memory_style=style)
+        self._reader = ScriptedReader(sizes)
+        self.lane = Lane(sizes, initials)
         self._cycle, self._offered, self._rests = 0, None, False
         self._entries, self._holds = self._no_entries(), deque([0] * cycles_until_held())
 
     def _no_entries(self):
         """Return what comes out of the entries' memory until the first one is there."""
-        return deque([None] * memory_latency(self.shape))
+        return deque([None] * entry_latency(self.shape))
 
-    def simulate(self, drive, top=None, *, in_luts=True, collisions=None):
-        """Run a testbench; the lane may lie in a larger design, and have its memories in LUTs or not.
-
-        ``collisions`` are those of `bench.simulate`.
-        """
-        with (
-            mock.patch("firstspike_hw.lane.lane.RowReader", return_value=self._reader),
-            mock.patch("firstspike_hw.memory.lane_memory.MOST_LUT_RAM_WORDS", 64 if in_luts else 0),
-        ):
+    def simulate(self, drive, top=None, *, collisions=None):
+        """Run a testbench; the lane may lie in a larger design. ``collisions`` are those of `bench.simulate`."""
+        with mock.patch("firstspike_hw.lane.lane.RowReader", return_value=self._reader):
             simulate(top or self.lane, drive, hostile=True, limit=100_000, collisions=collisions)
 
     async def cycle(self, ctx, operation=None, *, ready=True, sweep=False):
@@ -105,12 +102,12 @@ class Run:
         begins = operation is not None and not held and not self._rests
         self._rests = begins and operation == LAST
         end = operation in (END, LAST)
-        # In the entry stands the neuron less the base, which may be any number.
+        # The entry holds the neuron less the base, which may be any number.
         base = rng.getrandbits(self.shape.base_bits)
         number = operation and not end and (operation[0] - base) % (1 << self.shape.neuron_bits)
         self._entries.append((number, operation[1]) if begins and not end else None)
         entry = self._entries.popleft()
-        # What stands where nothing is to be looked at is random.
+        # Words that must have no effect are random.
         word = int(self.shape.entry.pack(neuron=entry[0], weight=entry[1])) if entry else rng.getrandbits(bits)
         ctx.set(reader.valid, begins)
         if self.shape.base_bits:
@@ -166,8 +163,8 @@ class Run:
         return in_lane_steps([item for _, item in self.given])
 
 
-def expected_steps(starts, operations):
-    neurons, steps = Neurons(starts), []
+def expected_steps(initials, operations):
+    neurons, steps = Neurons(initials), []
     for operation in operations:
         if operation in (END, LAST):
             steps.append((neurons.end(operation == LAST), int(operation == LAST)))
@@ -176,38 +173,42 @@ def expected_steps(starts, operations):
     return steps
 
 
-def check(shape, starts, operations, *, time_steps, gap=0.0, stalls=(0.0, 0.0), seed=0):
-    """Run operations and compare all with the model; return the run. An odd seed means memories that do not lie in LUTs."""
-    run = Run(shape, time_steps=time_steps, starts=starts, seed=seed)
+def check(shape, initials, operations, *, time_steps, gap=0.0, stalls=(0.0, 0.0), seed=0, style=None):
+    """Run operations and compare all with the model; return the run.
+
+    Without a style, memories lie in LUTs, or in block RAM if the seed is odd.
+    """
+    style = style or (GENERIC_MEMORY if seed % 2 == 0 else BLOCK_RAMS)
+    run = Run(shape, time_steps=time_steps, initials=initials, style=style, seed=seed)
 
     async def drive(ctx):
         await run.sweep(ctx)
         await run.operations(ctx, operations, gap=gap, stalls=stalls)
         await run.settle(ctx)
 
-    run.simulate(drive, in_luts=seed % 2 == 0)
-    assert run.steps() == expected_steps(starts, operations)
+    run.simulate(drive)
+    assert run.steps() == expected_steps(initials, operations)
     assert run.added == sum(operation[1] != 0 for operation in operations if operation not in (END, LAST))
     return run
 
 
-def start_row(rng, starts):
+def start_row(rng, initials):
     """Return the operations on neurons that are at the threshold before anything has happened."""
-    row = [(neuron, 0) for neuron, start in enumerate(starts) if start >= 0]
+    row = [(neuron, 0) for neuron, initial in enumerate(initials) if initial >= 0]
     rng.shuffle(row)
     return row
 
 
-def random_operations(rng, shape, starts, *, time_steps, inferences, most):
+def random_operations(rng, shape, initials, *, time_steps, inferences, most):
     """Return operations of inferences of ``time_steps`` each; no potential leaves its range."""
     operations, half = [], 1 << (shape.weight_bits - 1)
     low, high = -(1 << (shape.potential_bits - 1)), (1 << (shape.potential_bits - 1)) - 1
     for _ in range(inferences):
-        potentials, favourites = list(starts), rng.sample(range(len(starts)), min(len(starts), rng.choice([1, 2, 3])))
-        operations += start_row(rng, starts)
+        potentials, favourites = list(initials), rng.sample(range(len(initials)), min(len(initials), rng.choice([1, 2, 3])))
+        operations += start_row(rng, initials)
         for step in range(time_steps):
             for _ in range(rng.choice([0, 0, 1, 2, rng.randint(0, most)])):
-                neuron = rng.choice(favourites) if rng.random() < 0.6 else rng.randrange(len(starts))
+                neuron = rng.choice(favourites) if rng.random() < 0.6 else rng.randrange(len(initials))
                 # Often to the other side of the threshold.
                 wanted = -potentials[neuron] + rng.choice([-1, 0, 0, 1]) if rng.random() < 0.5 else rng.randint(-half, half)
                 weight = max(-half, min(half - 1, wanted))
@@ -246,32 +247,51 @@ def possible_neighbours(neurons):
     return found
 
 
-@pytest.mark.parametrize("neurons", [1, 2])
-def test_every_pattern_of_neighbours(neurons):
-    """Operations on one neuron 1, 2 and 3 cycles apart, in all combinations of weights and ends."""
+def run_every_pattern_of_neighbours(neurons, style=None):
     found = set()
     for seed in range(3):
         rng = random.Random(f"{neurons} {seed}")
         time_steps, shape = [2, 5, 16][seed], make(neurons)
-        starts = [rng.randint(-6, [-1, 3, -1][seed]) for _ in range(neurons)]
-        operations = random_operations(rng, shape, starts, time_steps=time_steps, inferences=1200 // time_steps, most=4)
-        run = check(shape, starts, operations, time_steps=time_steps, gap=[0.1, 0.3, 0.2][seed], stalls=(0.05, 0.5), seed=seed)
+        initials = [rng.randint(-6, [-1, 3, -1][seed]) for _ in range(neurons)]
+        operations = random_operations(rng, shape, initials, time_steps=time_steps, inferences=1200 // time_steps, most=4)
+        run = check(
+            shape,
+            initials,
+            operations,
+            time_steps=time_steps,
+            gap=[0.1, 0.3, 0.2][seed],
+            stalls=(0.05, 0.5),
+            seed=seed,
+            style=style,
+        )
         found |= set(neighbours(run.begun, neurons))
     assert found == possible_neighbours(neurons)
+
+
+@pytest.mark.parametrize("neurons", [1, 2])
+def test_every_pattern_of_neighbours(neurons):
+    """Operations on one neuron 1, 2 and 3 cycles apart, in all combinations of weights and ends."""
+    run_every_pattern_of_neighbours(neurons)
+
+
+def run_random_operations(neurons, maps, style=None):
+    for seed, (most, time_steps, less) in enumerate([(10, 2, 0), (60, 3, 1), (10, 9, 4), (25, 16, 0)]):
+        rng = random.Random(f"{neurons} {seed}")
+        widths = {"weight_bits": rng.choice([2, 4, 8]), "potential_bits": rng.choice([9, 12])}
+        shape = make(neurons, **widths, maps=maps)
+        initials = [rng.randint(-8, 3) for _ in range(neurons)]
+        steps = time_steps - less
+        operations = random_operations(rng, shape, initials, time_steps=steps, inferences=120 // steps, most=most)
+        stalls = rng.choice([(0, 0), (0.3, 0.3), (0.02, 0.97)])
+        check(
+            shape, initials, operations, time_steps=time_steps, gap=rng.choice([0, 0.2]), stalls=stalls, seed=seed, style=style
+        )
 
 
 @pytest.mark.parametrize(("neurons", "maps"), each_choice([1, 2, 3, 5, 8, 12, 13, 17, 28, 40], MAPS))
 def test_random_operations(neurons, maps):
     """Few operations and many, on favourites and on all; T at most and less; a receiver that stalls now and then."""
-    for seed, (most, time_steps, less) in enumerate([(10, 2, 0), (60, 3, 1), (10, 9, 4), (25, 16, 0)]):
-        rng = random.Random(f"{neurons} {seed}")
-        widths = {"weight_bits": rng.choice([2, 4, 8]), "potential_bits": rng.choice([9, 12])}
-        shape = make(neurons, **widths, maps=maps)
-        starts = [rng.randint(-8, 3) for _ in range(neurons)]
-        steps = time_steps - less
-        operations = random_operations(rng, shape, starts, time_steps=steps, inferences=120 // steps, most=most)
-        stalls = rng.choice([(0, 0), (0.3, 0.3), (0.02, 0.97)])
-        check(shape, starts, operations, time_steps=time_steps, gap=rng.choice([0, 0.2]), stalls=stalls, seed=seed)
+    run_random_operations(neurons, maps)
 
 
 def test_rising_and_falling():
@@ -284,16 +304,16 @@ def test_rising_and_falling():
         "two at once, one of them no longer": ([(1, 1), (2, 4), (2, -1), (2, 1)], [1, 2]),
         "nobody": ([], []),
     }
-    starts = [-2, -2, -4]
+    initials = [-2, -2, -4]
     shape = make(3)
     operations, expected = [], []
     for at, (adds, fire) in enumerate(steps.values()):
         last = at == len(steps) - 1
         operations += [*adds, LAST if last else END]
         expected.append((fire, int(last)))
-    assert expected_steps(starts, operations) == expected
+    assert expected_steps(initials, operations) == expected
     for gap in (0, 0.3, 0.8):
-        check(shape, starts, operations * 8, time_steps=len(steps), gap=gap, seed=gap)
+        check(shape, initials, operations * 8, time_steps=len(steps), gap=gap, seed=gap)
 
 
 @pytest.mark.parametrize("bits", [2, 5, 8, 32])
@@ -302,11 +322,11 @@ def test_the_ends_of_the_potentials_range(bits):
     for seed in range(3):
         rng = random.Random(f"{bits} {seed}")
         shape = make(4, weight_bits=min(bits, 8), potential_bits=bits)
-        starts = [low, high, -1, 0]
+        initials = [low, high, -1, 0]
         operations = []
         for _ in range(20):
-            potentials = list(starts)
-            operations += start_row(rng, starts)
+            potentials = list(initials)
+            operations += start_row(rng, initials)
             for end in (END, END, LAST):
                 for _ in range(rng.randrange(8)):
                     neuron = rng.randrange(4)
@@ -315,12 +335,10 @@ def test_the_ends_of_the_potentials_range(bits):
                     potentials[neuron] += weight
                     operations.append((neuron, weight))
                 operations.append(end)
-        check(shape, starts, operations, time_steps=3, gap=0.1 * seed, seed=seed)
+        check(shape, initials, operations, time_steps=3, gap=0.1 * seed, seed=seed)
 
 
-@pytest.mark.parametrize("neurons", [1, 2, 3, 5, 8, 15, 16, 31, 40])
-def test_words_of_old_inferences(neurons):
-    """Neurons that are touched once in so many inferences begin anew each time, however often the tags come round."""
+def run_words_of_old_inferences(neurons, style=None):
     shape = make(neurons)
     period_bits = inference_tag_bits(neurons) + 1
     for bits in range(1, period_bits + 1):
@@ -330,7 +348,13 @@ def test_words_of_old_inferences(neurons):
             if inference % (1 << bits) == 0:
                 operations += [(neuron, 2 if neuron % 2 else 3) for neuron in range(neurons)]
             operations += [END, LAST]
-        check(shape, [-3] * neurons, operations, time_steps=2, seed=bits)
+        check(shape, [-3] * neurons, operations, time_steps=2, seed=bits, style=style)
+
+
+@pytest.mark.parametrize("neurons", [1, 2, 3, 5, 8, 15, 16, 31, 40])
+def test_words_of_old_inferences(neurons):
+    """Neurons that are touched once in so many inferences begin anew each time, however often the tags come round."""
+    run_words_of_old_inferences(neurons)
 
 
 @pytest.mark.parametrize(("neurons", "maps"), each_choice([1, 4, 12, 13, 15, 28, 29, 31, 40], MAPS))
@@ -355,7 +379,7 @@ def test_all_neurons_at_once_and_a_receiver_that_waits(neurons, maps):
 def test_a_step_alone_never_crowds(neurons):
     """As many places as neurons, and three more: a step goes on, whatever it does, as long as no other has ended."""
     operations = [(neuron, 3 * sign) for sign in (1, -1, 1) for neuron in range(neurons)]
-    run = Run(make(neurons), time_steps=2, starts=[-3] * neurons)
+    run = Run(make(neurons), time_steps=2, initials=[-3] * neurons)
 
     async def drive(ctx):
         await run.sweep(ctx)
@@ -373,14 +397,14 @@ def test_a_step_alone_never_crowds(neurons):
 def test_a_reset_in_the_middle(neurons):
     """Whatever the words and the queue hold then, the next inference knows nothing of it."""
     rng, shape = random.Random(neurons), make(neurons)
-    starts = [rng.randint(-4, 1) for _ in range(neurons)]
-    run = Run(shape, time_steps=4, starts=starts)
+    initials = [rng.randint(-4, 1) for _ in range(neurons)]
+    run = Run(shape, time_steps=4, initials=initials)
     top, reset = with_reset(run.lane)
 
     async def drive(ctx):
         await run.sweep(ctx)
         for cut in range(12):
-            operations = random_operations(rng, shape, starts, time_steps=4, inferences=4, most=2 * neurons)
+            operations = random_operations(rng, shape, initials, time_steps=4, inferences=4, most=2 * neurons)
             await run.operations(ctx, operations, stalls=(0.1, 0.8))
             await run.operations(ctx, operations[: rng.randrange(len(operations))], stalls=(0.1, 0.97))
             for _ in range(cut % 7):
@@ -390,44 +414,50 @@ def test_a_reset_in_the_middle(neurons):
             ctx.set(reset, 0)
             run.given.clear()
             await run.sweep(ctx)
-            operations = random_operations(rng, shape, starts, time_steps=3, inferences=3, most=2 * neurons)
+            operations = random_operations(rng, shape, initials, time_steps=3, inferences=3, most=2 * neurons)
             await run.operations(ctx, operations, gap=0.1)
             await run.settle(ctx)
-            assert run.steps() == expected_steps(starts, operations)
+            assert run.steps() == expected_steps(initials, operations)
             run.given.clear()
 
     run.simulate(drive, top)
 
 
-def test_initial_potentials_from_the_load_port_and_back():
-    """A word a cycle, each in the next cycle."""
+def run_initial_potentials(style):
     neurons, rng = 5, random.Random(1)
     shape = make(neurons)
-    run = Run(shape, time_steps=4)
+    run = Run(shape, time_steps=4, style=style)
     lane = run.lane
 
     async def drive(ctx):
         await run.sweep(ctx)
         for _ in range(3):
-            starts = [rng.randint(-8, 3) for _ in range(neurons)]
-            words = [load_word(Memory.INITIAL_POTENTIALS, address, start) for address, start in enumerate(starts)]
-            await sender(lane.load, words)(ctx)
+            initials = [rng.randint(-8, 3) for _ in range(neurons)]
+            words = [load_word(Memory.INITIAL_POTENTIALS, address, initial) for address, initial in enumerate(initials)]
+            await loader(lane.load, words)(ctx)
             order = [rng.randrange(neurons) for _ in range(20)]
             places = [load_word(Memory.INITIAL_POTENTIALS, address, 0) for address in order]
-            assert await peek(ctx, lane, places, Accumulator.peek_latency) == [starts[address] & 0xFF for address in order]
-            operations = random_operations(rng, shape, starts, time_steps=4, inferences=5, most=9)
+            assert await peek(ctx, lane.load, places, Accumulator.peek_latency) == [
+                initials[address] & 0xFF for address in order
+            ]
+            operations = random_operations(rng, shape, initials, time_steps=4, inferences=5, most=9)
             await run.operations(ctx, operations)
             await run.settle(ctx)
-            assert run.steps() == expected_steps(starts, operations)
+            assert run.steps() == expected_steps(initials, operations)
             run.given.clear()
 
     run.simulate(drive)
 
 
+def test_initial_potentials_from_the_load_port_and_back():
+    """A word a cycle, each in the next cycle."""
+    run_initial_potentials(GENERIC_MEMORY)
+
+
 def test_latency_and_throughput():
     """From an operation to its mark; one operation a cycle."""
     shape = make(4)
-    dut, pushed, marked = Accumulator(shape, time_steps=2, slot_bits=4, starts=[-1] * 4), [], []
+    dut, pushed, marked = Accumulator(parameters(shape, time_steps=2), [-1] * 4), [], []
 
     async def drive(ctx):
         # Neuron 3 takes a place at once, neuron 1 with its third weight.
@@ -451,14 +481,14 @@ def test_latency_and_throughput():
 
 
 @pytest.mark.parametrize("neurons", [1, 2, 5, 70])
-def test_with_late_words(neurons, block_rams_with_output_registers):
+def test_with_late_words(neurons, late_block_rams):
     """As with words that come in the cycle after their address, from the first neighbour to the oldest inference."""
     if neurons <= 2:
-        test_every_pattern_of_neighbours(neurons)
+        run_every_pattern_of_neighbours(neurons, late_block_rams)
     for maps in (None, "bases"):
-        test_random_operations(neurons, maps)
-    test_words_of_old_inferences(neurons)
+        run_random_operations(neurons, maps, late_block_rams)
+    run_words_of_old_inferences(neurons, late_block_rams)
 
 
-def test_initial_potentials_among_late_words(block_rams_with_output_registers):
-    test_initial_potentials_from_the_load_port_and_back()
+def test_initial_potentials_among_late_words(late_block_rams):
+    run_initial_potentials(late_block_rams)

@@ -6,16 +6,17 @@ from collections import deque
 import pytest
 
 from firstspike_hw.lane.accumulator import Accumulator
-from firstspike_hw.lane.fire_queue import FireQueue, slot_bits
+from firstspike_hw.lane.fire_queue import FireQueue
+from firstspike_hw.lane.parameters import place_bits
 from firstspike_spec.compiler.shapes import LayerShape
 
 from ..bench import plain, simulate
-from ..models import in_lane_steps
+from ..models import in_lane_steps, parameters
 from .test_row_reader import cycles_until_held
 
 
 def make(neurons):
-    return LayerShape(2, 1, 1, neurons, 8, 8, 4, 8)
+    return FireQueue(parameters(LayerShape(2, 1, 1, neurons, 8, 8, 4, 8)))
 
 
 class Run:
@@ -25,7 +26,7 @@ class Run:
     """
 
     def __init__(self, neurons):
-        self.dut, self.places = FireQueue(make(neurons)), 1 << slot_bits(neurons)
+        self.dut, self.places = make(neurons), 1 << place_bits(neurons)
         self.given, self.cycle_number = [], 0
         self._stages, self._holds = deque([None] * Accumulator.latency), deque([0] * cycles_until_held())
         self._pushes, self._place_of, self._offered = 0, {}, None
@@ -53,7 +54,7 @@ class Run:
         self._holds.append(ctx.get(dut.crowded))
         ctx.set(dut.o.ready, ready)
         self._pushes += what in ("push", "end")
-        assert ctx.get(dut.next_slot) == self._pushes % self.places
+        assert ctx.get(dut.next_place) == self._pushes % self.places
         offered = plain(ctx.get(dut.o.payload)) if ctx.get(dut.o.valid) else None
         assert self._offered is None or offered == self._offered, f"{self._offered} was offered, then {offered}"
         self._offered = None if ready else offered

@@ -7,17 +7,16 @@ import pytest
 from amaranth.hdl import Value
 
 from firstspike_hw.lane.accumulator import Accumulator
-from firstspike_hw.lane.entry_stage import memory_latency
 from firstspike_hw.lane.fire_queue import FireQueue
 from firstspike_hw.lane.lane import Lane
+from firstspike_hw.lane.parameters import entry_latency
 from firstspike_hw.lane.row_reader import RowReader
-from firstspike_hw.layer.bank import Bank
 from firstspike_hw.memory.loadable_memory import LoadableMemory
 from firstspike_spec.common.words import Memory
 from firstspike_spec.compiler.shapes import LayerShape
 
-from ..bench import STALLS, load_word, peek, plain, sender, simulate, with_reset
-from ..models import in_lane_steps, layer_outputs, make_bank, random_image, random_tokens, rows_word
+from ..bench import STALLS, load_word, loader, peek, plain, simulate, with_reset
+from ..models import in_lane_steps, layer_outputs, make_bank, parameters, random_contents, random_tokens, rows_word
 
 
 class Run:
@@ -36,19 +35,19 @@ class Run:
     #: From a look at ``room`` to the token's rows.
     delay = LoadableMemory.latency + 1
 
-    def __init__(self, shape, image, *, width, time_steps, queue_depth=8, loaded=False, seed=0):
-        self.shape, self.image, self.width, self.rng = shape, image, width, random.Random(f"run {seed}")
+    def __init__(self, shape, bank, *, width, time_steps, queue_depth=8, loaded=False, seed=0):
+        self.shape, self.bank, self.width, self.rng = shape, bank, width, random.Random(f"run {seed}")
         self._queue_depth = queue_depth
-        starts = () if loaded else image.initial_potentials
-        self.dut = Lane(shape, width=width, time_steps=time_steps, queue_depth=queue_depth, slack=Bank.slack, starts=starts)
-        pointers = shape.pointer.unpack(image.pointers)
+        sizes = parameters(shape, spikes_per_token=width, time_steps=time_steps, queue_depth=queue_depth)
+        self.dut = Lane(sizes, () if loaded else bank.initial_potentials)
+        pointers = shape.pointer.unpack(bank.pointers)
         self._rows = list(zip(pointers["start"].tolist(), pointers["length_0"].tolist(), strict=True))
         self.came, self.given, self.added, self.cycle_number = [], [], 0, 0
         self.forget()
 
     def forget(self):
         """Forget what is on its way."""
-        self._to_come, self._entries = deque([None] * self.delay), deque([0] * memory_latency(self.shape))
+        self._to_come, self._entries = deque([None] * self.delay), deque([0] * entry_latency(self.shape))
         self._offered = None
         self._first = True
         self.given.clear()
@@ -60,14 +59,14 @@ class Run:
 
     async def cycle(self, ctx, token=None, *, ready=True):
         """Let a cycle pass; return whether the token goes, which it does not if there is no room."""
-        dut, starts = self.dut, False
+        dut, begins = self.dut, False
         goes = token is not None and ctx.get(dut.room)
         if goes and self._first:
-            # In its place goes the start row.
-            starts, self._first = True, False
+            # The start row goes instead.
+            begins, self._first = True, False
         elif goes:
             self._first = token[-1]
-        going = (self.shape.start_row, 1, *(0, 0) * (self.width - 1), 0, 0) if starts else token
+        going = (self.shape.start_row, 1, *(0, 0) * (self.width - 1), 0, 0) if begins else token
         self._to_come.append(going if goes else None)
         coming = self._to_come.popleft()
         if coming:
@@ -75,7 +74,7 @@ class Run:
         ctx.set(dut.rows, self.rows(coming or (0,) * (2 * self.width + 2)))
         ctx.set(Value.cast(dut.entry), self._entries.popleft())
         address = ctx.get(dut.address)
-        self._entries.append(int(self.image.entries[address]) if address < len(self.image.entries) else 0)
+        self._entries.append(int(self.bank.entries[address]) if address < len(self.bank.entries) else 0)
         ctx.set(dut.o.ready, ready)
         offered = plain(ctx.get(dut.o.payload)) if ctx.get(dut.o.valid) else None
         assert self._offered is None or offered == self._offered, f"{self._offered} was offered, then {offered}"
@@ -85,7 +84,7 @@ class Run:
         self.added += ctx.get(dut.operation)
         self.cycle_number += 1
         await ctx.tick()
-        return goes and not starts
+        return goes and not begins
 
     async def sweep(self, ctx):
         """As a lane group does after a reset."""
@@ -116,9 +115,9 @@ class Run:
         return in_lane_steps([item for _, item in self.given])
 
 
-def check(image, tokens, *, width, time_steps, stalls=(0.0, 0.0), seed=0, **options):
+def check(contents, tokens, *, width, time_steps, stalls=(0.0, 0.0), seed=0, **options):
     """Run tokens and compare all with the model; return the run."""
-    shape, bank = image.shape.layers[0], image.banks[0][0]
+    shape, bank = contents.shape.layers[0], contents.banks[0][0]
     run = Run(shape, bank, width=width, time_steps=time_steps, seed=seed, **options)
 
     async def drive(ctx):
@@ -138,28 +137,28 @@ def check(image, tokens, *, width, time_steps, stalls=(0.0, 0.0), seed=0, **opti
 @pytest.mark.parametrize("sizes", [(1, 1, 1), (7, 5, 1), (11, 13, 1)])
 def test_equals_the_model_under_stalls(sizes, stalls, width):
     for seed in range(2):
-        image = random_image(seed, sizes, width=width, connectivity=[0.8, 0.15][seed])
-        shape = image.shape.layers[0]
+        contents = random_contents(seed, sizes, width=width, connectivity=[0.8, 0.15][seed])
+        shape = contents.shape.layers[0]
         tokens = random_tokens(seed, range(sizes[0]), 3 + seed, 4, address_bits=shape.source_bits, width=width)
-        check(image, tokens, width=width, time_steps=4, stalls=stalls, seed=seed)
+        check(contents, tokens, width=width, time_steps=4, stalls=stalls, seed=seed)
 
 
 @pytest.mark.parametrize("extreme", [False, True])
 @pytest.mark.parametrize("time_steps", [2, 7, 16])
 def test_many_inferences(time_steps, extreme):
     """The numbers of inferences come round more than once, and all kinds of neurons with them."""
-    image = random_image(time_steps, (8, 11, 1), connectivity=0.5, bits=5, extreme=extreme, threshold=8)
-    shape = image.shape.layers[0]
-    assert (image.banks[0][0].initial_potentials >= 0).any()
+    contents = random_contents(time_steps, (8, 11, 1), connectivity=0.5, bits=5, extreme=extreme, threshold=8)
+    shape = contents.shape.layers[0]
+    assert (contents.banks[0][0].initial_potentials >= 0).any()
     count = 120 // time_steps
     tokens = random_tokens(1, range(8), time_steps, count, address_bits=shape.source_bits, width=2, silent=0.5)
-    check(image, tokens, width=2, time_steps=time_steps, stalls=(0.1, 0.3))
+    check(contents, tokens, width=2, time_steps=time_steps, stalls=(0.1, 0.3))
 
 
 @pytest.mark.parametrize("queue_depth", [8, 16, 32, 64])
 def test_no_token_is_lost_while_nobody_takes_anything(queue_depth):
-    image = random_image(3, (7, 12, 1), connectivity=1.0, threshold=1)
-    shape, bank = image.shape.layers[0], image.banks[0][0]
+    contents = random_contents(3, (7, 12, 1), connectivity=1.0, threshold=1)
+    shape, bank = contents.shape.layers[0], contents.banks[0][0]
     tokens = random_tokens(3, range(7), 4, 10 + queue_depth // 4, address_bits=shape.source_bits, width=2, empty=0)
     run = Run(shape, bank, width=2, time_steps=4, queue_depth=queue_depth)
 
@@ -181,8 +180,8 @@ def test_no_token_is_lost_while_nobody_takes_anything(queue_depth):
 
 @pytest.mark.parametrize("cut", range(4))
 def test_a_reset_in_the_middle(cut):
-    image = random_image(cut, (6, 9, 1), connectivity=0.6, threshold=3)
-    shape, bank = image.shape.layers[0], image.banks[0][0]
+    contents = random_contents(cut, (6, 9, 1), connectivity=0.6, threshold=3)
+    shape, bank = contents.shape.layers[0], contents.banks[0][0]
     run = Run(shape, bank, width=2, time_steps=5, seed=cut)
     top, reset = with_reset(run.dut)
 
@@ -206,17 +205,18 @@ def test_a_reset_in_the_middle(cut):
 
 
 def test_initial_potentials_from_the_load_port_and_back():
-    image = random_image(4, (5, 6, 1), connectivity=0.5)
-    shape, bank = image.shape.layers[0], image.banks[0][0]
-    run, starts = Run(shape, bank, width=1, time_steps=4, loaded=True), bank.initial_potentials.tolist()
+    contents = random_contents(4, (5, 6, 1), connectivity=0.5)
+    shape, bank = contents.shape.layers[0], contents.banks[0][0]
+    run, initials = Run(shape, bank, width=1, time_steps=4, loaded=True), bank.initial_potentials.tolist()
     tokens = random_tokens(4, range(5), 4, 5, address_bits=shape.source_bits, width=1)
 
     async def drive(ctx):
         await run.sweep(ctx)
-        places = [load_word(Memory.INITIAL_POTENTIALS, address, 0) for address in range(len(starts))]
+        places = [load_word(Memory.INITIAL_POTENTIALS, address, 0) for address in range(len(initials))]
         mask = (1 << shape.potential_bits) - 1
-        await sender(run.dut.load, [(start & mask, *place[1:]) for start, place in zip(starts, places, strict=True)])(ctx)
-        assert await peek(ctx, run.dut, places, Lane.peek_latency) == [start & mask for start in starts]
+        words = [(initial & mask, *place[1:]) for initial, place in zip(initials, places, strict=True)]
+        await loader(run.dut.load, words)(ctx)
+        assert await peek(ctx, run.dut.load, places, Lane.peek_latency) == [initial & mask for initial in initials]
         await run.tokens(ctx, tokens)
         await run.settle(ctx)
 

@@ -6,16 +6,18 @@ import random
 
 import pytest
 
-import firstspike_hw.lane.row_reader
 from firstspike_hw.lane.row_reader import RowReader
+from firstspike_hw.memory.style import GENERIC_MEMORY, ICE40UP_MEMORY
 from firstspike_spec.compiler.shapes import LayerShape
 
 from ..bench import note, simulate
-from ..models import rows_word
+from ..models import parameters, rows_word
 
 
-def make(row_entries=5):
-    return LayerShape(3, 1, 1, 4, 200, row_entries, 4, 8)
+def make(row_entries=5, *, width, slack, queue_depth=8, style=GENERIC_MEMORY):
+    """Return a row reader of a lane with 200 entries."""
+    shape, sizes = LayerShape(3, 1, 1, 4, 200, row_entries, 4, 8), {"spikes_per_token": width, "queue_depth": queue_depth}
+    return RowReader(parameters(shape, **sizes, token_slack=slack, memory_style=style))
 
 
 def operations_of(tokens):
@@ -117,17 +119,17 @@ def check(tokens, came, given, holds, *, sweeps=0):
         expected.append((moving[free], "sweep last" if number == sweeps - 1 else "sweep end"))
         free += 1 + (number == sweeps - 1)
     for number, what in operations_of(tokens):
-        # It is known two cycles after its coming, comes to the head, begins, and is told of.
+        # It is known two cycles after its coming, comes to the head, and begins.
         free = max(free, bisect.bisect_left(moving, came[number] + RowReader.latency - 2) + 2)
         expected.append((moving[free], what))
-        free += 1 + (what == "last")  # it rests behind an inference's last end
+        free += 1 + (what == "last")  # it rests after an inference's last end
     assert given == expected
 
 
 @functools.cache
 def cycles_until_held():
     """Return how many cycles after ``hold`` nothing moves."""
-    dut, valid = RowReader(make(), width=1, queue_depth=8, slack=8), []
+    dut, valid = make(width=1, slack=8), []
 
     async def drive(ctx):
         ctx.set(dut.i, rows_word([(0, 5)], 1, 0))
@@ -145,10 +147,10 @@ def cycles_until_held():
 
 @functools.cache
 def cycles_until_counted():
-    """Return how many cycles after a token's coming ``room`` tells of it."""
+    """Return how many cycles after a token's coming ``room`` counts it."""
     depth, begin = 8, 5
     for count in range(1, 12):
-        dut, room = RowReader(make(), width=1, queue_depth=depth, slack=depth - 2), []
+        dut, room = make(width=1, queue_depth=depth, slack=depth - 2), []
 
         async def drive(ctx, dut=dut, room=room, count=count):
             ctx.set(dut.hold, 1)
@@ -163,21 +165,15 @@ def cycles_until_counted():
     raise AssertionError("there is always room")
 
 
-@pytest.fixture(params=["LUTs", "block RAM"])
-def queue(request, monkeypatch):
-    """Where tokens wait; in block RAM as on an iCE40."""
-    monkeypatch.setattr(firstspike_hw.lane.row_reader, "has_spram", lambda platform: request.param == "block RAM")
-
-
-@pytest.mark.usefixtures("queue")
+@pytest.mark.parametrize("queue", [GENERIC_MEMORY, ICE40UP_MEMORY], ids=["LUTs", "block RAM"])
 @pytest.mark.parametrize("hold", [(0, 0), (0.3, 0.3), (0.02, 0.97), (0.9, 0.9)])
 @pytest.mark.parametrize("width", [1, 2])
-def test_operations_and_their_cycles(width, hold):
-    """Rows of all lengths at all ports, with and without pressure; no gap but the rest behind an inference's last end."""
+def test_operations_and_their_cycles(width, hold, queue):
+    """Rows of all lengths at all ports, with and without pressure; no gap but the rest after an inference's last end."""
     for seed, (depth, late, longest) in enumerate([(8, 0, 1), (8, 3, 5), (16, 2, 31), (64, 5, 2)]):
         rng = random.Random(f"{width} {hold} {seed}")
         tokens = random_tokens(rng, 60, width=width, longest=longest, empty=rng.choice([0, 0.3, 0.8]))
-        dut = RowReader(make(longest), width=width, queue_depth=depth, slack=cycles_until_counted() + late)
+        dut = make(longest, width=width, queue_depth=depth, slack=cycles_until_counted() + late, style=queue)
         stall = rng.choice([0, 0.3, 0.8])
         came, given, holds = run(dut, tokens, delay=late, hold=at_random(*hold), stall=stall, seed=seed)
         check(tokens, came, given, holds)
@@ -190,7 +186,7 @@ def test_no_token_is_lost_at_full_pressure(depth, late):
     slack = cycles_until_counted() + late
     for width in (1, 2):
         tokens = [([(at % 190, int(at % 3 == 0))] * width, 1, int(at % 4 == 3)) for at in range(3 * depth)]
-        dut = RowReader(make(), width=width, queue_depth=depth, slack=slack)
+        dut = make(width=width, queue_depth=depth, slack=slack)
         came, given, holds = run(dut, tokens, delay=late, hold=lambda rng, cycle, held: cycle // (depth + 20) % 2 == 0)
         check(tokens, came, given, holds)
         # At most two are not in the queue any more: one is at its head, one is under way.
@@ -202,7 +198,7 @@ def test_no_token_is_lost_at_full_pressure(depth, late):
 def test_tokens_that_mean_nothing_are_not_kept():
     """They cost no cycle and no room, so also more of them than the queue has places."""
     for width in (1, 2):
-        dut = RowReader(make(), width=width, queue_depth=8, slack=7)
+        dut = make(width=width, slack=7)
         tokens = [*[([(9, 0)] * width, 0, 0)] * 40, ([(3, 2)] + [(0, 0)] * (width - 1), 0, 0), ([(9, 0)] * width, 1, 0)]
         came, given, holds = run(dut, tokens)
         assert came == list(range(came[0], came[0] + 42))
@@ -211,8 +207,8 @@ def test_tokens_that_mean_nothing_are_not_kept():
 
 @pytest.mark.parametrize("sweeps", [1, 2, 5])
 def test_sweeps(sweeps):
-    """Each is an operation, and behind the last one it rests."""
-    dut = RowReader(make(), width=2, queue_depth=8, slack=4)
+    """Each is an operation, and after the last one it rests."""
+    dut = make(width=2, slack=4)
     tokens = [([(5, 2), (9, 1)], 1, 0), ([(0, 0), (1, 1)], 1, 1)]
     came, given, holds = run(dut, tokens, sweeps=sweeps, seed=3)
     check(tokens, came, given, holds, sweeps=sweeps)
@@ -220,7 +216,7 @@ def test_sweeps(sweeps):
 
 def test_latency():
     """`latency` cycles from a row's coming to its first operation."""
-    dut = RowReader(make(), width=2, queue_depth=8, slack=4)
+    dut = make(width=2, slack=4)
     for rows in ([(5, 2), (9, 0)], [(0, 0), (5, 2)]):
-        came, given, _ = run(dut if rows[1][1] == 0 else RowReader(make(), width=2, queue_depth=8, slack=4), [(rows, 1, 0)])
+        came, given, _ = run(dut if rows[1][1] == 0 else make(width=2, slack=4), [(rows, 1, 0)])
         assert given == [(came[0] + RowReader.latency + at, what) for at, what in enumerate([5, 6, "end"])]

@@ -1,4 +1,4 @@
-"""The address table: every spike with its row and base, none that nobody sees, nothing else changed, lost or delayed."""
+"""The address table: every spike with its row and base, none that no neuron sees, nothing else changed, lost or delayed."""
 
 import random
 from itertools import pairwise
@@ -6,10 +6,11 @@ from itertools import pairwise
 import pytest
 
 from firstspike_hw.layer.address_table import AddressTable
+from firstspike_hw.layer.parameters import AddressTableParameters
 from firstspike_spec.common.words import Memory
 from firstspike_spec.compiler.shapes import AddressTableShape
 
-from ..bench import STALLS, drain, load_word, peek, sender, simulate, watch
+from ..bench import STALLS, drain, load_word, loader, peek, sender, simulate, watch
 from ..models import random_tokens
 
 #: With lanes and bases, without lanes, and without bases.
@@ -17,7 +18,7 @@ SHAPES = [AddressTableShape(11, 2, 3, 5), AddressTableShape(30, 0, 4, 6), Addres
 
 
 def random_locations(rng, shape):
-    """Return (seen, row, base) of each place; nobody sees the second one."""
+    """Return (seen, row, base) of each place; no neuron sees the second one."""
     return [
         (place != 1 and rng.random() < 0.8, rng.randrange(1 << shape.row_bits), rng.randrange(1 << shape.base_bits))
         for place in range(shape.places)
@@ -29,7 +30,7 @@ def words_of(shape, locations):
 
 
 def located(shape, locations, token, width):
-    """Return what a token becomes: the row's address and base at each port with a spike that somebody sees."""
+    """Return what a token becomes: the row's address and base at each port with a spike that some neuron sees."""
     ports = []
     for port in range(width):
         address, valid = token[2 * port : 2 * port + 2]
@@ -53,6 +54,12 @@ def source_bits(shape):
     return (shape.places - 1).bit_length() + shape.lane_bits
 
 
+def make(shape, width, locations):
+    """Return the component, with the table in it."""
+    parameters = AddressTableParameters(shape, source_bits=source_bits(shape), spikes_per_token=width)
+    return AddressTable(parameters, words_of(shape, locations))
+
+
 def addresses(shape):
     return range(shape.places << shape.lane_bits)
 
@@ -63,7 +70,7 @@ def addresses(shape):
 def test_every_spike_gets_its_row(shape, width, stalls):
     locations = random_locations(random.Random(f"{shape} {width}"), shape)
     tokens = random_tokens(width, addresses(shape), 3, 4, address_bits=source_bits(shape), width=width)
-    dut = AddressTable(shape, source_bits(shape), width=width, locations=words_of(shape, locations))
+    dut = make(shape, width, locations)
     taken, given = [], []
 
     async def drive(ctx):
@@ -79,7 +86,7 @@ def test_every_spike_gets_its_row(shape, width, stalls):
         port is None and token[2 * at + 1]
         for token, out in zip(tokens, expected, strict=True)
         for at, port in enumerate(out[:-2])
-    )  # spikes that nobody sees
+    )  # spikes that no neuron sees
     if stalls == (0, 0):
         assert {after - before for (before, _), (after, _) in pairwise(given)} == {1}
     if stalls[1] == 0:
@@ -89,9 +96,7 @@ def test_every_spike_gets_its_row(shape, width, stalls):
 def test_it_holds_as_many_tokens_as_it_says():
     """While nobody takes any, so many go in and no more."""
     shape = SHAPES[0]
-    dut = AddressTable(
-        shape, source_bits(shape), width=1, locations=words_of(shape, random_locations(random.Random(0), shape))
-    )
+    dut = make(shape, 1, random_locations(random.Random(0), shape))
     taken = []
 
     async def drive(ctx):
@@ -107,15 +112,15 @@ def test_it_is_loaded_and_read_back():
     shape, rng = SHAPES[0], random.Random(1)
     old, new = random_locations(rng, shape), random_locations(rng, shape)
     tokens = random_tokens(5, addresses(shape), 2, 3, address_bits=source_bits(shape), width=1)
-    dut = AddressTable(shape, source_bits(shape), width=1, locations=words_of(shape, old))
+    dut = make(shape, 1, old)
     words = [load_word(Memory.POINTERS, place, word) for place, word in enumerate(words_of(shape, new))]
     others = [load_word(Memory.ENTRIES, place, 0) for place in range(shape.places)]
     given, peeked = [], []
 
     async def drive(ctx):
-        await sender(dut.load, [*words, *others])(ctx)
+        await loader(dut.load, [*words, *others])(ctx)
         await ctx.tick().repeat(3)
-        peeked.extend(await peek(ctx, dut, words, AddressTable.peek_latency))
+        peeked.extend(await peek(ctx, dut.load, words, AddressTable.peek_latency))
         await ctx.tick().repeat(3)
         await sender(dut.i, tokens)(ctx)
         while len(given) < len(tokens):

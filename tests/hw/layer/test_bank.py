@@ -10,8 +10,8 @@ from firstspike_hw.memory.loadable_memory import LoadableMemory
 from firstspike_spec.common.words import Memory
 from firstspike_spec.compiler.shapes import LayerShape
 
-from ..bench import load_word, note, peek, sender, simulate, watch
-from ..models import in_lane_steps, layer_outputs, make_bank, random_image, random_tokens, words_in
+from ..bench import load_word, loader, note, peek, simulate, watch
+from ..models import in_lane_steps, layer_outputs, make_bank, parameters, random_contents, random_tokens, words_in
 
 
 class Run:
@@ -48,7 +48,7 @@ class Run:
         ctx.set(self.dut.sweep_last, 0)
 
     async def tokens(self, ctx, tokens, *, stall=0.0, after=300):
-        """Send tokens, as long as there is room, each inference's first one behind the start row; then wait."""
+        """Send tokens, as long as there is room, each inference's first one after the start row; then wait."""
         start_row = (self.shape.start_row, 1, *(0, 0) * (self.width - 1), 0, 0)
         waiting, on_their_way, first = deque(), deque([None] * LoadableMemory.latency), True
         cycle = 0
@@ -82,9 +82,14 @@ class Run:
 
 
 def one_bank(seed, sizes, lanes, width, **options):
-    """Return the shape and the memories of a layer of one bank, of a random network; and the engine's image."""
-    image = random_image(seed, sizes, lanes, width=width, bank_lanes=lanes, **options)
-    return image.shape.layers[0], image.banks[0][0], image
+    """Return the shape and the memories of a layer of one bank, of a random network; and what the whole engine holds."""
+    contents = random_contents(seed, sizes, lanes, width=width, bank_lanes=lanes, **options)
+    return contents.shape.layers[0], contents.banks[0][0], contents
+
+
+def make(shape, bank=None, *, width, time_steps=4, queue_depth=8):
+    """Return the component."""
+    return Bank(parameters(shape, spikes_per_token=width, time_steps=time_steps, queue_depth=queue_depth), bank)
 
 
 @pytest.mark.parametrize("stalls", [(0, 0, 0), (0.4, 0.5, 0.1), (0, 0.9, 0), (0, 0, 0.9)])
@@ -95,7 +100,7 @@ def test_equals_the_model_under_stalls(lanes, width, stalls):
     for seed, (sizes, connectivity) in enumerate([((9, 7, 1), 0.6), ((6, 12, 1), 0.2)]):
         shape, bank, _ = one_bank(seed, sizes, lanes, width, connectivity=connectivity)
         tokens = random_tokens(seed, range(sizes[0]), 4, 5, address_bits=shape.source_bits, width=width)
-        dut = Bank(shape, width=width, time_steps=4, queue_depth=8, image=bank)
+        dut = make(shape, bank, width=width)
         run = Run(dut, shape, width=width, stalls=stalls[1 : lanes + 1], seed=seed)
 
         async def drive(ctx, run=run, tokens=tokens):
@@ -113,18 +118,18 @@ def test_equals_the_model_under_stalls(lanes, width, stalls):
 @pytest.mark.parametrize("lanes", [1, 2])
 def test_all_its_memories_from_the_load_port_and_back(lanes, width):
     """A word a cycle, each `peek_latency` cycles later; what runs afterwards is not changed by it."""
-    shape, bank, image = one_bank(5, (9, 7, 1), lanes, width, connectivity=0.6)
-    words = [(place, word) for place, word in words_in(image) if place[-1] == 0]
-    dut = Bank(shape, width=width, time_steps=4, queue_depth=8)
+    shape, bank, contents = one_bank(5, (9, 7, 1), lanes, width, connectivity=0.6)
+    words = [(place, word) for place, word in words_in(contents) if place[-1] == 0]
+    dut = make(shape, width=width)
     run = Run(dut, shape, width=width)
     tokens = random_tokens(5, range(9), 4, 4, address_bits=shape.source_bits, width=width)
 
     async def drive(ctx):
         await run.sweep(ctx)
-        await sender(dut.load, [(word, *place[1:]) for place, word in words])(ctx)
-        await sender(dut.load, [load_word(Memory.TIME_STEPS, address, 0) for address in range(7)])(ctx)
-        assert await peek(ctx, dut, [place for place, _ in words], Bank.peek_latency) == [word for _, word in words]
-        assert await peek(ctx, dut, [load_word(Memory.TIME_STEPS, 0, 0)], Bank.peek_latency) == [0]
+        await loader(dut.load, [(word, *place[1:]) for place, word in words])(ctx)
+        await loader(dut.load, [load_word(Memory.TIME_STEPS, address, 0) for address in range(7)])(ctx)
+        assert await peek(ctx, dut.load, [place for place, _ in words], Bank.peek_latency) == [word for _, word in words]
+        assert await peek(ctx, dut.load, [load_word(Memory.TIME_STEPS, 0, 0)], Bank.peek_latency) == [0]
         await run.tokens(ctx, tokens)
 
     run.simulate(drive)
@@ -145,7 +150,7 @@ def test_two_spikes_at_once(lanes):
     tokens = []
     for number, (a, b) in enumerate(pairs):
         tokens += [(a, 1, b, 1, 0, 0), (a, number % 2, b, 1 - number % 2, 1, 0), (b, 0, a, 1, 1, 1)]
-    dut = Bank(shape, width=2, time_steps=4, queue_depth=8, image=bank)
+    dut = make(shape, bank, width=2)
     run = Run(dut, shape, width=2)
 
     async def drive(ctx):
@@ -165,7 +170,7 @@ def test_no_token_is_lost_while_one_lane_waits(blocked, queue_depth):
     """At full pressure: each token means something to both lanes; the blocked one's room is what counts."""
     shape, bank, _ = one_bank(2, (7, 13, 1), 2, 2, connectivity=1.0, threshold=1)
     tokens = random_tokens(2, range(7), 3, 8 + queue_depth // 3, address_bits=shape.source_bits, width=2, empty=0, silent=0)
-    dut = Bank(shape, width=2, time_steps=3, queue_depth=queue_depth, image=bank)
+    dut = make(shape, bank, width=2, time_steps=3, queue_depth=queue_depth)
     # It takes a few now and then, and waits for long in between.
     stalls = [0, 0]
     stalls[blocked] = lambda cycle: cycle % (3 * queue_depth + 160) < 3 * queue_depth + 100

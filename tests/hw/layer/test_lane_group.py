@@ -6,11 +6,20 @@ from itertools import pairwise
 import pytest
 
 from firstspike_hw.layer.lane_group import LaneGroup
-from firstspike_spec.common.words import LOAD_WORD, Memory
+from firstspike_spec.common.words import Memory
 from firstspike_spec.compiler.shapes import LayerShape
 
-from ..bench import drain, load_word, note, peek, plain, sender, simulate, watch, with_reset
-from ..models import in_lane_steps, layer_outputs, make_bank, random_image, random_tokens, with_start_tokens, words_in
+from ..bench import drain, load_word, loader, note, peek, sender, simulate, watch, with_reset
+from ..models import (
+    in_lane_steps,
+    layer_outputs,
+    make_bank,
+    parameters,
+    random_contents,
+    random_tokens,
+    with_start_tokens,
+    words_in,
+)
 
 
 class Run:
@@ -18,6 +27,8 @@ class Run:
 
     Parameters
     ----------
+    last : bool
+        No group follows: what it hands on is always taken.
     stalls : tuple of float
         Before each transfer, of the sender, the next group and each lane's receiver.
     rule : bool
@@ -30,7 +41,7 @@ class Run:
         banks,
         *,
         width,
-        last,
+        last=False,
         time_steps=4,
         queue_depth=8,
         first_bank=0,
@@ -40,16 +51,9 @@ class Run:
         rule=True,
     ):
         self.shape, self.width, self._stalls, self._seed = shape, width, stalls, seed
-        self.dut = LaneGroup(
-            shape,
-            width=width,
-            time_steps=time_steps,
-            queue_depth=queue_depth,
-            first_bank=first_bank,
-            banks=len(banks),
-            last=last,
-            images=None if loaded else banks,
-        )
+        sizes = parameters(shape, spikes_per_token=width, time_steps=time_steps, queue_depth=queue_depth)
+        contents = None if loaded else banks
+        self.dut = LaneGroup(sizes, first_bank=first_bank, banks=len(banks), contents=contents)
         self.taken, self.handed_on, self.given, self.operations = [], [], [[] for _ in self.dut.lanes], []
         self.background = [
             watch(self.dut.i, self.taken, rule=rule),
@@ -57,8 +61,8 @@ class Run:
             *(watch(lane, given, rule=rule) for lane, given in zip(self.dut.lanes, self.given, strict=True)),
             *(drain(lane, stalls=stalls[2], seed=f"{seed} {at}") for at, lane in enumerate(self.dut.lanes)),
         ]
-        if not last:
-            self.background += [watch(self.dut.o, self.handed_on, rule=rule), drain(self.dut.o, stalls=stalls[1], seed=seed)]
+        stalls_of_next = 0 if last else stalls[1]
+        self.background += [watch(self.dut.o, self.handed_on, rule=rule), drain(self.dut.o, stalls=stalls_of_next, seed=seed)]
 
     async def infer(self, ctx, tokens):
         """Send tokens, with those of the start row, and wait until all lanes have given all of their ends."""
@@ -85,10 +89,10 @@ class Run:
 
 
 def some_banks(seed, banks, bank_lanes, width, sizes=(8, 13, 1), **options):
-    """Return the shape and the memories of a random network's layer of so many banks; and the engine's image."""
-    image = random_image(seed, sizes, banks * bank_lanes, width=width, bank_lanes=bank_lanes, **options)
-    assert image.shape.layers[0].banks == banks
-    return image.shape.layers[0], image.banks[0], image
+    """Return the shape and the memories of a random network's layer of so many banks; and what the whole engine holds."""
+    contents = random_contents(seed, sizes, banks * bank_lanes, width=width, bank_lanes=bank_lanes, **options)
+    assert contents.shape.layers[0].banks == banks
+    return contents.shape.layers[0], contents.banks[0], contents
 
 
 @pytest.mark.parametrize("stalls", [(0, 0, 0), (0.5, 0.5, 0.5), (0, 0.9, 0), (0, 0, 0.9)])
@@ -97,27 +101,27 @@ def some_banks(seed, banks, bank_lanes, width, sizes=(8, 13, 1), **options):
 )
 def test_equals_the_model_under_stalls(banks, bank_lanes, width, stalls, last):
     """The lanes' spikes, the weights added, and each token once and in order for the next group."""
-    shape, images, _ = some_banks(banks, banks, bank_lanes, width, connectivity=0.4)
+    shape, contents_of_banks, _ = some_banks(banks, banks, bank_lanes, width, connectivity=0.4)
     tokens = random_tokens(banks, range(8), 3, 3, address_bits=shape.source_bits, width=width)
-    run = Run(shape, images, width=width, last=last, stalls=stalls)
+    run = Run(shape, contents_of_banks, width=width, last=last, stalls=stalls)
 
     async def drive(ctx):
         await run.infer(ctx, tokens)
 
     run.simulate(drive)
-    expected, operations = layer_outputs(shape, images, tokens)
+    expected, operations = layer_outputs(shape, contents_of_banks, tokens)
     assert run.steps() == expected
     assert sum(run.operations) == operations > 0
     assert max(run.operations) <= shape.lanes
     assert [item for _, item in run.taken] == run.with_starts(tokens)
-    assert [item for _, item in run.handed_on] == ([] if last else run.with_starts(tokens))
+    assert [item for _, item in run.handed_on] == run.with_starts(tokens)
 
 
 def test_what_the_next_group_is_offered_stays():
     """The stream's rule: what is offered stays the same until it is taken."""
-    shape, images, _ = some_banks(2, 2, 2, 2, connectivity=1.0)
+    shape, contents_of_banks, _ = some_banks(2, 2, 2, 2, connectivity=1.0)
     tokens = random_tokens(2, range(8), 3, 6, address_bits=shape.source_bits, width=2, silent=0)
-    run, offers = Run(shape, images, width=2, last=False, stalls=(0, 0.3, 0.9)), []
+    run, offers = Run(shape, contents_of_banks, width=2, last=False, stalls=(0, 0.3, 0.9)), []
 
     async def drive(ctx):
         await run.infer(ctx, tokens)
@@ -137,7 +141,7 @@ def test_what_the_next_group_is_offered_stays():
 @pytest.mark.parametrize("stall", [0, 0.5])
 @pytest.mark.parametrize("width", [1, 2])
 def test_the_start_row_is_a_row_as_any_other(width, stall):
-    """With weights in it, which is not what it is for, it counts; before all that the first token does."""
+    """Weights in it, which it normally has not, count; before all that the first token does."""
     shape = LayerShape(3, 2, 2, 3, 20, 3, 4, 8)
     rows = {shape.start_row: [[(0, 1), (1, 2)], [(2, 3)]], 1: [[(0, 1)], []]}
     bank = make_bank(shape, rows, [[-1, -4, -5], [-1, -5, -6]])
@@ -161,9 +165,9 @@ def test_the_start_row_is_a_row_as_any_other(width, stall):
 
 def test_throughput():
     """One token a cycle."""
-    shape, images, _ = some_banks(1, 1, 1, 1, connectivity=0)
+    shape, contents_of_banks, _ = some_banks(1, 1, 1, 1, connectivity=0)
     tokens = [(at % 8, 1, 0, 0) for at in range(7)] + [(0, 0, 1, 0), (3, 1, 0, 0), (0, 0, 1, 1)] + [(1, 1, 0, 0)] * 3
-    run = Run(shape, images, width=1, last=False)
+    run = Run(shape, contents_of_banks, width=1, last=False)
 
     async def drive(ctx):
         await ctx.tick().repeat(2 * shape.lane_neurons)
@@ -180,10 +184,10 @@ def test_throughput():
 @pytest.mark.parametrize("blocked", [0, 3, None])
 def test_no_token_is_lost_at_full_pressure(blocked, queue_depth):
     """Each token means something to each lane, and one lane, or the next group, takes nothing for long."""
-    shape, images, _ = some_banks(2, 2, 2, 2, sizes=(7, 26, 1), connectivity=1.0, threshold=1)
+    shape, contents_of_banks, _ = some_banks(2, 2, 2, 2, sizes=(7, 26, 1), connectivity=1.0, threshold=1)
     count = 6 + queue_depth // 3
     tokens = random_tokens(2, range(7), 3, count, address_bits=shape.source_bits, width=2, silent=0, empty=0)
-    run = Run(shape, images, width=2, last=False, time_steps=3, queue_depth=queue_depth)
+    run = Run(shape, contents_of_banks, width=2, last=False, time_steps=3, queue_depth=queue_depth)
     everything = len(run.with_starts(tokens))
     waits = run.dut.o if blocked is None else run.dut.lanes[blocked]
 
@@ -196,67 +200,42 @@ def test_no_token_is_lost_at_full_pressure(blocked, queue_depth):
             ctx.set(waits.ready, cycle % (3 * queue_depth + 160) >= 3 * queue_depth + 100 or len(run.taken) == everything)
             await ctx.tick()
 
-    # Behind the receiver that is always ready: the later one has the last word in each cycle.
+    # After the receiver that is always ready: the later one has the last word in each cycle.
     run.background.append(block)
     run.simulate(drive)
-    assert run.steps() == layer_outputs(shape, images, tokens)[0]
+    assert run.steps() == layer_outputs(shape, contents_of_banks, tokens)[0]
 
 
 @pytest.mark.parametrize("first", [0, 5])
 @pytest.mark.parametrize(("banks", "bank_lanes"), [(1, 1), (3, 1), (2, 2)])
 def test_all_its_memories_from_the_load_port_and_back(banks, bank_lanes, first):
     """Each word goes to its own bank; a word a cycle, each `peek_latency` cycles later."""
-    shape, images, image = some_banks(5, banks, bank_lanes, 2, connectivity=0.6)
-    words = [((*place[:3], place[3] + first, 0), word) for place, word in words_in(image) if place[4] == 0]
-    run = Run(shape, images, width=2, last=True, first_bank=first, loaded=True)
+    shape, contents_of_banks, contents = some_banks(5, banks, bank_lanes, 2, connectivity=0.6)
+    words = [((*place[:3], place[3] + first, 0), word) for place, word in words_in(contents) if place[4] == 0]
+    run = Run(shape, contents_of_banks, width=2, last=True, first_bank=first, loaded=True)
     tokens = random_tokens(5, range(8), 4, 3, address_bits=shape.source_bits, width=2)
 
     async def drive(ctx):
-        await sender(run.dut.load, [(word, *place[1:]) for place, word in words])(ctx)
+        await loader(run.dut.load, [(word, *place[1:]) for place, word in words])(ctx)
         await ctx.tick()  # a word on its way is not yet the new one
-        latency, places = LaneGroup.peek_latency, [place for place, _ in words]
-        assert await peek(ctx, run.dut, places, latency) == [word for _, word in words]
+        latency, places, peeked = LaneGroup.peek_latency, [place for place, _ in words], run.dut.next_load.peeked
+        assert await peek(ctx, run.dut.load, places, latency, peeked=peeked) == [word for _, word in words]
         nowhere = [load_word(memory, 0, 0, lane=lane) for memory in Memory for lane in (first - 1, first + banks) if lane >= 0]
         nowhere.append(load_word(Memory.TIME_STEPS, 0, 0, lane=first))
-        assert await peek(ctx, run.dut, nowhere, latency) == [0] * len(nowhere)
+        assert await peek(ctx, run.dut.load, nowhere, latency, peeked=peeked) == [0] * len(nowhere)
         await run.infer(ctx, tokens)
 
     run.simulate(drive)
-    assert run.steps() == layer_outputs(shape, images, tokens)[0]
+    assert run.steps() == layer_outputs(shape, contents_of_banks, tokens)[0]
     assert {place[3] for place, _ in words} == {first + bank for bank in range(banks)}
-
-
-def test_what_it_hands_on_of_loading():
-    """Each word and each peek one cycle later, whosever it is; and what the group before has read."""
-    shape, images, _ = some_banks(5, 1, 1, 1)
-    run, rng = Run(shape, images, width=1, last=False), random.Random("loading")
-    load, names = run.dut.load, [field.name for field in LOAD_WORD.fields]
-
-    async def drive(ctx):
-        expected = None
-        for _ in range(200):
-            word = load_word(rng.choice(list(Memory)), rng.randrange(8), rng.getrandbits(16), lane=rng.randrange(1, 4))
-            valid, peeks, before = rng.random() < 0.5, rng.random() < 0.5, rng.getrandbits(32)
-            ctx.set(load.payload, dict(zip(names, word, strict=True)))
-            ctx.set(load.valid, valid)
-            ctx.set(run.dut.peek, peeks)
-            ctx.set(run.dut.peeked_before, before)
-            if expected:
-                now = run.dut.next_load
-                got = plain(ctx.get(now.payload)), ctx.get(now.valid), ctx.get(run.dut.next_peek), ctx.get(run.dut.peeked)
-                assert got == expected
-            expected = word, valid, peeks, before
-            await ctx.tick()
-
-    run.simulate(drive)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_reset_in_the_middle(seed):
     """It sweeps then, and begins a new inference; nothing is left of the old one."""
-    shape, images, _ = some_banks(seed, 2, 2, 2, connectivity=0.6, threshold=2)
-    assert any((bank.initial_potentials >= 0).any() for bank in images)
-    run = Run(shape, images, width=2, last=False, stalls=(0, 0.1, 0.3), seed=seed, rule=False)
+    shape, contents_of_banks, _ = some_banks(seed, 2, 2, 2, connectivity=0.6, threshold=2)
+    assert any((bank.initial_potentials >= 0).any() for bank in contents_of_banks)
+    run = Run(shape, contents_of_banks, width=2, last=False, stalls=(0, 0.1, 0.3), seed=seed, rule=False)
     top, reset = with_reset(run.dut)
     rng = random.Random(seed)
 
@@ -273,7 +252,7 @@ def test_a_reset_in_the_middle(seed):
                 given.clear()
             tokens = random_tokens(number + 99, range(8), 3, 3, address_bits=shape.source_bits, width=2)
             await run.infer(ctx, tokens)
-            assert run.steps() == layer_outputs(shape, images, tokens)[0]
+            assert run.steps() == layer_outputs(shape, contents_of_banks, tokens)[0]
             assert [item for _, item in run.handed_on] == run.with_starts(tokens)
 
     run.simulate(drive, top)

@@ -4,26 +4,21 @@ import random
 
 import pytest
 
+from firstspike_hw.lane.parameters import LayerParameters
 from firstspike_hw.layer import layer as layer_module
 from firstspike_hw.layer.layer import Layer
 from firstspike_spec.common.words import Memory
 
-from ..bench import load_word, note, peek, sender, simulate, watch, with_reset
-from ..models import in_steps, layer_outputs, random_image, random_tokens, words_in
+from ..bench import load_word, loader, note, peek, sender, simulate, watch, with_reset
+from ..models import in_steps, layer_outputs, random_contents, random_tokens, words_in
 
 
 class Run:
     """A layer, and all that it gives."""
 
-    def __init__(self, image, *, loaded=False, stalls=(0, 0), rule=True, seed=0):
-        self.shape, self.banks, self.width = image.shape.layers[0], image.banks[0], image.shape.spikes_per_token
-        self.dut = Layer(
-            self.shape,
-            width=self.width,
-            time_steps=image.shape.time_steps,
-            queue_depth=image.shape.queue_depth,
-            images=None if loaded else self.banks,
-        )
+    def __init__(self, contents, *, loaded=False, stalls=(0, 0), rule=True, seed=0):
+        self.shape, self.banks = contents.shape.layers[0], contents.banks[0]
+        self.dut = Layer(LayerParameters.of(contents.shape, 0), None if loaded else self.banks)
         self.given, self.operations, self._stalls, self._rng = [], [], stalls, random.Random(f"layer {seed}")
         self.background = [
             watch(self.dut.i, [], rule=rule),
@@ -55,8 +50,8 @@ class Run:
         return operations
 
 
-def tokens_for(image, seed, inferences, *, time_steps=None, **options):
-    shape, inputs = image.shape, image.network.inputs
+def tokens_for(contents, seed, inferences, *, time_steps=None, **options):
+    shape, inputs = contents.shape, contents.network.inputs
     steps = time_steps or shape.time_steps
     options = {"address_bits": shape.source_bits, "width": shape.spikes_per_token, **options}
     return random_tokens(seed, range(inputs), steps, inferences, **options)
@@ -80,10 +75,10 @@ def tokens_for(image, seed, inferences, *, time_steps=None, **options):
 def test_equals_the_model_under_stalls(lanes, bank_lanes, group_banks, width, stalls, monkeypatch):
     """One lane group and more, full and not; spikes, ends, and weights added."""
     monkeypatch.setattr(layer_module, "GROUP_BANKS", group_banks)
-    image = random_image(lanes, (8, 17, 1), lanes, width=width, bank_lanes=bank_lanes, connectivity=0.4)
-    assert image.shape.layers[0].lanes == lanes
-    tokens = tokens_for(image, lanes, 2)
-    run = Run(image, stalls=stalls)
+    contents = random_contents(lanes, (8, 17, 1), lanes, width=width, bank_lanes=bank_lanes, connectivity=0.4)
+    assert contents.shape.layers[0].lanes == lanes
+    tokens = tokens_for(contents, lanes, 2)
+    run = Run(contents, stalls=stalls)
 
     async def drive(ctx):
         await run.infer(ctx, tokens)
@@ -97,19 +92,19 @@ def test_equals_the_model_under_stalls(lanes, bank_lanes, group_banks, width, st
 def test_all_its_memories_from_the_load_port_and_back(lanes, bank_lanes, monkeypatch):
     """Each word goes to its own bank; a word a cycle, each `peek_latency` cycles later; zero where there is no bank."""
     monkeypatch.setattr(layer_module, "GROUP_BANKS", 2)
-    image = random_image(5, (6, 11, 1), lanes, bank_lanes=bank_lanes, connectivity=0.6)
-    words = [(place, word) for place, word in words_in(image) if place[-1] == 0]
-    banks, tokens = image.shape.layers[0].banks, tokens_for(image, 5, 3)
-    run = Run(image, loaded=True)
+    contents = random_contents(5, (6, 11, 1), lanes, bank_lanes=bank_lanes, connectivity=0.6)
+    words = [(place, word) for place, word in words_in(contents) if place[-1] == 0]
+    banks, tokens = contents.shape.layers[0].banks, tokens_for(contents, 5, 3)
+    run = Run(contents, loaded=True)
 
     async def drive(ctx):
-        await sender(run.dut.load, [(word, *place[1:]) for place, word in words])(ctx)
+        await loader(run.dut.load, [(word, *place[1:]) for place, word in words])(ctx)
         await ctx.tick()  # a word on its way is not yet the new one
-        latency = Layer.peek_latency(image.shape.layers[0])
-        assert await peek(ctx, run.dut, [place for place, _ in words], latency) == [word for _, word in words]
+        latency = Layer.peek_latency(contents.shape.layers[0])
+        assert await peek(ctx, run.dut.load, [place for place, _ in words], latency) == [word for _, word in words]
         nowhere = [load_word(memory, 0, 0, lane=lane) for memory in Memory for lane in (banks, 64, 255)]
         nowhere.append(load_word(Memory.TIME_STEPS, 0, 0))
-        assert await peek(ctx, run.dut, nowhere, latency) == [0] * len(nowhere)
+        assert await peek(ctx, run.dut.load, nowhere, latency) == [0] * len(nowhere)
         await run.infer(ctx, tokens)
 
     run.simulate(drive)
@@ -120,13 +115,13 @@ def test_all_its_memories_from_the_load_port_and_back(lanes, bank_lanes, monkeyp
 @pytest.mark.parametrize("seed", range(2))
 def test_a_reset_in_the_middle(seed, monkeypatch):
     monkeypatch.setattr(layer_module, "GROUP_BANKS", 1)
-    image = random_image(seed, (7, 12, 1), 4, bank_lanes=2, connectivity=0.6, threshold=2)
-    run, rng = Run(image, stalls=(0, 0.3), rule=False), random.Random(seed)
+    contents = random_contents(seed, (7, 12, 1), 4, bank_lanes=2, connectivity=0.6, threshold=2)
+    run, rng = Run(contents, stalls=(0, 0.3), rule=False), random.Random(seed)
     top, reset = with_reset(run.dut)
 
     async def drive(ctx):
         for number in range(4):
-            tokens = tokens_for(image, number, 3)
+            tokens = tokens_for(contents, number, 3)
             await sender(run.dut.i, tokens[: rng.randrange(len(tokens))])(ctx)
             await ctx.tick().repeat(rng.randint(1, 25))
             ctx.set(reset, 1)
@@ -134,7 +129,7 @@ def test_a_reset_in_the_middle(seed, monkeypatch):
             ctx.set(reset, 0)
             await ctx.tick()
             run.given.clear()
-            tokens = tokens_for(image, number + 99, 2, time_steps=rng.choice([2, 3, 4]))
+            tokens = tokens_for(contents, number + 99, 2, time_steps=rng.choice([2, 3, 4]))
             await run.infer(ctx, tokens)
             run.check(tokens)
 
@@ -145,9 +140,9 @@ def test_a_reset_in_the_middle(seed, monkeypatch):
 def test_a_receiver_that_waits_for_long(lanes, bank_lanes, group_banks, monkeypatch):
     """All queues, in all lane groups, are full then; nothing is lost."""
     monkeypatch.setattr(layer_module, "GROUP_BANKS", group_banks)
-    image = random_image(3, (7, 30, 1), lanes, bank_lanes=bank_lanes, connectivity=1.0, threshold=1)
-    tokens = tokens_for(image, 3, 6, silent=0, empty=0)
-    run = Run(image)
+    contents = random_contents(3, (7, 30, 1), lanes, bank_lanes=bank_lanes, connectivity=1.0, threshold=1)
+    tokens = tokens_for(contents, 3, 6, silent=0, empty=0)
+    run = Run(contents)
     run.background.pop()
 
     async def drive(ctx):

@@ -2,14 +2,15 @@
 
 import random
 from itertools import product
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from amaranth.hdl import ResetInserter, Signal
 
-from firstspike_hw.layer import output_layer
-from firstspike_hw.layer.output_layer import OutputLayer, slices_in_a_memory
+from firstspike_hw.boards.fpga import find_fpga
+from firstspike_hw.layer.output_layer import OutputLayer
+from firstspike_hw.layer.parameters import OutputParameters
+from firstspike_hw.memory.style import GENERIC_MEMORY
 from firstspike_spec import LatencyEncoder, Layer, Network
 from firstspike_spec.common.words import Memory
 from firstspike_spec.compiler.compile import compile_network
@@ -18,7 +19,7 @@ from firstspike_spec.compiler.shapes import OutputShape, index_bits
 
 from ...levels import each_choice
 from ...spec.random_networks import random_layer
-from ..bench import STALLS, load_word, note, peek, receiver, sender, simulate, watch
+from ..bench import STALLS, load_word, loader, note, peek, receiver, sender, simulate, watch
 from ..models import random_tokens, spikes_in, words_in
 
 #: Spikes a token, and slices that share a memory.
@@ -28,25 +29,21 @@ WIDTHS = [(1, 1), (2, 1), (1, 2)]
 SIZES = [(1, 1, 1), (5, 40, 1), (20, 17, 1), (9, 2, 2), (6, 3, 3), (30, 10, 4), (7, 5, 5), (12, 7, 8), (9, 4, 11), (40, 3, 16)]
 
 
-def image_of(layer):
-    """Return the engine image of a network that is one layer."""
+def contents_of(layer):
+    """Return what an engine holds for a network that is one layer."""
     network = Network(LatencyEncoder.linear(2), [layer], (layer.sources,))
     return compile_network(network, plan(network))
 
 
-def make(weights, starts):
+def make(weights, initials):
     """Return a layer with the given rows of weights, one a source, and initial potentials minus threshold."""
-    return Layer.from_dense(np.array(weights).T, np.array(starts) + 1, 1, 4, 8)
+    return Layer.from_dense(np.array(weights).T, np.array(initials) + 1, 1, 4, 8)
 
 
-def build(layer, width, *, loaded=False):
-    image = image_of(layer)
-    return OutputLayer(image.shape.output, width=width, slices=None if loaded else image.output)
-
-
-def share_memories(monkeypatch, together):
-    """Let so many slices share a memory, whatever it is."""
-    monkeypatch.setattr(output_layer, "slices_in_a_memory", lambda *_: together)
+def build(layer, width, *, loaded=False, style=GENERIC_MEMORY):
+    contents = contents_of(layer)
+    parameters = OutputParameters(contents.shape.output, spikes_per_token=width, memory_style=style)
+    return OutputLayer(parameters, None if loaded else contents.output)
 
 
 def tokens_for(seed, layer, width, time_steps, inferences):
@@ -102,32 +99,32 @@ def run(dut, tokens, count, *, stalls=(0, 0), seed=0, before=None):
 
 
 @pytest.mark.parametrize(("sizes", "conditions"), each_choice(SIZES, [*product(WIDTHS, STALLS)]))
-def test_equals_the_model_under_stalls(sizes, conditions, monkeypatch):
+def test_equals_the_model_under_stalls(sizes, conditions, late_block_rams):
     """Whole and part slices, weights of all widths, some of them extreme, dense and sparse; many inferences in a row."""
     (sources, neurons, bits), ((width, together), stalls) = sizes, conditions
-    share_memories(monkeypatch, together)
+    style = late_block_rams if together == 2 else GENERIC_MEMORY
     for seed in range(2):
         generator = np.random.default_rng([seed, sources, neurons, bits])
         options = {"connectivity": [1.0, 0.4][seed], "extreme": seed == 0, "spread": seed}
         layer = random_layer(generator, sources, neurons, bits=bits, **options)
         tokens = tokens_for(seed, layer, width, [2, 5][seed], 6)
         expected, operations = model(layer, tokens)
-        _taken, given, done = run(build(layer, width), tokens, len(expected), stalls=stalls, seed=seed)
+        _taken, given, done = run(build(layer, width, style=style), tokens, len(expected), stalls=stalls, seed=seed)
         assert [item for _cycle, item in given] == expected
         assert sum(done) == operations
 
 
 @pytest.mark.parametrize(("width", "together"), WIDTHS)
 @pytest.mark.parametrize(("neurons", "bits"), [(1, 4), (10, 4), (5, 3), (3, 16), (33, 1)])
-def test_loads_and_reads_back_all_its_memories(neurons, bits, width, together, monkeypatch):
+def test_loads_and_reads_back_all_its_memories(neurons, bits, width, together, late_block_rams):
     """Words of other kinds and slices change nothing, and reading back does not change what runs afterwards."""
-    share_memories(monkeypatch, together)
+    style = late_block_rams if together == 2 else GENERIC_MEMORY
     layer = random_layer(np.random.default_rng(neurons), 6, neurons, bits=bits, connectivity=0.8)
-    image, dut = image_of(layer), build(layer, width, loaded=True)
-    words = words_in(image)
+    contents, dut = contents_of(layer), build(layer, width, loaded=True, style=style)
+    words = words_in(contents)
     tokens = tokens_for(0, layer, width, 3, 4)
     expected, _operations = model(layer, tokens)
-    slices = image.shape.output.slices
+    slices = contents.shape.output.slices
     assert {(place[2], place[3]) for place, _ in words} == {
         (memory, lane) for memory in (Memory.ENTRIES, Memory.INITIAL_POTENTIALS) for lane in range(slices)
     }
@@ -136,23 +133,26 @@ def test_loads_and_reads_back_all_its_memories(neurons, bits, width, together, m
         others = [load_word(kind, 0, 0x5555_5555) for kind in (Memory.POINTERS, Memory.TIME_STEPS)]
         others += [load_word(kind, 0, 0x5555_5555, lane=slices) for kind in (Memory.ENTRIES, Memory.INITIAL_POTENTIALS)]
         loads = [(word, *place[1:]) for place, word in words]
-        await sender(dut.load, others + loads + others, stalls=0.2)(ctx)
+        await loader(dut.load, others + loads + others, stalls=0.2)(ctx)
         places = [place for place, _ in words] + others
         wanted = [word for _, word in words] + [0] * len(others)
-        assert await peek(ctx, dut, places, OutputLayer.peek_latency) == wanted
+        assert await peek(ctx, dut.load, places, OutputLayer.peek_latency) == wanted
 
     given = run(dut, tokens, len(expected), before=before)[1]
     assert [item for _cycle, item in given] == expected
 
 
 @pytest.mark.parametrize(
-    ("device", "width", "source_bits", "together"),
-    [("LFE5U-25F", 1, 9, 2), ("LFE5U-25F", 2, 9, 1), ("LFE5U-25F", 1, 10, 1), ("LFE5U-25F", 1, 6, 1), ("iCE40UP5K", 1, 9, 1)],
+    ("fpga", "width", "source_bits", "together"),
+    [("ecp5-25k", 1, 9, 2), ("ecp5-25k", 2, 9, 1), ("ecp5-25k", 1, 10, 1), ("ecp5-25k", 1, 6, 1), ("ice40up5k", 1, 9, 1)],
 )
-def test_two_slices_share_a_block_where_they_fit_into_it(device, width, source_bits, together):
+def test_two_slices_share_a_block_where_they_fit_into_it(fpga, width, source_bits, together):
     """Of 18 bits and 1,024 words, with two ports."""
-    shape = OutputShape(source_bits, 10, 4, 10)
-    assert slices_in_a_memory(shape, width, SimpleNamespace(device=device)) == together
+    shape, style = OutputShape(source_bits, 10, 4, 10), find_fpga(fpga).memory_style
+    parameters = OutputParameters(shape, spikes_per_token=width, memory_style=style)
+    assert parameters.memory_slices == together
+    assert [number for numbers in parameters.memories for number in numbers] == list(range(shape.slices))
+    assert {len(numbers) for numbers in parameters.memories[:-1]} == {together}
 
 
 @pytest.mark.parametrize("memory", [Memory.ENTRIES, Memory.INITIAL_POTENTIALS])
@@ -161,11 +161,11 @@ def test_a_token_may_come_two_cycles_behind_a_load(memory):
     changed = make([[7, -2], [1, 1]], [-3, -9]) if memory == Memory.ENTRIES else make([[3, -2], [1, 1]], [5, -9])
     dut, tokens = build(layer, 1), [(0, 1, 1, 0), (0, 0, 1, 1)]
     expected, _operations = model(changed, tokens)
-    image = image_of(changed).output[0]
-    word = image.weights[0] if memory == Memory.ENTRIES else image.initial_potentials[0]
+    contents = contents_of(changed).output[0]
+    word = contents.weights[0] if memory == Memory.ENTRIES else contents.initial_potentials[0]
 
     async def before(ctx):
-        await sender(dut.load, [load_word(memory, 0, word)])(ctx)
+        await loader(dut.load, [load_word(memory, 0, word)])(ctx)
         await ctx.tick()
 
     taken, given, _ = run(dut, tokens, len(expected), before=before)
@@ -192,7 +192,7 @@ def test_latencies():
 
 
 def test_ends_in_a_row():
-    """An end comes 6 cycles behind one without verdicts, and one cycle later for each verdict."""
+    """An end comes 6 cycles after one without verdicts, and one cycle later for each verdict."""
     dut = build(make([[7, 7, 7]], [-7, -8, -7]), 1)
     tokens = [(0, 0, 1, 0), (0, 0, 1, 0), (0, 1, 1, 0), (0, 0, 1, 1), (0, 0, 1, 0)]
     taken, *_ = run(dut, tokens, 8)
@@ -214,7 +214,7 @@ def test_a_token_a_cycle_right_behind_an_end_too():
     assert sum(done) == operations
 
 
-def test_spikes_are_taken_while_nobody_takes_the_verdicts():
+def test_spikes_are_taken_while_the_verdicts_wait():
     """The next end is not. The verdicts have the potentials of their step's end, not those of later."""
     layer = make([[5, 7, 1], [-8, 7, 1], [1, 1, 1]], [-5, -7, -9])
     dut, got, taken = build(layer, 1), [], []
@@ -236,15 +236,15 @@ def test_a_reset_ends_the_inference_and_keeps_what_was_loaded(width):
     """Whenever it comes: in the middle of a step, of the verdicts, or of an end that waits."""
     rng = random.Random(width)
     layer = random_layer(np.random.default_rng(2), 9, 7, connectivity=0.7)
-    image, dut = image_of(layer), build(layer, width, loaded=True)
+    contents, dut = contents_of(layer), build(layer, width, loaded=True)
     reset = Signal()
     tokens = tokens_for(0, layer, width, 4, 2)
     expected, _operations = model(layer, tokens)
 
     async def testbench(ctx):
         names = dut.i.payload.shape().members
-        words = [(word, *place[1:]) for place, word in words_in(image)]
-        await sender(dut.load, words)(ctx)
+        words = [(word, *place[1:]) for place, word in words_in(contents)]
+        await loader(dut.load, words)(ctx)
         ctx.set(reset, 1)
         await ctx.tick()
         ctx.set(reset, 0)
@@ -283,21 +283,21 @@ def test_a_reset_ends_the_inference_and_keeps_what_was_loaded(width):
 def test_a_word_that_is_loaded_when_the_reset_comes_is_kept(late):
     """The reset comes in the cycle of its transfer, or so many cycles later."""
     layer = make([[3, -2]], [-3, -9])
-    image, dut, reset = image_of(layer).output[0], build(layer, 1, loaded=True), Signal()
+    contents, dut, reset = contents_of(layer).output[0], build(layer, 1, loaded=True), Signal()
 
     async def testbench(ctx):
         places = [load_word(Memory.ENTRIES, 0, 0), *(load_word(Memory.INITIAL_POTENTIALS, at, 0) for at in range(2))]
-        words = [int(image.weights[0]), *(int(start) & 0xFF for start in image.initial_potentials)]
-        names = dut.load.payload.shape().members
+        words = [int(contents.weights[0]), *(int(initial) & 0xFF for initial in contents.initial_potentials)]
+        names = dut.load.word.shape().members
         for place, word in zip(places, words, strict=True):
-            ctx.set(dut.load.payload, dict(zip(names, (word, *place[1:]), strict=True)))
+            ctx.set(dut.load.word, dict(zip(names, (word, *place[1:]), strict=True)))
             for cycle in range(late + 1):
-                ctx.set(dut.load.valid, cycle == 0)
+                ctx.set(dut.load.write, cycle == 0)
                 ctx.set(reset, cycle == late)
                 await ctx.tick()
-            ctx.set(dut.load.valid, 0)
+            ctx.set(dut.load.write, 0)
             ctx.set(reset, 0)
-            ctx.set(dut.load.payload, {})
-        assert await peek(ctx, dut, places, OutputLayer.peek_latency) == words
+            ctx.set(dut.load.word, {})
+        assert await peek(ctx, dut.load, places, OutputLayer.peek_latency) == words
 
     simulate(ResetInserter(reset)(dut), testbench)

@@ -10,11 +10,13 @@ from firstspike_hw.lib.skid_buffer import SkidBuffer
 from firstspike_spec.compiler.shapes import LayerShape
 
 from ..bench import STALLS, receiver, sender, simulate, watch
-from ..models import in_lane_steps, in_steps, spikes_in
+from ..models import in_lane_steps, in_steps, parameters, spikes_in
 
 
-def make(lanes, neurons=4):
-    return LayerShape(3, lanes, 1, neurons, 8, 8, 4, 8)
+def make(lanes, width):
+    """Return a spike merger of lanes with four neurons each, and the layer's shape."""
+    shape = LayerShape(3, lanes, 1, 4, 8, 8, 4, 8)
+    return SpikeMerger(parameters(shape, spikes_per_token=width)), shape
 
 
 def lane_items(rng, neurons, steps):
@@ -37,7 +39,7 @@ def together(items, address):
 
 
 def test_stage():
-    """A spike or end in two cycles, each a cycle behind its transfer; with nothing there, neither is set."""
+    """A spike or end in two cycles, each a cycle after its transfer; with nothing there, neither is set."""
     dut, taken, given, got = LaneStage(3), [], [], []
     items = [(5, 0, 1), (2, 1, 0), (7, 0, 0), (0, 1, 1)] * 8
 
@@ -81,10 +83,10 @@ def test_merge(inputs, stalls):
 def test_lanes_in_different_steps(lanes, stalls, width):
     """Each step holds the spikes of all lanes and then one end; a lane's own spikes keep their order."""
     rng = random.Random(f"{lanes} {stalls} {width}")
-    shape = make(lanes)
+    dut, shape = make(lanes, width)
     items = [lane_items(rng, shape.lane_neurons, 6) for _ in range(lanes)]
     expected = together(items, lambda lane, neuron: neuron << shape.lane_bits | lane)
-    dut, tokens = SpikeMerger(shape, width=width), []
+    tokens = []
     # The lanes' speeds differ, so that one is often ahead.
     speeds = [stalls[0] * rng.choice([0, 0.5, 1, 1.6]) for _ in range(lanes)]
 
@@ -116,7 +118,7 @@ def test_lanes_in_different_steps(lanes, stalls, width):
 def test_an_end_waits_for_the_slowest_lane(lanes, width):
     """Whichever it is; and nothing of the next step comes before, although the other lanes are there already."""
     for slow in range(lanes):
-        dut, tokens = SpikeMerger(make(lanes), width=width), []
+        (dut, _), tokens = make(lanes, width), []
 
         async def late(ctx, dut=dut, tokens=tokens, slow=slow):
             await ctx.tick().repeat(40)
@@ -148,7 +150,7 @@ def test_latency_and_throughput(lanes, width):
 
     A merge below the roots gives one in two cycles, so that is so if each root is fed by more than one, evenly.
     """
-    dut, taken, tokens = SpikeMerger(make(lanes), width=width), [], []
+    (dut, _), taken, tokens = make(lanes, width), [], []
     items = [(neuron, 0, 0) for neuron in range(4)] + [(0, 1, 0), (0, 1, 1)]
 
     async def take(ctx):

@@ -8,14 +8,14 @@ from firstspike_hw.layer.start_row_inserter import StartRowInserter
 from firstspike_spec.compiler.shapes import LayerShape
 
 from ..bench import drain, sender, simulate, watch, with_reset
-from ..models import random_tokens, with_start_tokens
+from ..models import parameters, random_tokens, with_start_tokens
 
 SHAPE = LayerShape(3, 2, 2, 3, 20, 3, 4, 8)
 
 
 def run(tokens, width, *, stalls=(0, 0), count=None):
     """Return what comes out, with the cycle of each transfer."""
-    dut, given = StartRowInserter(SHAPE, width=width), []
+    dut, given = StartRowInserter(parameters(SHAPE, spikes_per_token=width)), []
 
     async def drive(ctx):
         await sender(dut.i, tokens, stalls=stalls[0])(ctx)
@@ -47,7 +47,7 @@ def sent(token, width):
 
 def test_after_a_reset():
     """The token after a reset is an inference's first one."""
-    dut, given = StartRowInserter(SHAPE, width=1), []
+    dut, given = StartRowInserter(parameters(SHAPE)), []
     top, reset = with_reset(dut)
     spike, end = (1, 1, 0, 0), (0, 0, 1, 0)
     start = (SHAPE.start_row, 1, 0, 0)

@@ -3,6 +3,7 @@
 The whole design runs with memories that give such words inverted, and must not notice.
 """
 
+import functools
 import random
 from unittest import mock
 
@@ -12,6 +13,9 @@ from amaranth.lib import memory
 
 from firstspike.devices.linked import LinkedDevice
 from firstspike.link.link import Link
+from firstspike_hw.layer.parameters import OutputParameters
+from firstspike_hw.link.linked_engine import LinkedEngine
+from firstspike_hw.memory.style import GENERIC_MEMORY
 from firstspike_hw.simulation import NativeLink
 from firstspike_spec.compiler.shapes import LayerShape
 from firstspike_spec.inference.golden import infer_spikes
@@ -20,7 +24,7 @@ from firstspike_spec.protocol.messages import Identity
 
 from ...levels import thorough
 from ...spec.random_networks import random_network, random_times
-from ..bench import hostile_memories, simulate
+from ..bench import BLOCK_RAMS, hostile_memories, simulate
 from ..lane.test_accumulator import END, LAST, Run, expected_steps
 from ..models import roomy
 
@@ -29,17 +33,18 @@ from ..models import roomy
     ("registers", "width"), [pytest.param(False, 2, marks=thorough), pytest.param(True, 2, marks=thorough), (True, 1)]
 )
 def test_the_whole_design_does_not_notice(tmp_path, registers, width, request, monkeypatch):
-    """No memory lies in LUTs: all have registered read ports, those of lanes with a register behind it or without.
+    """No memory lies in LUTs: all have registered read ports, with one more register after them or without.
 
-    With one spike a token, two slices of the output layer share a memory.
+    With output registers and one spike a token, two slices of the output layer share a memory.
     """
-    if registers:
-        request.getfixturevalue("block_rams_with_output_registers")
-    monkeypatch.setattr("firstspike_hw.layer.output_layer.slices_in_a_memory", lambda shape, width, platform: 3 - width)
+    style = request.getfixturevalue("late_block_rams") if registers else BLOCK_RAMS
+    design = functools.partial(LinkedEngine, memory_style=style)
+    monkeypatch.setattr("firstspike_hw.simulation.native_link.LinkedEngine", design)
     sizes = (12, 9, 5)
     shape = roomy(sizes, (4,), width=width, bank_lanes=2, time_steps=8)
     assert shape.output.slices == 3
-    with hostile_memories() as collisions, mock.patch("firstspike_hw.memory.lane_memory.MOST_LUT_RAM_WORDS", 0):
+    assert len(OutputParameters.of(shape, style).memories) == (2 if registers and width == 1 else 3)
+    with hostile_memories() as collisions:
         far_end = NativeLink(Identity(shape, "inverting", clock_hz=0, baud=0, buffer_bytes=256), cache=tmp_path)
     assert len(collisions) > 30
     link = Link(far_end)
@@ -81,7 +86,7 @@ class Port(Elaboratable):
 
 
 def test_what_hostile_memories_do():
-    """They invert what is read and written in one cycle, and nothing else; what nobody sets is something."""
+    """They invert what is read and written in one cycle, and nothing else; words without contents are random."""
     dut, collisions, collided = Port(), [], 0
 
     async def drive(ctx):
@@ -115,14 +120,15 @@ def test_what_hostile_memories_do():
 
 
 SHAPE = LayerShape(2, 1, 1, 3, 8, 8, 4, 8)
-STARTS = [-3, -4, -5]
+INITIALS = [-3, -4, -5]
 ADDS = [(neuron, weight) for weight in (1, 2, -1, 3, 1, -2) for neuron in (1, 0, 2, 1, 1, 0, 2, 2)]
 OPERATIONS = [*ADDS[:20], END, *ADDS[20:30], END, *ADDS[30:], LAST] * 4
 
 
 def run_lane(*, in_luts):
     """Return the steps that a lane's accumulator and fire queue give, and how many words were read and written in one cycle."""
-    run, collisions, happened = Run(SHAPE, time_steps=4, starts=STARTS), [], 0
+    style = GENERIC_MEMORY if in_luts else BLOCK_RAMS
+    run, collisions, happened = Run(SHAPE, time_steps=4, initials=INITIALS, style=style), [], 0
 
     async def drive(ctx):
         nonlocal happened
@@ -134,7 +140,7 @@ def run_lane(*, in_luts):
             happened += sum(ctx.get(signal) for signal in collisions)
         await run.settle(ctx)
 
-    run.simulate(drive, in_luts=in_luts, collisions=collisions)
+    run.simulate(drive, collisions=collisions)
     assert len(collisions) == (2 if in_luts else 5)
     return run.steps(), happened
 
@@ -143,7 +149,7 @@ def test_they_happen_in_a_lane_and_would_be_noticed():
     """A lane's memories hide them; a lane whose memories do not is wrong."""
     steps, happened = run_lane(in_luts=False)
     assert happened > 20
-    assert steps == expected_steps(STARTS, OPERATIONS)
+    assert steps == expected_steps(INITIALS, OPERATIONS)
     with mock.patch("firstspike_hw.memory.lane_memory.Mux", lambda choice, kept, read: read):
         assert run_lane(in_luts=False)[0] != steps
 
@@ -152,4 +158,4 @@ def test_the_fire_queue_never_reads_what_it_writes():
     """It has all of a lane's registered read ports, if the other memories lie in LUTs."""
     steps, happened = run_lane(in_luts=True)
     assert happened == 0
-    assert steps == expected_steps(STARTS, OPERATIONS)
+    assert steps == expected_steps(INITIALS, OPERATIONS)

@@ -7,7 +7,6 @@ from amaranth.hdl import Cat, ClockSignal, Const, Elaboratable, Module, Mux, Sig
 from amaranth.lib.memory import Memory
 
 import firstspike_hw.memory.dp16kd
-import firstspike_hw.memory.loadable_memory
 from firstspike_hw.boards.family import ECP5
 from firstspike_hw.boards.registry import BOARDS
 from firstspike_hw.flow.command_lines import unregistered_block_rams
@@ -190,10 +189,11 @@ def test_yosys_gives_the_same_parameters_and_pins(tmp_path):
             assert [shown[bit] for bit in word] == [f"DO{port}{place}" for place in range(width)]
 
 
-def test_every_loadable_memory_has_its_output_registers(tmp_path, monkeypatch):
-    def memories(*depths):
+def test_every_loadable_memory_has_its_output_registers(tmp_path):
+    def memories(*depths, style=ECP5_MEMORY):
+        options = {"bits": 18, "ports": 2, "style": style}
         return {
-            f"memory_{depth}": LoadableMemory(MemoryKind.ENTRIES, bits=18, depth=depth, init=range(depth), ports=2)
+            f"memory_{depth}": LoadableMemory(MemoryKind.ENTRIES, depth=depth, contents=range(depth), **options)
             for depth in depths
         }
 
@@ -206,6 +206,5 @@ def test_every_loadable_memory_has_its_output_registers(tmp_path, monkeypatch):
     ]
     assert unregistered_block_rams(netlist) == []
     # One that is inferred after all.
-    monkeypatch.setattr(firstspike_hw.memory.loadable_memory, "has_dp16kd", lambda platform: False)
-    netlist = synthesize(tmp_path, BOARDS["ulx3s-85f"], **memories(1024))
+    netlist = synthesize(tmp_path, BOARDS["ulx3s-85f"], **memories(1024, style=GENERIC_MEMORY))
     assert unregistered_block_rams(netlist) == list(block_rams(netlist)) == ["memory_1024.memory.inferred.0.0"]

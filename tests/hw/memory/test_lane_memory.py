@@ -1,13 +1,14 @@
 """The memory within a lane, against a list."""
 
 import random
-from unittest import mock
+from dataclasses import replace
 
 import pytest
 
 from firstspike_hw.memory.lane_memory import LaneMemory
+from firstspike_hw.memory.style import GENERIC_MEMORY
 
-from ..bench import simulate
+from ..bench import BLOCK_RAMS, simulate
 
 
 @pytest.mark.parametrize("in_luts", [False, True])

@@ -14,9 +14,7 @@ def run(sum_bits, potential_bits, depth, *, style=GENERIC_MEMORY):
     """Write sums, often the one that is read; now and then stop, load initial potentials, and read them back."""
     rng = random.Random(f"{sum_bits} {potential_bits} {depth}")
     initials, sums = [rng.getrandbits(potential_bits) for _ in range(depth)], [None] * depth
-    dut = SumMemory(
-        sum_bits=sum_bits, potential_bits=potential_bits, depth=depth, contents=list(initials), style=style
-    )
+    dut = SumMemory(sum_bits=sum_bits, potential_bits=potential_bits, depth=depth, contents=list(initials), style=style)
     late = style.has_late_words(max(2, depth))
     compared = collided = peeked = 0
 

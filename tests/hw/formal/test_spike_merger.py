@@ -7,9 +7,10 @@ from firstspike_hw.layer.spike_merger import SpikeMerger
 from firstspike_spec.compiler.shapes import LayerShape
 
 from ...levels import thorough
+from ..models import parameters
 from .proof import Proof
 
-#: Cycles: three steps and more behind each other, with all that can be between the stages.
+#: Cycles: three steps and more after each other, with all that can be between the stages.
 DEPTH = 14
 
 
@@ -19,14 +20,14 @@ DEPTH = 14
 def test_no_step_overtakes_another(tmp_path, lanes, width):
     """Each spike carries its step's number, modulo four: it must come out in that step. Two steps are an inference."""
     shape = LayerShape(2, lanes, 1, 8, 8, 8, 2, 4)
-    proof, dut = Proof(), SpikeMerger(shape, width=width)
+    proof, dut = Proof(), SpikeMerger(parameters(shape, spikes_per_token=width))
     m = proof.m
     m.submodules.dut = dut
     ends = [Signal(4, name=f"ends_{lane}") for lane in range(lanes)]
     for lane, (stream, ended) in enumerate(zip(dut.lanes, ends, strict=True)):
         proof.send(stream, f"lane_{lane}")
         proof.assume(~stream.valid | (stream.p.last == (stream.p.end & ended[0])), f"last {lane}")
-        proof.assume(~stream.valid | stream.p.end | (stream.p.address[:2] == ended[:2]), f"number {lane}")
+        proof.assume(~stream.valid | stream.p.end | (stream.p.neuron[:2] == ended[:2]), f"number {lane}")
         with m.If(stream.valid & stream.ready & stream.p.end):
             m.d.sync += ended.eq(ended + 1)
     proof.receive(dut.o, "o")
@@ -40,7 +41,7 @@ def test_no_step_overtakes_another(tmp_path, lanes, width):
     # One spike chosen at will is marked: it comes out once, in its step, as its lane's.
     lane, sent, sent_step, seen = proof.constant(range(lanes), "lane"), Signal(), Signal(4), Signal()
     for number, (stream, ended) in enumerate(zip(dut.lanes, ends, strict=True)):
-        marked = stream.valid & ~stream.p.end & stream.p.address[2]
+        marked = stream.valid & ~stream.p.end & stream.p.neuron[2]
         proof.assume(~marked | ((lane == number) & ~sent), f"mark {number}")
         with m.If(marked & stream.ready):
             m.d.sync += [sent.eq(1), sent_step.eq(ended)]
