@@ -216,7 +216,9 @@ def test_an_archive_with_one_array_or_one_called_images(tmp_path, network, image
     for arrays in ({"a": images, "b": images}, {"images": images, "x": images}, {}):
         np.savez(path, **arrays)
         names = ", ".join(map(repr, arrays)) or "none"
-        with pytest.raises(InputError, match=f"has the arrays {names}; the images must be alone, or in one .* images or x"):
+        with pytest.raises(
+            InputError, match=f"has the arrays {names}; the images must be the only array, or one .* images or x"
+        ):
             load_images(path, network)
 
 
@@ -322,9 +324,7 @@ def test_arrays_that_cannot_be_used(tmp_path, network):
 @pytest.mark.parametrize("name", ["a.webp", "a.ico", "a.eps", "a.pdf", "a.icns", "a.txt"])
 def test_files_of_other_kinds_are_refused_with_what_is_taken(tmp_path, network, name):
     (tmp_path / name).write_bytes(b"RIFF....WEBP")
-    with pytest.raises(
-        InputError, match=rf"{name} is of no kind that is taken: save it as \.png .*, or as an array in a \.npy"
-    ):
+    with pytest.raises(InputError, match=rf"{name} has no known format: save it as \.png .*, or as an array in a \.npy"):
         load_images(tmp_path / name, network)
 
 

@@ -281,7 +281,7 @@ def test_wrong_columns_are_refused(tmp_path, columns, message):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("97.5", "it is a share, in 0 .. 1, not per cent"),
+        ("97.5", "it is a share, 0 .. 1, not per cent"),
         ("nan", "no finite number"),
         ("good", "no finite number"),
         ("", "no run"),
