@@ -29,7 +29,6 @@ _MIN_FREE_BYTES = 2_000_000
 
 _SIMULATION = files("firstspike_hw") / "simulation"
 
-
 #: Designs in messages.
 _IN_WORDS = {"engine": "the engine", "link": "the engine and its link", "serial": "the whole board"}
 
