@@ -28,8 +28,10 @@ Value = TypeVar("Value")
 
 def import_network(
     weights: Annotated[Path, typer.Argument(help="Linear layers: numpy.savez, torch.save of a state dict, or safetensors.")],
-    threshold: Annotated[str, typer.Option(help="Of all layers, or one for each: 1.5 or 2.0,1.5.", show_default=False)],
     out: Annotated[Path, typer.Option(help="The network's file, FILE.safetensors.", show_default=False)],
+    threshold: Annotated[
+        str | None, typer.Option(help="Of all layers, or one for each: 1.5 or 2.0,1.5. Always needed.", show_default=False)
+    ] = None,
     time_steps: Annotated[int | None, typer.Option(help="Steps of a linear encoder.", show_default=False)] = None,
     dimmest: Annotated[
         int | None,
@@ -71,6 +73,11 @@ def import_network(
     json: JsonOption = False,
 ) -> None:
     """Quantise weights that were trained elsewhere, measure what that costs, and write the network to a file."""
+    if threshold is None:
+        raise InputError(
+            "the firing threshold is missing: give --threshold VALUE, the membrane potential at which a neuron of the trained "
+            "model spikes (often 1.0), or one value for each layer, as in 2.0,1.5"
+        )
     thresholds = numbers(threshold, "threshold", float)
     encoder = encoder_of(time_steps, dimmest, encoder_thresholds)
     shape = None if input_shape is None else numbers(input_shape, "input-shape", int)

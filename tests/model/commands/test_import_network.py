@@ -119,6 +119,7 @@ def test_imports_without_a_data_set(app, trained, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--time-steps", "4"], "the firing threshold is missing: give --threshold VALUE"),
         (["--threshold", "1"], "the number of time steps is missing"),
         (["--threshold", "1,x", "--time-steps", "4"], "threshold must be numbers with commas between them, not '1,x'"),
         (["--threshold", "1", "--time-steps", "4", "--input-shape", "8.5"], "input-shape must be whole numbers"),
