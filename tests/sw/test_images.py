@@ -54,7 +54,7 @@ def test_an_array(tmp_path, network, images):
 
 
 def test_pictures_that_cannot_be_used_are_named(folder, network):
-    with pytest.raises(InputError, match="has no pictures: put some in"):
+    with pytest.raises(InputError, match="has no pictures: put some there"):
         load_images(folder, network)
     good = folder / "a.png"
     save(good, np.zeros((4, 4), np.uint8))
