@@ -301,7 +301,7 @@ def overview() -> str:
                     f"`{command}`",
                 )
             )
-    headings = ("network", "accuracy", "board or FPGA", "images/s", "over its serial line", "latency", "command")
+    headings = ("network", "accuracy", "board or FPGA", "images/s, logic only", "images/s, serial line", "latency", "command")
     return markdown(headings, rows)
 
 
