@@ -29,8 +29,8 @@ def compile_network(network: Network, shape: EngineShape) -> EngineContents:
     InputError
         If the network does not fit; the message names each size that is too small.
     """
-    *hidden, last = network.layers
     placements = place_network(network, shape)
+    *hidden, last = network.layers
     banks, address_tables, addresses = [], [], []
     source_addresses, sources = np.arange(network.inputs), LaneSources.inputs(network.inputs)
     for layer, has, placement in zip(hidden, shape.layers, placements, strict=True):

@@ -57,14 +57,14 @@ class EngineShape:
         whole_number(self.queue_depth, "queue_depth", QUEUE_DEPTHS[0], QUEUE_DEPTHS[-1])
         if self.queue_depth not in QUEUE_DEPTHS:
             raise InputError(f"queue_depth must be a power of two, not {self.queue_depth}")
-        for index, (layer, following) in enumerate(zip(self.layers, self._all_layers[1:], strict=True)):
+        for index, (layer, following) in enumerate(zip(self.layers, self.all_layers[1:], strict=True)):
             if following.source_bits != layer.address_bits:
                 raise InputError(
                     f"layer {index + 1} must have source_bits = {layer.address_bits}, the width of layer {index}'s "
                     f"addresses, not {following.source_bits}"
                 )
         lane_bits = 0  # all inputs are in one lane
-        for index, shape in enumerate(self._all_layers):
+        for index, shape in enumerate(self.all_layers):
             if shape.address_table and shape.address_table.lane_bits != lane_bits:
                 raise InputError(
                     f"layer {index}'s address table must have lane_bits = {lane_bits}, not {shape.address_table.lane_bits}"
@@ -72,13 +72,14 @@ class EngineShape:
             lane_bits = shape.lane_bits if isinstance(shape, LayerShape) else 0
 
     @property
-    def _all_layers(self) -> tuple[LayerShape | OutputShape, ...]:
+    def all_layers(self) -> tuple[LayerShape | OutputShape, ...]:
+        """The hidden layers, then the output layer."""
         return *self.layers, self.output
 
     @property
     def source_bits(self) -> int:
         """Width of an input's address."""
-        return self._all_layers[0].source_bits
+        return self.all_layers[0].source_bits
 
     @property
     def input_word(self) -> Word:

@@ -38,7 +38,7 @@ def place_network(network: Network, shape: EngineShape) -> list[Placement]:
         If the network does not fit; the message names each size that is too small.
     """
     refuse_impossible(network)
-    layers, inputs = (*shape.layers, shape.output), (1 << shape.source_bits) - 1
+    layers, inputs = shape.all_layers, (1 << shape.source_bits) - 1
     problems: list[str] = []
     if network.inputs > inputs:
         problems.append(f"it has {network.inputs} inputs, the engine {inputs}")
@@ -66,7 +66,7 @@ def _needed(network: Network, shape: EngineShape, placements: list[Placement], i
     layer = network.layers[index]
     before = LaneSources.of(network.layers[index - 1], shape.layers[index - 1].lanes) if index else None
     sources = before or LaneSources.inputs(network.inputs)
-    has = (*shape.layers, shape.output)[index]
+    has = shape.all_layers[index]
     table = None if layer.maps.is_flat and has.address_table is None else smallest_address_table(layer, sources)
     if isinstance(has, LayerShape):
         return smallest_layer(layer, placements[index], has.source_bits, table, has.lanes, has.bank_lanes)

@@ -141,7 +141,7 @@ def test_networks_that_no_engine_holds_run_all_the_same():
     convolution = Layer.from_dense(np.ones((2, 9), int), [0, 0], 2, 4, maps=Maps(1, 4, 4, 3, 3))
     network = Network(LatencyEncoder.linear(4), [convolution], (4, 4))
     assert infer(network, np.full((1, 4, 4), 255, np.uint8)).classes == [0]
-    with pytest.raises(InputError, match="a convolution with 4 neurons a class; put a fully connected layer behind it"):
+    with pytest.raises(InputError, match="a convolution with 4 neurons a class; add a fully connected layer"):
         plan(network, 2)
     wide = Layer([0] * ((1 << 16) + 1), [], [], [0, 0], 1, 4)
     network = Network(LatencyEncoder.linear(4), [wide], (256, 256))
