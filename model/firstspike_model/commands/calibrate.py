@@ -53,9 +53,10 @@ def calibrate(
         raise InputError(f"{network} does not say what it was trained on: give --dataset NAME, or --data FOLDER")
     check_writable(out)
     with importing_torch("calibration"):
+        from ..calibration.held_back import held_back_images
         from ..calibration.output_threshold import Calibration, Target
-        from ..calibration.recalibration import held_back_images, recalibrate
-        from ..training.workflow import prepare_torch
+        from ..calibration.recalibration import recalibrate
+        from ..inference.torch_setup import prepare_torch
     prepare_torch()
 
     def told(text: str) -> None:

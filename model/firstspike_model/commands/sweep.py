@@ -13,7 +13,7 @@ from firstspike_spec.common.files import check_writable_folder
 from firstspike_spec.terminal.console import SafeConsole, say
 from firstspike_spec.terminal.options import DataOption, DatasetOption
 
-from ..recipes.recipe import load_recipe, parse_change
+from ..recipes.files import load_recipe, parse_change
 from ..training.sweep import Run, grid, run_grid
 from .parts import importing_torch
 from .train import DEVICES, MAX_SEED, scaled
@@ -65,7 +65,7 @@ def sweep(
 
 
 def parse_values(text: str) -> tuple[str, list[Any]]:
-    """Return the setting and its values in ``key=value,value``, each as in `firstspike_model.recipes.recipe.parse_change`.
+    """Return the setting and its values in ``key=value,value``, each as in `firstspike_model.recipes.files.parse_change`.
 
     A comma within brackets belongs to a list.
     """

@@ -16,7 +16,8 @@ from firstspike_spec.common.checks import whole_number
 from firstspike_spec.common.files import check_writable
 from firstspike_spec.terminal.options import DataOption, DatasetOption, JsonOption
 
-from ..recipes.recipe import Recipe, load_recipe, parse_change
+from ..recipes.files import load_recipe, parse_change
+from ..recipes.recipe import Recipe
 from ..training.progress import EpochDisplay
 from .parts import check_network_name, importing_torch, network_report
 

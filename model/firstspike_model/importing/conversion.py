@@ -10,8 +10,9 @@ from firstspike_spec.common.checks import whole_number
 from firstspike_spec.common.text import quoted
 from firstspike_spec.datasets import fit_dataset
 
+from ..calibration.held_back import held_back_images
 from ..calibration.output_threshold import Target
-from ..calibration.recalibration import held_back_images, recalibrate
+from ..calibration.recalibration import recalibrate
 from ..inference.provenance import test_facts, versions
 from .dense_quantisation import quantise_layer
 from .float_network import infer_float
@@ -49,7 +50,8 @@ def import_weights(
         By default those of the data set, if it names as many as there are outputs.
     training : Dataset, optional
         If given, the initial potentials of the outputs are moved so that its last images (a sixth of it, at most 5,000) are
-        classified well and early (`firstspike_model.calibration.output_threshold`), and the activity that they cause is measured.
+        classified well and early (`firstspike_model.calibration.output_threshold`), and the activity that they cause is
+        measured.
     test : Dataset, optional
         If given, the accuracy of the float and of the integer network is measured on it.
 

@@ -1,27 +1,27 @@
-"""What a data set must be before anything is trained on it."""
+"""Checks of a data set before a training."""
 
 import numpy as np
 
 from firstspike_spec import Dataset, InputError, InputTypeError
 
-#: Classes of a data set.
+#: Limits of the number of classes.
 LEAST_CLASSES, MOST_CLASSES = 2, 1000
 
 
 def check_dataset(dataset: Dataset, validation_images: int) -> int:
-    """Refuse a training split that cannot be trained on, and return its number of classes.
+    """Check that a network can be trained on a training split, and return its number of classes.
 
     Parameters
     ----------
     dataset : Dataset
     validation_images : int
-        How many of its images are held back.
+        Number of images that are held back.
 
     Raises
     ------
     InputError, InputTypeError
-        If images and labels do not match, pixels are no whole numbers in 0 .. 255, a label is no class, a class has no
-        image, or too few images are left; the message names the first place.
+        If images and labels do not match, pixels are not whole numbers in 0 .. 255, a label is not a class, a class has no
+        image, or too few images are left; the message names the first such place.
     """
     images, labels = dataset.images, dataset.labels
     if images.ndim not in (3, 4) or labels.shape != images.shape[:1] or not images.size:
@@ -51,12 +51,12 @@ def check_dataset(dataset: Dataset, validation_images: int) -> int:
 
 
 def check_test_split(test: Dataset, train: Dataset, classes: int) -> None:
-    """Refuse test images that a network which was trained on another split cannot be tested with.
+    """Check that a network trained on the one split can be tested on the other.
 
     Raises
     ------
     InputError
-        If images have another shape, or labels are no classes of the training split.
+        If images have another shape, or a label is not a class of the training split.
     """
     if train.images.shape[1:] != test.images.shape[1:]:
         sizes = (" x ".join(map(str, split.images.shape[1:])) for split in (test, train))
@@ -70,7 +70,7 @@ def check_test_split(test: Dataset, train: Dataset, classes: int) -> None:
 
 
 def _classes(labels: np.ndarray, names: tuple[str, ...]) -> int:
-    """Return the number of classes, each of which has images."""
+    """Return the number of classes, or refuse labels if a class has no image."""
     counts = np.bincount(labels.astype(np.int64), minlength=len(names))
     empty = np.flatnonzero(counts == 0)
     if len(empty) and len(names) == len(counts):

@@ -8,7 +8,7 @@ import torch
 
 from firstspike_model.pruning import SCHEDULES, STDS, GradR, Rewiring, cut_to_budget, layer_budgets, schedule
 from firstspike_model.pruning.gradr import prior_centre
-from firstspike_model.recipes.recipe import CHOICES
+from firstspike_model.recipes.ranges import CHOICES
 from firstspike_spec import InputError
 
 START = [0.5, -0.5, 0.003, -0.003, 0.0]

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import firstspike_spec
+from firstspike_model.calibration.held_back import held_back_images
 from firstspike_model.calibration.output_threshold import Calibration
-from firstspike_model.calibration.recalibration import held_back_images
 from firstspike_model.training.loop import Training
 from firstspike_model.training.workflow import Files, train_recipe
 from firstspike_spec import InputError, load_dataset, load_network, profile, save_network
@@ -207,7 +207,7 @@ def test_a_stopped_training_goes_on_bit_for_bit(tiny_recipe, digits_folder, tmp_
     lines = []
     resumed = train_recipe(recipe, data=digits_folder, seed=3, files=files, note_line=lines.append)
     assert resumed.network.digest == whole.network.digest
-    assert lines == [f"going on after epoch {stops[-1]} of 4, from {files.checkpoint}"]
+    assert lines == [f"continuing after epoch {stops[-1]} of 4, from {files.checkpoint}"]
     log = json.loads(files.log.read_text())
     assert [epoch["epoch"] for epoch in log["epochs"]] == [1, 2, 3, 4]
     assert log["outcome"] == whole.facts
@@ -218,12 +218,14 @@ def test_a_checkpoint_of_another_training_is_refused(tiny_recipe, digits_folder,
     files = Files(tmp_path / "net.checkpoint", tmp_path / "net.log.json")
     train_recipe(tiny_recipe, data=digits_folder, files=files)
     content = files.checkpoint.read_bytes()
-    with pytest.raises(InputError, match=r"of another training \(batch 16 there, 8 now; seed 0 there, 1 now\); start anew"):
+    with pytest.raises(
+        InputError, match=r"belongs to another training \(batch was 16, is 8 now; seed was 0, is 1 now\); start again"
+    ):
         train_recipe(replace(tiny_recipe, batch=8), data=digits_folder, seed=1, files=files)
     assert files.checkpoint.read_bytes() == content
     for damaged in (content[:-100], content[: len(content) // 2], b"", b"hello"):
         files.checkpoint.write_bytes(damaged)
-        with pytest.raises(InputError, match=r"net\.checkpoint is no checkpoint or damaged .* --fresh"):
+        with pytest.raises(InputError, match=r"net\.checkpoint is not a checkpoint, or is damaged .* --fresh"):
             train_recipe(tiny_recipe, data=digits_folder, files=files)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from firstspike_model.calibration.output_threshold import Target, calibrate, decide
-from firstspike_model.recipes.recipe import CHOICES
+from firstspike_model.recipes.ranges import CHOICES
 from firstspike_model.training.augmentation import RandomVariations
 from firstspike_model.training.losses import DECODINGS, potential_loss, spike_loss
 

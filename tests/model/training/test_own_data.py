@@ -10,11 +10,12 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
-from firstspike_model.calibration.recalibration import held_back_images
+from firstspike_model.calibration.held_back import held_back_images
 from firstspike_model.commands import sweep as sweep_command
 from firstspike_model.commands import train as command
 from firstspike_model.commands.calibrate import calibrate
-from firstspike_model.recipes.recipe import Recipe, load_recipe, recipe_of, settings_of
+from firstspike_model.recipes.recipe import Recipe
+from firstspike_model.recipes.settings import recipe_of, settings_of
 from firstspike_model.training.augmentation import RandomVariations
 from firstspike_model.training.workflow import doubts, train_recipe
 from firstspike_spec import InputError, infer, load_dataset, load_network, save_network
@@ -122,13 +123,6 @@ def test_splits_that_do_not_fit_are_told(quick, tmp_path):
         train_recipe(quick, data=path)
 
 
-def test_images_that_no_network_has_inputs_for():
-    with pytest.raises(
-        InputError, match="images of 3 x 224 x 224 have more values than the 65,536 inputs of a network: scale"
-    ):
-        load_recipe("mnist-mlp").layers((3, 224, 224), 10)
-
-
 def test_the_commands_take_ones_own_data(quick, archive, digits_folder, tmp_path, monkeypatch):
     """`train` and `sweep` without a name; with one, the data set must be that one."""
     monkeypatch.setattr(command, "load_recipe", lambda name, changes: recipe_of(name, settings_of(quick) | changes))
@@ -163,12 +157,6 @@ def test_a_network_is_calibrated_on_ones_own_data(quick, archive, tmp_path):
     assert json.loads(told.stdout)["test_images"] == 200
     with pytest.raises(InputError, match="does not say what it was trained on: give --dataset NAME, or --data FOLDER"):
         CliRunner().invoke(app, arguments, catch_exceptions=False)
-
-
-def test_layers_of_colour_images():
-    recipe = load_recipe("mnist-mlp", {"convolution_channels": [6], "kernel_sizes": [3], "hidden": [5]})
-    assert [maps.source_shape for maps, _ in recipe.layers((3, 9, 7), 4)] == [(3, 9, 7), (6, 9, 7), (5, 1, 1)]
-    assert load_recipe("mnist-mlp").layers((3, 9, 7), 300)[0][0].sources == 189
 
 
 @pytest.mark.parametrize(("accuracy", "doubted"), [(0.25, True), (0.1, True), (0.34, True), (0.35, False), (1.0, False)])
