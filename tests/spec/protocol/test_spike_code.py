@@ -10,7 +10,7 @@ from firstspike_spec.protocol.spike_code import decode_spikes, encode_spikes
 
 
 def written_out(times: list[int], time_steps: int) -> bytes:
-    """The code, as its table says, one neuron after the other."""
+    """The code, as its table says, one input after the other."""
     nibbles = []
     for step in range(time_steps):
         gap = 0
@@ -62,10 +62,10 @@ def test_no_spikes_are_only_ends():
         ([], "ends in step 0"),
         ([3, 15], "ends in step 1"),
         ([3, 15, 14, 2], "ends within a gap, in step 1"),
-        ([10, 15, 15, 0], "a spike of neuron 10; there are 10 inputs"),
-        ([9, 0, 15, 15], "a spike of neuron 10;"),
-        ([14, 0, 0, 15, 15, 0], "a spike of neuron 14;"),
-        ([3, 15, 3, 15], "two spikes of neuron 3"),
+        ([10, 15, 15, 0], "a spike of input 10; there are 10 inputs"),
+        ([9, 0, 15, 15], "a spike of input 10;"),
+        ([14, 0, 0, 15, 15, 0], "a spike of input 14;"),
+        ([3, 15, 3, 15], "two spikes of input 3"),
         ([15, 15, 15, 0], "goes on after 2 ends"),
         ([15, 15, 0, 0], "goes on after 2 ends"),
         ([3, 15, 15, 1], "goes on after 2 ends"),
