@@ -1,4 +1,4 @@
-"""The commander answers each request once and in order, as the board in plain Python does."""
+"""The commander answers each request once and in order, like the board in plain Python."""
 
 import random
 import zlib
@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from firstspike_hw.link.commander import ALL_COUNTERS, Commander
+from firstspike_hw.link.answer import ALL_COUNTERS
+from firstspike_hw.link.commander import Commander
 from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.compiler.shapes import OutputShape
 from firstspike_spec.protocol.messages import COUNTERS, REPLY, Identity, Kind, Loss, Reason, message
@@ -23,12 +24,12 @@ VALUES = {name: 0x0123456789 * (number + 1) % (1 << 40) for number, name in enum
 
 
 def is_wrong(body: bytes) -> bool:
-    """Which bodies the memory access of these tests takes for wrong."""
+    """Return whether the memory access of these tests reports a body as wrong."""
     return body[0] % 4 == 3
 
 
 def check_of(body: bytes) -> int:
-    """What the memory access of these tests has read for a range."""
+    """Return the check that the memory access of these tests gives for a range."""
     return zlib.crc32(body[::-1])
 
 
@@ -45,18 +46,18 @@ class Model(NaiveBoard):
 
 
 class Run:
-    """Requests, and what came of them.
+    """Requests and their effects.
 
     Attributes
     ----------
     answers : list of bytes
         Messages that the commander gave.
     order : list of int
-        Numbers of all requests, images too, as they were answered.
+        Numbers of all requests, including images, in the order of their answers.
     images : list of tuple
-        Number, whether for all steps, and code.
+        Number, whether all steps were run, and code.
     bodies : list of tuple
-        For the memory access: whether to read, and the body.
+        Those passed to the memory access: whether to read, and the body.
     clears, begins : int
     early_exits : list of int
         For each image, when its code began.
@@ -124,7 +125,7 @@ class Run:
                         self.answers.append(bytes(given[-1]))
                         if given[-1][0] != Kind.NOTICE:
                             self.order.append(split(bytes(given[-1]))[1])
-                # Images are answered in order, some time after their code has come.
+                # Images are answered in order, some time after their code has ended.
                 while waiting and waiting[0][0] is not None and waiting[0][0] <= cycle:
                     self.order.append(waiting.pop(0)[1])
                 done_in = done_in - 1 if done_in else None
@@ -162,7 +163,7 @@ PORTS = ["o", "codes", "heads", "bodies"]
 
 
 def check(requests: list[bytes], run: Run, identity=IDENTITY) -> Model:
-    """Compare what came of requests with the board in plain Python, and return that."""
+    """Compare the effects of requests with the board in plain Python, and return that board."""
     model, answers, images, bodies = Model(identity), [], [], []
     for request in requests:
         _, number, body = split(request)
@@ -261,14 +262,14 @@ def test_every_reason():
     assert {answer[-1] for answer in run.answers if answer[0] == Kind.ERROR} == set(Reason)
 
 
-def test_what_a_request_has_too_much_is_passed_over():
-    requests = numbered([(kind, b"too much") for kind in (Kind.IDENTIFY, Kind.COUNTERS, Kind.RESET, Kind.LOAD_BEGIN)] * 2)
+def test_surplus_bytes_of_a_request_are_dropped():
+    requests = numbered([(kind, b"surplus") for kind in (Kind.IDENTIFY, Kind.COUNTERS, Kind.RESET, Kind.LOAD_BEGIN)] * 2)
     check(requests, Run(requests))
 
 
 @pytest.mark.parametrize("place", range(36))
 def test_an_end_with_a_wrong_byte(place):
-    """A byte of the check spoils the load, for good; one of the digest is only told."""
+    """A wrong byte of the check ruins the load; one of the digest only appears in the identity."""
     begin, block, (kind, end) = load(DIGEST, BLOCK)
     wrong = bytearray(end)
     wrong[place] ^= 1 << place % 8
@@ -289,7 +290,7 @@ def test_an_end_that_is_too_short_or_too_long():
     assert Identity.unpack(run.answers[-1][5:]) == replace(IDENTITY, digest=DIGEST.hex())
 
 
-def test_a_network_from_power_up_until_another_is_begun():
+def test_a_network_from_power_up_runs_until_another_load_begins():
     requests = numbered(
         [
             (Kind.INFER, b"a"),
@@ -311,15 +312,15 @@ def test_a_network_from_power_up_until_another_is_begun():
     assert Identity.unpack(last) == IDENTITY
 
 
-def test_a_load_that_is_begun_anew_forgets_the_blocks_before():
+def test_a_load_that_begins_again_forgets_the_blocks_before():
     requests = numbered([*load(DIGEST, BLOCK)[:-1], *load(DIGEST, b"\0other"), (Kind.INFER, b"a")])
     run = Run(requests)
     assert check(requests, run).loaded
     assert len(run.images) == 1
 
 
-def test_what_changes_the_board_waits_for_the_images_before():
-    """The order of all answers is that of the requests, although images take long and others are done at once."""
+def test_requests_that_change_the_board_wait_for_earlier_images():
+    """Answers come in the order of the requests, although images take long and other requests do not."""
     rng = random.Random(1)
     others = [
         (Kind.COUNTERS, b""),
@@ -342,8 +343,8 @@ def notices_of(run: Run) -> list[int]:
     return [answer[5] for answer in notices]
 
 
-def test_losses_are_told_once():
-    """Also those that come in one cycle, and those of both kinds."""
+def test_losses_are_reported_once():
+    """Also two in one cycle, and those of both kinds."""
     for pulses, wanted in (
         ([(10, "damaged")], [Loss.DAMAGED]),
         ([(10, "oversized")], [Loss.OVERSIZED]),
@@ -354,23 +355,23 @@ def test_losses_are_told_once():
 
 
 @pytest.mark.parametrize("cycle", range(5, 60, 3))
-def test_a_loss_is_told_whenever_it_comes(cycle):
-    """Between two answers and never within one; the requests are answered all the same."""
+def test_a_loss_is_reported_whenever_it_comes(cycle):
+    """The notice comes between two answers, never within one; the requests are answered."""
     requests = numbered([(Kind.INFER, b"code"), (Kind.CHECK, b"\0range"), (Kind.RESET, b"much"), (Kind.COUNTERS, b"")])
     run = Run(requests, identity=LOADED, pulses=[(cycle, "damaged")], stalls=(0, 0.3))
     check(requests, run, LOADED)
     assert notices_of(run) == [Loss.DAMAGED]
 
 
-def test_a_loss_while_one_is_told_is_told_next():
-    """Whenever it comes: it is never part of a notice that is already under way."""
+def test_a_loss_during_a_notice_gives_another_notice():
+    """At any moment: it never becomes a part of the notice that has begun."""
     for gap in range(1, 16):
         run = Run([], pulses=[(10, "damaged"), (10 + gap, "damaged")])
         assert notices_of(run) == [Loss.DAMAGED] * 2
 
 
-def test_counters_are_told_as_of_one_moment():
-    """Their bytes leave one by one while what they count goes on."""
+def test_counters_are_those_of_one_moment():
+    """Their bytes are sent one by one while the counters run."""
     dut, got = Commander(IDENTITY), []
 
     async def count(ctx):
