@@ -105,7 +105,7 @@ def test_images_under_the_names_of_mnist_s_files_are_ones_own_unless_mnist_is_as
     outcome = train_recipe(quick, data=digits_folder, note_line=told.append)
     name = digits_folder.name
     assert outcome.facts["dataset"] == name
-    assert told == [f"{digits_folder} has images of its own, not those of mnist: data set {name}"]
+    assert told == [f"{digits_folder} does not hold the published images of mnist: the data set is called {name}"]
     with pytest.raises(InputError, match="train-images-idx3-ubyte is damaged or not the published file"):
         train_recipe(quick, data=digits_folder, named=True)
 

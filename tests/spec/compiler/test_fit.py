@@ -40,7 +40,8 @@ def test_a_network_too_large_names_each_size():
     entries = plan(network, 2).layers[0].bank_entries
     message = (
         "the network does not fit the engine: it has 9 inputs, the engine 7; it has 4 time steps, the engine 3; "
-        f"layer 0 needs 4 neurons per lane, the engine has 2; layer 0 needs {entries} connections per bank, the engine has 20; "
+        "layer 0 needs 4 neurons per lane, the engine has 2; "
+        f"layer 0 needs {entries} connections per bank, the engine has 20; "
         "layer 0 needs 4 connections per row of a lane, the engine has 3; "
         "layer 0 needs 5 bits per weight, the engine has 4; "
         f"layer 0 needs {bits[0]} bits per potential, the engine has 3; layer 1 needs 4 neurons, the engine has 3; "

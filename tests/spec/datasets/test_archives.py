@@ -86,7 +86,7 @@ def test_labels_of_any_whole_type(tmp_path, dtype):
         ),
         ({"images": IMAGES[:0], "labels": LABELS[:0]}, InputError, r"images must have the shape .*, not \(0, 4, 5\)"),
         ({"labels": LABELS[:-1]}, InputError, r"mine.npz, labels: 5 labels do not fit images of the shape \(6, 4, 5\)"),
-        ({"labels": np.eye(6, dtype=int)}, InputError, r"not the shape \(6, 6\); of one-hot labels, take argmax\(axis=1\)"),
+        ({"labels": np.eye(6, dtype=int)}, InputError, r"not the shape \(6, 6\); for one-hot labels, take argmax\(axis=1\)"),
         ({"labels": LABELS / 1}, InputTypeError, "mine.npz, labels: labels must be whole numbers, not of float64"),
         ({"labels": np.array(list("abcabc"))}, InputTypeError, "labels must be whole numbers, not of <U1"),
     ],

@@ -70,11 +70,11 @@ def test_pictures_that_cannot_be_used_are_named(put):
     with pytest.raises(InputError, match=r"1.png has 257 x 256 pixels, a network at most 65,536 inputs: scale it down"):
         load_dataset(None, "test", folder)
     put("test/1.png", 0)
-    with pytest.raises(InputError, match=r"test/1.png lies in no class's folder; put it in one, as test/CLASS/1.png"):
+    with pytest.raises(InputError, match=r"test/1.png is not in a class folder; move it into one, as test/CLASS/1.png"):
         load_dataset(None, "test", folder)
 
 
 def test_a_folder_without_pictures(tmp_path):
     (tmp_path / "test" / "cat").mkdir(parents=True)
-    with pytest.raises(InputError, match=r"test has no pictures: put them in folders of their classes, as test/CLASS/1.png"):
+    with pytest.raises(InputError, match=r"test has no pictures: put them into a folder for each class, as test/CLASS/1.png"):
         load_dataset(None, "test", tmp_path)

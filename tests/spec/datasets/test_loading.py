@@ -204,7 +204,7 @@ def test_when_every_mirror_fails_nothing_is_left(mirrors, tmp_path):
     mirrors[f"http://one/{NAMES['test'][1]}.gz"] = b"damaged"
     message = (
         "the data set mnist is not here and could not be downloaded .http://one/.*is no IDX file.*http://two/.*404.*; "
-        "download it by hand and name its folder with --data"
+        "download it yourself and name its folder with --data"
     )
     with pytest.raises(InputError, match=message):
         load_dataset("mnist", "test")
@@ -248,7 +248,7 @@ def test_own_files_are_not_compared_with_a_published_data_set_that_nobody_asked_
     own = put(tmp_path / "mine", labels=LABELS + 1)
     got = load_dataset(None, "test", own, usual="mnist", note=told.append)
     assert (got.name, got.labels.tolist()) == ("mine", [3, 1, 2])
-    assert told == [f"{own} has images of its own, not those of mnist: data set mine"]
+    assert told == [f"{own} does not hold the published images of mnist: the data set is called mine"]
     assert load_dataset(None, "test", own).name == "mine"
     assert load_dataset(None, "test", put(tmp_path / "copy"), usual="mnist", note=told.append).name == "mnist"
     assert len(told) == 1
