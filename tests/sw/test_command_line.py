@@ -203,7 +203,7 @@ def test_bad_data_folders_are_refused(firstspike, network_file, data_folder, tmp
         (np.zeros((3, 5, 5), np.uint8), "images must have the shape (batch, 4, 4)"),
         (np.zeros((3, 16)), "uint8"),
         (np.full((3, 16), np.nan, np.float32), "uint8"),
-        (np.array([[object()] * 16]), "objects.npy is no .npy file of numbers"),
+        (np.array([[object()] * 16]), "objects.npy is not a .npy file of numbers"),
     ],
 )
 def test_bad_images_are_refused(firstspike, network_file, tmp_path, array, message):

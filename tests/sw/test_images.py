@@ -234,8 +234,8 @@ def test_an_archive_with_one_array_or_one_called_images(tmp_path, network, image
         (np.zeros((2, 16), np.int32), InputTypeError, r"not of int32; convert values in 0 \.\. 255 with"),
         (np.zeros((2, 16), complex), InputTypeError, "not of complex128; scale and convert them"),
         (np.full((2, 16), "a"), InputTypeError, "not of <U1"),
-        (np.zeros(2, [("a", "u1"), ("b", "f4")]), InputError, "is no .npy file of numbers .*; save a plain uint8 array"),
-        (np.array([[object()] * 16]), InputError, "is no .npy file of numbers .*; save a plain uint8 array"),
+        (np.zeros(2, [("a", "u1"), ("b", "f4")]), InputError, "is not a .npy file of numbers .*; save a plain uint8 array"),
+        (np.array([[object()] * 16]), InputError, "is not a .npy file of numbers .*; save a plain uint8 array"),
     ],
 )
 @pytest.mark.parametrize("suffix", [".npy", ".npz"])

@@ -38,7 +38,7 @@ def parse_npy(content: bytes, name: str) -> np.ndarray:
     Raises
     ------
     InputError
-        If it is no such file, is cut, or holds objects or records instead of plain values.
+        If it is not such a file, is cut, or holds objects or records instead of plain values.
     """
     file = io.BytesIO(content)
     try:
@@ -46,16 +46,16 @@ def parse_npy(content: bytes, name: str) -> np.ndarray:
         shape, columns_first, kind = read_header(file)
     except Exception as error:  # of damaged headers, NumPy raises anything
         raise InputError(
-            f"{name} is no .npy file of numbers (its beginning is not one that NumPy writes); save an array with numpy.save"
+            f"{name} is not a .npy file of numbers (its beginning is not one that NumPy writes); save an array with numpy.save"
         ) from error
     if kind.hasobject or kind.names is not None or kind.itemsize == 0:
-        raise InputError(f"{name} is no .npy file of numbers (its values are of {kind}); save a plain uint8 array")
+        raise InputError(f"{name} is not a .npy file of numbers (its values are of {kind}); save a plain uint8 array")
     start = file.tell()
     if len(shape) > MOST_DIMENSIONS or any(size < 0 for size in shape):
-        raise InputError(f"{name} is no .npy file of numbers (its shape is {quoted(shape)}); save it with numpy.save")
+        raise InputError(f"{name} is not a .npy file of numbers (its shape is {quoted(shape)}); save it with numpy.save")
     if math.prod(shape) * kind.itemsize != len(content) - start:
         raise InputError(
-            f"{name} is no .npy file of numbers, or cut: it has {len(content) - start:,} bytes, but the shape "
+            f"{name} is not a .npy file of numbers, or cut: it has {len(content) - start:,} bytes, but the shape "
             f"{quoted(shape)} of {kind}; save it again with numpy.save"
         )
     return np.frombuffer(content, kind, offset=start).reshape(shape, order="F" if columns_first else "C")
@@ -89,7 +89,7 @@ class Archive(Mapping[str, np.ndarray]):
     Raises
     ------
     InputError
-        If it is no such file. Reading an array raises it if the array is damaged or larger than `MOST_ARRAY_BYTES`.
+        If it is not such a file. Reading an array raises it if the array is damaged or larger than `MOST_ARRAY_BYTES`.
     """
 
     def __init__(self, content: bytes, name: str) -> None:
@@ -98,7 +98,7 @@ class Archive(Mapping[str, np.ndarray]):
             self._file = zipfile.ZipFile(io.BytesIO(content))
             members = self._file.infolist()
         except Exception as error:  # of damaged archives, zipfile raises anything
-            raise InputError(f"{name} is no .npz file ({reason(error)}); save arrays with numpy.savez") from error
+            raise InputError(f"{name} is not a .npz file ({reason(error)}); save arrays with numpy.savez") from error
         self._members: dict[str, zipfile.ZipInfo] = {}
         for info in members:
             key = info.filename.removesuffix(".npy")

@@ -35,7 +35,7 @@ def read_file(path: str | os.PathLike, most_bytes: int, advice: str) -> bytes:
     Raises
     ------
     InputError
-        If it is missing, larger, or no regular file: reading a pipe could wait for ever, and a device may have no end.
+        If it is missing, larger, or not a regular file: reading a pipe could wait for ever, and a device may have no end.
     """
     try:
         # A pipe without a writer is opened at once, and then refused.

@@ -129,7 +129,7 @@ def smallest_output(layer: Layer, source_bits: int, table: AddressTableShape | N
 
 
 def refuse_impossible(network: Network) -> None:
-    """Raise `InputError` for a network that no engine of any size can hold, `InputTypeError` for what is no network."""
+    """Raise `InputError` for a network that no engine of any size can hold, `InputTypeError` for what is not a network."""
     check_network(network)
     last = network.layers[-1]
     if last.maps.is_convolution:

@@ -33,7 +33,7 @@ def read_archive(path: Path, split: Split, name: str, alone: bool) -> Dataset:
     Raises
     ------
     InputError, InputTypeError
-        If it is no such file, or its arrays are not images and labels.
+        If it is not such a file, or its arrays are not images and labels.
     """
     archive = Archive(read_file(path, MOST_ARRAY_BYTES, "name another file"), str(path))
     pairs = _NAMES[split] + (_ALONE if alone else ())

@@ -39,7 +39,9 @@ def read_idx(content: bytes, name: str, digests: set[str] | None = None, kinds: 
     dimensions = raw[3] if len(raw) > 4 else 0
     start = 4 + 4 * dimensions
     if raw[:2] != b"\0\0" or raw[2:3] not in map(bytes, ([kind] for kind in kinds)) or dimensions == 0 or len(raw) < start:
-        raise InputError(f"{name} is no IDX file of bytes (its start is {raw[:4].hex() or 'empty'}); get the data set again")
+        raise InputError(
+            f"{name} is not an IDX file of bytes (its start is {raw[:4].hex() or 'empty'}); get the data set again"
+        )
     kind = kinds[raw[2]]
     shape = tuple(int.from_bytes(raw[at : at + 4], "big") for at in range(4, start, 4))
     size = int(np.prod(shape, dtype=object))
@@ -52,7 +54,7 @@ def read_idx(content: bytes, name: str, digests: set[str] | None = None, kinds: 
             "is your own, give another name with --dataset"
         )
     if size == 0 or dimensions > 3:
-        raise InputError(f"{name} is no IDX file of images or labels: its sizes are {shape}; get the data set again")
+        raise InputError(f"{name} is not an IDX file of images or labels: its sizes are {shape}; get the data set again")
     return np.frombuffer(raw, kind, offset=start).reshape(shape)
 
 

@@ -77,11 +77,11 @@ def load_splits(
 
     The parameters are as for `load_dataset`. The same note is given only once.
     """
-    told: set[str] = set()
+    given: set[str] = set()
 
     def note_once(text: str) -> None:
-        if text not in told:
-            told.add(text)
+        if text not in given:
+            given.add(text)
             note(text)
 
     train = load_dataset(name, "train", folder, usual=usual, note=note_once)
@@ -117,7 +117,7 @@ def _called(name: str | None, usual: str | None) -> str | None:
         return called
     if name is None:
         return None
-    raise InputError(f"{quoted(name)} is no name of a data set: give its name, or its folder with --data")
+    raise InputError(f"{quoted(name)} is not a name of a data set: give its name, or its folder with --data")
 
 
 def _find_in(folder: Path, called: str | None, split: Split, *, strict: bool) -> _Place:
@@ -169,7 +169,7 @@ def _not_found(folder: Path, called: str | None, split: Split, *, strict: bool) 
     if not folder.exists():
         return f"the data folder {folder} does not exist; name a folder that holds {file}"
     if not folder.is_dir():
-        return f"{folder} is no data set: name a folder, or an .npz file, with --data"
+        return f"{folder} is not a data set: name a folder, or an .npz file, with --data"
     below = f", neither directly nor in {called}/" if called else ""
     wanted = file if strict else f"{file}, {split}.npz or pictures {split}/CLASS/*.png"
     return f"the data folder {folder} has no {wanted}{below}; name another folder (docs/data.md shows the forms of data sets)"

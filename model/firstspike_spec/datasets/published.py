@@ -94,8 +94,8 @@ def download(name: str, file: str, place: Path, note: Callable[[str], None]) -> 
                 content = reply.read(MOST_DOWNLOADED_BYTES)
             read_idx(content, address, SOURCES[name].digests[file])
         except (OSError, http.client.HTTPException, InputError) as error:
-            told = error.reason if type(error) is urllib.error.URLError else error  # whose own text is <urlopen error ...>
-            failures.append(f"{address}: {told}")
+            cause = error.reason if type(error) is urllib.error.URLError else error  # whose own text is <urlopen error ...>
+            failures.append(f"{address}: {cause}")
             continue
         write_file(place / f"{file}.gz", content)
         return

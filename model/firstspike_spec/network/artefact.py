@@ -115,7 +115,7 @@ def load_network(path: str | os.PathLike) -> Network:
         If the file is missing, truncated, damaged, of another format or version, or its content breaks a rule of
         `Network`; the message names the file and the place in it.
     InputTypeError
-        If ``path`` is no path.
+        If ``path`` is not a path.
     """
     _check_path(path)
     content = read_file(path, MAX_FILE_BYTES, "name a network's .safetensors file")
@@ -161,9 +161,9 @@ def _metadata(content: bytes) -> tuple[dict[str, Any], dict[str, str]]:
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 or length > len(content) - 8:
         kind = next((kind for start, kind in _OTHER_FILES.items() if content.startswith(start)), None)
-        told = f"it is {kind}" if kind else f"its header should have {length:,} bytes, the file has {len(content):,}"
+        found = f"it is {kind}" if kind else f"its header should have {length:,} bytes, the file has {len(content):,}"
         raise InputError(
-            f"the file is truncated or no safetensors file: {told}; name a network's file "
+            f"the file is truncated or not a safetensors file: {found}; name a network's file "
             "(firstspike import makes one from weights)"
         )
     if length > MAX_HEADER_BYTES:
@@ -175,7 +175,7 @@ def _metadata(content: bytes) -> tuple[dict[str, Any], dict[str, str]]:
     header = _json_object(text, "the header")
     metadata = header.get("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise InputError(f"the header is damaged (its metadata are no strings by name); {_AGAIN}")
+        raise InputError(f"the header is damaged (its metadata are not strings by name); {_AGAIN}")
     if metadata.get("format") != FORMAT:
         raise InputError(
             f"not a network of firstspike (format {quoted(metadata.get('format'))}, wanted {FORMAT!r}); "
@@ -203,12 +203,12 @@ def _json_object(text: str, what: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InputError(f"{what} is damaged ({error}); {_AGAIN}") from error
     if not isinstance(value, dict):
-        raise InputError(f"{what} is damaged (no JSON object); {_AGAIN}")
+        raise InputError(f"{what} is damaged (not a JSON object); {_AGAIN}")
     return value
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _format_version(network: Network) -> str:

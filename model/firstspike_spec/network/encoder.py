@@ -116,5 +116,5 @@ def check_pixels(pixels: np.ndarray, name: str = "images") -> None:
     kind = getattr(pixels, "dtype", None)
     letter = getattr(kind, "kind", "")
     advice = next((words for letters, words in _CONVERSIONS.items() if letter and letter in letters), "scale and convert them")
-    told = type(pixels).__name__ if kind is None else kind
-    raise InputTypeError(f"{name} must be an array of uint8 (0 .. 255), not of {told}; {advice}")
+    given = type(pixels).__name__ if kind is None else kind
+    raise InputTypeError(f"{name} must be an array of uint8 (0 .. 255), not of {given}; {advice}")

@@ -219,7 +219,7 @@ class Maps:
 
 
 def check_maps(value: object) -> Maps:
-    """Return ``value``, or raise `InputTypeError` if it is no `Maps`."""
+    """Return ``value``, or raise `InputTypeError` if it is not `Maps`."""
     if not isinstance(value, Maps):
         raise InputTypeError(f"maps must be Maps, not {quoted(value)}")
     return value

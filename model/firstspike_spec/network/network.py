@@ -99,7 +99,7 @@ def _check_json(value: object, place: tuple[str, ...] = ("provenance",)) -> None
 
 
 def _sequence(values: object, name: str) -> tuple[Any, ...]:
-    """Return values as a tuple, or raise `InputTypeError` for what is no sequence; a string is none."""
+    """Return values as a tuple, or raise `InputTypeError` if they are not a sequence; a string does not count."""
     if not isinstance(values, Sequence | np.ndarray) or isinstance(values, str | bytes):
         raise InputTypeError(f"{name} must be a list, not {quoted(values)}")
     return tuple(values)

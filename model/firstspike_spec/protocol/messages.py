@@ -181,7 +181,7 @@ class Identity:
             If it is not from a firstspike board with this version of the protocol, or not complete and valid.
         """
         if not body.startswith(MAGIC):
-            raise InputError(f"what answered is no firstspike board (it began with {body[:8]!r})")
+            raise InputError(f"what answered is not a firstspike board (it began with {body[:8]!r})")
         version = body[len(MAGIC)] if len(body) > len(MAGIC) else None
         if version != VERSION:
             raise InputError(

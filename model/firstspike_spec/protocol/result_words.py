@@ -93,10 +93,10 @@ def _reports(
     """
     places, time_steps = contents.shape.output.neurons, contents.network.time_steps
 
-    def refuse(wrong: np.ndarray, told: Callable[[int], str]) -> None:
+    def refuse(wrong: np.ndarray, message: Callable[[int], str]) -> None:
         if wrong.any():
             at = int(np.argmax(wrong))
-            raise ImpossibleResults(int(number[at]), told(at))
+            raise ImpossibleResults(int(number[at]), message(at))
 
     refuse(neuron >= places, lambda at: f"it reported output {neuron[at]}, of {places}")
     refuse(step >= time_steps, lambda at: f"it reported output {neuron[at]} in step {step[at]}, of {time_steps}")
@@ -170,8 +170,8 @@ def _check_decisions(
     _refuse(value < 0, lambda at: f"it took {value[at]} cycles")
 
 
-def _refuse(wrong: np.ndarray, told: Callable[[tuple[int, ...]], str]) -> None:
+def _refuse(wrong: np.ndarray, message: Callable[[tuple[int, ...]], str]) -> None:
     """Raise an error about the first wrong place of an array, whose first dimension is the image."""
     if wrong.any():
         at = tuple(map(int, np.argwhere(wrong)[0]))
-        raise ImpossibleResults(at[0], told(at))
+        raise ImpossibleResults(at[0], message(at))

@@ -52,7 +52,7 @@ def test_an_array_is_read_as_it_was_saved(array):
 def test_every_truncation_is_refused():
     content = npy(np.arange(6, dtype=np.uint8))
     for length in range(len(content)):
-        with pytest.raises(InputError, match=r"^x is no .npy file"):
+        with pytest.raises(InputError, match=r"^x is not a .npy file"):
             parse_npy(content[:length], "x")
     with pytest.raises(InputError, match="or cut: it has 7 bytes"):
         parse_npy(content + b"\0", "x")
@@ -78,7 +78,7 @@ def test_every_truncation_is_refused():
 def test_headers_of_another_kind_are_refused_without_making_anything(header):
     tracemalloc.start()
     try:
-        with pytest.raises(InputError, match=r"^x is no .npy file of numbers"):
+        with pytest.raises(InputError, match=r"^x is not a .npy file of numbers"):
             parse_npy(with_header(header, bytes(5)), "x")
         assert tracemalloc.get_traced_memory()[1] < 5_000_000
     finally:
@@ -108,7 +108,7 @@ def test_arrays_of_an_archive_by_name():
 def test_a_damaged_archive_is_refused():
     content = npz(a=np.arange(300))
     for length in range(0, len(content), 7):
-        with pytest.raises(InputError, match=r"^x is no .npz file"):
+        with pytest.raises(InputError, match=r"^x is not a .npz file"):
             Archive(content[:length], "x")
     changed = bytearray(content)
     changed[200] ^= 1
@@ -129,7 +129,7 @@ def test_an_archive_whose_member_is_no_array():
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as packed:
         packed.writestr("data.pkl", b"cos\nsystem\n")
-    with pytest.raises(InputError, match=r"'data.pkl' in x is no .npy file of numbers"):
+    with pytest.raises(InputError, match=r"'data.pkl' in x is not a .npy file of numbers"):
         Archive(file.getvalue(), "x")["data.pkl"]
 
 

@@ -52,10 +52,10 @@ def test_every_flip_in_a_packed_file_is_refused_or_harmless():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", r"x is no IDX file of bytes \(its start is empty\)"),
-        (b"<html>not found</html>", r"x is no IDX file of bytes \(its start is 3c68746d\); get the data set again"),
-        (idx(IMAGES, kind=9), "x is no IDX file of bytes"),
-        (b"\0\0\x08\0" + bytes(20), "x is no IDX file of bytes"),
+        (b"", r"x is not an IDX file of bytes \(its start is empty\)"),
+        (b"<html>not found</html>", r"x is not an IDX file of bytes \(its start is 3c68746d\); get the data set again"),
+        (idx(IMAGES, kind=9), "x is not an IDX file of bytes"),
+        (b"\0\0\x08\0" + bytes(20), "x is not an IDX file of bytes"),
         (idx(IMAGES) + b"\0", "x is damaged: it holds 61 of 60 values"),
         (idx(IMAGES)[:-1], "x is damaged: it holds 59 of 60 values"),
         (b"\0\0\x08\x03" + b"\xff" * 12, "x is damaged: it holds 0 of 79,228,162,458,924,105,385,300,197,375 values"),
@@ -87,7 +87,7 @@ def test_labels_of_many_classes_have_more_bits(kind, dtype):
     np.testing.assert_array_equal(read_idx(idx(labels, kind), "x", kinds=LABEL_KINDS), labels)
     with pytest.raises(InputError, match="x is damaged: it holds 2 of 3 values"):
         read_idx(idx(labels, kind)[:-1], "x", kinds=LABEL_KINDS)
-    with pytest.raises(InputError, match="x is no IDX file of bytes"):  # pixels have no more
+    with pytest.raises(InputError, match="x is not an IDX file of bytes"):  # pixels have no more
         read_idx(idx(labels, kind), "x")
 
 

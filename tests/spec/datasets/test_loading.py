@@ -203,7 +203,7 @@ def test_when_every_mirror_fails_nothing_is_left(mirrors, tmp_path):
     publish(mirrors, "http://one/")
     mirrors[f"http://one/{NAMES['test'][1]}.gz"] = b"damaged"
     message = (
-        "the data set mnist is not here and could not be downloaded .http://one/.*is no IDX file.*http://two/.*404.*; "
+        "the data set mnist is not here and could not be downloaded .http://one/.*is not an IDX file.*http://two/.*404.*; "
         "download it yourself and name its folder with --data"
     )
     with pytest.raises(InputError, match=message):
@@ -271,7 +271,7 @@ def test_a_name_that_is_meant_stays_where_nothing_is_published_under_it(tmp_path
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/etc", "a\\b", "a\0b"])
 def test_a_name_is_no_path(tmp_path, name):
     put(tmp_path / "data")
-    with pytest.raises(InputError, match="is no name of a data set: give its name, or its folder with --data"):
+    with pytest.raises(InputError, match="is not a name of a data set: give its name, or its folder with --data"):
         load_dataset(name, "test", tmp_path / "data")
     assert load_dataset(None, "test", tmp_path / "data", usual=name).name == "data"  # what a file says is not followed
 
@@ -307,7 +307,7 @@ def test_a_folder_that_cannot_be_read(tmp_path, monkeypatch):
 
 def test_a_file_that_is_no_data_set(tmp_path):
     (tmp_path / "a.txt").write_text("hello")
-    with pytest.raises(InputError, match=r"a.txt is no data set: name a folder, or an .npz file, with --data"):
+    with pytest.raises(InputError, match=r"a.txt is not a data set: name a folder, or an .npz file, with --data"):
         load_dataset(None, "test", tmp_path / "a.txt")
 
 

@@ -27,7 +27,17 @@ COUNT = 11_000 if THOROUGH else 880
 
 
 def test_every_mutant_is_refused_or_right(record_property):
-    command = [sys.executable, "-W", "error", "-m", "tests.spec.network.file_mutants", "--count", COUNT, "--keep", "build/failures"]
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-m",
+        "tests.spec.network.file_mutants",
+        "--count",
+        COUNT,
+        "--keep",
+        "build/failures",
+    ]
     ended = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr[-3000:]
     found = json.loads(ended.stdout)

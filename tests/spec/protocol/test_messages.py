@@ -62,7 +62,7 @@ def test_the_digest_of_a_board_without_network_does_not_count():
 
 @pytest.mark.parametrize("body", [b"", b"hello world", b"1sp", b"1Spk" + bytes(60)])
 def test_what_is_no_board_is_refused(body):
-    with pytest.raises(InputError, match="what answered is no firstspike board"):
+    with pytest.raises(InputError, match="what answered is not a firstspike board"):
         Identity.unpack(body)
 
 

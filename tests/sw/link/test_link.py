@@ -346,7 +346,7 @@ class Impostor(FakeBoard):
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b"hello", "the fake board: what answered is no firstspike board"),
+        (b"hello", "the fake board: what answered is not a firstspike board"),
         (MAGIC + bytes([VERSION + 1]) + IDENTITY.pack()[5:], f"the fake board: the board speaks version {VERSION + 1}"),
         (IDENTITY.pack()[:-1], "the fake board: the board's identity cannot be read"),
     ],

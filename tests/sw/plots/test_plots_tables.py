@@ -307,7 +307,7 @@ def test_wrong_values_are_refused(tmp_path, value, message):
         ("s.json", b"{}", "list of objects"),
         ("s.json", b"[{", "is no JSON"),
         ("s.txt", b"a,b\n1,2\n", r"results are \.csv, \.json, \.safetensors files"),
-        ("s.safetensors", b"a,b\n1,2\n", "truncated or no safetensors file"),
+        ("s.safetensors", b"a,b\n1,2\n", "truncated or not a safetensors file"),
     ],
 )
 def test_files_that_are_no_results_are_refused(tmp_path, name, content, message):
