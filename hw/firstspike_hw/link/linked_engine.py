@@ -55,7 +55,7 @@ class LinkedEngine(wiring.Component):
 
     def __init__(self, identity: Identity, image: EngineContents | None = None):
         if (image.digest if image else "") != identity.digest:
-            raise ValueError("identity.digest must be that of the image")
+            raise ValueError("identity.digest must be that of the contents")
         if identity.buffer_bytes.bit_count() != 1:
             raise ValueError(f"buffer_bytes must be a power of two, {BUFFER_BYTES[0]} or more, not {identity.buffer_bytes}")
         self._identity, self._image = identity, image
