@@ -95,7 +95,7 @@ def test_an_interrupted_training_goes_on_with_the_same_command(app, digits_folde
     monkeypatch.setattr(command.EpochDisplay, "epoch", interrupt_at(2))
     result = runner.invoke(app, arguments)
     assert result.exit_code != 0
-    assert f"stopped; the same command goes on from {checkpoint}" in result.stdout
+    assert f"stopped; the same command continues from {checkpoint}" in result.stdout
     assert checkpoint.exists()
     assert not out.exists()
     monkeypatch.setattr(command.EpochDisplay, "epoch", interrupt_at(None))
