@@ -31,7 +31,7 @@ def check_dataset(dataset: Dataset, validation_images: int) -> int:
         )
     if np.issubdtype(images.dtype, np.floating) and np.isnan(images).any():
         image = int(np.argwhere(np.isnan(images))[0][0])
-        raise InputError(f"image {image} has a pixel that is no number (NaN): wanted whole numbers in 0 .. 255; correct it")
+        raise InputError(f"image {image} has a pixel that is not a number (NaN): wanted whole numbers in 0 .. 255; correct it")
     if images.dtype != np.uint8:
         raise InputTypeError(f"pixels must be of type uint8 (0 .. 255), not {images.dtype}; convert the images")
     if not np.issubdtype(labels.dtype, np.integer):
@@ -39,8 +39,8 @@ def check_dataset(dataset: Dataset, validation_images: int) -> int:
     wrong = np.flatnonzero((labels < 0) | (labels >= MOST_CLASSES))
     if len(wrong):
         raise InputError(
-            f"label {labels[wrong[0]]} of image {wrong[0]} is no class: classes are numbered from 0, and at most "
-            f"{MOST_CLASSES:,} can be told apart; correct the labels"
+            f"label {labels[wrong[0]]} of image {wrong[0]} is not a class: classes are numbered from 0, and there are at most "
+            f"{MOST_CLASSES:,}; correct the labels"
         )
     if len(images) <= validation_images:
         raise InputError(
@@ -64,7 +64,7 @@ def check_test_split(test: Dataset, train: Dataset, classes: int) -> None:
     wrong = np.flatnonzero((test.labels < 0) | (test.labels >= classes))
     if len(wrong):
         raise InputError(
-            f"label {test.labels[wrong[0]]} of test image {wrong[0]} is no class of the training split, whose labels are "
+            f"label {test.labels[wrong[0]]} of test image {wrong[0]} is not a class of the training split, whose labels are "
             f"0 .. {classes - 1}; correct the labels"
         )
 
@@ -74,16 +74,18 @@ def _classes(labels: np.ndarray, names: tuple[str, ...]) -> int:
     counts = np.bincount(labels.astype(np.int64), minlength=len(names))
     empty = np.flatnonzero(counts == 0)
     if len(empty) and len(names) == len(counts):
-        raise InputError(f"class {names[empty[0]]!r} has no image in the training split: nothing could learn it; give it some")
+        raise InputError(
+            f"class {names[empty[0]]!r} has no image in the training split: the network could not learn it; add some"
+        )
     if empty.tolist() == [0] and len(counts) > LEAST_CLASSES:
         raise InputError(
             f"labels are 1 .. {len(counts) - 1}, and none is 0: classes are numbered from 0; subtract 1 from each label"
         )
     if len(empty):
         raise InputError(
-            f"class {empty[0]} has no image in the training split: nothing could learn it; number the classes 0, 1, 2, ... "
-            "without gaps, or give it images"
+            f"class {empty[0]} has no image in the training split: the network could not learn it; number the classes "
+            "0, 1, 2, ... without gaps, or give it images"
         )
     if len(counts) < LEAST_CLASSES:
-        raise InputError("all training images have the label 0: a network tells two classes apart at least; add another one")
+        raise InputError("all training images have the label 0: a network needs at least two classes; add another one")
     return len(counts)

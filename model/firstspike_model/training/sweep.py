@@ -135,7 +135,7 @@ def run_grid(
         others = set(multiprocessing.active_children())
         # New processes, not forks: PyTorch's threads do not survive a fork.
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_when_told) as pool:
+        with ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_on_signals) as pool:
             running = {pool.submit(_train, run, folder, data, named, device): run for run in waiting}
             try:
                 for future in as_completed(running):
@@ -153,7 +153,7 @@ def run_grid(
     return [rows[run.name] for run in runs]
 
 
-def _end_when_told() -> None:
+def _end_on_signals() -> None:
     """Make signals end this process, one of several that train, cleanly and without a message."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, frame: sys.exit(128 + number))

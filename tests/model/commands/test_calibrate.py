@@ -1,4 +1,4 @@
-"""``firstspike calibrate`` writes the network that it measured, and refuses what cannot be."""
+"""``firstspike calibrate`` writes the network that it measured, and refuses impossible targets."""
 
 import json
 

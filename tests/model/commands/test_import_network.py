@@ -1,4 +1,4 @@
-"""The sub-command firstspike import."""
+"""``firstspike import``: what it writes, prints and refuses."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The sub-command: what it writes and prints, and how it refuses."""
+"""``firstspike train``: what it writes, prints and refuses."""
 
 import io
 import json
@@ -81,7 +81,7 @@ def test_refuses_before_training(app, tmp_path, monkeypatch, arguments, message)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_interrupted_training_goes_on_with_the_same_command(app, digits_folder, tmp_path, monkeypatch):
+def test_an_interrupted_training_continues_with_the_same_command(app, digits_folder, tmp_path, monkeypatch):
     def interrupt_at(wanted):
         def epoch(display, progress):
             if progress.epoch == wanted:
@@ -106,7 +106,7 @@ def test_an_interrupted_training_goes_on_with_the_same_command(app, digits_folde
     assert json.loads(log.read_text())["outcome"]["test_accuracy"] == load_network(out).provenance["test_accuracy"]
 
 
-def test_settings_can_be_changed_and_a_stopped_training_started_anew(app, digits_folder, tmp_path):
+def test_settings_can_be_changed_and_a_stopped_training_started_again(app, digits_folder, tmp_path):
     out, checkpoint = tmp_path / "net.safetensors", tmp_path / "net.checkpoint"
     checkpoint.write_bytes(b"of something else")
     changes = ["--set", "alpha=0.5", "--set", "hidden=[12]", "--set", "surrogate=arctan", "--set", "weight_bits=3"]

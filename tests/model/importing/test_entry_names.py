@@ -1,4 +1,4 @@
-"""What names say: which layer an entry belongs to, the order of layers, and what is left out."""
+"""Names of entries: the layer of an entry, the order of layers, and what is left out."""
 
 import numpy as np
 import pytest

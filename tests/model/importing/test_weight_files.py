@@ -1,4 +1,4 @@
-"""Files with weights as a whole: where they are, what is left out of them, and what is beside them."""
+"""Whole files with weights: where the weights are, and what is left out."""
 
 import hashlib
 import os

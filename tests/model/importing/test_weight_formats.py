@@ -1,4 +1,4 @@
-"""What files are: weights are read, everything else is told by its name, and nothing takes more memory than it may."""
+"""Formats of files: weights are read, other kinds are named, and no file takes more memory than allowed."""
 
 import io
 import json
@@ -78,7 +78,7 @@ def test_plain_values_beside_tensors_are_no_objects():
 
 
 class Strange:
-    """What only a pickle that runs code can bring back."""
+    """An object that only a pickle that runs code can restore."""
 
 
 SCRIPT = "code/__torch__/torch/nn/modules/linear.py"

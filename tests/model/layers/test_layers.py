@@ -1,4 +1,4 @@
-"""The quantised forward pass is the golden model, whatever the layer's options."""
+"""The quantised forward pass is the golden model, for all options of a layer."""
 
 import math
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""Trainings on a user's own data: any size, any number of classes, in colour, in every form that is taken."""
+"""Trainings on a user's own data: any size, any number of classes, in colour, in every accepted form."""
 
 import json
 from dataclasses import replace
@@ -100,7 +100,7 @@ def test_folders_of_pictures_give_the_classes_their_names(quick, tmp_path):
     assert len(held_back_images(network, train).images) == quick.validation_images  # it knows its own data set again
 
 
-def test_images_under_the_names_of_mnist_s_files_are_ones_own_unless_mnist_is_asked_for(quick, digits_folder):
+def test_other_images_in_files_named_like_mnist_are_own_data_unless_mnist_is_named(quick, digits_folder):
     told = []
     outcome = train_recipe(quick, data=digits_folder, note_line=told.append)
     name = digits_folder.name
@@ -110,7 +110,7 @@ def test_images_under_the_names_of_mnist_s_files_are_ones_own_unless_mnist_is_as
         train_recipe(quick, data=digits_folder, named=True)
 
 
-def test_splits_that_do_not_fit_are_told(quick, tmp_path):
+def test_splits_that_do_not_fit_are_refused(quick, tmp_path):
     (train, labels), (test, _) = patterns((8, 8), 3, 300, 1), patterns((8, 9), 3, 300, 2)
     path = tmp_path / "mine.npz"
     np.savez(path, x_train=train, y_train=labels, x_test=test, y_test=labels)
@@ -118,12 +118,12 @@ def test_splits_that_do_not_fit_are_told(quick, tmp_path):
         train_recipe(quick, data=path)
     np.savez(path, x_train=train, y_train=labels, x_test=train, y_test=labels + 1)
     with pytest.raises(
-        InputError, match=r"label 3 of test image .* is no class of the training split, whose labels are 0 .. 2"
+        InputError, match=r"label 3 of test image .* is not a class of the training split, whose labels are 0 .. 2"
     ):
         train_recipe(quick, data=path)
 
 
-def test_the_commands_take_ones_own_data(quick, archive, digits_folder, tmp_path, monkeypatch):
+def test_the_commands_take_own_data(quick, archive, digits_folder, tmp_path, monkeypatch):
     """`train` and `sweep` without a name; with one, the data set must be that one."""
     monkeypatch.setattr(command, "load_recipe", lambda name, changes: recipe_of(name, settings_of(quick) | changes))
     monkeypatch.setattr(sweep_command, "load_recipe", command.load_recipe)
@@ -147,7 +147,7 @@ def test_the_commands_take_ones_own_data(quick, archive, digits_folder, tmp_path
                 run(name, "quick", "--data", digits_folder, "--out", tmp_path / f"{name}.safetensors", *option)
 
 
-def test_a_network_is_calibrated_on_ones_own_data(quick, archive, tmp_path):
+def test_a_network_is_calibrated_on_own_data(quick, archive, tmp_path):
     path = archive((8, 8), 3)
     save_network(replace(train_recipe(quick, data=path).network, provenance={}), tmp_path / "net.safetensors")
     app = typer.Typer()
@@ -160,7 +160,7 @@ def test_a_network_is_calibrated_on_ones_own_data(quick, archive, tmp_path):
 
 
 @pytest.mark.parametrize(("accuracy", "doubted"), [(0.25, True), (0.1, True), (0.34, True), (0.35, False), (1.0, False)])
-def test_a_training_that_learned_nothing_is_told(accuracy, doubted):
+def test_a_training_that_learned_nothing_is_reported(accuracy, doubted):
     """Of 200 images in 4 equal classes, guessing is right for 25 %, with three standard deviations for 34.2 %."""
     labels = np.arange(200) % 4
     found = doubts(accuracy, labels)
@@ -168,7 +168,7 @@ def test_a_training_that_learned_nothing_is_told(accuracy, doubted):
     assert all("always giving one class is right for 25.00%: the network learned nothing" in told for told in found)
 
 
-def test_a_class_that_is_commoner_is_no_achievement():
+def test_a_frequent_class_does_not_count_as_learning():
     assert doubts(0.9, np.repeat([0, 1], [900, 100]))
     assert not doubts(0.95, np.repeat([0, 1], [900, 100]))
 

@@ -1,4 +1,4 @@
-"""Grids of trainings: what is run, what is written, and how a stopped sweep continues."""
+"""Sweeps: what is trained, what is written, and how a stopped sweep continues."""
 
 from dataclasses import replace
 
@@ -40,7 +40,7 @@ def test_rows_are_those_of_single_trainings(quick, digits_folder, tmp_path, jobs
     assert sorted({path.suffixes[-1] for path in tmp_path.iterdir()}) == [".csv", ".json", ".safetensors"]
 
 
-def test_a_stopped_sweep_goes_on(quick, digits_folder, tmp_path, monkeypatch):
+def test_a_stopped_sweep_continues(quick, digits_folder, tmp_path, monkeypatch):
     runs = grid(quick, {}, [0, 1, 2])
     whole = run_grid(runs, tmp_path / "whole", data=digits_folder)
     folder = tmp_path / "stopped"
