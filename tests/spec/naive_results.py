@@ -1,4 +1,4 @@
-"""Result words in plain Python: those that an engine gives, changes of them, and whether they can be what an engine gave."""
+"""Result words in plain Python: those that an engine gives, changed ones, and whether an engine can give them."""
 
 import random
 
@@ -22,7 +22,7 @@ def result_words(contents: EngineContents, expected: Results, rng: random.Random
             for neuron, (step, potential) in enumerate(zip(latencies, potentials, strict=True))
             if expected.reported[number, neuron]
         ]
-        if decision_step == last or not early_exit:  # a larger engine reports its empty places, too
+        if decision_step == last or not early_exit:  # a larger engine also reports its empty places
             reports += [{"value": lowest, "neuron": at, "step": last, "fired": 0} for at in range(len(latencies), places)]
         rng.shuffle(reports)
         words += [RESULT_WORD.pack(**fields, decision=0) for fields in sorted(reports, key=lambda fields: fields["step"])]
@@ -32,7 +32,7 @@ def result_words(contents: EngineContents, expected: Results, rng: random.Random
 
 
 def changed_words(words: np.ndarray, rng: random.Random) -> np.ndarray:
-    """Return the words with one to three changes; perhaps they come to nothing."""
+    """Return the words with one to three changes, which may cancel out."""
     words = words.tolist()
     for _ in range(rng.choice([1, 1, 2, 3])):
         at = rng.randrange(len(words)) if words else 0
@@ -90,7 +90,7 @@ def is_possible(contents: EngineContents, words: np.ndarray, *, early_exit: bool
 
 
 def report_is_possible(contents: EngineContents, report: dict[str, int]) -> bool:
-    """Return whether an output can be reported so, whatever the others do."""
+    """Return whether a report is possible for its output, regardless of the others."""
     layer, last = contents.network.layers[-1], contents.network.time_steps - 1
     neuron, value = report["neuron"], report["value"]
     if neuron >= layer.targets:

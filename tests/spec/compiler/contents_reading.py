@@ -10,7 +10,7 @@ def number(word, low, bits, signed=False):
 
 
 def hidden_in(contents, layer):
-    """Return what a hidden layer's memories hold, read as the hardware reads them, bit by bit.
+    """Return the contents of a hidden layer's memories, read bit by bit as the hardware reads them.
 
     The result is by address: ``weights[target address, source address]``, the initial potentials, and the targets of the
     start row.
@@ -79,7 +79,7 @@ def output_in(contents):
 
 
 def check_contents(contents):
-    """Compare all that the memories hold with the network; return the number of values compared."""
+    """Compare the whole contents of the memories with the network; return the number of values compared."""
     network, compared = contents.network, 0
     source_addresses = np.arange(network.inputs)
     assert len(contents.addresses) == len(network.layers)
@@ -88,7 +88,7 @@ def check_contents(contents):
         if index < len(contents.shape.layers):
             shape = contents.shape.layers[index]
             weights, starts, start_row = hidden_in(contents, index)
-            # The address of all ones is nobody's, here and at the next layer.
+            # No neuron has the address of all ones, here or in the next layer.
             assert addresses.max() < (1 << shape.address_bits) - 1
             assert sorted(start_row) == sorted(addresses[potentials >= 0].tolist())
         else:

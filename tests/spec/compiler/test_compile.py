@@ -110,7 +110,7 @@ def test_no_neuron_has_the_address_of_all_ones(neurons, lanes, bits):
 @pytest.mark.parametrize("start", [4, 5, 6])
 @pytest.mark.parametrize("bank_lanes", [1, 2])
 def test_start_rows(connectivity, start, bank_lanes):
-    """Neurons that can fire at once are listed, those one short of it are not; the rows have their room."""
+    """Neurons that can fire at once are listed, those with one less potential are not, and the rows have room for them."""
     generator = np.random.default_rng(0)
     weights = generator.integers(1, 8, (7, 3)) * (generator.random((7, 3)) < connectivity)
     network = Network(LatencyEncoder.linear(4), (layer_of(weights, [start] * 7), layer_of(np.ones((2, 7), int), [9, 0])), (3,))

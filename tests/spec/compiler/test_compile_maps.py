@@ -1,4 +1,4 @@
-"""The compiler on maps: memories, read bit by bit as the hardware reads them, have every connection in its place."""
+"""The compiler on maps: every connection is in its place, in memories read bit by bit as the hardware reads them."""
 
 from dataclasses import replace
 
@@ -33,7 +33,7 @@ def signed(value, bits):
 
 
 def row_and_base(contents, layer, address):
-    """Return the row's address and the base of a source, or none if nobody sees it."""
+    """Return the row's address and the base of a source, or ``None`` if no neuron sees it."""
     address_table = (*contents.shape.layers, contents.shape.output)[layer].address_table
     if address_table is None:
         return address, 0
@@ -79,7 +79,7 @@ def check_hidden(contents, index, source_addresses):
             starts[(place // shape.bank_lanes) << shape.lane_bits | lane] = start
     own = layer.initial_potentials.repeat(layer.maps.positions) - layer.threshold
     assert starts[addresses].tolist() == own.tolist()
-    # Whatever comes to a place without a neuron, it neither fires nor wraps.
+    # A place without a neuron never fires or wraps, whatever is added to it.
     empty = np.ones(len(starts), bool)
     empty[addresses] = False
     touched = empty & (found != 0).any(axis=1)
@@ -151,7 +151,7 @@ def test_a_smaller_network_fits_a_larger_engine(network, seed):
 @given(networks(max_layers=3))
 @settings(max_examples=50, deadline=None)
 def test_a_network_without_maps_in_an_engine_with_address_tables(network):
-    """Each number leads to the row of the same number."""
+    """Each source number has the row of the same number."""
     shape = plan(network, 3)
     lane_bits, places, layers = 0, network.inputs, []
 
@@ -166,7 +166,7 @@ def test_a_network_without_maps_in_an_engine_with_address_tables(network):
     assert check_contents(contents) > 0
 
 
-def test_locations_are_the_pointers_behind_the_last_bank():
+def test_address_tables_follow_the_last_bank():
     generator = np.random.default_rng(0)
     maps = Maps(1, 4, 4, 3, 3)
     first = random_layer(generator, maps.taps, 5, maps=maps)
@@ -177,7 +177,7 @@ def test_locations_are_the_pointers_behind_the_last_bank():
     assert [len(part.words) for part in parts[2:]] == [16, contents.shape.output.address_table.places]
 
 
-def test_a_width_that_is_declared_wider_changes_nothing():
+def test_potentials_declared_wider_than_needed_change_nothing():
     generator = np.random.default_rng(0)
     maps = Maps(1, 4, 4, 3, 3, padding=1)
     first = random_layer(generator, maps.taps, 3, maps=maps)

@@ -38,7 +38,7 @@ def test_load_words_cover_exactly_the_contents(network, lanes):
     assert got == expected
 
 
-def test_the_digest_tells_networks_and_engines_apart():
+def test_networks_and_engines_have_different_digests():
     one, two = random_network(0, (5, 4, 3)), random_network(1, (5, 4, 3))
     shapes = [plan(one, 2), plan(one, 2, spikes_per_token=1), plan(one, 2, bank_lanes=1), plan(one, 4)]
     digests = {compile_network(one, shape).digest for shape in shapes} | {compile_network(two, plan(two, 2)).digest}

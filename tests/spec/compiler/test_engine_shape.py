@@ -99,7 +99,7 @@ def test_shapes_as_dictionaries(sizes):
         ),
     ],
 )
-def test_what_describes_no_engine(change):
+def test_dictionaries_that_do_not_describe_an_engine(change):
     facts = plan(random_network(0, (5, 4, 3))).as_dict()
     with pytest.raises(InputTypeError, match="not the description of an engine"):
         EngineShape.from_dict(change(facts))

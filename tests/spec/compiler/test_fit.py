@@ -95,7 +95,7 @@ def test_another_number_of_layers():
 @pytest.mark.parametrize("fewer", [1, 2])
 @pytest.mark.parametrize("bank_lanes", [1, 2])
 def test_too_many_connections(fewer, bank_lanes):
-    """Each size that does not hold them, of each layer."""
+    """The error names each size of each layer that is too small."""
     network = random_network(1, (9, 8, 7, 4), connectivity=1.0)
     shape = plan(network, 2, bank_lanes=bank_lanes)
     layers = [
@@ -107,7 +107,7 @@ def test_too_many_connections(fewer, bank_lanes):
         for index, layer in enumerate(shape.layers)
         for what, entries in (("bank", layer.bank_entries), ("row of a lane", layer.row_entries))
     ]
-    # Other widths of a pointer do not matter, the addresses are the same.
+    # The pointers' widths differ, but the addresses are the same.
     with pytest.raises(InputError, match=f"^the network does not fit the engine: {'; '.join(problems)}; build a larger"):
         compile_network(network, replace(shape, layers=tuple(layers)))
 

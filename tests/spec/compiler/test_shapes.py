@@ -89,7 +89,7 @@ def test_bad_output_shapes(changes, message):
 
 
 def test_what_an_address_table_leaves_no_number_for():
-    """Its words have the number behind the last bank or slice, which must be one of 256."""
+    """Its load words have the number after the last bank or slice, which must be below 256."""
     generator = np.random.default_rng(0)
     maps = Maps(1, 2, 2, 1, 1)
     network = Network(

@@ -30,7 +30,7 @@ def test_classes_are_the_folders_of_both_splits_in_order(put):
     assert [(image[0, 0], label) for image, label in zip(test.images, test.labels, strict=True)] == [(3, 0), (2, 2)]
 
 
-def test_classes_with_numbers_are_in_the_order_of_these(put):
+def test_numbered_classes_are_sorted_by_number(put):
     for name in (10, 9, 0, 2):
         folder = put(f"test/{name}/a.png", name)
     assert load_dataset(None, "test", folder).class_names == ("0", "2", "9", "10")
@@ -47,7 +47,7 @@ def test_the_first_pictures_are_of_all_classes(put):
     assert got.images[:, 0, 0].tolist() == [number for number in range(4) for _ in range(3)]
 
 
-def test_colour_stays_and_what_only_looks_like_it_is_grey(put):
+def test_colour_stays_and_three_equal_channels_become_grey(put):
     put("test/a/1.png", (7, 7, 7), mode="RGB")
     folder = put("test/b/1.png", 9)
     grey = load_dataset(None, "test", folder).images

@@ -1,4 +1,4 @@
-"""Picture files: whatever is in them, they are read or refused. What is made of good ones is in tests/sw/test_images.py."""
+"""Picture files are read or refused, whatever they contain. The pixels of good ones are tested in tests/sw/test_images.py."""
 
 import io
 import random
@@ -102,7 +102,7 @@ def test_more_than_8_bits_a_channel_are_refused(tmp_path, name):
 
 @pytest.mark.parametrize("kind", ["ICO", "EPS", "JPEG2000", "TGA", None])
 def test_pictures_of_other_kinds_are_refused_in_plain_words(tmp_path, kind):
-    """Whatever they are called: of other kinds the bits a channel are not known, and some run programs."""
+    """Regardless of their suffix: their bits per channel are not known, and some formats run programs."""
     path = tmp_path / "a.png"
     Image.new("RGB", (16, 16)).save(path, kind) if kind else path.write_bytes(b"no picture")
     with pytest.raises(InputError) as refused:

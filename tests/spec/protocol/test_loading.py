@@ -1,4 +1,4 @@
-"""How a network travels: the blocks, written as they come, are the memories; ranges have the checks of their words."""
+"""Loading: blocks fill exactly the memories, and a range is checked by the CRC-32 of its words."""
 
 import zlib
 from dataclasses import replace
@@ -46,7 +46,7 @@ def test_blocks_are_exactly_the_memories(network, lanes, most_bytes):
     assert written == len(expected)
     assert board.answer(message(Kind.LOAD_END, 0, load_end(contents, check)))[2] == b""
     assert bytes(board.digest).hex() == contents.digest
-    # And the board's memories, read back in parts, are what they should be.
+    # The board's memories, read back in parts, are right too.
     for part in readable(contents):
         middle = len(part.words) // 2
         for first, count in ((0, len(part.words)), (middle, len(part.words) - middle), (middle, 1), (0, 0)):
@@ -54,7 +54,7 @@ def test_blocks_are_exactly_the_memories(network, lanes, most_bytes):
             assert board.answer(message(Kind.CHECK, 0, body))[2] == answer
 
 
-def test_a_larger_engine_is_loaded_in_all_places_that_count():
+def test_a_larger_engine_is_loaded_in_all_used_places():
     small, large = random_network(1, (5, 4, 3), bits=3), random_network(2, (16, 12, 9), bits=6)
     shape = plan(large, 4)
     shape = replace(

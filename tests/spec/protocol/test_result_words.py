@@ -1,4 +1,4 @@
-"""Result words tell what the golden model says; those that no engine can give are refused."""
+"""Result words give the golden model's results; words that no engine can give are refused."""
 
 import random
 from dataclasses import replace
@@ -139,7 +139,7 @@ SILENT = silent(-5, -5, -5)
     ],
 )
 def test_words_that_no_inference_can_give(words, message):
-    """Each tells the image, behind one that is right."""
+    """The error names the image; the image before it is right."""
     right = [word(**SPIKE), word(**CHOSEN)]
     read([*right, *right], early_exit=True, batch=2)
     with pytest.raises(ImpossibleResults, match=message) as caught:
@@ -157,8 +157,8 @@ def test_without_early_exit_every_output_is_reported():
 
 @given(st.integers(0, 2**32 - 1))
 @settings(max_examples=300 * (20 if THOROUGH else 1), deadline=None)
-def test_what_is_refused_is_impossible_and_what_is_not_is_possible(seed):
-    """Right words with a few changes, judged by plain loops."""
+def test_exactly_the_impossible_words_are_refused(seed):
+    """Right words with a few changes, checked by plain loops."""
     rng = random.Random(seed)
     network = random_network(rng.randrange(50), (4, rng.randrange(1, 4)), time_steps=rng.choice([2, 4]), bits=3, threshold=5)
     shape = plan(network)

@@ -31,7 +31,7 @@ def written_out(times: list[int], time_steps: int) -> bytes:
 
 @settings(max_examples=200, deadline=None)
 @given(st.data())
-def test_equals_plain_loops_and_comes_back(data):
+def test_equals_plain_loops_and_decodes_to_the_same_spikes(data):
     time_steps = data.draw(st.sampled_from([2, 3, 4, 8, 16]))
     inputs = data.draw(st.sampled_from([1, 2, 15, 270, 283, 284, 285, 538, 600]))
     share = data.draw(st.sampled_from([0, 0.005, 0.1, 1]))
