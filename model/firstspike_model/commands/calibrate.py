@@ -38,8 +38,9 @@ def calibrate(
 ) -> None:
     """Trade accuracy for earlier decisions, or the other way round, without training.
 
-    The initial potentials of the outputs and the thresholds of the encoder are chosen so that a target is met best on images
-    that the training held back. The test images only serve to measure the result.
+    The initial potentials of the outputs and the thresholds of the encoder are
+    chosen so that a target is met best on images that the training held back.
+    The test images only serve to measure the result.
     """
     if accuracy is None and decision_step is None:
         raise InputError("the target is missing: give --accuracy 0.98, say, or --decision-step 0.5, or both")

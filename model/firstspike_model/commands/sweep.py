@@ -34,10 +34,11 @@ def sweep(
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if there is one.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print the table as one JSON list; progress goes to stderr.")] = False,
 ) -> None:
-    """Train every combination of some settings and seeds, and write results.csv and results.json.
+    """Train every combination of some settings and seeds, and write a table.
 
-    After a stop, the same command continues: finished runs are not trained again, and others continue from their checkpoints.
-    `firstspike plot curve` draws the table.
+    The table is results.csv and results.json; firstspike plot curve draws it.
+    After a stop, the same command continues: finished runs are not trained
+    again, and others continue from their checkpoints.
     """
     chosen = scaled(load_recipe(recipe, {} if dataset is None else {"dataset": dataset}), epochs_scale)
     swept = dict(map(parse_values, values or []))

@@ -50,8 +50,9 @@ def train(
 ) -> None:
     """Train a network by a recipe, prune and quantise it, and write it to a file.
 
-    Beside the file, the training writes a log, NAME.log.json, and while it runs a checkpoint, NAME.checkpoint. After a stop,
-    by Ctrl-C or otherwise, the same command continues from the checkpoint and produces the same network.
+    Beside the file, the training writes a log, NAME.log.json, and while it
+    runs a checkpoint, NAME.checkpoint. After a stop, by Ctrl-C or otherwise,
+    the same command continues from it and produces the same network.
     """
     settings = dict(map(parse_change, changes or [])) | ({} if dataset is None else {"dataset": dataset})
     chosen = scaled(load_recipe(recipe, settings), epochs_scale)
