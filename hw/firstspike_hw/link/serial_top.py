@@ -1,4 +1,4 @@
-"""The whole design behind a serial port: what a board holds, whatever its pins and its clock are."""
+"""The design on a serial port: everything on a board's FPGA except its clock and its pins."""
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
@@ -11,10 +11,10 @@ from firstspike_spec.protocol.messages import Identity
 from .linked_engine import LinkedEngine
 from .uart import UartReceiver, UartTransmitter
 
-#: What a board shows: a network is loaded, the engine runs, bytes come in, something that came was damaged.
+#: A board's lights: a network is loaded, the engine runs, bytes arrive, a frame was damaged.
 LIGHTS = data.StructLayout({"loaded": 1, "busy": 1, "receiving": 1, "damaged": 1})
 
-#: A light stays on for one to two of these parts of a second, so that one can see it.
+#: A light stays on for one to two of these fractions of a second, so that it can be seen.
 _VISIBLE = 20
 
 
@@ -24,53 +24,53 @@ class SerialTop(wiring.Component):
     Parameters
     ----------
     shape : EngineShape
-    image : EngineContents, optional
-        The network that it holds at power-up.
+    contents : EngineContents, optional
+        The memories' contents at power-up; by default no network.
     clock_hz, baud : int
-        The clock, and bits a second of the line, at least 4 clock cycles each.
+        The clock's frequency, and the line's bits a second, of 4 clock cycles or more each.
     board : str
         Name of the board.
     buffer_bits : int
-        ``2 ** buffer_bits`` bytes of requests can wait.
+        The buffer for requests has ``2 ** buffer_bits`` bytes.
 
     Members
     -------
     rx : ``In(1)``
-        The line from the host, of any clock.
+        The line from the host, which need not be synchronous.
     tx : ``Out(1)``
         The line to the host.
     lights : ``Out(LIGHTS)``
     busy : ``Out(1)``
-        As of the `LinkedEngine`.
+        That of the `LinkedEngine`.
     """
 
     def __init__(
         self,
         shape: EngineShape,
-        image: EngineContents | None = None,
+        contents: EngineContents | None = None,
         *,
         clock_hz: int,
         baud: int,
         board: str,
         buffer_bits: int,
     ):
-        self._image = image
+        self._contents = contents
         self._identity = Identity(
             shape,
             board=board,
             clock_hz=clock_hz,
             baud=baud,
             buffer_bytes=1 << buffer_bits,
-            digest=image.digest if image else "",
+            digest=contents.digest if contents else "",
         )
         super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "lights": Out(LIGHTS), "busy": Out(1)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         divisor = round(self._identity.clock_hz / self._identity.baud)
         m.submodules.receiver = receiver = UartReceiver(divisor)
         m.submodules.transmitter = transmitter = UartTransmitter(divisor)
-        m.submodules.engine = engine = LinkedEngine(self._identity, self._image)
+        m.submodules.engine = engine = LinkedEngine(self._identity, self._contents)
         wiring.connect(m, receiver.o, engine.i)
         wiring.connect(m, engine.o, transmitter.i)
         m.d.comb += [
