@@ -1,9 +1,6 @@
 """Published data sets: their digests, and where they are downloaded from."""
 
-import http.client
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +80,10 @@ def download(name: str, file: str, place: Path, note: Callable[[str], None]) -> 
     InputError
         If the folder cannot be written, or no mirror has the file; the message has the error of each mirror.
     """
+    import http.client  # imported here because every command would start later
+    import urllib.error
+    import urllib.request
+
     advice = "set XDG_CACHE_HOME to a folder that you can write to, or name a folder that has the data set with --data"
     check_writable_folder(place, advice=advice)
     failures = []
