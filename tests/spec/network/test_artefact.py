@@ -162,7 +162,7 @@ LAYER_0 = {"threshold": 3, "weight_bits": 4, "potential_bits": 12}
         ({"format": "other"}, "not a network of firstspike .format 'other', wanted 'firstspike-network'"),
         ({"format_version": "3"}, "format version '3' is unknown: this program reads 1 and 2; update firstspike"),
         ({"digest": "0" * 64}, "the content is damaged: its digest is .*, the file says 0000000000000000"),
-        ({"network": "[]"}, "the description is damaged .no JSON object"),
+        ({"network": "[]"}, "the description is damaged .not a JSON object"),
         ({"network": "{"}, "the description is damaged"),
         ({"network": "[" * 100_000}, "the description is damaged"),
         ({"drop": ("layers.1.row_targets",)}, "tensors are missing or unknown: layers.1.row_targets"),
