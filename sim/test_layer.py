@@ -11,7 +11,7 @@ from firstspike_sim.stimulus.networks import as_hidden, random_network, random_s
 from firstspike_sim.stimulus.vectors import layer_vectors
 from firstspike_spec import Layer as SpecLayer
 from firstspike_spec import Network
-from firstspike_spec.compiler import compile as compiler
+from firstspike_spec.compiler import fit
 from firstspike_spec.compiler.compile import compile_network
 from firstspike_spec.compiler.placement import arrange
 from tests.levels import thorough
@@ -59,7 +59,7 @@ def test_networks_of_all_kinds(request, tmp_path, monkeypatch, lanes, bank_lanes
         for network, batch, load in ((first, 8, False), (dense, 8, True), (smaller, 4, True))
     ]
     with monkeypatch.context() as patch:
-        patch.setattr(compiler, "place", place_in_order)
+        patch.setattr(fit, "place", place_in_order)
         lopsided = lopsided_network(rng, neurons, lanes)
         parts.append(layer_vectors(rng, lopsided, shape, random_spike_times(rng, 10, lopsided), load=True))
     parts.append(layer_vectors(rng, first, shape, random_spike_times(rng, 4, first), load=True))

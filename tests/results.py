@@ -70,8 +70,8 @@ RECIPES = (
     ("Fashion-MNIST", "1 %", "fashion-mlp-1", None),
 )
 
-#: Chips as the README calls them.
-CHIPS = {"ecp5-85k": "ECP5-85F", "ecp5-25k": "ECP5-25F", "ice40up5k": "iCE40UP5K", "gw1nr-9": "GW1NR-9"}
+#: FPGAs as README.md calls them.
+FPGAS = {"ecp5-85k": "ECP5-85F", "ecp5-25k": "ECP5-25F", "ice40up5k": "iCE40UP5K", "gw1nr-9": "GW1NR-9"}
 
 Row = Iterable[object]
 
@@ -209,7 +209,7 @@ def benchmark() -> str:
     columns: dict[str, Callable[[dict[str, Any]], str]] = {
         "point": lambda result: result["point"],
         "network": lambda result: result["network"],
-        "chip": lambda result: result["fpga"],
+        "FPGA": lambda result: result["fpga"],
         "lanes": lanes_of,
         "engines": lambda result: f"{result['engines']}",
         "fmax min / median / max": lambda result: "{min:.0f} / {median:.0f} / {max:.0f} MHz".format(**result["fmax_mhz"]),
@@ -264,7 +264,7 @@ def boards() -> str:
             ]
         rows.append(cells)
     headings = ("board", "network", "lanes", "clock reached / wanted", "logic", "flip-flops", "block RAMs", "bitstream")
-    rates_headings = ("busy cycles an image", "images/s, engine alone", "images/s over the link", "link busy")
+    rates_headings = ("busy cycles an image", "images/s, logic only", "images/s over the link", "link busy")
     return markdown((*headings, *rates_headings), rows)
 
 
@@ -278,7 +278,7 @@ def overview() -> str:
             (
                 f"`{result['network']}`",
                 _accuracy(result["network"]),
-                f"{CHIPS[result['fpga']]}, {engines}",
+                f"{FPGAS[result['fpga']]}, {engines}",
                 f"{result['images_per_second']:,.0f}",
                 "",
                 f"{result['latency_us_median']:.2f} us",
@@ -301,7 +301,7 @@ def overview() -> str:
                     f"`{command}`",
                 )
             )
-    headings = ("network", "accuracy", "board or chip", "images/s", "over its serial line", "latency", "command")
+    headings = ("network", "accuracy", "board or FPGA", "images/s, logic only", "images/s, serial line", "latency", "command")
     return markdown(headings, rows)
 
 

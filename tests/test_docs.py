@@ -110,6 +110,13 @@ def test_commands_that_are_named_exist_and_have_their_options(page):
         assert not missing, f"{line}: no {missing}"
 
 
+def test_the_citation_and_the_package_have_the_same_version():
+    version = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)
+    assert version
+    assert f"\nversion: {version[1]}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
+    assert f"\n## {version[1]}\n" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 120
 

@@ -1,74 +1,153 @@
-"""Which package may import which: what every side agrees on depends on no side."""
-
-import ast
-from pathlib import Path
+"""Which room may import which: what every side agrees on depends on no side, and no room depends on one that rests on it."""
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-PACKAGES = {
-    "firstspike_spec": ROOT / "model" / "firstspike_spec",
-    "firstspike_model": ROOT / "model" / "firstspike_model",
-    "firstspike_hw": ROOT / "hw" / "firstspike_hw",
-    "firstspike": ROOT / "sw" / "firstspike",
-    "firstspike_sim": ROOT / "sim" / "firstspike_sim",
+from .imports import FOLDERS, ROOT, cycles, import_graph, imported, modules, room_of
+
+_SPEC = "firstspike_spec"
+_ALL_SPEC = {
+    _SPEC,
+    *(f"{_SPEC}.{room}" for room in ["common", "terminal", "network", "inference", "compiler", "protocol", "datasets"]),
 }
+
+
+def _rooms(package: str, **rooms: str) -> dict[str, set[str]]:
+    """Return what the rooms of a package may import: those named, of the same package, and all of the contract's package."""
+    allowed = _ALL_SPEC if package != _SPEC else set()
+    return {f"{package}.{room}": {f"{package}.{name}" for name in names.split()} | allowed for room, names in rooms.items()}
+
+
+#: What each room may import. A package's own name stands for the modules that lie beside its rooms.
 ALLOWED = {
-    "firstspike_spec": set(),
-    "firstspike_model": {"firstspike_spec"},
-    "firstspike_hw": {"firstspike_spec"},
-    "firstspike": {"firstspike_spec"},
-    "firstspike_sim": set(PACKAGES),
+    _SPEC: _ALL_SPEC,
+    **_rooms(
+        _SPEC,
+        common="",
+        terminal="common",
+        network="common",
+        inference="common network",
+        compiler="common network",
+        protocol="common network inference compiler",
+        datasets="common network",
+    ),
+    "firstspike_model": set(),
+    **_rooms(
+        "firstspike_model",
+        layers="",
+        pruning="",
+        recipes="",
+        inference="",
+        calibration="inference",
+        training="layers pruning recipes inference calibration",
+        importing="layers inference calibration",
+        commands="recipes inference calibration training importing",
+    ),
+    "firstspike_hw": set(),
+    **_rooms(
+        "firstspike_hw",
+        lib="",
+        memory="lib",
+        lane="lib memory",
+        layer="lib memory lane",
+        chain="lib memory lane layer",
+        link="lib memory chain",
+        cycles="lib memory lane layer chain",
+        boards="memory link",
+        flow="boards",
+        simulation="chain link boards flow",
+        planning="lib memory lane layer chain cycles boards flow",
+        benchmark="memory chain cycles boards flow simulation",
+        commands="chain boards flow simulation planning benchmark",
+    ),
+    "firstspike": {"firstspike.devices", *_ALL_SPEC},
+    **_rooms("firstspike", link="", devices="link"),
+    "firstspike.plots": {"firstspike", *_ALL_SPEC},
+    "firstspike.commands": {"firstspike", "firstspike.devices", "firstspike.plots", *_ALL_SPEC},
 }
-#: The one place where the host's side meets the gateware's.
-EXCEPTIONS = {PACKAGES["firstspike"] / "devices" / "simulated.py": {"firstspike_hw"}}
+#: The one module in which the host's side meets the gateware's.
+EXCEPTIONS = {"firstspike.devices.simulated": {"firstspike_hw.simulation", "firstspike_hw.boards"}}
+
+#: So many modules in one folder are as many as one can look over.
+MOST_MODULES = 12
 
 
-def imported(source: str) -> set[str]:
-    """Return the top-level packages that a file imports, also inside functions and by ``import_module("...")``."""
-    names = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            names.add(node.module)
-        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
-            function = getattr(node.func, "id", getattr(node.func, "attr", None))
-            if function in ("import_module", "__import__") and isinstance(node.args[0].value, str):
-                names.add(node.args[0].value)
-    return {name.split(".")[0] for name in names}
+def forbidden(module: str, names: set[str]) -> set[str]:
+    """Return which of the modules that a module imports it may not import. The benches may import everything."""
+    room = room_of(module)
+    if room.split(".")[0] == "firstspike_sim":
+        return set()
+    allowed = {room} | ALLOWED[room] | EXCEPTIONS.get(module, set())
+    return {name for name in names if room_of(name) not in allowed}
 
 
-def forbidden(package: str, path: Path, source: str) -> set[str]:
-    return (imported(source) & set(PACKAGES)) - {package} - ALLOWED[package] - EXCEPTIONS.get(path, set())
+def test_a_room_imports_only_what_it_may():
+    graph = import_graph()
+    assert len(graph) > 200
+    found = {module: forbidden(module, names) for module, names in graph.items()}
+    assert {module: names for module, names in found.items() if names} == {}
 
 
-@pytest.mark.parametrize("package", PACKAGES)
-def test_a_package_imports_only_what_it_may(package):
-    files = sorted(PACKAGES[package].rglob("*.py"))
-    assert files
-    found = {str(path.relative_to(ROOT)): forbidden(package, path, path.read_text()) for path in files}
-    assert {path: names for path, names in found.items() if names} == {}
+def test_the_rooms_are_those_that_there_are():
+    assert {room_of(module) for module in modules() if not module.startswith("firstspike_sim")} == set(ALLOWED)
+
+
+def test_no_rule_allows_a_circle():
+    assert cycles(ALLOWED | {_SPEC: set(), "firstspike": set()}) == []
+
+
+def test_no_module_imports_itself_in_a_circle():
+    assert cycles(import_graph()) == []
+
+
+@pytest.mark.parametrize("package", FOLDERS)
+def test_no_folder_has_too_many_modules(package):
+    for folder in (ROOT / FOLDERS[package] / package).rglob("__init__.py"):
+        files = sorted(path.name for path in folder.parent.glob("*.py") if path.name != "__init__.py")
+        assert len(files) <= MOST_MODULES, f"{folder.parent}: {files}"
+
+
+def test_tests_mirror_the_sources():
+    """Each room of a package that tests have a folder for has one of the same name below it."""
+    for package, tests in {_SPEC: "spec", "firstspike_model": "model", "firstspike_hw": "hw", "firstspike": "sw"}.items():
+        rooms = {path.parent.name for path in (ROOT / FOLDERS[package] / package).glob("*/__init__.py")}
+        folders = {path.name for path in (ROOT / "tests" / tests).iterdir() if path.is_dir() and any(path.glob("*.py"))}
+        assert folders - rooms <= {"formal"}, tests
 
 
 @pytest.mark.parametrize(
     "source",
     [
-        "import firstspike_hw",
+        "import firstspike_hw.chain.engine",
         "import numpy, firstspike_hw.chain.engine as engine",
         "from firstspike_hw.chain.engine import Engine",
-        "def late():\n    from firstspike_hw import engine",
-        "if False:\n    import firstspike_hw",
+        "def late():\n    from firstspike_hw.chain import engine",
+        "if TYPE_CHECKING:\n    import firstspike_hw.chain.engine",
         "importlib.import_module('firstspike_hw.chain.engine')",
     ],
 )
 def test_the_check_finds_every_form_of_import(source):
-    assert forbidden("firstspike_spec", PACKAGES["firstspike_spec"] / "x.py", source) == {"firstspike_hw"}
-    assert forbidden("firstspike", PACKAGES["firstspike"] / "x.py", source) == {"firstspike_hw"}
-    assert forbidden("firstspike", PACKAGES["firstspike"] / "devices" / "simulated.py", source) == set()
-    assert forbidden("firstspike_sim", PACKAGES["firstspike_sim"] / "x.py", source) == set()
+    for module in ("firstspike_spec.network.layer", "firstspike.devices.device", "firstspike_hw.lane.lane"):
+        names = imported(source, module, known=modules()) & set(modules())
+        assert names == {"firstspike_hw.chain.engine"}
+        assert forbidden(module, names) == names
+    assert forbidden("firstspike_hw.link.linked_engine", {"firstspike_hw.chain.engine"}) == set()
+    assert forbidden("firstspike.devices.simulated", {"firstspike_hw.simulation.build"}) == set()
+    assert forbidden("firstspike.devices.golden", {"firstspike_hw.simulation.build"}) != set()
 
 
-def test_relative_imports_and_own_modules_are_free():
-    assert forbidden("firstspike_spec", PACKAGES["firstspike_spec"] / "x.py", "from .words import Word") == set()
-    assert forbidden("firstspike_hw", PACKAGES["firstspike_hw"] / "x.py", "import firstspike_hw.lane.lane") == set()
+@pytest.mark.parametrize(
+    ("source", "is_package", "names"),
+    [
+        ("from . import bank", False, {"firstspike_hw.layer.bank"}),
+        ("from .bank import Bank", False, {"firstspike_hw.layer.bank"}),
+        ("from ..lib import trees, delays", False, {"firstspike_hw.lib.trees", "firstspike_hw.lib.delays"}),
+        ("from .bank import Bank", True, {"firstspike_hw.layer.layer.bank"}),
+    ],
+)
+def test_relative_imports(source, is_package, names):
+    assert imported(source, "firstspike_hw.layer.layer", is_package=is_package, known=modules()) == names
+
+
+def test_circles_are_found():
+    assert cycles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}, "e": {"e"}}) == [["a", "b", "c"], ["e"]]
+    assert cycles({"a": {"b"}, "b": {"c"}, "c": set()}) == []

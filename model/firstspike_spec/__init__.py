@@ -1,7 +1,7 @@
-"""What every side of firstspike must agree on: networks, their inference, and the words that the engine is made of.
+"""The specification that all parts of firstspike share: networks, their inference, and the words of the engine and its link.
 
-Nothing here needs more than numpy and safetensors, Pillow for pictures and rich for what is printed, and nothing here imports
-another package of the project.
+It needs only numpy and safetensors, Pillow for pictures, and typer and rich for the command line. It imports no other package
+of the project.
 """
 
 from .common.errors import DeviceError, InputError, InputTypeError, UserError

@@ -1,4 +1,4 @@
-"""The accelerator: one object, whatever runs the network."""
+"""The accelerator: one object for every kind of device."""
 
 import os
 import threading
@@ -23,7 +23,7 @@ from .validation import BATCH, Validation, validate
 class Accelerator:
     """A device with a network in it. Open it with `Accelerator.open`, best in a ``with`` statement.
 
-    Several threads may use it: one runs, loads or asks at a time, and the others wait.
+    Several threads may share it. One call runs at a time, and the others wait.
     """
 
     def __init__(self, device: Device, network: Network):
@@ -46,24 +46,24 @@ class Accelerator:
         ----------
         device : str
             - ``"golden"``: the golden model in numpy.
-            - ``"serial:/dev/ttyUSB0"``, ``"serial:COM3@2000000"``: the board at a serial port, with its baud rate if it should
-              not be looked for.
-            - ``"sim"``: the engine behind its link, its RTL as native code, in this process.
-            - ``"sim:ulx3s-85f"``: all of a board, bit by bit on its serial line (slow).
-            - ``"engine"``: the RTL of the bare engine, which no link slows down.
+            - ``"serial:/dev/ttyUSB0"``, ``"serial:COM3@2000000"``: the board at a serial port. Without a baud rate, the
+              usual ones are tried.
+            - ``"sim"``: the engine behind its link: its RTL as native code in this process.
+            - ``"sim:ulx3s-85f"``: a whole board, bit by bit on its serial line (slow).
+            - ``"engine"``: the RTL of the bare engine, without a link that slows it down.
         network : Network or path of an artefact
         lanes : int or sequence of int, optional
-            Lanes of each hidden layer of a simulated engine, one number for all or one for each, 1 .. 256; by default as many
-            as the board would be built with, and 16 where there is none. A real board has those that it was built with.
+            Lanes of each hidden layer of a simulated engine: one number for all, or one for each layer, 1 .. 256. By default
+            those that the board would be built with, or 16 without a board. A real board keeps those it was built with.
         note : callable
-            Told when opening takes a while.
+            Called with a text when opening takes a while.
 
         Raises
         ------
         InputError, InputTypeError
             If the device is unknown or cannot be opened, the artefact cannot be used, or the network does not fit.
         DeviceError
-            If the device does not answer, or does not do what it should.
+            If the device does not answer, or does not work as it should.
         """
         loaded = _network(network)
         return cls(open_device(device, loaded, lanes=lanes, note=note), loaded)
@@ -75,7 +75,7 @@ class Accelerator:
         self.close()
 
     def close(self) -> None:
-        """Let go of the device; closing twice does nothing."""
+        """Close the device; closing it twice does nothing."""
         with self._turn:
             if self._device is not None:
                 device, self._device = self._device, None
@@ -87,7 +87,7 @@ class Accelerator:
         return self._network
 
     def load(self, network: Network | str | os.PathLike) -> None:
-        """Load another network. If it does not fit, an `InputError` says why, and the old one stays.
+        """Load another network. If it does not fit, the old one stays.
 
         Parameters
         ----------
@@ -95,8 +95,10 @@ class Accelerator:
 
         Raises
         ------
+        InputError
+            If the network does not fit; the message says why.
         DeviceError
-            If the device could not be loaded. Then it holds no network.
+            If loading failed. The device then holds no network.
         """
         loaded = _network(network)
         with self._turn:
@@ -106,16 +108,16 @@ class Accelerator:
     def run(
         self, images: np.ndarray, *, early_exit: bool = True, progress: Callable[[int], None] = lambda done: None
     ) -> Results:
-        """Run a batch of images, of any size.
+        """Run a batch of any number of images.
 
         Parameters
         ----------
         images : ndarray of uint8, shape (batch, \\*input_shape) or (batch, inputs)
         early_exit : bool
-            End each inference after the first step in which an output spiked. It changes no class, but outputs that had
-            not spiked by then read as *no spike*.
+            End each inference after the first step in which an output spikes. Classes stay the same, but outputs that
+            have not spiked by then read as *no spike*.
         progress : callable
-            Told the number of images done, now and then.
+            Called with the number of images done, now and then.
 
         Returns
         -------
@@ -126,7 +128,7 @@ class Accelerator:
         InputTypeError, InputError
             If the images are not ``uint8`` or of another shape.
         DeviceError
-            If the device fails on the way. Its ``results`` are those of the images before, if there are any.
+            If the device fails. Its ``results`` are those of the images before the failure, if there are any.
         """
         with self._turn:
             spike_times = self._network.spike_times(images)
@@ -142,7 +144,7 @@ class Accelerator:
             return join_results(parts)
 
     def run_spikes(self, spike_times: np.ndarray, *, early_exit: bool = True) -> Results:
-        """Run input spike times, int16, shape (batch, inputs), in one go; otherwise as `run` does images."""
+        """Run one batch of input spike times, int16, shape (batch, inputs); otherwise as `run`."""
         with self._turn:
             device = self._open_device
             check_spike_times(self._network, spike_times)
@@ -175,7 +177,7 @@ class Accelerator:
         early_exit: bool = True,
         progress: Callable[[int], None] = lambda done: None,
     ) -> Validation:
-        """Run images with known classes and hold every value against the golden model.
+        """Run images with known classes and compare every value with the golden model.
 
         Parameters
         ----------
@@ -184,7 +186,7 @@ class Accelerator:
         labels : ndarray of int, shape (batch,)
         early_exit : bool
         progress : callable
-            Told the number of images done, now and then.
+            Called with the number of images done, now and then.
         """
         with self._turn:
             return validate(self._open_device, self._network, images, labels, early_exit=early_exit, progress=progress)
@@ -192,15 +194,15 @@ class Accelerator:
     def throughput_test(
         self, images: np.ndarray, *, early_exit: bool = True, progress: Callable[[int], None] = lambda done: None
     ) -> Throughput:
-        """Measure how many images a second go through, and how many the engine itself could do.
+        """Measure how many images a second the device runs, and how many its engine could run without the link.
 
         Parameters
         ----------
         images : ndarray of uint8
-            As for `run`; at least one. A few hundred or more, so that the beginning and the end do not count.
+            As for `run`; at least one. With a few hundred or more, the start and the end have little weight.
         early_exit : bool
         progress : callable
-            Told the number of images done, now and then.
+            Called with the number of images done, now and then.
         """
         self._network.check_images(images)
         if not len(images):
@@ -221,28 +223,28 @@ class Accelerator:
         )
 
     def selftest(self, progress: Callable[[int], None] = lambda done: None) -> list[Check]:
-        """Check the device: who it is, its link, its memories, and a few known images.
+        """Check the device: its identity, its link, its memories, and a few known images.
 
         Parameters
         ----------
         progress : callable
-            Told the number of checks done.
+            Called with the number of checks done.
 
         Returns
         -------
         list of Check
-            One a check, each passed or not.
+            One for each check.
         """
         with self._turn:
             return selftest(self._open_device, self._network, progress)
 
     def info(self) -> dict[str, Any]:
-        """Return what the device is and what it holds, ready for JSON."""
+        """Return what the device is and which network it holds, ready for JSON."""
         with self._turn:
             return {**self._open_device.info(), "network": self._network.summary()}
 
     def counters(self) -> dict[str, int]:
-        """Return the device's counters since it was opened; none from the golden model."""
+        """Return the device's counters since it was opened; empty for the golden model."""
         with self._turn:
             return self._open_device.counters()
 

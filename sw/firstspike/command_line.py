@@ -1,4 +1,4 @@
-"""The command line: put together from the sub-commands that the project's packages bring."""
+"""The command line, made of the sub-commands of all the project's packages."""
 
 import errno
 import os
@@ -18,38 +18,38 @@ from firstspike_spec.common.text import printable
 
 GROUP = "firstspike.commands"
 
-#: Exit codes. A signal's is its number and `BY_SIGNAL`, as in a shell; a closed pipe's is that of SIGPIPE.
+#: Exit codes. After a signal it is the signal's number plus `BY_SIGNAL`, as in a shell; after a closed pipe, that of SIGPIPE.
 WRONG_RESULTS, BAD_INPUT, BY_SIGNAL, CLOSED_PIPE = 1, 2, 128, 141
 _INTERRUPTED = BY_SIGNAL + signal.SIGINT
 
-#: Signals that end a program at once unless it takes them: this one ends like by Ctrl-C, and leaves nothing behind.
+#: Signals that would end the program at once. They are handled like Ctrl-C, so that nothing is left behind.
 _ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
-#: Characters of a file's name that are told.
+#: Most characters shown of a file's name.
 _MOST_CHARACTERS = 300
 
-_ROOM, _RIGHTS = "make room where it is written to, or write elsewhere", "name a file or folder that you have the rights for"
+_ROOM, _RIGHTS = "free some space there, or write elsewhere", "name a file or folder that you have the rights for"
 
-#: What to do about what the system refuses. Any other error of the system is a defect of ours.
+#: What to do about errors of the system. One that is not listed is a bug in firstspike.
 _ADVICE = {
     errno.ENOSPC: _ROOM,
     errno.EDQUOT: _ROOM,
-    errno.EFBIG: "raise the limit to the size of files (ulimit -f)",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
     errno.EROFS: _RIGHTS,
     errno.EACCES: _RIGHTS,
     errno.EPERM: _RIGHTS,
-    errno.EMFILE: "close files or raise their number (ulimit -n)",
+    errno.EMFILE: "close files, or raise the limit on open files (ulimit -n)",
     errno.ENFILE: "close other programs",
     errno.ENOMEM: "close other programs",
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.ELOOP: "a symbolic link leads back to itself; name another file or folder",
-    errno.ENOTDIR: "part of the path is a file, where a folder must be; name another",
-    errno.EIO: "the disk or device is broken or has gone; take another",
+    errno.ENOTDIR: "part of the path is a file, not a folder; name another path",
+    errno.EIO: "the disk or device is broken or was removed; use another",
 }
 
 
 class _Commands(TyperGroup):
-    """The sub-commands. What interrupts one comes to `main` as it is: Typer's exit codes mean something else here."""
+    """The sub-commands. Interruptions are passed on to `main`, because Typer's exit codes for them differ from ours."""
 
     def invoke(self, context: Any) -> Any:
         """Run the sub-command."""
@@ -60,7 +60,7 @@ class _Commands(TyperGroup):
 
 
 class _Interruption(BaseException):
-    """Holds what interrupted a sub-command."""
+    """Carries the exception that interrupted a sub-command past Typer."""
 
     def __init__(self, error: BaseException):
         self.error = error
@@ -110,20 +110,20 @@ def _show_version(wanted: bool) -> None:
 def main() -> None:
     """Run the command line, and end the program with its exit code.
 
-    Bad input, and what the system refuses, such as a full disk, end with one line on standard error, and exit code 2. A signal
-    that asks for the end is taken as Ctrl-C is. A closed pipe at standard output is the end, without a word.
+    Bad input, and errors of the system such as a full disk, give one line on standard error and exit code 2. A signal that
+    asks the program to end is handled like Ctrl-C. If standard output is a closed pipe, the program ends silently.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a character that the locale lacks is no reason to lose results
+            stream.reconfigure(errors="backslashreplace")  # a character that the locale lacks must not lose results
     signals: list[int] = []
     try:
         with _taking_signals(signals):
             code = _run()
-    except KeyboardInterrupt:  # while it was ending
+    except KeyboardInterrupt:  # during the clean-up
         code = _INTERRUPTED
-    if signals and code == _INTERRUPTED:  # by whomever: Typer, too, makes an exit code of what interrupts it
-        _tell(f"ended by {signal.Signals(signals[0]).name}")
+    if signals and code == _INTERRUPTED:  # Typer, too, turns an interruption into an exit code
+        _report(f"ended by {signal.Signals(signals[0]).name}")
         code = BY_SIGNAL + signals[0]
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError):
@@ -136,30 +136,30 @@ def _run() -> int:
     try:
         try:
             build(sys.argv[1:])()
-        except SystemExit as end:  # as Typer always ends
+        except SystemExit as end:  # Typer always ends with it
             _flush(sys.stdout)
             return end.code if isinstance(end.code, int) else int(end.code is not None)
         except _Interruption as interruption:
             raise interruption.error from None
     except BrokenPipeError:
-        _forget(sys.stdout)
+        _discard(sys.stdout)
         return CLOSED_PIPE
     except KeyboardInterrupt:
         return _INTERRUPTED
     except UserError as error:
-        _tell(str(error))
+        _report(str(error))
     except MemoryError:
-        _tell("there is not enough memory for this; close other programs, or take fewer images or a smaller network")
+        _report("there is not enough memory; close other programs, or use fewer images or a smaller network")
     except RuntimeError as error:
-        if str(error) != "can't start new thread":  # so Python says it
+        if str(error) != "can't start new thread":  # Python's message
             raise
-        _tell("the system gives no more threads; close other programs, or raise their number (ulimit -u)")
+        _report("the system allows no more threads; close other programs, or raise the limit (ulimit -u)")
     except OSError as error:
         if isinstance(error, FileNotFoundError) and not _has_working_folder():
-            _tell("the folder that this runs in has been removed; change to another")
+            _report("the current folder has been removed; change to another")
         elif error.errno in _ADVICE:
             where = f"{printable(error.filename, _MOST_CHARACTERS)}: " if error.filename else ""
-            _tell(f"{where}{error.strerror}; {_ADVICE[error.errno]}")
+            _report(f"{where}{error.strerror}; {_ADVICE[error.errno]}")
         else:
             raise
     return BAD_INPUT
@@ -173,32 +173,32 @@ def _has_working_folder() -> bool:
     return True
 
 
-def _tell(text: str) -> None:
+def _report(text: str) -> None:
     with suppress(OSError):
         print(f"firstspike: {text}", file=sys.stderr)
 
 
 def _flush(stream: TextIO | None) -> None:
-    """Write what waits to be written."""
+    """Flush a stream; if that fails, discard what it holds."""
     if stream is not None:
         try:
             stream.flush()
         except OSError:
-            _forget(stream)
+            _discard(stream)
             raise
 
 
-def _forget(stream: TextIO) -> None:
-    """Let what cannot be written go: Python would try again at its end, and have words and an exit code of its own for it."""
+def _discard(stream: TextIO) -> None:
+    """Discard what cannot be written. Python would try again at its end, and report it with its own exit code."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @contextmanager
 def _taking_signals(signals: list[int]) -> Iterator[None]:
-    """Raise `KeyboardInterrupt` at the first signal that asks for the end, unless it is ignored, and put it into a list.
+    """Raise `KeyboardInterrupt` at the first signal that asks the program to end, and append the signal to a list.
 
-    Further ones do not disturb the end.
+    Signals that are ignored stay so. Later signals do not disturb the clean-up.
     """
 
     def end(number: int, frame: object) -> None:
@@ -207,7 +207,7 @@ def _taking_signals(signals: list[int]) -> Iterator[None]:
         signals.append(number)
         raise KeyboardInterrupt
 
-    own = threading.current_thread() is threading.main_thread()  # others cannot take signals
+    own = threading.current_thread() is threading.main_thread()  # other threads cannot handle signals
     before = [each for each in _ENDING if own and signal.getsignal(each) == signal.SIG_DFL]
     for each in before:
         signal.signal(each, end)

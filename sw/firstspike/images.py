@@ -14,13 +14,13 @@ from firstspike_spec.datasets.picture_files import BACKGROUNDS, PICTURES, Pictur
 from firstspike_spec.network.layer import FULL_ACTIVITY
 from firstspike_spec.network.network import Network
 
-#: Names of an archive's array with images, where it has others too.
+#: Names of the images' array in an archive with several arrays.
 IMAGE_ARRAYS = ("images", "x")
 
-#: The median from which on pixels are bright like paper, and images that are looked at to know it.
+#: Median from which the pixels count as a bright ground such as paper, and the most images used to find it.
 BRIGHT, SAMPLES = 192, 1000
 
-#: What to do about a file that cannot be read.
+#: Advice on a file that cannot be read.
 _ADVICE = "name a .npy or .npz file, a picture or a folder of pictures"
 
 
@@ -33,21 +33,21 @@ def load_images(
     ----------
     path : path
         A ``.npy`` file of uint8, shape (batch, \\*input_shape) or (batch, inputs); an ``.npz`` file with such an array; a
-        picture; or a folder of pictures, which are taken in the order of their names. Each page of a picture is an image.
-        Pictures become grey, unless the network takes three channels.
+        picture; or a folder of pictures, in the order of their names. Each page of a picture is an image. Pictures become
+        grey, unless the network takes three channels.
     network : Network
-        Says what shape an image has.
+        Defines the shape of an image.
     background : str, optional
-        What lies behind transparent pixels, one of `firstspike_spec.datasets.picture_files.BACKGROUNDS`; without it, pictures that
-        have any are refused.
+        Colour behind transparent pixels, one of `firstspike_spec.datasets.picture_files.BACKGROUNDS`. Without it,
+        pictures with transparent pixels are refused.
     note : callable
-        Told of what was chosen or changed.
+        Called with a text about each choice or change that was made.
 
     Returns
     -------
     images : ndarray
     names : list of str, or None
-        The pictures' files, fit to be shown; pages of a picture with several as ``three.tif[0]``.
+        The pictures' file names, made printable; ``three.tif[0]`` for a page of a picture with several.
 
     Raises
     ------
@@ -59,15 +59,15 @@ def load_images(
     try:
         if path.is_dir() or path.suffix.lower() in PICTURES:
             return _pictures(path, network, background)
-    except OSError as error:  # of a folder above it
+    except OSError as error:  # in a folder above it
         raise InputError(f"cannot read the images {path}: {error.strerror}; {_ADVICE}") from error
     images = fit_images(_array(path, note), network, note)
-    network.check_images(images)  # a wrong type or shape should not wait for the device
+    network.check_images(images)  # before the device is opened, which may take minutes
     return images, None
 
 
 def doubts(network: Network, images: np.ndarray) -> list[str]:
-    """Return what makes images of a right type and shape look like wrong ones, in words.
+    """Return signs that images of the right type and shape are not what was meant, as texts.
 
     Parameters
     ----------
@@ -79,8 +79,8 @@ def doubts(network: Network, images: np.ndarray) -> list[str]:
     lowest, brightest, found = int(min(network.encoder.thresholds)), int(images.max()), []
     hint = "are the values 0 and 1? multiply them by 255"
     if brightest < lowest:
-        told = f"no pixel of {len(images):,} images reaches the lowest threshold {lowest}: nothing spikes"
-        found.append(f"{told}; {hint}" if brightest == 1 else told)
+        text = f"no pixel of {len(images):,} images reaches the lowest threshold {lowest}: nothing spikes"
+        found.append(f"{text}; {hint}" if brightest == 1 else text)
     elif brightest == 1:
         found.append(f"no pixel of {len(images):,} images is above 1; {hint}")
     activity = network.layers[0].activity
@@ -88,14 +88,14 @@ def doubts(network: Network, images: np.ndarray) -> list[str]:
     median = np.median(images[:: 1 + len(images) // SAMPLES])
     if usually_dark and median >= BRIGHT:
         found.append(
-            f"most pixels are bright (their median is {median:.0f}), and bright pixels spike early: if what is to be seen is "
-            "dark on a bright ground, turn the values round, 255 - images; run does with --invert"
+            f"most pixels are bright (their median is {median:.0f}), and bright pixels spike early: if the images are dark on "
+            "a bright ground, invert them, 255 - images; run does so with --invert"
         )
     return found
 
 
 def _pictures(path: Path, network: Network, background: str | None) -> tuple[np.ndarray, list[str]]:
-    """Return the pages of a picture, or of all pictures in a folder, and their names."""
+    """Return the pages of a picture or of all pictures in a folder, and their names."""
     shape = network.input_shape if len(network.input_shape) > 2 else (1, *network.input_shape)
     if len(shape) != 3 or shape[0] not in (1, 3):
         advice = (
@@ -107,8 +107,8 @@ def _pictures(path: Path, network: Network, background: str | None) -> tuple[np.
         files = [path / name for name in picture_names(path)]
         if not files:
             raise InputError(
-                f"{path} has no pictures: put some in, with names that end with {', '.join(PICTURES)}; folders in it are not "
-                "searched"
+                f"{path} has no pictures: put some there, with names that end with {', '.join(PICTURES)}; folders in it are "
+                "not searched"
             )
     rules = PictureRules(
         colour=shape[0] == 3,
@@ -122,7 +122,7 @@ def _pictures(path: Path, network: Network, background: str | None) -> tuple[np.
         pages += found
         names += [name] if len(found) == 1 else [f"{name}[{number}]" for number in range(len(found))]
         if len(pages) * network.inputs > MOST_ARRAY_BYTES:
-            raise InputError(f"{path} has pictures of more than {MOST_ARRAY_BYTES:,} bytes; share them out to several folders")
+            raise InputError(f"{path} has pictures of more than {MOST_ARRAY_BYTES:,} bytes; split them into several folders")
     return np.stack(pages).reshape(len(pages), *network.input_shape), names
 
 
@@ -131,7 +131,7 @@ def _array(path: Path, note: Callable[[str], None]) -> np.ndarray:
     content = read_file(path, MOST_ARRAY_BYTES, _ADVICE)
     if not content.startswith((b"PK", NPY_MAGIC)) and path.suffix.lower() not in (".npy", ".npz"):
         raise InputError(
-            f"{path} is of no kind that is taken: save it as .png (or {', '.join(PICTURES[1:])}), or as an array in a .npy or "
+            f"{path} has no known format: save it as .png (or {', '.join(PICTURES[1:])}), or as an array in a .npy or "
             ".npz file"
         )
     if not content.startswith(b"PK"):
@@ -140,7 +140,7 @@ def _array(path: Path, note: Callable[[str], None]) -> np.ndarray:
     chosen = list(archive) if len(archive) == 1 else [name for name in IMAGE_ARRAYS if name in archive]
     if len(chosen) != 1:
         raise InputError(
-            f"{path} has the arrays {archive.names() or 'none'}; the images must be alone, or in one that is called "
+            f"{path} has the arrays {archive.names() or 'none'}; the images must be the only array, or one that is called "
             f"{' or '.join(IMAGE_ARRAYS)}"
         )
     note(f"{path}: images are the array {printable(chosen[0], 80)}")

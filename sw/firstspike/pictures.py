@@ -1,4 +1,4 @@
-"""Pictures of inferences, and what all pictures share. Matplotlib is imported only when one is drawn."""
+"""Pictures of inferences, and what all pictures share. Matplotlib is imported only to draw one."""
 
 import warnings
 from collections.abc import Sequence
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Colours: a right class, a wrong class, the class that was given, any other output.
+#: Colours of a right class, a wrong class, the output of the given class, and any other output.
 RIGHT, WRONG, GIVEN, OTHER = "black", "tab:red", "tab:orange", "tab:gray"
 
-#: More classes than these are not all named on an axis; and characters of a name that are shown.
+#: Most classes that are named on an axis, and most characters shown of a name.
 NAMED_CLASSES, NAME_CHARACTERS = 30, 30
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """Return an empty figure of so many inches, which belongs to no window."""
+    """Return an empty figure of that size in inches, without a window."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def write_png(figure: "Figure", path: Path) -> None:
-    """Write a figure as a PNG, at once; `whole_file` makes it whole or not there.
+    """Write a figure as a PNG. Use `whole_file` around it, so that no partial file is left.
 
-    Characters that Matplotlib's font does not have are told of once, on standard error.
+    If Matplotlib's font lacks characters, one note on standard error says so.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -45,27 +45,27 @@ def write_png(figure: "Figure", path: Path) -> None:
     for warning in others:
         warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
     if len(others) < len(caught):
-        say("note: some characters, as of class names, are not in Matplotlib's font, and are drawn as boxes", error=True)
+        say("note: some characters, such as of class names, are not in Matplotlib's font and are drawn as boxes", error=True)
 
 
 def _is_of_font(warning: str) -> bool:
-    """Return whether Matplotlib says that its font lacks a character, or all of a script."""
+    """Return whether a warning of Matplotlib says that its font lacks a character or a script."""
     return (warning.startswith("Glyph ") and "missing from" in warning) or warning.startswith("Matplotlib currently does not")
 
 
 def plain(text: str, most: int = NAME_CHARACTERS) -> str:
-    """Return a text that came from outside as Matplotlib can show it: printable, cut, and no formula for its dollar signs."""
+    """Return a text from outside as Matplotlib can show it: printable, cut, and with dollar signs that start no formula."""
     return printable(text, most).replace("$", r"\$")
 
 
 def show_image(axes: "Axes", picture: np.ndarray) -> None:
-    """Show an image as ink on paper, bright pixels dark; in colour as it is.
+    """Show an image like ink on paper, with bright pixels dark; a colour image as it is.
 
     Parameters
     ----------
     axes : Axes
     picture : ndarray of uint8, shape (height, width), (channels, height, width) or (inputs,)
-        Of other channels than three, the brightest counts.
+        With any other number of channels than three, the brightest value of a pixel is shown.
     """
     if picture.ndim == 3 and len(picture) == 3:
         axes.imshow(picture.transpose(1, 2, 0))
@@ -74,12 +74,12 @@ def show_image(axes: "Axes", picture: np.ndarray) -> None:
 
 
 def in_plane(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return one number a pixel in rows and columns, the smallest one of a pixel's channels.
+    """Return one number for each pixel, in rows and columns: the smallest of its channels.
 
     Parameters
     ----------
     values : ndarray
-        One a value of the image.
+        One for each value of the image.
     shape : tuple of int
         Of the image: (height, width), (channels, height, width) or (inputs,), which is one row.
     """
@@ -88,7 +88,7 @@ def in_plane(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def draw_verdict(axes: "Axes", network: Network, image: int, label: int, given: int) -> None:
-    """Write an image's number, true class and given class above it, in red if they differ."""
+    """Write an image's number, true class and given class above it, in red if the classes differ."""
     true, name = plain(network.class_names[label]), plain(network.class_names[given])
     axes.set_title(f"{image}: true {true}, class {name}", fontsize=10, color=RIGHT if label == given else WRONG)
 
@@ -120,7 +120,7 @@ def draw_latencies(axes: "Axes", network: Network, latencies: np.ndarray, given:
 
 
 def label_steps(axes: "Axes", steps: int, last: str) -> None:
-    """Label the x axis with the time steps, not all of them if they are many, and ``last`` one place after them."""
+    """Label the x axis with the time steps (a selection if there are many), and with ``last`` one place after them."""
     shown = [*range(0, steps - steps // 17, 1 + steps // 17), steps]
     axes.set_xticks(shown, [*map(str, shown[:-1]), last], fontsize=8)
 
@@ -128,7 +128,7 @@ def label_steps(axes: "Axes", steps: int, last: str) -> None:
 def draw_inferences(
     path: Path, network: Network, images: np.ndarray, labels: np.ndarray, results: Results, *, chosen: Sequence[int]
 ) -> None:
-    """Write a PNG of a few images, the spikes that they become, and the outputs' first-spike latencies.
+    """Write a PNG of a few images, their input spikes, and the outputs' first-spike latencies.
 
     Parameters
     ----------

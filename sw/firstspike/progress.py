@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, a plain line now and then elsewhere. Always on standard error."""
+"""Progress of long work, on standard error: a bar on a terminal, otherwise a plain line now and then."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -14,13 +14,14 @@ INTERVAL = 10.0
 
 @contextmanager
 def progress_of(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Give a function to tell how many of ``total`` are done.
+    """Yield a function that takes the number of items done so far.
 
     Parameters
     ----------
     what : str
         The work, such as ``"validating on sim"``.
     total : int
+        Number of items.
     """
     console = SafeConsole(stderr=True)
     if console.is_terminal:
@@ -33,14 +34,14 @@ def progress_of(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 def _plain_lines(what: str, total: int) -> Callable[[int], None]:
-    start = told = time.monotonic()
+    start = shown = time.monotonic()
 
-    def tell(done: int) -> None:
-        nonlocal told
+    def show(done: int) -> None:
+        nonlocal shown
         now = time.monotonic()
-        if now - told >= INTERVAL and done < total:
-            told = now
+        if now - shown >= INTERVAL and done < total:
+            shown = now
             left = (now - start) / done * (total - done)
             say(f"{what}: {done} of {total}, {left:.0f} s left", error=True)
 
-    return tell
+    return show

@@ -1,4 +1,4 @@
-"""The self-test: is the device what it says, and does it do what it should?"""
+"""The self-test: is the device what it claims to be, and does it work as it should?"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ from firstspike_spec.protocol.messages import Kind
 from .devices import Device
 from .devices.linked import LinkedDevice
 
-#: Small requests that go over the link and back, and images.
+#: Small requests that test the link, and images that are run.
 _REQUESTS, _IMAGES = 200, 10
 
-#: Differing memory words that are looked for, and those of them that are named.
+#: Most wrong memory words that are searched for, and most that are named.
 _MOST_WRONG, _NAMED = 500, 5
 
 
@@ -32,7 +32,7 @@ class Check:
     name : str
     passed : bool
     told : str
-        What was found.
+        The result in words.
     """
 
     name: str
@@ -41,21 +41,21 @@ class Check:
 
 
 def selftest(device: Device, network: Network, progress: Callable[[int], None] = lambda done: None) -> list[Check]:
-    """Check a device, as `Accelerator.selftest` describes. One without a link has fewer checks."""
+    """Check a device, as `Accelerator.selftest` describes. A device without a link has fewer checks."""
     checks: dict[str, Callable[[], Check]] = {}
     if isinstance(device, LinkedDevice):
         checks["identity"] = lambda: _identity(device)
         checks["link"] = lambda: _link(device)
         checks["memories"] = lambda: _memories(device)
     checks["images"] = lambda: _images(device, network)
-    found = []
+    results: list[Check] = []
     for done, (name, check) in enumerate(checks.items(), 1):
         try:
-            found.append(check())
-        except UserError as error:  # what a device says of itself may be of no use, too
-            return [*found, Check(name, False, str(error))]
+            results.append(check())
+        except UserError as error:  # such as when the device gives an unusable identity
+            return [*results, Check(name, False, str(error))]
         progress(done)
-    return found
+    return results
 
 
 def _identity(device: LinkedDevice) -> Check:
@@ -74,7 +74,7 @@ def _link(device: LinkedDevice) -> Check:
     lost = link.resent + link.strays - losses
     damaged = after["damaged_frames"] - before["damaged_frames"] + link.damaged - damages
     passed = len(answers) == _REQUESTS and lost == damaged == 0
-    return Check("link", passed, f"{_REQUESTS} requests there and back, {lost} lost, {damaged} frames damaged")
+    return Check("link", passed, f"{_REQUESTS} requests answered, {lost} lost, {damaged} frames damaged")
 
 
 def _memories(device: LinkedDevice) -> Check:
@@ -86,17 +86,17 @@ def _memories(device: LinkedDevice) -> Check:
 
 
 def _images(device: Device, network: Network) -> Check:
-    # Known to both sides: the same on every machine, from empty to full.
+    # The same images on every machine, from empty to full.
     levels = np.linspace(0, 255, _IMAGES)[:, None]
     images = (np.random.default_rng(0).random((_IMAGES, network.inputs)) * levels).astype(np.uint8)
     times, comparison = network.spike_times(images), Comparison()
-    # As in a validation: one inference to the last step stands for both, cut at the decision where the device exits early.
+    # One golden inference to the last step serves both runs; for early exit it is cut at the decision.
     inference = infer_spikes(network, times, early_exit=False)
     for early_exit in (True, False):
         expected = Results.from_inference(inference, early_exit=early_exit)
         comparison.add(compare_results(expected, device.run(times, early_exit=early_exit)))
-    told = (
+    found = (
         f"{_IMAGES} images, with early exit and to the last step: {comparison.compared_values} values compared with golden, "
         f"{comparison.mismatches} differ"
     )
-    return Check("images", comparison.passed, "; ".join([told, *comparison.named[:1]]))
+    return Check("images", comparison.passed, "; ".join([found, *comparison.named[:1]]))

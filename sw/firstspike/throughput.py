@@ -1,4 +1,4 @@
-"""How fast a device is: through its link, and by itself."""
+"""How fast a device is, with its link and without it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +12,13 @@ class Throughput:
     ----------
     images : int
     seconds : float
-        By the host's clock, from the first image's encoding to the last result.
+        By the host's clock, from encoding the first image to the last result.
     counters : dict
-        What the device counted meanwhile; empty for a device without counters.
+        What the device counted during the test; empty for a device without counters.
     clock_hz, baud : int or None
-        The device's clock, and the rate of its link, if it has them.
+        The device's clock rate and its link's baud rate, if it has them.
     link_bytes : tuple of int
-        What went over the link to the device, and what came back.
+        Bytes sent to the device, and bytes received.
     """
 
     images: int
@@ -35,23 +35,23 @@ class Throughput:
 
     @property
     def device_seconds(self) -> float | None:
-        """The same time by the device's clock, which is also right when the device is simulated."""
+        """The same time by the device's clock, which is right for a simulated device too."""
         cycles = self.counters.get("cycles")
         return cycles / self.clock_hz if cycles and self.clock_hz else None
 
     @property
     def busy_cycles_per_image(self) -> float | None:
-        """Cycles in which the engine was at work, for each image: what its rate without a link comes from."""
+        """Cycles per image in which the engine was at work. They give its rate without a link."""
         return self.counters["busy_cycles"] / self.images if self.counters else None
 
     @property
     def link_busy(self) -> float | None:
-        """Share of the time in which a byte was on its way, ten bits each; of the direction in which that was more."""
+        """Share of the time in which the busier direction of the link carried a byte, of ten bits each."""
         seconds = self.device_seconds
         return 10 * max(self.link_bytes) / self.baud / seconds if self.baud and seconds else None
 
     def summary(self) -> dict[str, Any]:
-        """Return the figures, ready for JSON; those that the device does not tell are ``None``."""
+        """Return the figures, ready for JSON; ``None`` for those that the device does not give."""
         device_seconds, cycles = self.device_seconds, self.busy_cycles_per_image
         return {
             "images": self.images,

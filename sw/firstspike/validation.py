@@ -1,4 +1,4 @@
-"""Validation: accuracy, and every value held against the golden model."""
+"""Validation: accuracy, and every value compared with the golden model."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from firstspike_spec.network.network import Network
 
 from .devices import Device
 
-#: Images that a device runs together, and after which progress is told.
+#: Images that a device runs in one batch. Progress is reported after each batch.
 BATCH = 250
 
 
@@ -26,15 +26,15 @@ class Validation:
     Attributes
     ----------
     comparison : Comparison
-        Of every value that the device gave with the golden model's.
+        The comparison of every value from the device with the golden model's.
     results : Results
-        What the device gave.
+        The device's results.
     labels : ndarray of int, shape (images,)
         The true classes.
     synaptic_operations : ndarray of int64, shape (images,)
-        The golden model's, until the decision step.
+        In the golden model, up to the decision step.
     counters : dict
-        What the device counted meanwhile; empty for a device without counters.
+        What the device counted during the validation; empty for a device without counters.
     """
 
     comparison: Comparison
@@ -45,7 +45,7 @@ class Validation:
 
     @property
     def accuracy(self) -> float:
-        """Share of the images that were given their true class."""
+        """Share of the images that got their true class."""
         return float((self.results.classes == self.labels).mean())
 
     def summary(self) -> dict[str, Any]:
@@ -77,8 +77,8 @@ def validate(
 ) -> Validation:
     """Run images with known classes, as `Accelerator.validate` describes.
 
-    The golden model runs every image to its last step, and is cut at the decision step where the device exits early: so
-    the golden device, too, is held against a computation of another kind.
+    The golden model runs every image to its last step. With early exit, its results are cut at the decision step, so that
+    even the golden device is compared with a different computation.
     """
     spike_times = network.spike_times(images)
     labels = array_of(labels, "labels")
@@ -109,7 +109,7 @@ def validate(
 
     counters = {name: value - before[name] for name, value in device.counters().items()}
     if counters and not early_exit:
-        # With early exit, how much of the next step was begun before the decision came depends on the timing.
+        # With early exit, the device may have begun the next step before the decision, depending on the timing.
         comparison.compare("counted spikes", np.array([spikes]), np.array([counters["spikes"]]), axes=("total",))
         comparison.compare(
             "counted synaptic operations",

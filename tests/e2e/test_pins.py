@@ -94,7 +94,7 @@ def test_two_programs_at_once(port, network):
 
 def test_a_network_that_does_not_fit_leaves_the_old(port, network, images):
     with Accelerator.open(f"serial:{port.path}@{BOARD.baud}", network=network) as accelerator:
-        with pytest.raises(InputError, match="layer 0 has 90 neurons, the engine's 9"):
+        with pytest.raises(InputError, match="layer 0 needs 30 neurons per lane, the engine has 3"):
             accelerator.load(random_network(9, (16, 90, 4), threshold=6))
         np.testing.assert_array_equal(accelerator.predict(images), infer(network, images).classes)
 

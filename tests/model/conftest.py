@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from firstspike_model.recipes.recipe import Recipe
+from firstspike_model.training.workflow import train_recipe
 from firstspike_spec import Network, load_network
 
 ROOT = Path(__file__).parents[2]
@@ -53,3 +54,9 @@ def tiny_recipe() -> Recipe:
         refine_epochs=2,
         alpha=0.04,
     )
+
+
+@pytest.fixture(scope="session")
+def network(tiny_recipe, digits_folder) -> Network:
+    """What `tiny_recipe` trains, with seed 4."""
+    return train_recipe(tiny_recipe, data=digits_folder, seed=4).network

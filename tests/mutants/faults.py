@@ -223,7 +223,7 @@ FAULTS = [
         "model/firstspike_model/inference/golden.py",
         "potentials >= layer.threshold",
         "potentials > layer.threshold",
-        ("tests/model/calibration/test_golden.py",),
+        ("tests/model/inference/test_golden.py",),
     ),
     Fault(
         "entries of a bank in another lane's row",
@@ -235,8 +235,8 @@ FAULTS = [
     Fault(
         "initial potentials of two lanes swapped",
         f"{_SPEC}/compiler/compile.py",
-        "initial_potentials[rows.numbers[owned] * shape.bank_lanes + within[owned]] = starts[owned]",
-        "initial_potentials[rows.numbers[owned] * shape.bank_lanes + shape.bank_lanes - 1 - within[owned]] = starts[owned]",
+        "initial_potentials[placement.numbers[owned] * shape.bank_lanes + within[owned]] = potentials[owned]",
+        "initial_potentials[placement.numbers[owned] * shape.bank_lanes + shape.bank_lanes - 1 - within[owned]] = potentials[owned]",
         ("tests/spec/compiler/test_compile.py",),
     ),
     Fault(

@@ -1,4 +1,4 @@
-"""The board's side of the link in plain Python: what it must answer to whatever bytes come."""
+"""The board's side of the link in plain Python: the right answers to any bytes."""
 
 import zlib
 from dataclasses import replace
@@ -21,12 +21,12 @@ from firstspike_spec.protocol.messages import (
 
 
 def framed(content: bytes) -> bytes:
-    """A frame, by the libraries."""
+    """A frame, made with libraries."""
     return cobs.encode(content + zlib.crc32(content).to_bytes(4, "little")) + b"\0"
 
 
 class Frames:
-    """The contents of whole frames in a stream of bytes, and what was lost."""
+    """The contents of complete frames in a stream of bytes, and the losses."""
 
     def __init__(self, shortest: int = HEAD_BYTES, longest: int = 1 << 16):
         self.shortest, self.longest = shortest, longest
@@ -139,7 +139,7 @@ class NaiveBoard:
         return (layer, lane, memory, address), bits if address < depth else 0
 
     def _memory(self, layer: int, lane: int, memory: int) -> tuple[int, int, int]:
-        """Width and number of the words of a memory, and how many bits of an address count; no words if there is none."""
+        """Width and number of a memory's words, and the number of address bits that it uses; no words if there is none."""
         shape = self.identity.shape
         sizes, all_bits = {}, LOAD_WORD.fields[1].bits
         if layer < len(shape.layers) and lane < shape.layers[layer].banks:
@@ -150,7 +150,7 @@ class NaiveBoard:
         if layer == len(shape.layers) and lane < shape.output.slices:
             has = shape.output
             sizes[Memory.ENTRIES] = has.weights.bits, has.rows
-            if memory == Memory.INITIAL_POTENTIALS:  # registers, each with an address of its own
+            if memory == Memory.INITIAL_POTENTIALS:  # registers, each with its own address
                 return has.potential_bits, min(has.slice_neurons, has.neurons - lane * has.slice_neurons), all_bits
         layers = (*shape.layers, shape.output)
         if layer < len(layers) and layers[layer].address_table:
@@ -175,7 +175,7 @@ class NaiveBoard:
     def _range(self, body: bytes) -> bytes | Reason:
         head, count = block_head(body), int.from_bytes(body[7:], "little")
         if len(body) != 10 or not 1 <= head["word_bytes"] <= 4 or count > 1 << 18:
-            # What was read before it was seen to be wrong does not matter: the check has to be begun anew.
+            # Words read before the error do not matter: the check must begin again.
             self.check = 0 if len(body) > 7 and 1 <= head["word_bytes"] <= 4 else self.check
             return Reason.WRONG_BLOCK
         places = [self._place(head, at)[0] for at in range(count)]

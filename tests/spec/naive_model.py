@@ -1,4 +1,4 @@
-"""The contract in plain loops over Python's integers: slow, obvious, and without a line of the golden model."""
+"""The contract in plain loops over Python's integers: slow, obvious, and without any code of the golden model."""
 
 
 def infer_one(layers, thresholds, input_times, time_steps, early_exit, reads=None):
@@ -47,7 +47,7 @@ def infer_one(layers, thresholds, input_times, time_steps, early_exit, reads=Non
         if min(times[-1]) < time_steps:
             decision_step = min(times[-1])
 
-    # Nothing that comes after the decision is known when an inference ends early.
+    # With early exit, nothing after the decision is known.
     if early_exit:
         for source, time in enumerate(times[0]):
             if time > decision_step:

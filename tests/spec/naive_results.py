@@ -1,4 +1,4 @@
-"""Result words in plain Python: those that an engine gives, changes of them, and whether they can be what an engine gave."""
+"""Result words in plain Python: those that an engine gives, changed ones, and whether an engine can give them."""
 
 import random
 
@@ -9,10 +9,10 @@ from firstspike_spec.compiler.contents import EngineContents
 from firstspike_spec.inference.results import Results
 
 
-def result_words(image: EngineContents, expected: Results, rng: random.Random, *, early_exit: bool) -> np.ndarray:
+def result_words(contents: EngineContents, expected: Results, rng: random.Random, *, early_exit: bool) -> np.ndarray:
     """Return the words that an engine gives for some images, its reports of one step in any order."""
-    words, threshold, last = [], image.network.layers[-1].threshold, image.network.time_steps - 1
-    places, lowest = image.shape.output.neurons, -(1 << (image.shape.output.potential_bits - 1))
+    words, threshold, last = [], contents.network.layers[-1].threshold, contents.network.time_steps - 1
+    places, lowest = contents.shape.output.neurons, -(1 << (contents.shape.output.potential_bits - 1))
     for number, (latencies, potentials, decided) in enumerate(
         zip(expected.latencies.tolist(), expected.potentials.tolist(), expected.classes.tolist(), strict=True)
     ):
@@ -22,7 +22,7 @@ def result_words(image: EngineContents, expected: Results, rng: random.Random, *
             for neuron, (step, potential) in enumerate(zip(latencies, potentials, strict=True))
             if expected.reported[number, neuron]
         ]
-        if decision_step == last or not early_exit:  # a larger engine reports its empty places, too
+        if decision_step == last or not early_exit:  # a larger engine also reports its empty places
             reports += [{"value": lowest, "neuron": at, "step": last, "fired": 0} for at in range(len(latencies), places)]
         rng.shuffle(reports)
         words += [RESULT_WORD.pack(**fields, decision=0) for fields in sorted(reports, key=lambda fields: fields["step"])]
@@ -32,7 +32,7 @@ def result_words(image: EngineContents, expected: Results, rng: random.Random, *
 
 
 def changed_words(words: np.ndarray, rng: random.Random) -> np.ndarray:
-    """Return the words with one to three changes; perhaps they come to nothing."""
+    """Return the words with one to three changes, which may cancel out."""
     words = words.tolist()
     for _ in range(rng.choice([1, 1, 2, 3])):
         at = rng.randrange(len(words)) if words else 0
@@ -62,7 +62,7 @@ def with_field(word: int, rng: random.Random) -> int:
     return int(RESULT_WORD.pack(**{**fields, field.name: min(max(value, low), high)}))
 
 
-def is_possible(image: EngineContents, words: np.ndarray, *, early_exit: bool) -> bool:
+def is_possible(contents: EngineContents, words: np.ndarray, *, early_exit: bool) -> bool:
     """Return whether an engine can give these words for one image, as docs/contract.md and docs/protocol.md say."""
     if not len(words) or any(word >> 58 for word in words.tolist()):
         return False
@@ -70,11 +70,11 @@ def is_possible(image: EngineContents, words: np.ndarray, *, early_exit: bool) -
     *reports, decision = unpacked
     if [fields["decision"] for fields in unpacked] != [0] * len(reports) + [1]:
         return False
-    places, last = image.shape.output.neurons, image.network.time_steps - 1
+    places, last = contents.shape.output.neurons, contents.network.time_steps - 1
     by_neuron = {report["neuron"]: report for report in reports}
     if len(by_neuron) != len(reports) or not all(0 <= neuron < places for neuron in by_neuron):
         return False
-    if not all(report_is_possible(image, report) for report in reports):
+    if not all(report_is_possible(contents, report) for report in reports):
         return False
     spikes = [report for report in reports if report["fired"]]
     end = min([report["step"] for report in spikes], default=last)
@@ -89,12 +89,12 @@ def is_possible(image: EngineContents, words: np.ndarray, *, early_exit: bool) -
     return found == (winner["neuron"], end, int(bool(spikes))) and decision["value"] >= 0
 
 
-def report_is_possible(image: EngineContents, report: dict[str, int]) -> bool:
-    """Return whether an output can be reported so, whatever the others do."""
-    layer, last = image.network.layers[-1], image.network.time_steps - 1
+def report_is_possible(contents: EngineContents, report: dict[str, int]) -> bool:
+    """Return whether a report is possible for its output, regardless of the others."""
+    layer, last = contents.network.layers[-1], contents.network.time_steps - 1
     neuron, value = report["neuron"], report["value"]
     if neuron >= layer.targets:
-        lowest = highest = -(1 << (image.shape.output.potential_bits - 1))
+        lowest = highest = -(1 << (contents.shape.output.potential_bits - 1))
     else:
         weights = layer.dense()[neuron].tolist()
         start = int(layer.initial_potentials[neuron]) - layer.threshold

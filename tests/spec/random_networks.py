@@ -88,7 +88,7 @@ def some_maps(draw, channels, height, width):
 
 @st.composite
 def map_networks(draw, most_maps=2, max_channels=3, max_side=6, max_steps=8):
-    """Networks that begin with convolutions, have perhaps a fully connected layer behind them, and decide over all."""
+    """Networks of convolutions, perhaps a fully connected layer after them, and a fully connected output layer."""
     generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     time_steps = draw(st.integers(2, max_steps))
     image = draw(st.tuples(st.integers(1, max_side), st.integers(1, max_side)))
@@ -118,7 +118,7 @@ def map_networks(draw, most_maps=2, max_channels=3, max_side=6, max_steps=8):
 
 
 def random_map_network(seed, image=(9, 8), *, channels=(5, 7), hidden=6, outputs=3, time_steps=4, **options):
-    """Return a network of two convolutions, the first one strided, and fully connected layers behind pooled maps."""
+    """Return a network of two convolutions, the first one strided, and fully connected layers after pooled maps."""
     generator = np.random.default_rng(seed)
     layers, shape = [], (1, *image)
     for number, count in enumerate(channels):

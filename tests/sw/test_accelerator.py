@@ -99,7 +99,7 @@ def test_a_network_that_fits_can_be_loaded_and_one_that_does_not_leaves_the_old(
     with Accelerator.open(device, network=network, lanes=3) as accelerator:
         accelerator.load(smaller)
         np.testing.assert_array_equal(accelerator.predict(images), infer(smaller, images).classes)
-        with pytest.raises(InputError, match="layer 0 has 90 neurons, the engine's 9"):
+        with pytest.raises(InputError, match="layer 0 needs 30 neurons per lane, the engine has 3"):
             accelerator.load(larger)
         np.testing.assert_array_equal(accelerator.predict(images), infer(smaller, images).classes)
 

@@ -34,6 +34,16 @@ def test_starting_imports_neither_torch_nor_amaranth():
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
+def test_starting_a_sub_command_imports_no_other():
+    program = (
+        "import sys; from firstspike.command_line import build; build(['ports', '--json']); "
+        "others = ('firstspike_hw', 'firstspike_model', 'firstspike.commands.'); "
+        "print([name for name in sys.modules if name.startswith(others)])"
+    )
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert shown == "['firstspike.commands.ports']\n"
+
+
 def test_info(firstspike, network_file, network):
     shown = firstspike("info", network_file, "--json").json
     assert shown["time_steps"] == 4
@@ -193,7 +203,7 @@ def test_bad_data_folders_are_refused(firstspike, network_file, data_folder, tmp
         (np.zeros((3, 5, 5), np.uint8), "images must have the shape (batch, 4, 4)"),
         (np.zeros((3, 16)), "uint8"),
         (np.full((3, 16), np.nan, np.float32), "uint8"),
-        (np.array([[object()] * 16]), "objects.npy is no .npy file of numbers"),
+        (np.array([[object()] * 16]), "objects.npy is not a .npy file of numbers"),
     ],
 )
 def test_bad_images_are_refused(firstspike, network_file, tmp_path, array, message):

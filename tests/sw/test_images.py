@@ -54,7 +54,7 @@ def test_an_array(tmp_path, network, images):
 
 
 def test_pictures_that_cannot_be_used_are_named(folder, network):
-    with pytest.raises(InputError, match="has no pictures: put some in"):
+    with pytest.raises(InputError, match="has no pictures: put some there"):
         load_images(folder, network)
     good = folder / "a.png"
     save(good, np.zeros((4, 4), np.uint8))
@@ -216,7 +216,9 @@ def test_an_archive_with_one_array_or_one_called_images(tmp_path, network, image
     for arrays in ({"a": images, "b": images}, {"images": images, "x": images}, {}):
         np.savez(path, **arrays)
         names = ", ".join(map(repr, arrays)) or "none"
-        with pytest.raises(InputError, match=f"has the arrays {names}; the images must be alone, or in one .* images or x"):
+        with pytest.raises(
+            InputError, match=f"has the arrays {names}; the images must be the only array, or one .* images or x"
+        ):
             load_images(path, network)
 
 
@@ -232,8 +234,8 @@ def test_an_archive_with_one_array_or_one_called_images(tmp_path, network, image
         (np.zeros((2, 16), np.int32), InputTypeError, r"not of int32; convert values in 0 \.\. 255 with"),
         (np.zeros((2, 16), complex), InputTypeError, "not of complex128; scale and convert them"),
         (np.full((2, 16), "a"), InputTypeError, "not of <U1"),
-        (np.zeros(2, [("a", "u1"), ("b", "f4")]), InputError, "is no .npy file of numbers .*; save a plain uint8 array"),
-        (np.array([[object()] * 16]), InputError, "is no .npy file of numbers .*; save a plain uint8 array"),
+        (np.zeros(2, [("a", "u1"), ("b", "f4")]), InputError, "is not a .npy file of numbers .*; save a plain uint8 array"),
+        (np.array([[object()] * 16]), InputError, "is not a .npy file of numbers .*; save a plain uint8 array"),
     ],
 )
 @pytest.mark.parametrize("suffix", [".npy", ".npz"])
@@ -322,9 +324,7 @@ def test_arrays_that_cannot_be_used(tmp_path, network):
 @pytest.mark.parametrize("name", ["a.webp", "a.ico", "a.eps", "a.pdf", "a.icns", "a.txt"])
 def test_files_of_other_kinds_are_refused_with_what_is_taken(tmp_path, network, name):
     (tmp_path / name).write_bytes(b"RIFF....WEBP")
-    with pytest.raises(
-        InputError, match=rf"{name} is of no kind that is taken: save it as \.png .*, or as an array in a \.npy"
-    ):
+    with pytest.raises(InputError, match=rf"{name} has no known format: save it as \.png .*, or as an array in a \.npy"):
         load_images(tmp_path / name, network)
 
 

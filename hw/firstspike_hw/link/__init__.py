@@ -1,1 +1,1 @@
-"""The link: from bytes to the engine and back."""
+"""The link: from the host's bytes to the engine, and back."""

@@ -1,4 +1,4 @@
-"""The arbiter: two senders of frames, one way out."""
+"""The arbiter: two senders of frames share one output."""
 
 from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
@@ -8,7 +8,7 @@ from .layouts import FRAME_BYTE
 
 
 class Arbiter(wiring.Component):
-    """Lets whole frames of two senders through, one after the other; the first sender goes first.
+    """Passes on complete frames of two senders, one after another. If both wait, the first sender comes first.
 
     Members
     -------
@@ -20,11 +20,11 @@ class Arbiter(wiring.Component):
     Latency: 1 cycle, and 1 more before a frame's first byte. Throughput: a byte a cycle.
     """
 
-    first: In(stream.Signature(FRAME_BYTE))
-    second: In(stream.Signature(FRAME_BYTE))
-    o: Out(stream.Signature(FRAME_BYTE))
+    def __init__(self) -> None:
+        frames = stream.Signature(FRAME_BYTE)
+        super().__init__({"first": In(frames), "second": In(frames), "o": Out(frames)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         fits = ~self.o.valid | self.o.ready
         with m.If(fits):
@@ -39,7 +39,7 @@ class Arbiter(wiring.Component):
                 with m.State(name):
                     m.d.comb += chosen.ready.eq(fits)
                     with m.If(chosen.valid & fits):
-                        # A register: what makes a message's bytes, and what goes on with them, are both long logic.
+                        # A register, since the logic before it and the logic after it are both long.
                         m.d.sync += [self.o.valid.eq(1), self.o.payload.eq(chosen.payload)]
                         with m.If(chosen.p.last):
                             m.next = "Choose"

@@ -1,4 +1,4 @@
-"""The frame receiver: from the bytes of a link to whole frames."""
+"""The frame receiver: from the bytes of a link to complete frames."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import memory, stream, wiring
@@ -12,27 +12,26 @@ from .layouts import FRAME_BYTE
 
 
 class FrameReceiver(wiring.Component):
-    """Undoes the stuffing of frames, checks them, and gives only those that are whole.
+    """Removes the stuffing of frames (`firstspike_spec.protocol.frames`), checks them, and passes on the intact ones.
 
-    A frame waits in the buffer until its check has been seen to be right. What is damaged, too short for the head of a
-    message, or has no room, leaves no trace but a pulse, up to the next delimiter. The format is that of
-    `firstspike_spec.protocol.frames`.
+    A frame waits in the buffer until its check has been found right. A frame that is damaged, too short for a message's head,
+    or too long for the room left is dropped up to the next delimiter; ``damaged`` or ``overflow`` reports it.
 
     Parameters
     ----------
     depth_bits : int
-        ``2 ** depth_bits`` bytes of contents can wait; none can be longer. At least 3.
+        The buffer holds ``2 ** depth_bits`` bytes of contents, which is also the longest frame. At least 3.
 
     Members
     -------
     i : ``In(stream.Signature(8, always_ready=True))``
         The link's bytes.
     o : ``Out(stream.Signature(FRAME_BYTE))``
-        The contents of frames, without their check.
+        The frames' contents, without their checks.
     damaged : ``Out(1)``
-        For one cycle: a frame was not what was sent.
+        High for one cycle when a frame was damaged.
     overflow : ``Out(1)``
-        For one cycle: a frame had no room.
+        High for one cycle when there was no room for a frame.
 
     Notes
     -----
@@ -50,15 +49,15 @@ class FrameReceiver(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.crc = crc = CRC32_ISO_HDLC(data_width=8).create()
         m.submodules.buffer = buffer = memory.Memory(shape=9, depth=self._depth, init=[])
         write, read = buffer.write_port(), buffer.read_port()
-        pointer = range(2 * self._depth)  # one bit more than an address, to tell full from empty
+        pointer = range(2 * self._depth)  # one bit more than an address, to distinguish full from empty
         write_at, committed, read_at = Signal(pointer), Signal(pointer), Signal(pointer)
 
-        # Stuffing: a code byte says how many bytes follow before the next zero, which is not sent.
+        # Stuffing: a code byte gives the number of bytes before the next zero, which is not sent.
         delimiter = self.i.valid & (self.i.payload == DELIMITER)
         group_left, zero_due, first = Signal(8), Signal(), Signal(init=1)
         code = self.i.valid & ~delimiter & (group_left == 0)
@@ -74,9 +73,9 @@ class FrameReceiver(wiring.Component):
         with m.Elif(self.i.valid):
             m.d.sync += group_left.eq(group_left - 1)
 
-        # The last bytes are held back: four are the check, and the one before them is the content's last.
+        # The last five bytes are held back: the content's last byte, and the four of the check.
         held = [Signal(8, name=f"held_{place}") for place in range(CHECK_BYTES + 1)]
-        count = Signal(range(CHECK_BYTES + HEAD_BYTES + 1))  # bytes of the frame, up to what is enough
+        count = Signal(range(CHECK_BYTES + HEAD_BYTES + 1))  # bytes of the frame; it stops at the shortest length of a message
         enough = count == CHECK_BYTES + HEAD_BYTES
         holding = count > CHECK_BYTES
         full, no_room = Signal(), Signal()
@@ -99,7 +98,7 @@ class FrameReceiver(wiring.Component):
         with m.If(delimiter):
             m.d.sync += [count.eq(0), no_room.eq(0)]
             with m.If(first):
-                pass  # nothing between two delimiters is no frame
+                pass  # there is no frame between two adjacent delimiters
             with m.Elif(~whole):
                 m.d.comb += self.damaged.eq(1)
             with m.Elif(full | no_room):
@@ -114,7 +113,7 @@ class FrameReceiver(wiring.Component):
             with m.Else():
                 m.d.sync += write_at.eq(committed)
 
-        # The way out: the memory's own register, then another one, for a block RAM is slow to show its word.
+        # The output: the memory's own register, then another one, since the output of a block RAM is slow.
         read_valid = Signal()
         fits = ~self.o.valid | self.o.ready
         m.d.comb += [read.addr.eq(read_at[:-1]), read.en.eq((~read_valid | fits) & (read_at != committed))]

@@ -11,33 +11,33 @@ from .layouts import FRAME_BYTE
 
 
 class FrameSender(wiring.Component):
-    """Adds the check to each content, stuffs both, and ends the frame, as `firstspike_spec.protocol.frames` says.
+    """Sends contents as frames: with a check, stuffed, and with a delimiter (`firstspike_spec.protocol.frames`).
 
     Members
     -------
     i : ``In(stream.Signature(FRAME_BYTE))``
-        Contents, one after the other.
+        Contents, one after another.
     o : ``Out(stream.Signature(8))``
 
     Notes
     -----
-    Bytes are gathered up to the next zero before they are given on, so a byte takes about two cycles. A link is far slower.
+    Bytes are collected up to the next zero before they are sent, so a byte takes about two cycles. A link is far slower.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__({"i": In(stream.Signature(FRAME_BYTE)), "o": Out(stream.Signature(8))})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.crc = crc = CRC32_ISO_HDLC(data_width=8).create()
         m.submodules.group = group = memory.Memory(shape=8, depth=256, init=[])
         write, read = group.write_port(), group.read_port()
 
-        count, sent = Signal(8), Signal(8)  # bytes in the group, and of them given on
+        count, sent = Signal(8), Signal(8)  # bytes in the group, and how many of them have been sent
         check, check_left = Signal(8 * CHECK_BYTES), Signal(range(CHECK_BYTES + 1))
-        checking = Signal()  # the content is over: its check is being gathered
+        checking = Signal()  # the content has ended: its check is collected
         byte, byte_valid = Signal(8), Signal()
-        over = Signal()  # the frame's last group is the one that is given on
+        last_group = Signal()  # the group that is being sent is the frame's last
         ended_by_zero = Signal()
 
         m.d.comb += [
@@ -48,7 +48,7 @@ class FrameSender(wiring.Component):
             read.addr.eq(sent),
         ]
         with m.FSM():
-            with m.State("Gather"):
+            with m.State("Collect"):
                 with m.If(checking):
                     m.d.comb += [byte.eq(check[:8]), byte_valid.eq(1)]
                     m.d.sync += [check.eq(check >> 8), check_left.eq(check_left - 1)]
@@ -59,16 +59,16 @@ class FrameSender(wiring.Component):
                 with m.If(byte_valid):
                     m.d.comb += write.en.eq(byte != 0)
                     m.d.sync += count.eq(count + (byte != 0))
-                    # The last byte of the check ends the last group, unless it is a zero, behind which an empty one stands.
+                    # The last byte of the check ends the last group. If it is a zero, an empty group follows.
                     last = checking & (check_left == 1)
-                    m.d.sync += [ended_by_zero.eq(byte == 0), over.eq(last & (byte != 0))]
+                    m.d.sync += [ended_by_zero.eq(byte == 0), last_group.eq(last & (byte != 0))]
                     with m.If((byte == 0) | last | (count == LONGEST_GROUP - 1)):
                         m.next = "Code"
                         with m.If(~checking & self.i.p.last):
                             m.next = "Check, then code"
             with m.State("Check"):
                 m.d.sync += [check.eq(crc.crc), checking.eq(1), check_left.eq(CHECK_BYTES)]
-                m.next = "Gather"
+                m.next = "Collect"
             with m.State("Check, then code"):
                 m.d.sync += [check.eq(crc.crc), checking.eq(1), check_left.eq(CHECK_BYTES)]
                 m.next = "Code"
@@ -79,14 +79,14 @@ class FrameSender(wiring.Component):
             with m.State("Bytes"):
                 with m.If(sent == count):
                     m.d.sync += [sent.eq(0), count.eq(0)]
-                    with m.If(over):
+                    with m.If(last_group):
                         m.next = "End"
                     with m.Elif(checking & (check_left == 0)):
-                        # All is gathered: an empty group, since a zero came last.
-                        m.d.sync += over.eq(1)
+                        # All bytes have been collected, and a zero was the last: an empty group follows.
+                        m.d.sync += last_group.eq(1)
                         m.next = "Code"
                     with m.Else():
-                        m.next = "Gather"
+                        m.next = "Collect"
                 with m.Else():
                     m.d.comb += read.en.eq(1)
                     m.next = "Byte"
@@ -98,6 +98,6 @@ class FrameSender(wiring.Component):
             with m.State("End"):
                 m.d.comb += [self.o.payload.eq(DELIMITER), self.o.valid.eq(1), crc.start.eq(1)]
                 with m.If(self.o.ready):
-                    m.d.sync += [checking.eq(0), over.eq(0)]
-                    m.next = "Gather"
+                    m.d.sync += [checking.eq(0), last_group.eq(0)]
+                    m.next = "Collect"
         return m

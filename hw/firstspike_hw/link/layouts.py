@@ -1,6 +1,6 @@
-"""Structures of the link's streams."""
+"""The layout of the link's streams."""
 
 from amaranth.lib import data
 
-#: A byte of a frame, and whether it is the frame's last.
+#: A byte of a frame's contents, and whether it is the last one.
 FRAME_BYTE = data.StructLayout({"data": 8, "last": 1})

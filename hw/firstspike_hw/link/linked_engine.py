@@ -1,4 +1,4 @@
-"""The engine behind its link: bytes in, bytes out."""
+"""The engine and its link: bytes in, bytes out."""
 
 from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import stream, wiring
@@ -20,25 +20,25 @@ from .result_sender import ResultSender
 from .spike_decoder import SpikeDecoder
 from .word_queue import WordQueue
 
-#: Images on their way from the commander to the first byte of their answer.
+#: Images between the commander and the first byte of their answers.
 _IMAGES = 4
 
-#: Words of results that wait for the link: all those of an image in most networks.
+#: Result words that can wait for the link: in most networks, all those of an image.
 _WORDS = 16
 
 
 class LinkedEngine(wiring.Component):
-    """Runs images, and loads networks, as messages ask for it (`firstspike_spec.protocol.messages`).
+    """Runs images and loads networks as messages request it (`firstspike_spec.protocol.messages`).
 
-    Whatever bytes come, in whatever order: each whole request is answered once, damaged ones are told of, and the engine
-    goes on. The host keeps the unanswered requests within the buffer; what has no room is lost and told of.
+    Whatever bytes come, each intact request is answered once, damaged ones are reported, and the engine goes on. The host must
+    keep its unanswered requests within the buffer; a request that has no room is lost and reported.
 
     Parameters
     ----------
     identity : Identity
-        Without digest, the engine holds no network at power-up. Its ``buffer_bytes`` must be a power of two.
+        Without a digest, the engine holds no network at power-up. Its ``buffer_bytes`` must be a power of two.
     contents : EngineContents, optional
-        The network that it holds at power-up: the one of the identity's digest.
+        The memories' contents at power-up; the identity must have their digest.
     memory_style : MemoryStyle
         What the FPGA's memories are made of.
 
@@ -49,9 +49,9 @@ class LinkedEngine(wiring.Component):
     loaded : ``Out(1)``
         A network is loaded.
     busy : ``Out(1)``
-        A request is being carried out. The last bytes of its answer may still be on their way out after that.
+        A request is being carried out. The last bytes of its answer may be sent after that.
     lost : ``Out(1)``
-        For one cycle: a frame was damaged or had no room.
+        High for one cycle when a frame was damaged or had no room.
     probe_0, probe_1, ... : ``Out(stream.Signature(token_layout(...), always_ready=True))``
         Those of the `Engine`.
     """
@@ -85,14 +85,14 @@ class LinkedEngine(wiring.Component):
         m.submodules.access = access = MemoryAccess(last_step)
         m.submodules.decoder = decoder = SpikeDecoder(shape)
         engine = Engine(shape, contents, memory_style=self._memory_style)
-        clear = Signal()  # the engine's reset goes all over the FPGA, and so begins at a register
+        clear = Signal()  # the reset reaches all of the engine, so it begins at a register
         m.d.sync += clear.eq(commander.clear)
         m.submodules.engine = ResetInserter(clear)(engine)
         m.submodules.results = results = ResultSender()
         m.submodules.arbiter = arbiter = Arbiter()
         m.submodules.sender = sender = FrameSender()
 
-        # The way of an image, and of its answer.
+        # The path of an image and of its answer.
         wiring.connect(m, wiring.flipped(self.i), receiver.i)
         wiring.connect(m, receiver.o, commander.i)
         wiring.connect(m, commander.codes, decoder.i)
@@ -108,11 +108,11 @@ class LinkedEngine(wiring.Component):
         wiring.connect(m, engine.o, words.i)
         wiring.connect(m, words.o, results.words)
 
-        # What an answer has to wait for. There are never more statuses than heads, and that of the answer which is being
-        # sent: the second queue cannot overflow.
+        # What an answer waits for. There is at most one more status than heads, that of the answer being sent, so the second
+        # queue cannot overflow.
         m.submodules.heads = heads = SyncFIFOBuffered(width=8, depth=HEAD_BYTES * _IMAGES)
         m.submodules.statuses = statuses = SyncFIFOBuffered(width=1, depth=_IMAGES + 1)
-        images = Signal(range(_IMAGES + 2))  # that have not been answered
+        images = Signal(range(_IMAGES + 2))  # those that have not been answered
         m.d.comb += [
             heads.w_data.eq(commander.heads.p.data),
             heads.w_en.eq(commander.heads.valid),
@@ -120,9 +120,9 @@ class LinkedEngine(wiring.Component):
             statuses.w_data.eq(decoder.wrong),
             statuses.w_en.eq(decoder.done),
         ]
-        _empty(m, heads, results.heads)
-        _empty(m, statuses, results.statuses)
-        begins, ends = (way.valid & way.ready & way.p.last for way in (commander.heads, results.o))
+        _connect_queue(m, heads, results.heads)
+        _connect_queue(m, statuses, results.statuses)
+        begins, ends = (path.valid & path.ready & path.p.last for path in (commander.heads, results.o))
         m.d.sync += images.eq(images + begins - ends)
         assert (Status.RIGHT, Status.WRONG_CODE) == (0, 1)
 
@@ -167,6 +167,6 @@ class LinkedEngine(wiring.Component):
         return m
 
 
-def _empty(m: Module, queue: SyncFIFOBuffered, sink: stream.Interface) -> None:
-    """Give a stream what is in a queue."""
+def _connect_queue(m: Module, queue: SyncFIFOBuffered, sink: stream.Interface) -> None:
+    """Connect a queue's output to a stream."""
     m.d.comb += [sink.payload.eq(queue.r_data), sink.valid.eq(queue.r_rdy), queue.r_en.eq(sink.ready)]

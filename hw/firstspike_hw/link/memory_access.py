@@ -1,4 +1,4 @@
-"""Access to the engine's memories: blocks of words are written, ranges of words are read back and checked."""
+"""The memory access: writes blocks of words into the engine's memories, and reads ranges of words back to check them."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
@@ -13,10 +13,9 @@ from .layouts import FRAME_BYTE
 
 
 class MemoryAccess(wiring.Component):
-    """Carries out `Kind.LOAD_BLOCK` and `Kind.CHECK`; their bodies are described in `firstspike_spec.protocol.messages`.
+    """Carries out `Kind.LOAD_BLOCK` and `Kind.CHECK`; `firstspike_spec.protocol.messages` describes their bodies.
 
-    Whatever the bytes are, a body is read to its end. It cannot know whether all blocks came: that is what the check over
-    them is for.
+    Whatever the bytes are, a body is read to its end. The check over all blocks shows whether all of them have come.
 
     Parameters
     ----------
@@ -28,29 +27,29 @@ class MemoryAccess(wiring.Component):
     i : ``In(stream.Signature(FRAME_BYTE))``
         Bodies.
     reads : ``In(1)``
-        The body is that of a check, not a block. Change it only between two bodies.
+        The body is that of a check, not a block. It must change only between two bodies.
     begin : ``In(1)``
-        Start the check over blocks anew. Only between two bodies.
+        Restart the check over blocks; only between two bodies.
     load : ``Out(stream.Signature(word_layout(LOAD_WORD)))``
-        Never a ``T`` of 1, which the engine cannot do.
+        ``T`` is never 1, which the engine does not support.
     peek : ``Out(1)``
-        The word on offer is to be read.
+        The word on offer must be read, not written.
     peeked : ``In(stream.Signature(32, always_ready=True))``
-        Each word that was read.
+        Each word that has been read.
     check : ``Out(32)``
-        CRC-32 of the bytes of all blocks since ``begin``, or of the words of the last range since that was read.
+        CRC-32 of the bytes of all blocks since ``begin``, or, after a range has been read, of its words.
     last_step : ``Out(8)``
-        ``T - 1`` of the network that was loaded.
+        ``T - 1`` of the loaded network.
     done : ``Out(1)``
-        For one cycle, after a body has been carried out.
+        High for one cycle when a body has been carried out.
     wrong : ``Out(1)``
-        With ``done``: the body did not end where it had to, its words would have no bytes or more than 4, or a range would
-        have more words than there are addresses.
+        With ``done``: the body had a wrong length, its words had no bytes or more than 4, or its range had more words than
+        there are addresses.
 
     Notes
     -----
-    Throughput: a block's byte a cycle, and one cycle more with each word. A word that is read takes a cycle for each
-    of its bytes, and 2 more than the `Engine` needs to read it.
+    Throughput: one byte of a block a cycle, and one more cycle for each word. A word that is read takes a cycle for each of
+    its bytes, and 2 more cycles than the `Engine` needs to read it.
     """
 
     def __init__(self, last_step: int = 0):
@@ -85,13 +84,13 @@ class MemoryAccess(wiring.Component):
         word_ends = place == fields["word_bytes"] - 1
         loaded, single = Signal(32), Signal()
         is_time_steps = fields["memory"][: len(self.load.p.memory)] == Memory.TIME_STEPS
-        digests = Signal()  # a byte of a word that was read goes into the check
+        digests = Signal()  # a byte of a word that has been read enters the check
         m.d.comb += [
             crc.start.eq(self.begin),
             crc.data.eq(Mux(digests, word[:8], self.i.p.data)),
             crc.valid.eq(digests | (taken & ~self.reads)),
             self.check.eq(crc.crc),
-            # The engine cannot do a single step: a `T` of 1 becomes 2.
+            # The engine does not support a single step: a `T` of 1 becomes 2.
             single.eq(is_time_steps & (word[:8] == 1)),
             loaded.eq(Cat(word[0] & ~single, word[1] | single, word[2:])),
             self.load.p.data.eq(loaded),
@@ -109,8 +108,8 @@ class MemoryAccess(wiring.Component):
                         m.d.sync += wrong.eq((head_at != head_bytes - 1) | self.reads)
                         m.next = "Done"
                     with m.Elif(head_at == head_bytes - 1):
-                        m.next = "Headed"
-            with m.State("Headed"):
+                        m.next = "After head"
+            with m.State("After head"):
                 m.d.sync += address.eq(fields["address"])
                 with m.If((fields["word_bytes"] == 0) | (fields["word_bytes"] > 4)):
                     m.d.sync += wrong.eq(1)
@@ -146,7 +145,7 @@ class MemoryAccess(wiring.Component):
                     with m.If(last):
                         m.next = "Done"
 
-            # A range: its words are read, and their bytes go into the check.
+            # A range: its words are read, and their bytes enter the check.
             with m.State("Count"):
                 m.d.comb += self.i.ready.eq(1)
                 with m.If(taken):

@@ -1,4 +1,4 @@
-"""The result sender: from the engine's words to one message for each inference."""
+"""The result sender: makes one message of the engine's words for each inference."""
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
@@ -12,19 +12,19 @@ from .layouts import FRAME_BYTE
 
 
 class ResultSender(wiring.Component):
-    """Puts the reports and the decision of each inference into one message, behind its head.
+    """Puts the reports and the decision of each inference into one message, after its head.
 
-    The message ends with a status, which is known only once the image's code has been read to its end. With early exit that
-    may be after the decision: the message then waits, and the engine goes on.
+    The message ends with a status, which is known only when the image's code has been read to its end. With early exit that
+    may be after the decision. The message then waits, and the engine continues.
 
     Members
     -------
     words : ``In(stream.Signature(word_layout(RESULT_WORD)))``
-        The engine's.
+        The engine's results.
     heads : ``In(stream.Signature(8))``
-        What each message begins with, in order: `HEAD_BYTES` bytes.
+        The first `HEAD_BYTES` bytes of each message, in order.
     statuses : ``In(stream.Signature(8))``
-        The `firstspike_spec.protocol.messages.Status` of each, in order; taken with the message's last byte.
+        The `firstspike_spec.protocol.messages.Status` of each message, in order. It is taken with the last byte.
     o : ``Out(stream.Signature(FRAME_BYTE))``
 
     Notes
@@ -32,7 +32,7 @@ class ResultSender(wiring.Component):
     Throughput: a byte a cycle. A word is taken with its last byte.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(
             {
                 "words": In(stream.Signature(word_layout(RESULT_WORD))),
@@ -42,14 +42,14 @@ class ResultSender(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         word = Signal(8 * RESULT_BYTES)
         place = Signal(range(max(HEAD_BYTES, RESULT_BYTES)))
         m.d.comb += word.eq(self.words.payload)
         with m.FSM():
             with m.State("Head"):
-                # Nothing is sent before there is a result, so that other messages can go first.
+                # A message begins only when there is a result, so that other messages can come first.
                 m.d.comb += [
                     self.o.p.data.eq(self.heads.payload),
                     self.o.valid.eq(self.heads.valid & self.words.valid),

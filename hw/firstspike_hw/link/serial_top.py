@@ -1,4 +1,4 @@
-"""The whole design behind a serial port: what a board holds, whatever its pins and its clock are."""
+"""The design on a serial port: everything on a board's FPGA except its clock and its pins."""
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
@@ -12,10 +12,10 @@ from ..memory.style import GENERIC_MEMORY, MemoryStyle
 from .linked_engine import LinkedEngine
 from .uart import UartReceiver, UartTransmitter
 
-#: What a board shows: a network is loaded, the engine runs, bytes come in, something that came was damaged.
+#: A board's lights: a network is loaded, the engine runs, bytes arrive, a frame was damaged.
 LIGHTS = data.StructLayout({"loaded": 1, "busy": 1, "receiving": 1, "damaged": 1})
 
-#: A light stays on for one to two of these parts of a second, so that one can see it.
+#: A light stays on for one to two of these fractions of a second, so that it can be seen.
 _VISIBLE = 20
 
 
@@ -26,25 +26,25 @@ class SerialTop(wiring.Component):
     ----------
     shape : EngineShape
     contents : EngineContents, optional
-        The network that it holds at power-up.
+        The memories' contents at power-up; by default no network.
     clock_hz, baud : int
-        The clock, and bits a second of the line, at least 4 clock cycles each.
+        The clock's frequency, and the line's bits a second, of 4 clock cycles or more each.
     board : str
         Name of the board.
     buffer_bits : int
-        ``2 ** buffer_bits`` bytes of requests can wait.
+        The buffer for requests has ``2 ** buffer_bits`` bytes.
     memory_style : MemoryStyle
         What the FPGA's memories are made of.
 
     Members
     -------
     rx : ``In(1)``
-        The line from the host, of any clock.
+        The line from the host, which need not be synchronous.
     tx : ``Out(1)``
         The line to the host.
     lights : ``Out(LIGHTS)``
     busy : ``Out(1)``
-        As of the `LinkedEngine`.
+        That of the `LinkedEngine`.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The spike decoder: from an image's code to the tokens that the engine takes."""
+"""The spike decoder: from an image's code to the engine's tokens."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
@@ -10,18 +10,18 @@ from firstspike_spec.protocol.spike_code import END_OF_STEP, LONG_GAP, SKIP
 from ..lib.layouts import input_layout
 from .layouts import FRAME_BYTE
 
-#: What nibbles mean. A spike and a skip go on by some neurons.
+#: The meaning of nibbles. A spike and a skip pass over some neurons.
 _SYMBOL = data.StructLayout({"spike": 1, "skip": 1, "end": 1})
 
 
 class SpikeDecoder(wiring.Component):
-    """Reads the code of `firstspike_spec.protocol.spike_code`, a nibble a cycle.
+    """Decodes `firstspike_spec.protocol.spike_code`, a nibble a cycle.
 
-    Whatever the bytes are, each code gives exactly ``T`` ends: what is missing is made up, what is too much is dropped, and
-    so are spikes of neurons that have no address (that of all ones is nobody's). The engine behind it can therefore never
-    wait for an image's rest.
+    Whatever the bytes are, each code gives exactly ``T`` ends of steps: missing ends are added, and surplus nibbles are
+    dropped. So are spikes of neurons without an address; the address of all ones is unused. So the engine never waits for the
+    rest of an image.
 
-    A pipeline: nibble, its meaning, neuron, token.
+    It is a pipeline of four stages: nibble, meaning, neuron, token.
 
     Parameters
     ----------
@@ -30,22 +30,22 @@ class SpikeDecoder(wiring.Component):
     Members
     -------
     i : ``In(stream.Signature(FRAME_BYTE))``
-        One code after another, the last byte of each marked.
+        One code after another; ``last`` marks the last byte of each.
     o : ``Out(stream.Signature(input_layout(shape)))``
-        Each spike and each end is a token of its own.
+        Each token holds one spike or one end of a step.
     last_step : ``In(8)``
-        ``T - 1``. Change it only between two codes.
+        ``T - 1``. It must change only between two codes.
     done : ``Out(1)``
-        For one cycle, after a code's last byte has been taken and its last end is on offer or given on.
+        High for one cycle when a code's last byte has been taken, and its last end is on offer or has been taken.
     wrong : ``Out(1)``
-        With ``done``: the code did not have exactly ``T`` ends, or had a spike of a neuron without address.
+        With ``done``: the code did not have exactly ``T`` ends, or had a spike of a neuron without an address.
 
     Notes
     -----
-    Latency: 4 cycles from a byte's first nibble to its token. Throughput: one nibble a cycle, and 3 cycles more for each code.
+    Latency: 4 cycles from a byte's first nibble to its token. Throughput: one nibble a cycle, and 3 more cycles for each code.
     """
 
-    #: Cycles from the first one that a byte is on offer to the token of its first nibble.
+    #: Cycles from the first in which a byte is on offer to the token of its first nibble.
     latency = 4
 
     def __init__(self, shape: EngineShape):
@@ -60,7 +60,7 @@ class SpikeDecoder(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         fits = ~self.o.valid | self.o.ready
         wrong = Signal()
@@ -110,7 +110,7 @@ class SpikeDecoder(wiring.Component):
                             m.next = "Done"
                     with m.Elif(last_nibble):
                         m.d.sync += wrong.eq(1)
-                        m.next = "Make up"
+                        m.next = "Add ends"
             with m.State("Low"):
                 m.d.comb += take.eq(full & fits)
                 with m.If(take):
@@ -118,7 +118,7 @@ class SpikeDecoder(wiring.Component):
                     m.next = "High"
                     with m.If(last_nibble):
                         m.d.sync += wrong.eq(1)
-                        m.next = "Make up"
+                        m.next = "Add ends"
             with m.State("High"):
                 skip = (nibble == 15) & (low == 15 + LONG_GAP)
                 m.d.comb += take.eq(full & fits)
@@ -128,13 +128,13 @@ class SpikeDecoder(wiring.Component):
                     m.next = "Gap"
                     with m.If(last_nibble):
                         m.d.sync += wrong.eq(1)
-                        m.next = "Make up"
-            with m.State("Make up"), m.If(fits):
+                        m.next = "Add ends"
+            with m.State("Add ends"), m.If(fits):
                 m.d.comb += meant.end.eq(1)
                 with m.If(is_last):
                     m.next = "Done"
             with m.State("Rest"):
-                # One nibble of 0 may be left over in the last byte.
+                # The last byte may have one surplus nibble of 0.
                 m.d.comb += take.eq(full & fits)
                 with m.If(take):
                     with m.If(~last_nibble | (nibble != 0)):
@@ -146,8 +146,8 @@ class SpikeDecoder(wiring.Component):
                 m.d.sync += [wrong.eq(0), step.eq(0), is_last.eq(self.last_step == 0)]
                 m.next = "Gap"
 
-        # The neuron that spikes, or the last one that is passed over; it begins at the one before the first. A spike is one
-        # neuron more than its gap, as a carry into the sum. It means nothing any more once one was beyond the last.
+        # The neuron that spikes, or the last one passed over. It begins one before the first. A spike adds its gap and one
+        # more, which is the sum's carry-in. After a spike beyond the last neuron, it has no meaning until the next step.
         bits = self._shape.source_bits
         neuron = Signal(max(bits, (SKIP - 1).bit_length()) + 1, init=-1)
         beyond, was_beyond = Signal(), Signal()

@@ -7,10 +7,10 @@ from amaranth.lib.wiring import In, Out
 
 
 class UartReceiver(wiring.Component):
-    """Takes bytes from a line.
+    """Receives bytes from a line.
 
-    Each bit is sampled in its middle, counted from the edge of the start bit, so that the sender's clock may be off by a few
-    per cent. A byte without a stop bit is dropped: the frame it belongs to is then damaged, which the frame's check tells.
+    Each bit is sampled in its middle, counted from the edge of the start bit, so the sender's clock may be off by a few per
+    cent. A byte without a stop bit is dropped; its frame is then damaged, and fails its check.
 
     Parameters
     ----------
@@ -20,23 +20,23 @@ class UartReceiver(wiring.Component):
     Members
     -------
     rx : ``In(1)``
-        The line, of any clock; 1 when idle.
+        The line, which need not be synchronous; 1 when idle.
     o : ``Out(stream.Signature(8, always_ready=True))``
-        Bytes as they come: who does not take one loses it.
+        Bytes as they come; a byte that is not taken at once is lost.
     """
 
     def __init__(self, divisor: int):
         self._divisor = divisor
         super().__init__({"rx": In(1, init=1), "o": Out(stream.Signature(8, always_ready=True))})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         line = Signal(init=1)
         m.submodules.synchronizer = FFSynchronizer(self.rx, line, init=1)
         wait = Signal(range(self._divisor))
         bits_left = Signal(4)  # of start, data and stop bits
         shift = Signal(9)
-        stuck = Signal()  # there was no stop bit: the next start bit is the next edge
+        stuck = Signal()  # there was no stop bit: no start bit before the line has been 1
         sample = (bits_left != 0) & (wait == 0)
         with m.If(bits_left == 0):
             m.d.sync += wait.eq(self._divisor // 2 - 1)
@@ -49,7 +49,7 @@ class UartReceiver(wiring.Component):
         with m.If(sample):
             m.d.sync += [wait.eq(self._divisor - 1), bits_left.eq(bits_left - 1), shift.eq(Cat(shift[1:], line))]
             with m.If((bits_left == 10) & line):
-                m.d.sync += bits_left.eq(0)  # a glitch, no start bit
+                m.d.sync += bits_left.eq(0)  # a glitch, not a start bit
             with m.If((bits_left == 1) & ~line):
                 m.d.sync += stuck.eq(1)
         m.d.comb += [self.o.payload.eq(shift[1:]), self.o.valid.eq(sample & (bits_left == 1) & line)]
@@ -57,7 +57,7 @@ class UartReceiver(wiring.Component):
 
 
 class UartTransmitter(wiring.Component):
-    """Puts bytes on a line.
+    """Sends bytes on a line.
 
     Parameters
     ----------
@@ -72,14 +72,14 @@ class UartTransmitter(wiring.Component):
 
     Notes
     -----
-    Throughput: a byte in ten bits, without pause.
+    Throughput: a byte in the time of ten bits, without pauses.
     """
 
     def __init__(self, divisor: int):
         self._divisor = divisor
         super().__init__({"i": In(stream.Signature(8)), "tx": Out(1, init=1)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         wait = Signal(range(max(2, self._divisor)))
         bits_left = Signal(4)

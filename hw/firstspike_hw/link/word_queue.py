@@ -1,4 +1,4 @@
-"""The word queue: the engine's results wait in it for the link."""
+"""The word queue, in which the engine's results wait for the link."""
 
 from amaranth.hdl import Cat, Module
 from amaranth.lib import data, stream, wiring
@@ -14,13 +14,13 @@ from ..lib.layouts import word_layout
 
 
 class WordQueue(wiring.Component):
-    """A queue of result words that keeps only the bits which an engine of the shape uses.
+    """A queue of result words. It stores only the bits that an engine of the shape uses.
 
     Parameters
     ----------
     shape : EngineShape
     depth : int
-        Words that it has room for.
+        Number of words that it has room for.
 
     Members
     -------
@@ -42,7 +42,7 @@ class WordQueue(wiring.Component):
         word = self.i.payload.shape()
         kept = data.StructLayout(
             {
-                # Of a report a potential, with its sign; of a decision a number of cycles, without.
+                # A report's potential, which is signed, or a decision's number of cycles, which is not.
                 "value": max(TIME_BITS, self._shape.output.potential_bits),
                 "neuron": self._shape.output.address_bits,
                 "step": index_bits(self._shape.time_steps),

@@ -29,6 +29,9 @@ _MIN_FREE_BYTES = 2_000_000
 
 _SIMULATION = files("firstspike_hw") / "simulation"
 
+#: Designs in messages.
+_IN_WORDS = {"engine": "the engine", "link": "the engine and its link", "serial": "the whole board"}
+
 
 @dataclass(frozen=True)
 class Design:
@@ -94,7 +97,7 @@ def build_library(design: Design, *, cache: Path | None = None, note: Callable[[
     folder = (cache or cache_folder() / "engines").absolute()
 
     def make(work: Path, library: Path) -> None:
-        note(f"compiling the RTL of the {design.name}, seconds to a minute (kept for the next time)")
+        note(f"compiling the RTL of {_IN_WORDS.get(design.name, design.name)}: up to a minute; later runs reuse it")
         _compile(design, tools, work, library)
 
     return kept_file(folder / f"{design.name}-{_key(design, tools)}.so", make, room=_MIN_FREE_BYTES, note=note)

@@ -1,1 +1,1 @@
-"""Choice of thresholds after training, on the golden model in PyTorch."""
+"""Calibration: the choice of thresholds for a trained network, on images that its training held back."""

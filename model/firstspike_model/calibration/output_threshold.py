@@ -1,4 +1,4 @@
-"""Choice of the output threshold: how long a network gathers evidence before its first output spike."""
+"""The choice of the output threshold: how long a network collects evidence before its first output spike."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ CANDIDATES = 64
 
 @dataclass(frozen=True)
 class Calibration:
-    """How far the output neurons' initial potentials are lowered, and what it gives.
+    """A reduction of the outputs' initial potentials, and the figures that it gives.
 
     Attributes
     ----------
     lowering : int
-        Subtracted from every output's initial potential.
+        Subtracted from the initial potential of every output.
     accuracy : float
         Share of images whose first-spike class is right, 0 .. 1.
     mean_decision_step : float
@@ -30,19 +30,19 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Target:
-    """What a user wants of the trade between early and right decisions.
+    """The wanted compromise between early and right decisions.
 
     Attributes
     ----------
     tolerance : float
-        Accuracy that may be given up for earlier decisions, against the best there is, 0 .. 1.
+        Accuracy below the best possible that may be lost for earlier decisions, 0 .. 1.
     latest_step : float or None
-        The mean decision step may be no later.
+        Upper limit of the mean decision step.
     accuracy : float or None
-        That much is enough, 0 .. 1: from there on only earlier decisions count.
+        Accuracy that is enough, 0 .. 1: above it, only earlier decisions count.
     late : bool
-        Use all the time that ``latest_step`` gives, whatever the accuracies measured. To wait longer is to know more, so
-        where few images were measured the time tells more about the accuracy on others than their accuracy does.
+        Whether to use all the time that ``latest_step`` allows, whatever the measured accuracies are. A network that waits
+        longer knows more. So with few images, the time predicts the accuracy on others better than the measured accuracy.
     """
 
     tolerance: float = 0.0
@@ -53,8 +53,8 @@ class Target:
     def best(self, tried: Sequence[Calibration]) -> Calibration:
         """Return the calibration that meets the target best.
 
-        Of those in time (or the one with the earliest decisions, if none is), the latest with ``late``; else the earliest
-        that is accurate enough, or the most accurate, if none is.
+        Only calibrations within ``latest_step`` count; if there are none, the one with the earliest decisions. Of these, it is
+        the latest if ``late``, else the earliest that is accurate enough, or the most accurate if none is.
         """
         if self.latest_step is not None:
             in_time = [calibration for calibration in tried if calibration.mean_decision_step <= self.latest_step]
@@ -69,8 +69,8 @@ class Target:
 def calibrate(margins: torch.Tensor, labels: torch.Tensor, target: Target) -> Calibration:
     """Return the calibration that meets a target best.
 
-    Output neurons drive nobody, so lowering their initial potentials by a common number only moves their margins by it.
-    The lowerings tried are spread evenly over the leading outputs' margins.
+    The outputs have no targets, so lowering their initial potentials by a common number only lowers their margins by it. The
+    numbers that are tried are quantiles of the largest margins.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def calibrate(margins: torch.Tensor, labels: torch.Tensor, target: Target) -> Ca
     target : Target
     """
     leading = margins.amax(dim=2)
-    # At the lowest, every image is decided at the first step; at the highest, none before the last.
+    # With the lowest number every image is decided at the first step, with the highest none before the last step.
     spread = torch.quantile(leading.flatten(), torch.linspace(0, 1, CANDIDATES))
     candidates = {int(leading[0].min()), int(leading.max()) + 1, *spread.int().tolist()}
     return target.best([_measure(margins, labels, lowering) for lowering in sorted(candidates)])
@@ -100,8 +100,8 @@ def decide(margins: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """
     fires = (margins >= 0).any(dim=2)
     steps = torch.where(fires.any(dim=0), fires.int().argmax(dim=0), len(margins) - 1)
-    # At the first step with an output spike, the outputs that spike there are those with a margin of at least 0, so the
-    # largest margin is the class; without any spike it is the largest one after the last step.
+    # At the first step with an output spike, the spiking outputs are those with a margin of at least 0, so the largest margin
+    # gives the class. Without any spike, the largest margin after the last step does.
     return margins[steps, torch.arange(len(steps), device=steps.device)].argmax(dim=1), steps
 
 

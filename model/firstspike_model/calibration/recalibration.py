@@ -1,17 +1,15 @@
-"""Calibration of a finished network: its encoder's thresholds and its outputs', on images that it was not trained on."""
+"""Calibration of a finished network: the thresholds of its encoder and outputs, on images that it was not trained on."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
 
-from firstspike_spec import Dataset, InputError, LatencyEncoder, Network
+from firstspike_spec import LatencyEncoder, Layer, Network
 from firstspike_spec.inference.golden import sums
 
-from ..training.loop import hold_back
 from ..inference.golden import infer
 from .output_threshold import Calibration, Target, calibrate
 
@@ -30,28 +28,28 @@ def recalibrate(
 ) -> tuple[Network, Calibration]:
     """Return the network with the thresholds that meet a target best on some images.
 
-    For each encoder that is tried, the outputs are calibrated (`firstspike_model.calibration.output_threshold.calibrate`). The encoder's
-    thresholds are moved one at a time, by less and less, as long as that gains: earlier thresholds let darker pixels spike
-    earlier, which brings decisions forward; the weights stay what they are.
+    Each candidate encoder has the outputs calibrated for it (`firstspike_model.calibration.output_threshold.calibrate`). The
+    encoder's thresholds move one at a time, in smaller and smaller steps, as long as this improves the result: with lower
+    thresholds darker pixels spike earlier, and so do the outputs. The weights do not change.
 
     Parameters
     ----------
     network : Network
     images : ndarray of uint8, shape (count, \\*input_shape)
-        Neither trained on nor tested with.
+        Used neither for training nor for testing.
     labels : ndarray of int, shape (count,)
     target : Target
     encoder : bool
         Whether the encoder may change.
     note : callable
-        Told of each improvement.
+        Called after each improvement.
 
     Returns
     -------
     Network
-        Without provenance; that is the caller's to write.
+        Without provenance, which the caller must write.
     Calibration
-        Its figures on the images; the lowering is part of the network already.
+        Its figures on the images. The network already contains the lowering.
     """
     truth = torch.from_numpy(labels.astype(np.int64))
 
@@ -73,39 +71,8 @@ def recalibrate(
     return changed, chosen
 
 
-def held_back_images(network: Network, training: Dataset, count: int = 5000) -> Dataset:
-    """Return images of the training split on which a network may be calibrated.
-
-    Those that its own training held back, if its provenance tells (`firstspike_model.training.workflow`); else the last ``count``,
-    at most a sixth of all.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than 6 images.
-    """
-    held = _held_back(network.provenance, training)
-    if held is not None:
-        seed, size = held
-        chosen = hold_back(len(training.images), size, torch.Generator().manual_seed(seed))[1].numpy()
-    else:
-        size = min(count, len(training.images) // 6)
-        if size == 0:
-            raise InputError(f"{training.name} has {len(training.images)} training images; calibration needs 6 or more")
-        chosen = np.arange(len(training.images) - size, len(training.images))
-    return training.at(chosen)
-
-
-def _held_back(facts: dict[str, Any], training: Dataset) -> tuple[int, int] | None:
-    """Return the seed and the number of the images that a training on these held back, if its provenance tells rightly."""
-    settings = facts.get("settings")
-    seed, size = facts.get("seed"), settings.get("validation_images") if isinstance(settings, dict) else None
-    told = facts.get("dataset") == training.name and type(seed) is type(size) is int
-    return (seed, size) if told and 0 <= seed < 1 << 63 and 0 < size < len(training.images) else None
-
-
 def output_margins(network: Network, images: np.ndarray) -> torch.Tensor:
-    """Return the outputs' potential minus threshold after every step, whole numbers as float, shape (T, count, classes)."""
+    """Return the outputs' potential minus threshold after every step, whole numbers as float, (T, count, classes)."""
     sources = infer(network, images, early_exit=False).spike_times[-2]
     last = network.layers[-1]
     weights = last.dense().T.astype(np.float64)
@@ -115,19 +82,28 @@ def output_margins(network: Network, images: np.ndarray) -> torch.Tensor:
 
 
 def with_lower_outputs(network: Network, lowering: int) -> Network:
-    """Return the network with ``lowering`` taken from every output's initial potential."""
+    """Return the network with ``lowering`` subtracted from the initial potential of every output."""
     last = network.layers[-1]
-    starts = last.initial_potentials.astype(np.int64) - lowering
-    return replace(network, layers=(*network.layers[:-1], replace(last, initial_potentials=starts, potential_bits=None)))
+    lowered = Layer(  # not `replace`, which would keep the width of the potentials
+        last.row_starts,
+        last.row_targets,
+        last.row_weights,
+        last.initial_potentials.astype(np.int64) - lowering,
+        last.threshold,
+        last.weight_bits,
+        activity=last.activity,
+        maps=last.maps,
+    )
+    return replace(network, layers=(*network.layers[:-1], lowered))
 
 
 def _neighbours(encoder: LatencyEncoder, move: int) -> list[LatencyEncoder]:
-    """Return the encoders with one threshold moved, of those that are still decreasing and within 1 .. 256."""
+    """Return the encoders with one threshold moved whose thresholds still fall strictly and are in 1 .. 256."""
     found = []
     for step in range(len(encoder.thresholds)):
         for change in (-move, move):
             thresholds = encoder.thresholds.tolist()
             thresholds[step] += change
             if thresholds[-1] >= 1 and thresholds[0] <= 256 and all(early > late for early, late in pairwise(thresholds)):
-                found.append(LatencyEncoder(thresholds))
+                found.append(LatencyEncoder(np.array(thresholds)))
     return found

@@ -1,6 +1,6 @@
 """The sub-command ``firstspike calibrate``.
 
-PyTorch is imported only when the command runs: the command line must start without it.
+PyTorch is imported only when the command runs, so that the command line starts quickly.
 """
 
 import json as json_format
@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from firstspike_spec import InputError, infer, load_network, profile, save_network
+from firstspike_spec import InputError, LatencyEncoder, infer, load_network, profile, save_network
 from firstspike_spec.common.files import check_writable
 from firstspike_spec.datasets import fit_dataset, load_splits
 from firstspike_spec.terminal.console import say
@@ -24,10 +24,10 @@ def calibrate(
     network: Annotated[Path, typer.Argument(help="The network's file.")],
     out: Annotated[Path, typer.Option(help="The changed network's file.", show_default=False)],
     accuracy: Annotated[
-        float | None, typer.Option(help="The earliest decisions with that accuracy, 0 .. 1.", show_default=False)
+        float | None, typer.Option(help="Find the earliest decisions with this accuracy, 0 .. 1.", show_default=False)
     ] = None,
     decision_step: Annotated[
-        float | None, typer.Option(help="The best accuracy with that mean decision step at most.", show_default=False)
+        float | None, typer.Option(help="Find the best accuracy with at most this mean decision step.", show_default=False)
     ] = None,
     encoder: Annotated[
         bool, typer.Option("--encoder/--keep-encoder", help="Whether the encoder's thresholds may change too.")
@@ -36,13 +36,14 @@ def calibrate(
     data: DataOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Trade accuracy for earlier decisions, or back, without training.
+    """Trade accuracy for earlier decisions, or the other way round, without training.
 
-    Moves the outputs' initial potentials and the encoder's thresholds until a target is met best on images that the training
-    held back. The test images are only measured.
+    The initial potentials of the outputs and the thresholds of the encoder are
+    chosen so that a target is met best on images that the training held back.
+    The test images only serve to measure the result.
     """
     if accuracy is None and decision_step is None:
-        raise InputError("what is wanted? give --accuracy 0.98, say, or --decision-step 0.5, or both")
+        raise InputError("the target is missing: give --accuracy 0.98, say, or --decision-step 0.5, or both")
     if accuracy is not None and not 0 <= accuracy <= 1:
         raise InputError(f"accuracy must be in 0 .. 1, not {accuracy}")
     if decision_step is not None and not 0 <= decision_step <= 255:
@@ -53,15 +54,16 @@ def calibrate(
         raise InputError(f"{network} does not say what it was trained on: give --dataset NAME, or --data FOLDER")
     check_writable(out)
     with importing_torch("calibration"):
+        from ..calibration.held_back import held_back_images
         from ..calibration.output_threshold import Calibration, Target
-        from ..calibration.recalibration import held_back_images, recalibrate
-        from ..training.workflow import prepare_torch
+        from ..calibration.recalibration import recalibrate
+        from ..inference.torch_setup import prepare_torch
     prepare_torch()
 
     def told(text: str) -> None:
         say(text, error=json)
 
-    def note(encoder: object, calibration: Calibration) -> None:
+    def note(encoder: LatencyEncoder, calibration: Calibration) -> None:
         thresholds = ", ".join(map(str, encoder.thresholds))
         told(f"encoder {thresholds}: validation {calibration.accuracy:.2%} at step {calibration.mean_decision_step:.3f}")
 
@@ -77,7 +79,7 @@ def calibrate(
         "validation_decision_step": calibration.mean_decision_step,
         **test_facts(after, test),
     }
-    changed = profile(changed, held_back.images)  # other decision steps, so other spikes before them
+    changed = profile(changed, held_back.images)  # decisions at other steps, so other spikes before them
     save_network(replace(changed, provenance=loaded.provenance | facts), out)
     earlier = {
         f"{name}_before": value

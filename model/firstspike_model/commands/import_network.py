@@ -1,6 +1,6 @@
 """The sub-command ``firstspike import``.
 
-PyTorch is imported only when the command runs: the command line must start without it.
+PyTorch is imported only when the command runs, so that the command line starts quickly.
 """
 
 import json as json_format
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
+import numpy as np
 import typer
 
 from firstspike_spec import InputError, LatencyEncoder, Network, load_dataset, save_network
@@ -28,26 +29,32 @@ Value = TypeVar("Value")
 
 def import_network(
     weights: Annotated[Path, typer.Argument(help="Linear layers: numpy.savez, torch.save of a state dict, or safetensors.")],
-    threshold: Annotated[str, typer.Option(help="Of all layers, or one for each: 1.5 or 2.0,1.5.", show_default=False)],
     out: Annotated[Path, typer.Option(help="The network's file, FILE.safetensors.", show_default=False)],
+    threshold: Annotated[
+        str | None,
+        typer.Option(help="Firing threshold, of all layers or of each: 1.5 or 2.0,1.5. Always needed.", show_default=False),
+    ] = None,
     time_steps: Annotated[int | None, typer.Option(help="Steps of a linear encoder.", show_default=False)] = None,
     dimmest: Annotated[
         int | None,
-        typer.Option(help="The linear encoder's smallest pixel that spikes; 1 if not given.", show_default=False),
+        typer.Option(help="For a linear encoder, the smallest pixel that spikes; 1 if not given.", show_default=False),
     ] = None,
     encoder_thresholds: Annotated[
-        str | None, typer.Option(help="Instead: the pixel value of each step, falling: 200,120,40.", show_default=False)
+        str | None,
+        typer.Option(help="Instead of a linear encoder: the threshold of each step, falling: 200,120,40.", show_default=False),
     ] = None,
     weight_bits: Annotated[int, typer.Option(help="2 .. 8.")] = 4,
     layers: Annotated[
         str | None,
-        typer.Option(help="All layers from the input to the output: fc1,fc2. By default by numbers.", show_default=False),
+        typer.Option(
+            help="All layers from the input to the output: fc1,fc2. By default ordered by number.", show_default=False
+        ),
     ] = None,
     leave_out: Annotated[
-        str | None, typer.Option(help="Entries that are no part of the network: epoch,lif*.", show_default=False)
+        str | None, typer.Option(help="Entries that are not part of the network: epoch,lif*.", show_default=False)
     ] = None,
     under: Annotated[
-        str | None, typer.Option(help="Where in a checkpoint the weights are: model.", show_default=False)
+        str | None, typer.Option(help="Where the weights are in a checkpoint: model.", show_default=False)
     ] = None,
     transpose: Annotated[
         bool | None,
@@ -62,7 +69,7 @@ def import_network(
         typer.Option(help="Folder of the data set, or an .npz file; by default found or downloaded.", show_default=False),
     ] = None,
     calibrate: Annotated[
-        bool, typer.Option("--calibrate", help="Choose when the outputs fire, on the last of the training images.")
+        bool, typer.Option("--calibrate", help="Choose when the outputs spike, on the last of the training images.")
     ] = False,
     input_shape: Annotated[
         str | None, typer.Option(help="Shape of one image: 28,28. By default the data set's.", show_default=False)
@@ -70,7 +77,12 @@ def import_network(
     class_names: Annotated[str | None, typer.Option(help="One for each output: cat,dog.", show_default=False)] = None,
     json: JsonOption = False,
 ) -> None:
-    """Quantise weights that were trained elsewhere, measure what that costs, and write the network to a file."""
+    """Quantise weights that were trained elsewhere, measure the loss, and write the network to a file."""
+    if threshold is None:
+        raise InputError(
+            "the firing threshold is missing: give --threshold VALUE, the membrane potential at which a neuron of the trained "
+            "model spikes (often 1.0), or one value for each layer, as in 2.0,1.5"
+        )
     thresholds = numbers(threshold, "threshold", float)
     encoder = encoder_of(time_steps, dimmest, encoder_thresholds)
     shape = None if input_shape is None else numbers(input_shape, "input-shape", int)
@@ -88,10 +100,12 @@ def import_network(
         leave_out=() if leave_out is None else parts_of(leave_out),
         under=under,
     )
-    train, test = (
-        load_dataset(dataset, split, data, note=lambda text: say(text, error=True)) if wanted else None
-        for split, wanted in (("train", calibrate), ("test", measured))
-    )
+
+    def note(text: str) -> None:
+        say(text, error=True)
+
+    train = load_dataset(dataset, "train", data, note=note) if calibrate else None
+    test = load_dataset(dataset, "test", data, note=note) if measured else None
     check_writable(out)
     network = importing.import_weights(
         source,
@@ -110,7 +124,7 @@ def import_network(
 
 
 def parts_of(text: str) -> list[str]:
-    """Return what commas part."""
+    """Return the parts of a text between its commas."""
     return [part.strip() for part in text.split(",")]
 
 
@@ -120,7 +134,7 @@ def numbers(text: str, name: str, kind: Callable[[str], Value]) -> list[Value]:
     Raises
     ------
     InputError
-        If ``kind`` does not take one of them.
+        If ``kind`` refuses one of them.
     """
     try:
         return [kind(part) for part in text.split(",")]
@@ -135,7 +149,7 @@ def encoder_of(time_steps: int | None, dimmest: int | None, thresholds: str | No
     Raises
     ------
     InputError
-        If they contradict each other, or do not say how many steps there are.
+        If they contradict each other, or do not give the number of steps.
     """
     if thresholds is None:
         if time_steps is None:
@@ -143,7 +157,7 @@ def encoder_of(time_steps: int | None, dimmest: int | None, thresholds: str | No
         return LatencyEncoder.linear(time_steps, 1 if dimmest is None else dimmest)
     if dimmest is not None:
         raise InputError("--dimmest is for the linear encoder: give it or --encoder-thresholds, not both")
-    encoder = LatencyEncoder(numbers(thresholds, "encoder-thresholds", int))
+    encoder = LatencyEncoder(np.array(numbers(thresholds, "encoder-thresholds", int)))
     if time_steps not in (None, encoder.time_steps):
         raise InputError(f"--encoder-thresholds has {encoder.time_steps} steps, --time-steps {time_steps}; leave one out")
     return encoder
@@ -186,7 +200,7 @@ def summary(network: Network, out: Path) -> str:
 
 
 def _exactness(layer: dict[str, Any]) -> str:
-    """Return whether a layer is still the same, or by how much not."""
+    """Return whether a layer is still the same, or how much it changed."""
     if layer["exact"]:
         return "exact"
     if layer["largest_weight_error"] == 0 and layer.get("tie_error"):
@@ -198,7 +212,7 @@ def _exactness(layer: dict[str, Any]) -> str:
 
 
 def _entries(facts: dict[str, Any]) -> list[str]:
-    """Return which entries of the file were used, and which left out."""
+    """Return which entries of the file were used, and which were left out."""
     used = [entry for layer in facts["layers"] for entry in layer["entries"]]
     lies = "(sources, targets)" if facts["settings"]["transposed"] else "(targets, sources)"
     lines = [f"entries used: {len(used):,} ({listed(used)}), with matrices as {lies}"]
@@ -208,7 +222,7 @@ def _entries(facts: dict[str, Any]) -> list[str]:
 
 
 def _importing() -> "ModuleType":
-    """Import what needs PyTorch, or say how to get it."""
+    """Import what needs PyTorch; if it is missing, the error says how to install it."""
     with importing_torch("importing weights"):
         from ..importing import conversion as importing
     return importing

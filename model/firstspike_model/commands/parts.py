@@ -12,7 +12,7 @@ from firstspike_spec.common.errors import needing
 
 @contextmanager
 def importing_torch(what: str) -> Iterator[None]:
-    """Import in this block what needs PyTorch, or say how to get it; ``what`` is what needs it."""
+    """Import modules that need PyTorch in this block. If it is missing, the error says how to get it; ``what`` needs it."""
     # Idle threads of OpenMP would otherwise spin and slow down whatever else the machine does; read when it is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with needing("model", "PyTorch", "torch", what=what):

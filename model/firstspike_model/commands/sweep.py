@@ -13,7 +13,7 @@ from firstspike_spec.common.files import check_writable_folder
 from firstspike_spec.terminal.console import SafeConsole, say
 from firstspike_spec.terminal.options import DataOption, DatasetOption
 
-from ..recipes.recipe import load_recipe, parse_change
+from ..recipes.files import load_recipe, parse_change
 from ..training.sweep import Run, grid, run_grid
 from .parts import importing_torch
 from .train import DEVICES, MAX_SEED, scaled
@@ -21,23 +21,24 @@ from .train import DEVICES, MAX_SEED, scaled
 
 def sweep(
     recipe: Annotated[str, typer.Argument(help="Name of a recipe, such as mnist-mlp, or a recipe's .toml file.")],
-    out: Annotated[Path, typer.Option(help="Folder for the table, and each run's network and log.")],
+    out: Annotated[Path, typer.Option(help="Folder for the table, and for the networks and logs of all runs.")],
     values: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=V1,V2,...", help="The values of a setting; repeated, all combinations are run."),
+        typer.Option("--set", metavar="KEY=V1,V2,...", help="Values of a setting; repeat it to run all combinations."),
     ] = None,
     seeds: Annotated[str, typer.Option(help="Seeds, such as 0,1,2 or 0-4.")] = "0",
     data: DataOption = None,
     dataset: DatasetOption = None,
-    jobs: Annotated[int, typer.Option(help="Trainings at a time, with one thread each.")] = 1,
+    jobs: Annotated[int, typer.Option(help="Number of trainings at a time, with one thread each.")] = 1,
     epochs_scale: Annotated[float, typer.Option(help="Multiplies all epochs: 0.1 for a quick try.")] = 1.0,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if there is one.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print the table as one JSON list; progress goes to stderr.")] = False,
 ) -> None:
-    """Train every combination of some settings and seeds, and write results.csv and results.json.
+    """Train every combination of some settings and seeds, and write a table.
 
-    After a stop the same command goes on: what has ended is not trained again, and what had begun goes on from its
-    checkpoint. `firstspike plot curve` draws the table.
+    The table is results.csv and results.json; firstspike plot curve draws it.
+    After a stop, the same command continues: finished runs are not trained
+    again, and others continue from their checkpoints.
     """
     chosen = scaled(load_recipe(recipe, {} if dataset is None else {"dataset": dataset}), epochs_scale)
     swept = dict(map(parse_values, values or []))
@@ -65,9 +66,9 @@ def sweep(
 
 
 def parse_values(text: str) -> tuple[str, list[Any]]:
-    """Return the setting and its values in ``key=value,value``, each as in `firstspike_model.recipes.recipe.parse_change`.
+    """Return the setting and its values in ``key=value,value``, each as in `firstspike_model.recipes.files.parse_change`.
 
-    A comma within brackets belongs to a list.
+    A comma within brackets is part of a value.
     """
     key, equals, rest = text.partition("=")
     parts, depth = [""], 0
@@ -86,9 +87,9 @@ def parse_seeds(text: str) -> list[int]:
     Raises
     ------
     InputError
-        If it is anything else.
+        If the text is anything else.
     """
-    seeds = []
+    seeds: list[int] = []
     for part in text.split(","):
         first, dash, last = part.partition("-")
         if not (first.strip().isdecimal() and (not dash or last.strip().isdecimal())):

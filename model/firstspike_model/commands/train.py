@@ -1,6 +1,6 @@
 """The sub-command ``firstspike train``.
 
-PyTorch is imported only when the command runs: the command line must start without it.
+PyTorch is imported only when the command runs, so that the command line starts quickly.
 """
 
 import json as json_format
@@ -16,7 +16,8 @@ from firstspike_spec.common.checks import whole_number
 from firstspike_spec.common.files import check_writable
 from firstspike_spec.terminal.options import DataOption, DatasetOption, JsonOption
 
-from ..recipes.recipe import Recipe, load_recipe, parse_change
+from ..recipes.files import load_recipe, parse_change
+from ..recipes.recipe import Recipe
 from ..training.progress import EpochDisplay
 from .parts import check_network_name, importing_torch, network_report
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from ..training.workflow import Outcome
 
-#: Largest seed that is the same number everywhere it is written down.
+#: Largest seed that JSON readers keep exactly.
 MAX_SEED = (1 << 53) - 1
 
 #: Where a training may run.
@@ -36,21 +37,22 @@ def train(
     recipe: Annotated[str, typer.Argument(help="Name of a recipe, such as mnist-mlp, or a recipe's .toml file.")],
     data: DataOption = None,
     dataset: DatasetOption = None,
-    out: Annotated[Path | None, typer.Option(help="The network's file; by default RECIPE.safetensors here.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The network's file; by default RECIPE.safetensors in this folder.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same network on the same machine.")] = 0,
     changes: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A setting to use in place of the recipe's; may be repeated."),
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe; may be repeated."),
     ] = None,
     epochs_scale: Annotated[float, typer.Option(help="Multiplies all epochs: 0.1 for a quick try.")] = 1.0,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Start anew, though a stopped training could go on.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start again, even if a stopped training could continue.")] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if there is one.")] = "auto",
     json: JsonOption = False,
 ) -> None:
     """Train a network by a recipe, prune and quantise it, and write it to a file.
 
-    Beside the file lies a log, NAME.log.json, and while the training runs a checkpoint, NAME.checkpoint: after a stop, by
-    Ctrl-C or otherwise, the same command goes on from there and gives the same network.
+    Beside the file, the training writes a log, NAME.log.json, and while it
+    runs a checkpoint, NAME.checkpoint. After a stop, by Ctrl-C or otherwise,
+    the same command continues from it and produces the same network.
     """
     settings = dict(map(parse_change, changes or [])) | ({} if dataset is None else {"dataset": dataset})
     chosen = scaled(load_recipe(recipe, settings), epochs_scale)
@@ -79,7 +81,7 @@ def train(
             )
         except KeyboardInterrupt:
             if checkpoint.exists():
-                display.line(f"stopped; the same command goes on from {checkpoint}")
+                display.line(f"stopped; the same command continues from {checkpoint}")
             raise
     facts = report(outcome, out)
     print(json_format.dumps(facts) if json else summary(facts))
@@ -95,18 +97,21 @@ def scaled(recipe: Recipe, epochs_scale: float) -> Recipe:
     """
     if not 0 < epochs_scale <= 100:
         raise InputError(f"epochs-scale must be above 0 and at most 100, not {epochs_scale}")
-    epochs = {name: getattr(recipe, name) for name in ("prune_epochs", "refine_epochs")}
-    return replace(recipe, **{name: max(1, round(number * epochs_scale)) if number else 0 for name, number in epochs.items()})
+
+    def times(epochs: int) -> int:
+        return max(1, round(epochs * epochs_scale)) if epochs else 0
+
+    return replace(recipe, prune_epochs=times(recipe.prune_epochs), refine_epochs=times(recipe.refine_epochs))
 
 
 def report(outcome: "Outcome", out: Path) -> dict[str, Any]:
-    """Return what ``--json`` prints: the facts, and of the network, where there is one, its file and its sizes."""
+    """Return what ``--json`` prints: the facts, and the file and sizes of the network, if there is one."""
     network = outcome.network
     return {"file": None, **outcome.facts} if network is None else network_report(network, out)
 
 
 def summary(facts: dict[str, Any]) -> str:
-    """Return what `report` gave in words."""
+    """Return the facts from `report` in words."""
     last_step = facts["settings"]["time_steps"] - 1
     accuracy = f"{facts['test_accuracy']:.2%} of {facts['test_images']:,} test images right by first spike"
     validation = f"validation {facts['validation_accuracy']:.2%}"
@@ -122,7 +127,7 @@ def summary(facts: dict[str, Any]) -> str:
 
 
 def _workflow() -> "ModuleType":
-    """Import what needs PyTorch, or say how to get it."""
+    """Import what needs PyTorch; if it is missing, the error says how to install it."""
     with importing_torch("training"):
         from ..training import workflow
     return workflow

@@ -1,4 +1,4 @@
-"""From float weights that were trained elsewhere to a network of whole numbers, and what that costs."""
+"""From float weights that were trained elsewhere to a network of whole numbers, with a measure of the loss."""
 
 import math
 from collections.abc import Sequence
@@ -10,15 +10,16 @@ from firstspike_spec.common.checks import whole_number
 from firstspike_spec.common.text import quoted
 from firstspike_spec.datasets import fit_dataset
 
+from ..calibration.held_back import held_back_images
 from ..calibration.output_threshold import Target
-from ..calibration.recalibration import held_back_images, recalibrate
+from ..calibration.recalibration import recalibrate
 from ..inference.provenance import test_facts, versions
 from .dense_quantisation import quantise_layer
 from .float_network import infer_float
 from .weight_entries import MAX_MAGNITUDE, DenseLayer
 from .weight_files import WeightFile
 
-#: Accuracy that calibration may give up for earlier decisions.
+#: Accuracy that calibration may lose for earlier decisions.
 DECISION_TOLERANCE = 0.001
 
 
@@ -33,7 +34,7 @@ def import_weights(
     training: Dataset | None = None,
     test: Dataset | None = None,
 ) -> Network:
-    """Quantise float weights, each layer with one scale for its weights, biases and threshold, and measure the result.
+    """Quantise float weights, with one scale for the weights, biases and threshold of each layer, and measure the result.
 
     Parameters
     ----------
@@ -46,24 +47,25 @@ def import_weights(
     input_shape : sequence of int, optional
         By default that of the data set's images, or (inputs,).
     class_names : sequence of str, optional
-        By default those of the data set, if it names as many as there are outputs.
+        By default those of the data set, if their number is that of the outputs.
     training : Dataset, optional
-        If given, the initial potentials of the outputs are moved so that its last images (a sixth of it, at most 5,000) are
-        classified well and early (`firstspike_model.calibration.output_threshold`), and the activity that they cause is measured.
+        If given, its last images (a sixth of it, at most 5,000) serve for calibration: the initial potentials of the outputs
+        are moved so that these images are classified well and early (`firstspike_model.calibration.output_threshold`). The
+        activity that they cause is measured too.
     test : Dataset, optional
-        If given, the accuracy of the float and of the integer network is measured on it.
+        If given, the accuracy of the float network and of the integer network is measured on it.
 
     Returns
     -------
     Network
         Without dead neurons. Its provenance holds ``source``, ``source_sha256``, ``settings``, ``layers`` (what
         quantisation did to each: `quantise_layer`), ``entries_left_out`` (their names), ``exact`` (whether every image gets
-        the class, at the same step, that the float network gives it), ``largest_weight_error``, ``weights_to_zero``,
-        ``connectivity_as_imported``, ``connectivity`` (without the dead neurons), ``warnings`` (what may not have been meant,
-        in words) and ``versions``. With test images also ``dataset``, ``float_accuracy``
-        and ``test_accuracy`` (shares of the images, by first spike with early exit), ``same_class`` (share of the images
-        that both networks give the same class), ``test_images``, ``float_mean_decision_step``, ``mean_decision_step`` and
-        ``mean_synaptic_operations``; with training images also ``calibration``.
+        the same class at the same step as in the float network), ``largest_weight_error``, ``weights_to_zero``,
+        ``connectivity_as_imported``, ``connectivity`` (without dead neurons), ``warnings`` (a list of messages) and
+        ``versions``. With test images also ``dataset``, ``float_accuracy`` and ``test_accuracy`` (shares of the images, by
+        first spike with early exit), ``same_class`` (share of the images to which both networks give the same class),
+        ``test_images``, ``float_mean_decision_step``, ``mean_decision_step`` and ``mean_synaptic_operations``; with training
+        images also ``calibration``.
 
     Raises
     ------
@@ -138,7 +140,7 @@ def _one_each(thresholds: Sequence[float], layers: Sequence[DenseLayer]) -> list
 
 
 def _warnings(full: Network, network: Network, changes: Sequence[dict[str, Any]]) -> list[str]:
-    """Return what a network does that can hardly be meant; ``full`` is the network before its dead neurons were removed."""
+    """Return warnings of unlikely behaviour of a network; ``full`` is the network before its dead neurons were removed."""
     found = [] if network.outputs > 1 else ["the network has one output, so every image gets the same class"]
     if not full.synapses:
         return [*found, "the network has no connections: all weights are 0 or became 0, and no image changes the class"]
@@ -167,7 +169,7 @@ def _shape_warning(inputs: int) -> str:
 
 
 def calibrated(network: Network, training: Dataset) -> tuple[Network, dict[str, Any]]:
-    """Return the network with its outputs' initial potentials moved alike, and the figures on the validation images.
+    """Return the network with the initial potentials of all outputs moved by one number, and the figures of this change.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""One scale for a layer that was trained elsewhere: float weights to whole numbers."""
+"""From float weights to whole numbers, with one scale per layer, for layers that were trained elsewhere."""
 
 from fractions import Fraction
 from typing import Any
@@ -12,30 +12,30 @@ from firstspike_spec.common.text import quoted
 from ..layers.quantisation import best_scale, largest_weight
 from .weight_entries import DenseLayer
 
-#: Weights that are this near to multiples of one number, relative to their size, are taken for multiples of it.
+#: Weights count as multiples of a number if they are this close to multiples, relative to their size.
 GRID_TOLERANCE = 1e-6
 
-#: Larger whole numbers are no potentials of the hardware.
+#: The largest potential of the hardware.
 MAX_WHOLE = (1 << 31) - 1
 
-#: Whole numbers below it are exact in float64. Numbers of a magnitude below the smallest one are rounded more than others, or
-#: even taken for 0, where a library has told the processor to.
+#: Whole numbers below ``EXACT`` are exact in float64. Magnitudes below ``SMALLEST`` are rounded more than others, or become 0
+#: if a library has set the processor so.
 EXACT, SMALLEST = 1 << 53, float(np.finfo(np.float64).tiny)
 
 
 def quantise_layer(
     layer: DenseLayer, threshold: float, weight_bits: int, *, outputs: bool = False
 ) -> tuple[Layer, dict[str, Any]]:
-    """Return the layer in whole numbers, and what that did to it, in the units that the weights came in.
+    """Return the layer in whole numbers, and how this changed it, in the unit of the given weights.
 
-    Weights are divided by one scale ``s`` and rounded. A neuron with bias ``b`` fires once the sum ``n s`` of the weights that
-    it has received reaches ``theta - b``, and ``n`` is a whole number: that is, once ``n >= ceil((theta - b) / s)``. The whole
-    threshold is ``ceil(theta / s)``, and the initial potential is what makes it so for the neuron. So with weights that are
-    multiples of ``s``, every spike is the same as before, whatever threshold and biases are.
+    Weights are divided by one scale ``s`` and rounded. A neuron with bias ``b`` spikes when the sum ``n s`` of its received
+    weights reaches ``theta - b``. As ``n`` is a whole number, that is when ``n >= ceil((theta - b) / s)``. The integer
+    threshold is ``ceil(theta / s)``, and each neuron's initial potential makes up the difference. So with weights that are
+    multiples of ``s``, every spike stays the same, whatever the threshold and biases are.
 
-    Potentials also decide between outputs. Those of the whole numbers are the others, divided by ``s``, up to a fraction of 1
-    that is lost where a bias is no multiple of ``s``. If all outputs lose the same, their order is the same; else two that
-    are now equal may have been different, by ``tie_error`` at most.
+    Potentials also decide between outputs. The integer potentials are the float ones divided by ``s``, less a fraction of 1 if
+    a bias is not a multiple of ``s``. If all outputs lose the same fraction, their order does not change. Otherwise two
+    outputs with equal potentials may have differed before, by at most ``tie_error``.
 
     Parameters
     ----------
@@ -43,20 +43,20 @@ def quantise_layer(
     threshold : float
     weight_bits : int
     outputs : bool
-        The layer's potentials decide, too.
+        Whether the layer is the last one, whose potentials decide too.
 
     Returns
     -------
     layer : Layer
     changes : dict
-        ``name``, ``sources``, ``neurons``, ``entries``; ``scale``, ``threshold`` and ``integer_threshold``; ``weights`` (those
-        other than 0), ``weights_to_zero``, ``largest_weight``, ``largest_weight_error``; of outputs also ``tie_error``; and
-        ``exact``: whether spikes, and the order of outputs, are the same on every input, in float64.
+        ``name``, ``sources``, ``neurons``, ``entries``; ``scale``, ``threshold`` and ``integer_threshold``; ``weights`` (the
+        number of weights other than 0), ``weights_to_zero``, ``largest_weight``, ``largest_weight_error``; for outputs
+        ``tie_error``; and ``exact``: whether spikes and the order of outputs are the same for every input, in float64.
 
     Raises
     ------
     InputError
-        If the weights are so small beside the threshold or a bias that no potential could hold these.
+        If the weights are so small beside the threshold or a bias that no potential could hold it.
     """
     extreme, largest_other = float(np.abs(layer.weights).max()), max(float(np.abs(layer.biases).max()), threshold)
     too_small = InputError(
@@ -65,26 +65,31 @@ def quantise_layer(
     )
     if 0 < extreme * MAX_WHOLE < largest_other:
         raise too_small
-    # With weights of magnitude about 1, no square in the search for a scale overflows. A power of two rounds nothing, but
-    # numbers far smaller than the largest weight.
+    # With weights of magnitude about 1, no square in the search for a scale overflows. Division by a power of two rounds
+    # only numbers far smaller than the largest weight.
     unit = float(2.0 ** np.frexp(extreme)[1])
     weights, biases = layer.weights / unit, layer.biases / unit
     threshold_in_units = max(threshold / unit, SMALLEST)
-    given, divided = (layer.weights, layer.biases, threshold), (weights, biases, threshold_in_units)
-    lossless = all(_is_lossless(part, whole, unit) for part, whole in zip(divided, given, strict=True))
+    lossless = (
+        _is_lossless(weights, layer.weights, unit)
+        and _is_lossless(biases, layer.biases, unit)
+        and _is_lossless(np.array(threshold_in_units), np.array(threshold, np.float64), unit)
+    )
     grid = grid_scale(weights, np.append(biases, threshold_in_units), weight_bits)
     scale = best_scale(torch.from_numpy(weights), weight_bits) if grid is None else grid
     largest = largest_weight(weight_bits)
     integers = np.clip(np.rint(weights / scale), -largest, largest)
     exact = lossless and is_exact(integers, weights, scale)
-    # What rounding of floats has made of multiples may be below a whole number, or above.
+    # Multiples that floats have rounded may lie just below a whole number, or just above.
     tolerance = 0.0 if exact or grid is None else GRID_TOLERANCE
     whole_threshold = float(_least(threshold_in_units, np.zeros(1), scale, tolerance)[0])
-    starts = whole_threshold - _least(threshold_in_units, biases, scale, tolerance)
-    if not max(np.abs(starts).max(), whole_threshold) <= MAX_WHOLE:
+    initial_potentials = whole_threshold - _least(threshold_in_units, biases, scale, tolerance)
+    if not max(np.abs(initial_potentials).max(), whole_threshold) <= MAX_WHOLE:
         raise too_small
     try:
-        whole = Layer.from_dense(integers.astype(np.int32), starts.astype(np.int64), int(whole_threshold), weight_bits)
+        whole = Layer.from_dense(
+            integers.astype(np.int32), initial_potentials.astype(np.int64), int(whole_threshold), weight_bits
+        )
     except UserError as error:
         raise InputError(f"layer {quoted(layer.name)}: {error}") from error
     changes = {
@@ -101,53 +106,55 @@ def quantise_layer(
         "weights_to_zero": int(np.count_nonzero((integers == 0) & (layer.weights != 0))),
     }
     if outputs:
-        tie_error = _spread(biases, starts, scale)
+        tie_error = _spread(biases, initial_potentials, scale)
         changes["tie_error"] = float(tie_error) * unit
         exact = exact and tie_error == 0
     return whole, changes | {"exact": exact}
 
 
-def _is_lossless(divided: np.ndarray | float, given: np.ndarray | float, unit: float) -> bool:
-    """Return whether nothing of some numbers was lost when they were divided by a power of two."""
-    given = np.asarray(given)
+def _is_lossless(divided: np.ndarray, given: np.ndarray, unit: float) -> bool:
+    """Return whether the division of numbers by ``unit``, a power of two, rounded none of them."""
     zero = given.view(np.int64) << 1 == 0  # by its bits, without the sign
     return bool(np.all((divided * unit == given) & (zero | (np.abs(given) >= SMALLEST))))
 
 
 def _least(threshold: float, biases: np.ndarray, scale: float, tolerance: float) -> np.ndarray:
     """Return the least whole ``n`` with ``bias + n * scale >= threshold`` in float64, for each bias."""
-    # No more than a quarter of a step is forgiven, or the threshold of many steps would be one too low.
+    # The tolerance is at most a quarter of a step, or a threshold of many steps would become one too low.
     threshold = threshold - np.minimum(tolerance * np.maximum(threshold, np.abs(biases)), scale / 4)
     numbers = np.ceil((threshold - biases) / scale)
-    numbers -= biases + (numbers - 1) * scale >= threshold  # the quotient was rounded; this is what neurons compare
+    numbers -= biases + (numbers - 1) * scale >= threshold  # the quotient was rounded; this is what neurons compute
     numbers += biases + numbers * scale < threshold
     return numbers
 
 
 def is_exact(integers: np.ndarray, weights: np.ndarray, scale: float) -> bool:
-    """Return whether whole numbers times the scale are the weights, and no sum of them is ever rounded in float64."""
+    """Return whether the whole numbers times the scale are exactly the weights, and float64 never rounds a sum of them."""
     largest_sum = int(np.abs(integers).sum(axis=1).max())
     return largest_sum * Fraction(scale).numerator < EXACT and bool((integers * scale == weights).all())
 
 
-def _spread(biases: np.ndarray, starts: np.ndarray, scale: float) -> Fraction:
-    """Return by how much more one bias has lost than another."""
+def _spread(biases: np.ndarray, initial_potentials: np.ndarray, scale: float) -> Fraction:
+    """Return the largest difference between what two biases have lost by rounding."""
     step = Fraction(scale)
-    lost = [Fraction(bias) - int(start) * step for bias, start in zip(biases.tolist(), starts.tolist(), strict=True)]
+    lost = [
+        Fraction(bias) - int(potential) * step
+        for bias, potential in zip(biases.tolist(), initial_potentials.tolist(), strict=True)
+    ]
     return max(lost) - min(lost)
 
 
 def grid_scale(weights: np.ndarray, others: np.ndarray, bits: int) -> float | None:
-    """Return the scale that gives weights exactly, if they are multiples of one number, as weights quantised before are.
+    """Return the scale of weights that are multiples of one number, as quantised weights are; else ``None``.
 
     Parameters
     ----------
     weights : ndarray of float
     others : ndarray of float
-        Numbers that should be multiples too: with several scales for the weights, the largest that suits these is best,
-        and where none does, the smallest rounds them least. Of either kind, those are better that floats hold exactly.
+        Biases and threshold, which should be multiples too. If several scales fit the weights, it is the largest that also
+        fits these, or else the smallest, which rounds them least. Scales whose multiples floats hold exactly come first.
     bits : int
-        Of a weight.
+        Width of a weight.
     """
     magnitudes = np.unique(np.abs(weights[weights != 0]))
     if not len(magnitudes):
@@ -158,7 +165,7 @@ def grid_scale(weights: np.ndarray, others: np.ndarray, bits: int) -> float | No
     ]
     exact = [step for step in fitting if is_exact(np.rint(magnitudes / step)[None], magnitudes[None], step)]
     suitable = [step for step in exact + fitting if _are_multiples(others, step)]
-    return (suitable[:1] or exact[-1:] or fitting[-1:] or [None])[0]
+    return next(iter(suitable[:1] or exact[-1:] or fitting[-1:]), None)
 
 
 def _are_multiples(values: np.ndarray, step: float) -> bool:

@@ -1,8 +1,8 @@
-"""Entries that no layer is made of: refused by their names, with what to do, for without them the network may be another."""
+"""Refusal of entries that fit no layer. Without them the network may compute something else, so the user must decide."""
 
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,13 +15,13 @@ from .entry_names import leave_out_option, listed, place_of
 
 
 class _Refusal(NamedTuple):
-    """Entries that are refused together: those whose name and shape are so, what they are, and what to do."""
+    """One reason to refuse entries: the names and shapes that it applies to, what the entries are, and what to do."""
 
-    applies: Callable[[str, tuple[int, ...] | None], bool]
+    applies: Callable[[str, tuple[int, ...]], bool]
     why: str
 
 
-def _named(pattern: str) -> Callable[[str, tuple[int, ...] | None], bool]:
+def _named(pattern: str) -> Callable[[str, tuple[int, ...]], bool]:
     compiled = re.compile(rf"(?:.*[._/])?(?:{pattern})(?::[0-9]+)?", re.IGNORECASE | re.DOTALL)
     return lambda key, shape: compiled.fullmatch(key) is not None
 
@@ -30,8 +30,8 @@ _is_of_normalisation = _named("running_mean|running_var|num_batches_tracked|movi
 _is_beta = _named("beta")
 
 
-def _is_gain(key: str, shape: tuple[int, ...] | None) -> bool:
-    """Return whether what is called weights is no matrix, or what is called biases no vector."""
+def _is_gain(key: str, shape: tuple[int, ...]) -> bool:
+    """Return whether an entry named as weights is not a matrix, or one named as biases is not a vector."""
     kind = place_of(key, len(shape)).role.partition("_")[0]
     return len(shape) != {"weight": 2, "bias": 1}.get(kind, len(shape))
 
@@ -40,14 +40,15 @@ _FOLD = (
     "fold a batch normalisation into the linear layer right before it, and save again: with g = gamma / sqrt(variance + "
     "epsilon) of each neuron, weights * g, and (biases - mean) * g + beta (docs/import.md); others cannot be imported"
 )
-_SAME_WITHOUT = "if the network gives the same without, leave it out: {leave_out}"
+_SAME_WITHOUT = "if the network gives the same results without it, leave it out: {leave_out}"
 
-#: In the order in which they are looked for. Whatever is left has one or two dimensions, and a name.
+_NOT_AN_ARRAY = f"not an array of numbers; {_SAME_WITHOUT}"
+
+#: In the order in which they are checked. The remaining entries have one or two dimensions, and a role in a layer.
 _REFUSALS = (
-    _Refusal(lambda key, shape: shape is None, f"no array of numbers; {_SAME_WITHOUT}"),
     _Refusal(
         lambda key, shape: _is_of_normalisation(key, shape) or (_is_beta(key, shape) and len(shape) == 1),  # else of a neuron
-        f"of a normalisation, without which the network is another; {_FOLD}",
+        f"part of a normalisation, without which the network is another; {_FOLD}",
     ),
     _Refusal(
         _named(r"weight_[guv]|parametrizations\..+"),
@@ -57,12 +58,12 @@ _REFUSALS = (
     ),
     _Refusal(
         _named(r"(?:weight|bias)_[ih]h(?:_l[0-9]+)?(?:_reverse)?|recurrent_kernel"),
-        "of a recurrent layer, which cannot be imported; only fully connected layers can",
+        "part of a recurrent layer, which cannot be imported; only fully connected layers can",
     ),
     _Refusal(
         lambda key, shape: len(shape) == 0,
-        "a single number, as neurons have; thresholds are given by --threshold, and a leak, a reset or another scale cannot "
-        f"be imported; {_SAME_WITHOUT}",
+        "a single number, as neurons have; give thresholds by --threshold; a leak, a reset or another scale cannot be "
+        f"imported; {_SAME_WITHOUT}",
     ),
     _Refusal(
         lambda key, shape: len(shape) > 2,
@@ -74,22 +75,35 @@ _REFUSALS = (
     ),
     _Refusal(
         lambda key, shape: len(shape) == 1 and place_of(key, 1).role == "",
-        "of one dimension, and of no layer; if these are biases, name them as their layer's matrix, such as fc1.weight and "
-        f"fc1.bias; {_SAME_WITHOUT}",
+        "of one dimension, and not in a layer; if these are biases, name them like the matrix of their layer, as in "
+        f"fc1.weight and fc1.bias; {_SAME_WITHOUT}",
     ),
 )
 
 
-def check_entries(entries: Mapping[str, Any]) -> None:
-    """Raise `InputError` if an entry is nothing that a layer is made of, or has a name that cannot be shown."""
+def checked_shapes(entries: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each entry.
+
+    Raises
+    ------
+    InputError
+        If an entry cannot be part of a layer, or has a name that cannot be printed.
+    """
     for key in entries:
         if len(key) > MAX_NAME or not (key.isprintable() or not key):
-            raise InputError(f"the name {quoted(key)} is no printable text of at most {MAX_NAME} characters; rename the entry")
-    shapes = {key: shape_of(value) for key, value in entries.items()}
+            raise InputError(
+                f"the name {quoted(key)} is not printable text of at most {MAX_NAME} characters; rename the entry"
+            )
+    shapes = {key: shape for key, value in entries.items() if (shape := shape_of(value)) is not None}
+    _refuse([key for key in entries if key not in shapes], _NOT_AN_ARRAY)
     for refusal in _REFUSALS:
-        keys = [key for key, shape in shapes.items() if refusal.applies(key, shape)]
-        if keys:
-            raise InputError(f"{listed(keys)}: {refusal.why.format(leave_out=leave_out_option(keys))}")
+        _refuse([key for key, shape in shapes.items() if refusal.applies(key, shape)], refusal.why)
+    return shapes
+
+
+def _refuse(keys: Sequence[str], why: str) -> None:
+    if keys:
+        raise InputError(f"{listed(keys)}: {why.format(leave_out=leave_out_option(keys))}")
 
 
 def shape_of(value: object) -> tuple[int, ...] | None:

@@ -1,4 +1,4 @@
-"""The dynamics of the golden model on weights that are not yet whole numbers, to know what quantisation costs."""
+"""The golden model's dynamics with float weights, to measure what quantisation costs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from firstspike_spec.network.encoder import SPIKE_TIME_TYPE
 
 from .weight_entries import DenseLayer
 
-#: Images that are worked on together, and potentials of one layer: they bound the memory that a large batch takes.
+#: Images, and potentials of one layer, that are computed at once: they limit the memory of a large batch.
 CHUNK, CHUNK_POTENTIALS = 2000, 1 << 23
 
 
@@ -20,9 +20,9 @@ class FloatInference:
     Attributes
     ----------
     spike_times : tuple of ndarray of int16, each of shape (batch, neurons)
-        Of the inputs, then of each layer; ``T`` for no spike. All steps were run.
+        Of the inputs, then of each layer; ``T`` for no spike. All steps are run.
     classes : ndarray of int16, shape (batch,)
-        By the first spike; early exit would not change them.
+        By first spike; early exit would not change them.
     decision_steps : ndarray of int16, shape (batch,)
         The step of the first output spike, or ``T - 1`` if there was none.
     """
@@ -35,12 +35,12 @@ class FloatInference:
 def infer_float(
     layers: Sequence[DenseLayer], thresholds: Sequence[float], spike_times: np.ndarray, time_steps: int
 ) -> FloatInference:
-    """Run a network of float weights on a batch of input spike times, by the rules of `firstspike_spec.infer`.
+    """Run a network with float weights on a batch of input spike times, by the rules of `firstspike_spec.infer`.
 
     Parameters
     ----------
     layers : sequence of DenseLayer
-        Their biases are the potentials before the first step.
+        Their biases are the initial potentials.
     thresholds : sequence of float
         One for each layer.
     spike_times : ndarray of int16, shape (batch, inputs)
@@ -67,7 +67,7 @@ def _infer_chunk(
         layer_times, potentials = _run_layer(layer, threshold, times[-1], time_steps)
         times.append(layer_times)
     first = times[-1].min(axis=1)
-    earliest = times[-1] == first[:, None]  # all outputs, where none spiked
+    earliest = times[-1] == first[:, None]  # all outputs, if none spiked
     classes = np.where(earliest, potentials, -np.inf).argmax(axis=1).astype(np.int16)
     return times, classes, np.minimum(first, time_steps - 1).astype(SPIKE_TIME_TYPE)
 
@@ -75,13 +75,13 @@ def _infer_chunk(
 def _run_layer(
     layer: DenseLayer, threshold: float, source_times: np.ndarray, time_steps: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the neurons' spike times, and their potentials at their spikes or after the last step."""
+    """Return the spike times of the neurons, and their potentials at the spike or after the last step."""
     sums = np.zeros((len(source_times), len(layer.biases)))
     times = np.full(sums.shape, time_steps, SPIKE_TIME_TYPE)
     final = np.empty_like(sums)
     for step in range(time_steps):
         sums += (source_times == step).astype(np.float64) @ layer.weights.T
-        potentials = sums + layer.biases  # sums of weights that are multiples of one number stay exact
+        potentials = sums + layer.biases  # added last: sums of weights that are multiples of one number stay exact
         fires = (potentials >= threshold) & (times == time_steps)
         times[fires] = step
         final[fires] = potentials[fires]

@@ -1,4 +1,4 @@
-"""Which entries of a file make which layer: each is used, refused by its name, or left out because the user says so."""
+"""From the entries of a file to layers: each entry is used, refused by name, or was left out by the user."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,9 +13,9 @@ from firstspike_spec.common.text import quoted
 from firstspike_spec.network.layer import MAX_CONNECTIONS
 
 from .entry_names import named_order, natural_order, place_of
-from .entry_refusals import check_entries, shape_of
+from .entry_refusals import checked_shapes, shape_of
 
-#: Larger magnitudes are refused, so that no sum or quotient of them overflows.
+#: Larger magnitudes are refused, so that no sum or quotient overflows.
 MAX_MAGNITUDE = 1e30
 
 
@@ -28,9 +28,9 @@ class DenseLayer:
     name : str
     weights : ndarray of float64, shape (targets, sources)
     biases : ndarray of float64, shape (targets,)
-        0 where the file has none.
+        0 if the file has none.
     entries : tuple of str
-        The names of the file's entries that it was made from.
+        The names of the entries that it was made from.
     """
 
     name: str
@@ -42,31 +42,30 @@ class DenseLayer:
 def dense_layers(
     entries: Mapping[str, Any], names: Sequence[str] | None, transpose: bool | None
 ) -> tuple[tuple[DenseLayer, ...], bool, list[str]]:
-    """Return the layers that entries make, whether their matrices were transposed, and warnings.
+    """Return the layers that the entries describe, whether their matrices were transposed, and warnings.
 
     Parameters
     ----------
     entries : mapping of str to anything
-        Every one must belong to a layer.
+        Each must belong to a layer.
     names : sequence of str, optional
         The layers from the input to the output; by default the numbers in their names give the order.
     transpose : bool, optional
-        Whether the matrices have the shape (sources, targets). By default only those named ``kernel`` may have it, if their
-        shapes show it.
+        Whether the matrices have the shape (sources, targets). By default only those named ``kernel`` may, if their shapes
+        leave no doubt.
 
     Raises
     ------
     InputTypeError, InputError
-        If an entry is of no use, missing, no finite matrix of floats, or does not fit the others.
+        If an entry fits no layer, is missing, is not a finite matrix of floats, or does not fit the others.
     """
-    check_entries(entries)
-    layers = _group(entries)
+    layers = _group(checked_shapes(entries))
     keys = {name: layer.keys.values() for name, layer in layers.items()}
     order = natural_order(list(layers)) if names is None else named_order(names, keys)
     chosen = [layers[name] for name in order]
     transposed = _orientation(chosen, transpose)
     total = sum(math.prod(layer.shape) for layer in chosen)
-    if total > MAX_CONNECTIONS:  # before any of them is made floats of eight bytes
+    if total > MAX_CONNECTIONS:  # before any is converted to floats of eight bytes
         raise InputError(
             f"the layers have {total:,} weights, more than the {MAX_CONNECTIONS:,} of a network; take a smaller one"
         )
@@ -75,7 +74,7 @@ def dense_layers(
 
 @dataclass
 class _Parts:
-    """What a file has of one layer: the entries by their roles, and the shape of the matrix as it is in the file."""
+    """What a file contains of one layer: the entries by their roles, and the shape of the matrix in the file."""
 
     name: str
     keys: dict[str, str]
@@ -93,14 +92,14 @@ class _Parts:
         if kind in self.keys:
             return _floats(entries[self.keys[kind]], self.keys[kind])
         key, mask_key = self.keys[f"{kind}_orig"], self.keys[f"{kind}_mask"]
-        return _floats(entries[key], key) * _mask(entries[mask_key], mask_key, shape_of(entries[key]))
+        values = _floats(entries[key], key)
+        return values * _mask(entries[mask_key], mask_key, values.shape)
 
 
-def _group(entries: Mapping[str, Any]) -> dict[str, _Parts]:
+def _group(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, _Parts]:
     """Return the layers by name, each with a matrix."""
     layers: dict[str, _Parts] = {}
-    for key, value in entries.items():
-        shape = shape_of(value)
+    for key, shape in shapes.items():
         place = place_of(key, len(shape))
         layer = layers.setdefault(place.layer, _Parts(place.layer, {}))
         if place.role in layer.keys:
@@ -125,12 +124,12 @@ def _check_parts(layer: _Parts) -> None:
             raise InputError(f"{quoted(whole)} and {quoted(original)} are both there; save one of them")
         if original and not mask:
             raise InputError(
-                f"{quoted(original)}: what weights were before something that the file does not hold; make that permanent "
+                f"{quoted(original)}: a {kind} before a change that the file does not hold; make the change permanent "
                 f"(PyTorch: torch.nn.utils.prune.remove(layer, '{kind}')), and save again"
             )
         if mask and not original:
             raise InputError(
-                f"{quoted(mask)}: a mask without {quoted(f'{layer.name}.{kind}_orig')}, which it is for; multiply the "
+                f"{quoted(mask)}: a mask without the {quoted(f'{layer.name}.{kind}_orig')} that it masks; multiply the "
                 f"{kind} by it, and save again without it"
             )
     if not layer.shape:
@@ -142,18 +141,15 @@ def _check_parts(layer: _Parts) -> None:
         )
 
 
-# Shapes.
-
-
 def _orientation(layers: Sequence[_Parts], transpose: bool | None) -> bool:
-    """Return whether the matrices have the shape (sources, targets), if all fits together then."""
+    """Return whether the matrices have the shape (sources, targets); refuse matrices that do not fit together then."""
     faults = {turned: _first_misfit(layers, turned) for turned in (False, True)}
     if transpose is None:
         transpose = any(layer.word == "kernel" for layer in layers)
         if transpose and not any(faults.values()):
             raise InputError(
-                "the shapes do not tell how the kernels lie: give --transpose if they are (sources, targets), as those of "
-                "Keras and Flax are, or --no-transpose if they are (targets, sources)"
+                "the shapes do not show how the kernels lie: give --transpose if they are (sources, targets), as in "
+                "Keras and Flax, or --no-transpose if they are (targets, sources)"
             )
     fault, other = faults[transpose], faults[not transpose]
     if not fault:
@@ -170,17 +166,18 @@ def _orientation(layers: Sequence[_Parts], transpose: bool | None) -> bool:
 
 
 def _doubts(layers: Sequence[_Parts], transpose: bool | None) -> list[str]:
-    """Return a warning if neither names nor shapes tell how the matrices lie."""
-    told = transpose is not None or all(layer.word == "weight" for layer in layers)
-    if told or any(rows != columns for rows, columns in (layer.shape for layer in layers)):
+    """Return a warning if neither names nor shapes show how the matrices lie."""
+    known = transpose is not None or all(layer.word == "weight" for layer in layers)
+    if known or any(rows != columns for rows, columns in (layer.shape for layer in layers)):
         return []
     return [
-        "matrices taken as (targets, sources): neither names nor shapes tell; give --transpose if they are (sources, targets)"
+        "matrices taken as (targets, sources), though neither names nor shapes show it; give --transpose if they are "
+        "(sources, targets)"
     ]
 
 
 def _first_misfit(layers: Sequence[_Parts], turned: bool) -> str:
-    """Return what does not fit with matrices turned or not, or nothing."""
+    """Return a message on the first layer that does not fit, ``""`` if all fit; ``turned``: with transposed matrices."""
     targets, sources = (1, 0) if turned else (0, 1)
     for layer in layers:
         if layer.biases not in (None, (layer.shape[targets],)):
@@ -197,9 +194,6 @@ def _first_misfit(layers: Sequence[_Parts], turned: bool) -> str:
     return ""
 
 
-# Values.
-
-
 def _floats(value: Any, key: str) -> np.ndarray:
     """Return an entry as finite float64."""
     array = _numbers(value, key)
@@ -212,14 +206,14 @@ def _floats(value: Any, key: str) -> np.ndarray:
     if len(wrong):
         at = tuple(wrong[0])
         raise InputError(
-            f"{quoted(key)}[{', '.join(map(str, at))}] is {array[at]}, no number of magnitude {MAX_MAGNITUDE:g} at most; "
+            f"{quoted(key)}[{', '.join(map(str, at))}] is {array[at]}, not a number of magnitude {MAX_MAGNITUDE:g} at most; "
             "train the network again"
         )
     return array
 
 
 def _mask(value: Any, key: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Return a pruning mask, which says with 1 or 0 what is kept."""
+    """Return a pruning mask: 1 for what is kept, 0 for the rest."""
     if shape_of(value) != shape:
         raise InputError(f"{quoted(key)} must have the shape {shape} of what it masks, not {shape_of(value)}; save it again")
     array = _numbers(value, key)
@@ -236,7 +230,7 @@ def _numbers(value: Any, key: str) -> np.ndarray:
     try:
         tensor = value.detach()
         return (tensor.to(torch.float64) if tensor.is_floating_point() else tensor).numpy()  # numpy has no bfloat16
-    except Exception as error:  # sparse, quantised and half-made tensors, and numbers of which several share a byte
+    except Exception as error:  # tensors that are sparse, quantised, without data, or of numbers smaller than a byte
         kind = value.dtype if value.layout == torch.strided else value.layout
         raise InputTypeError(
             f"{quoted(key)} must be plain floats, not a tensor of {kind}; save it as dense float32"

@@ -1,4 +1,4 @@
-"""Dense weights that were trained elsewhere: read from a file, checked, and put in order."""
+"""Reading fully connected layers that were trained elsewhere from a file."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ from .entry_refusals import shape_of
 from .weight_entries import DenseLayer, dense_layers
 from .weight_formats import MAX_FILE_BYTES, parse_entries
 
-#: Entries of one file, and mappings within each other in which weights are looked for.
+#: Limits of the number of entries, and of the depth of mappings in which weights are searched for.
 MAX_ENTRIES, MAX_DEPTH = 2048, 4
 
 
@@ -35,11 +35,11 @@ class WeightFile:
     transposed : bool
         Whether the file's matrices have the shape (sources, targets).
     left_out : tuple of str
-        The names of the entries that were left out, and of what lies beside ``under``.
+        The names of the entries that were left out, also of those beside ``under``.
     under : str, optional
         Where in a checkpoint the weights are.
     warnings : tuple of str
-        What may have been meant otherwise.
+        Doubts about the meaning of the file.
     """
 
     name: str
@@ -52,7 +52,7 @@ class WeightFile:
 
 
 def read_weights(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     names: Sequence[str] | None = None,
     *,
     transpose: bool | None = None,
@@ -61,29 +61,29 @@ def read_weights(
 ) -> WeightFile:
     """Read the linear layers of a NumPy archive, a file of ``torch.save``, or a safetensors file.
 
-    The matrix of a layer NAME is the entry ``NAME.weight``, ``NAME.kernel``, ``NAME.w`` or ``NAME``, its biases, if it has
-    any, are ``NAME.bias`` or ``NAME.b``; instead of the dot there may be ``_`` or ``/``, and small letters or capitals.
-    ``weight_orig`` and ``weight_mask``, as pruning in PyTorch gives them, are multiplied.
+    The matrix of a layer NAME is the entry ``NAME.weight``, ``NAME.kernel``, ``NAME.w`` or ``NAME``. Its biases, if there are
+    any, are ``NAME.bias`` or ``NAME.b``. The dot may also be ``_`` or ``/``, and letters may be small or capital.
+    ``weight_orig`` and ``weight_mask``, which pruning in PyTorch creates, are multiplied.
 
     Parameters
     ----------
     path : path
-        What kind of file it is shows in its content, not in its name.
+        The content decides which kind of file it is, not the name.
     names : sequence of str, optional
         All layers, from the input to the output. By default the numbers in their names give the order (2 before 10).
     transpose : bool, optional
-        Whether the file's matrices have the shape (sources, targets). By default they have the shape (targets, sources),
-        but if they are named ``kernel``, as in Keras, (sources, targets), which their shapes must show.
+        Whether the file's matrices have the shape (sources, targets). By default their shape is (targets, sources); but if
+        they are named ``kernel``, as in Keras, it is (sources, targets), and their sizes must confirm it.
     leave_out : sequence of str
-        The names of entries to leave out, or patterns as in a shell. All others must belong to a layer.
+        Entries to leave out, by names or shell patterns. All others must belong to a layer.
     under : str, optional
-        Where in a checkpoint the weights are, such as ``"model"``; what is beside them is left out.
+        Where in a checkpoint the weights are, such as ``"model"``. Everything else is left out.
 
     Raises
     ------
     InputTypeError, InputError
-        If the file cannot be read, or an entry is of no use, missing, no finite matrix of floats, or does not fit the
-        others.
+        If the file cannot be read, or an entry fits no layer, is missing, is not a finite matrix of floats, or does not fit
+        the others.
     """
     path = Path(path)
     content = read_file(path, MAX_FILE_BYTES, "name a file with weights")
@@ -112,19 +112,19 @@ def read_weights(
 
 
 def _weights_in(content: Mapping[str, Any], under: str | None) -> tuple[Mapping[str, Any], list[str]]:
-    """Return the mapping with the weights, and the names of all that is beside it."""
+    """Return the mapping with the weights, and the names of everything beside it."""
     places = _places(content)
     if under is None:
         if not places or "" in places:
             return content, []
         if len(places) > 1:
             raise InputError(
-                f"it is a checkpoint with weights under {listed(places)}; choose one with --under, which leaves out all else"
+                f"it is a checkpoint with weights under {listed(places)}; choose one with --under, which leaves out the rest"
             )
         (name,) = places
         raise InputError(
-            f"it is a checkpoint: the weights are under {quoted(name)}; take these with --under {name}, which leaves out all "
-            f"else ({listed(_at(content, places[name])[1]) or 'nothing'}), or save them alone"
+            f"it is a checkpoint: the weights are under {quoted(name)}; take these with --under {name}, which leaves out the "
+            f"rest ({listed(_at(content, places[name])[1]) or 'nothing'}), or save them alone"
         )
     if under not in places:
         known = [name for name in places if name]
@@ -134,7 +134,11 @@ def _weights_in(content: Mapping[str, Any], under: str | None) -> tuple[Mapping[
 
 
 def _places(content: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Return where there are mappings with matrices in them, as the keys on the way, by their names (``""`` for the whole)."""
+    """Return the places of mappings that contain matrices.
+
+    A place is the sequence of keys that leads to it. Its name, by which it is returned, joins them by dots; that of the whole
+    file is ``""``.
+    """
     places: dict[str, tuple[str, ...]] = {}
     waiting: list[tuple[tuple[str, ...], Mapping[str, Any]]] = [((), content)]
     seen = set()  # a mapping may lie within itself
@@ -153,7 +157,7 @@ def _places(content: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 
 def _at(content: Mapping[str, Any], place: tuple[str, ...]) -> tuple[Mapping[str, Any], list[str]]:
-    """Return what is in a place, and the names of all that is beside it."""
+    """Return the mapping at a place, and the names of everything beside it."""
     beside: list[str] = []
     for depth, key in enumerate(place):
         beside += [".".join((*place[:depth], str(other))) for other in content if other != key]

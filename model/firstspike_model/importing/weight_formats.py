@@ -1,7 +1,7 @@
-"""Files with weights: what a file is, and the arrays in it by name.
+"""Formats of files with weights: recognise the kind of a file, and return its arrays by name.
 
-Nothing in a file is trusted: no code in it is run, and what it may take is bounded before it is taken. A file of another
-kind is called by its name, with the way to weights that can be read.
+Files are not trusted: no code in them is run, and sizes are checked before memory is taken. For other kinds of files, the
+error names the kind and how to make weights of it that can be read.
 """
 
 import io
@@ -16,13 +16,13 @@ from firstspike_spec import InputError
 from firstspike_spec.common.arrays import Archive, read_member
 from firstspike_spec.common.text import quoted
 
-#: Bytes of a file, and of all that is packed in it.
+#: Limit of the bytes of a file, packed and unpacked.
 MAX_FILE_BYTES = 512 << 20
 
-#: Files in an archive, and bytes of the header of a safetensors file.
+#: Limits of the files in an archive, and of the header of a safetensors file.
 MAX_MEMBERS, MAX_HEADER_BYTES = 1 << 13, 2 << 20
 
-#: Operations of the pickles in a file of PyTorch: each may make an object.
+#: Limit of the operations of the pickles in a PyTorch file: each may create an object.
 MAX_OPERATIONS = 1 << 20
 
 _SAVE = "save the weights again, with numpy.savez or torch.save(model.state_dict(), ...)"
@@ -32,7 +32,7 @@ _ONNX = 'numpy.savez("weights.npz", **{t.name: onnx.numpy_helper.to_array(t) for
 _KERAS = 'numpy.savez("weights.npz", **{w.path: w.numpy() for w in keras.models.load_model("FILE").weights})'
 
 
-#: How files of other kinds begin, what they are, and what makes weights of them.
+#: Other kinds of files by their first bytes: what they are, and how to convert them.
 _OTHER_KINDS: dict[tuple[bytes, ...], str] = {
     (b"\x93NUMPY",): "it is one array of NumPy without a name; "
     'give it one: numpy.savez("weights.npz", fc1_weight=numpy.load("FILE"))',
@@ -44,22 +44,22 @@ _OTHER_KINDS: dict[tuple[bytes, ...], str] = {
 }
 _TEXT = 'it is text; for a table of numbers, run numpy.savez("weights.npz", fc1_weight=numpy.loadtxt("FILE", delimiter=","))'
 
-#: What reading tensors and plain values calls. PyTorch allows more of it: bytes, of which a short file may ask for any number.
+#: What reading tensors and plain values calls. PyTorch also allows bytes, of which a short file could request any number.
 _PLAIN_NAMES = re.compile(
     r"collections\.(OrderedDict|Counter)|(builtins|__builtin__)\.(set|complex)|_codecs\.encode"
     r"|torch\.\w+|torch\.(_utils|storage|serialization|nn\.parameter)\.\w+"
 )
 
-#: Later protocols of pickle are none that PyTorch reads without running code.
+#: The last protocol of pickle that PyTorch reads without running code.
 _MAX_PROTOCOL = 3
 
-#: What PyTorch's older files begin with: a pickle of its magic number.
+#: The first bytes of PyTorch's older files: a pickle of its magic number.
 _OLDER_TORCH = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
 
-#: Pickles at the beginning of such a file.
+#: The number of pickles at the beginning of such a file.
 _OLDER_TORCH_PICKLES = 5
 
-#: Files in archives that hold no weights to be read, and what archives they are in.
+#: Files that mark archives of other kinds: what the archives are, and how to convert them.
 _OTHER_ARCHIVES = {
     "constants.pkl": f"it is a TorchScript archive; run {_TORCHSCRIPT}",
     "archive_format": "it is a program that torch.export made; save the weights: torch.save(model.state_dict(), ...)",
@@ -68,24 +68,24 @@ _OTHER_ARCHIVES = {
 
 
 def parse_entries(content: bytes, name: str) -> Mapping[str, Any]:
-    """Return what is in a file with weights, by name.
+    """Return the entries of a file with weights, by name.
 
     Parameters
     ----------
     content : bytes
-        Of a NumPy archive, a file of ``torch.save``, or a safetensors file.
+        A NumPy archive, a file of ``torch.save``, or a safetensors file.
     name : str
-        Of the file, for advice.
+        Name of the file, for error messages.
 
     Returns
     -------
     mapping
-        Of arrays or tensors, and from PyTorch of anything else that is plain: numbers, strings, lists, dictionaries.
+        Arrays or tensors; from PyTorch also other plain values: numbers, strings, lists, dictionaries.
 
     Raises
     ------
     InputError
-        If it is nothing of that kind, damaged, or too large.
+        If the file is of another kind, damaged, or too large.
     """
     if not content:
         raise InputError(f"it is empty; {_SAVE}")
@@ -96,7 +96,7 @@ def parse_entries(content: bytes, name: str) -> Mapping[str, Any]:
     elif content.startswith(_OLDER_TORCH):
         entries = _parse_torch(content, content, _OLDER_TORCH_PICKLES, name)
     else:
-        raise InputError(_told(content).replace("FILE", name))
+        raise InputError(_refusal(content).replace("FILE", name))
     if not isinstance(entries, Mapping) or not all(isinstance(key, str) for key in entries):
         raise InputError(f"it holds {_an(type(entries).__name__)}, not matrices by name; {_SAVE}")
     if not entries:
@@ -104,14 +104,14 @@ def parse_entries(content: bytes, name: str) -> Mapping[str, Any]:
     return entries
 
 
-def _told(content: bytes) -> str:
-    """Return what content is that holds no weights to be read, and what to do."""
-    for beginnings, told in _OTHER_KINDS.items():
+def _refusal(content: bytes) -> str:
+    """Return what a file of another kind is, and how to convert it."""
+    for beginnings, refusal in _OTHER_KINDS.items():
         if content.startswith(beginnings):
-            return told
+            return refusal
     if re.fullmatch(rb"[\t\n\r -~]+", content[:1000]):
         return _TEXT
-    return f"it is no NumPy archive, PyTorch state dict or safetensors file, or it is damaged; {_SAVE}"
+    return f"it is not a NumPy archive, PyTorch state dict or safetensors file, or it is damaged; {_SAVE}"
 
 
 def _an(name: str) -> str:
@@ -120,24 +120,24 @@ def _an(name: str) -> str:
 
 def _parse_archive(content: bytes, name: str) -> Any:
     damaged = f"it is damaged; {_SAVE}"
-    if content.count(b"PK\x01\x02") > MAX_MEMBERS:  # before a list of them is made
+    if content.count(b"PK\x01\x02") > MAX_MEMBERS:  # before zipfile lists them
         raise InputError(f"it is an archive of more than {MAX_MEMBERS:,} files; {_SAVE}")
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
-    except Exception as error:  # of damaged archives, zipfile raises anything
+    except Exception as error:  # zipfile raises many kinds of errors on damaged archives
         raise InputError(damaged) from error
     members = {info.filename: info for info in archive.infolist()}
     _check_members(archive.infolist())
     last_parts = {member.rpartition("/")[2] for member in members}
-    for last_part, told in _OTHER_ARCHIVES.items():
+    for last_part, refusal in _OTHER_ARCHIVES.items():
         if last_part in last_parts:
-            raise InputError(told.replace("FILE", name))
+            raise InputError(refusal.replace("FILE", name))
     pickles = [member for member in members if member.rpartition("/")[2] == "data.pkl"]
     if not pickles:
         return _parse_numpy(content)
     try:
         program = read_member(archive, members[pickles[0]])
-        # What PyTorch reads is then what was checked, whatever else its own reader would find.
+        # From the copy PyTorch reads what was checked here, whatever its own reader would find in the original.
         plain = io.BytesIO()
         with zipfile.ZipFile(plain, "w") as copy:
             for info in members.values():
@@ -160,12 +160,13 @@ def _check_members(members: list[zipfile.ZipInfo]) -> None:
 
 
 def _parse_numpy(content: bytes) -> Mapping[str, Any]:
-    archive, entries = Archive(content, "it"), {}
+    archive = Archive(content, "it")
+    entries: dict[str, Any] = {}
     for key in archive:
         try:
             entries[key] = archive[key]
         except InputError as error:
-            raise InputError(f"{quoted(key)} is damaged, or no array of numbers; {_SAVE}") from error
+            raise InputError(f"{quoted(key)} is damaged, or not an array of numbers; {_SAVE}") from error
     return entries
 
 
@@ -179,12 +180,12 @@ def _parse_safetensors(content: bytes) -> Mapping[str, Any]:
         raise InputError("it is a network of whole numbers already, and needs no import; name the file with the float weights")
     try:
         return load(content)
-    except Exception as error:  # of damaged content, the library raises anything
+    except Exception as error:  # the library raises many kinds of errors on damaged content
         raise InputError(f"it is damaged; {_SAVE}") from error
 
 
 def _parse_torch(content: bytes, program: bytes, pickles: int, name: str) -> Any:
-    """Return what ``torch.save`` wrote; ``program`` begins with so many pickles, which say what to make of the rest."""
+    """Return what ``torch.save`` wrote. ``program`` begins with this many pickles, which describe the rest."""
     import torch
 
     is_mapping, called = _scan(program, pickles)
@@ -192,33 +193,35 @@ def _parse_torch(content: bytes, program: bytes, pickles: int, name: str) -> Any
     if strange:
         load = f'torch.load("{name}", weights_only=False)'
         if is_mapping:
-            what = f"beside weights it holds objects of Python ({strange[0]})"
+            what = f"besides weights it holds objects of Python ({strange[0]})"
             advice = f"load it with {load}, and save the state dict in it alone, with torch.save"
         else:
             what = f"it is a whole model, or another object of Python ({strange[0]})"
             advice = f'run torch.save({load}.state_dict(), "weights.pt")'
         raise InputError(f"{what}, and reading it could run any code; where you trust it, {advice}")
     try:
-        with warnings.catch_warnings(action="ignore"):  # PyTorch's are for programmers
+        with warnings.catch_warnings(action="ignore"):  # they are for programmers
             return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # of damaged content, PyTorch raises anything
+    except Exception as error:  # PyTorch raises many kinds of errors on damaged content
         raise InputError(f"it is damaged; {_SAVE}") from error
 
 
 def _scan(program: bytes, pickles: int) -> tuple[bool, list[str]]:
-    """Return whether pickles make a mapping, and the names of what they call, without running them.
+    """Return whether the saved object is a mapping, and the names that the pickles call, without running them.
 
-    Of several pickles, the last but one is what was saved.
+    If there are several pickles, the last but one contains the saved object.
     """
-    file, called, beginnings, operations = io.BytesIO(program), [], [], 0
+    file, operations = io.BytesIO(program), 0
+    called: list[str] = []
+    beginnings: list[str] = []
     try:
         for _ in range(pickles):
             begun = False
             for operation, argument, _ in pickletools.genops(file):
                 operations += 1
                 if operations > MAX_OPERATIONS:
-                    raise InputError(f"it has more than {MAX_OPERATIONS:,} values beside the weights; save the weights alone")
-                if operation.name == "PROTO" and argument > _MAX_PROTOCOL:
+                    raise InputError(f"it has more than {MAX_OPERATIONS:,} values besides the weights; save the weights alone")
+                if operation.name == "PROTO" and not (isinstance(argument, int) and argument <= _MAX_PROTOCOL):
                     raise InputError(f"it is written with protocol {argument} of pickle; save it with torch.save's usual one")
                 called_name = str(argument).replace(" ", ".", 1) if operation.name == "GLOBAL" else ""
                 if called_name:

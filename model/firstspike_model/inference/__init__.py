@@ -1,1 +1,1 @@
-"""Inference in PyTorch, and what a network's provenance says of it."""
+"""Inference in PyTorch: the golden model, and the figures that provenance takes from it."""

@@ -1,9 +1,12 @@
-"""The golden model, PyTorch form: all steps of an inference at once, on integer tensors.
+"""The golden model in PyTorch: all steps of an inference at once, on integer tensors.
 
-It gives the same numbers as `firstspike_spec.infer` by another way, so that each checks the other. Potentials have no
-leak and no reset, so they are initial potentials plus one matrix product for all steps; a neuron's spike time is its first
-crossing; and early exit only hides what happened after the decision step.
+It computes the same numbers as `firstspike_spec.infer` in another way, so that each checks the other. Potentials have no leak
+and no reset: they are the initial potentials plus one matrix product for all steps. A neuron spikes at its first crossing of
+the threshold. Early exit only hides what happens after the decision step.
 """
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,7 +15,7 @@ from torch.nn import functional
 from firstspike_spec import Inference, Layer, Network
 from firstspike_spec.inference.golden import check_spike_times
 
-#: Potentials of one layer that are held at once; it bounds the memory that a large batch takes.
+#: Potentials of one layer that are computed at once: this limits the memory of a large batch.
 CHUNK_POTENTIALS = 1 << 23
 
 
@@ -24,7 +27,7 @@ def infer(network: Network, images: np.ndarray, *, early_exit: bool = True, devi
     network : Network
     images : ndarray of uint8, shape (batch, \\*input_shape) or (batch, inputs)
     early_exit : bool
-        End each inference after the first step in which an output spiked.
+        End each inference after the first step in which an output spikes.
     device : str or torch.device
         Where PyTorch computes; the numbers do not depend on it.
 
@@ -36,7 +39,7 @@ def infer(network: Network, images: np.ndarray, *, early_exit: bool = True, devi
     Raises
     ------
     InputTypeError, InputError
-        If the images are not ``uint8`` or of another shape.
+        If the images are not ``uint8``, or have another shape.
     """
     return infer_spikes(network, network.spike_times(images), early_exit=early_exit, device=device)
 
@@ -60,19 +63,27 @@ def infer_spikes(
             _infer_chunk(network.time_steps, layers, part, early_exit)
             for part in torch.tensor(spike_times, dtype=torch.int16, device=device).split(chunk)
         ]
-    return Inference(network.time_steps, *(_joined(values) for values in zip(*parts, strict=True)))
+    return Inference(
+        time_steps=network.time_steps,
+        spike_times=_joined([part.spike_times for part in parts]),
+        potentials=_joined([part.potentials for part in parts]),
+        classes=_array([part.classes for part in parts]),
+        decision_steps=_array([part.decision_steps for part in parts]),
+        spikes=_array([part.spikes for part in parts]),
+        synaptic_operations=_array([part.synaptic_operations for part in parts]),
+    )
 
 
 class _LayerTensors:
-    """A layer's numbers on a device, in a floating-point type whose products and sums are exact for them."""
+    """The numbers of a layer on a device, in a floating-point type in which their products and sums are exact."""
 
     def __init__(self, layer: Layer, device: str | torch.device):
         self.maps = maps = layer.maps
         weights = layer.dense().astype(np.int64)
-        # Every partial sum, in any order, lies between the sum of the negative and that of the positive weights.
-        each = maps.pooling**2  # spikes that a tap can see
+        # Every partial sum, in any order, lies between the sum of all negative and that of all positive weights.
+        each = maps.pooling**2  # spikes that one tap can count
         largest = each * max(int(np.maximum(sign * weights, 0).sum(axis=1).max()) for sign in (1, -1))
-        # A lower precision may have been chosen for the whole process, on processors (bfloat16) as on GPUs (TF32).
+        # The process may have chosen a lower precision, on CPUs (bfloat16) or GPUs (TF32).
         exact = largest < 1 << 24 and torch.get_float32_matmul_precision() == "highest"
         self.weights = torch.tensor(weights, dtype=torch.float32 if exact else torch.float64, device=device)
         self.initial_potentials = torch.tensor(layer.initial_potentials, dtype=torch.int64, device=device)
@@ -87,15 +98,25 @@ class _LayerTensors:
             return functional.linear(present, self.weights).to(torch.int64) + self.initial_potentials
         maps = present.reshape(-1, *self.maps.source_shape)
         pooled = functional.avg_pool2d(maps, self.maps.pooling, ceil_mode=True, divisor_override=1)
-        # A matrix product: convolutions may be computed by algorithms that are not exact for whole numbers.
+        # A matrix product, since some algorithms for convolutions are not exact for whole numbers.
         kernel = self.maps.kernel_height, self.maps.kernel_width
         windows = functional.unfold(pooled, kernel, padding=self.maps.padding, stride=self.maps.stride)
         potentials = (self.weights @ windows).to(torch.int64) + self.initial_potentials[:, None]
         return potentials.reshape(time_steps, len(source_times), len(self.initial_potentials) * self.maps.positions)
 
 
-def _infer_chunk(time_steps: int, layers: list[_LayerTensors], source_times: torch.Tensor, early_exit: bool) -> tuple:
-    """Return the fields of `Inference` after ``time_steps``, in its order."""
+class _Chunk(NamedTuple):
+    """The fields of `Inference` for some images, as tensors."""
+
+    spike_times: list[torch.Tensor]
+    potentials: list[torch.Tensor]
+    classes: torch.Tensor
+    decision_steps: torch.Tensor
+    spikes: torch.Tensor
+    synaptic_operations: torch.Tensor
+
+
+def _infer_chunk(time_steps: int, layers: list[_LayerTensors], source_times: torch.Tensor, early_exit: bool) -> _Chunk:
     times, all_potentials = [source_times], []
     for layer in layers:
         potentials = layer.potentials(times[-1], time_steps)
@@ -115,14 +136,19 @@ def _infer_chunk(time_steps: int, layers: list[_LayerTensors], source_times: tor
     classes = torch.where(earliest, final[-1], torch.iinfo(torch.int64).min).argmax(dim=1)
 
     fired = [layer_times < time_steps for layer_times in times]
-    spikes = sum(layer_fired.sum(dim=1) for layer_fired in fired)
-    operations = sum((fires * layer.operations).sum(dim=1) for fires, layer in zip(fired[:-1], layers, strict=True))
+    nothing = torch.zeros_like(decision_steps, dtype=torch.int64)
+    spikes = sum((layer_fired.sum(dim=1) for layer_fired in fired), nothing)
+    operations = sum(((fires * layer.operations).sum(dim=1) for fires, layer in zip(fired[:-1], layers, strict=True)), nothing)
     final = [potentials.to(torch.int32) for potentials in final]
-    return times, final, classes.to(torch.int16), decision_steps, spikes, operations
+    return _Chunk(times, final, classes.to(torch.int16), decision_steps, spikes, operations)
 
 
-def _joined(parts: tuple) -> np.ndarray | tuple[np.ndarray, ...]:
-    """Return the chunks of one field as one array, or as one for each layer."""
-    if isinstance(parts[0], list):
-        return tuple(_joined(layer_parts) for layer_parts in zip(*parts, strict=True))
-    return torch.cat(parts).cpu().numpy()
+def _joined(parts: Sequence[list[torch.Tensor]]) -> tuple[np.ndarray, ...]:
+    """Return, for each layer, the tensors of all chunks as one array."""
+    return tuple(_array(layer_parts) for layer_parts in zip(*parts, strict=True))
+
+
+def _array(parts: Sequence[torch.Tensor]) -> np.ndarray:
+    """Return the tensors of all chunks as one array."""
+    array: np.ndarray = torch.cat(list(parts)).cpu().numpy()
+    return array

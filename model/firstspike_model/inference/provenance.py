@@ -1,4 +1,4 @@
-"""Facts that every network's provenance holds under the same names."""
+"""Facts that the provenance of every network holds under the same names."""
 
 from importlib.metadata import version
 from typing import Any
@@ -7,14 +7,14 @@ from firstspike_spec import Dataset, Inference
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what a network is made with."""
+    """Return the versions of the packages that a network is made with."""
     return {name: version(name) for name in ("firstspike", "torch", "numpy")}
 
 
 def test_facts(inference: Inference, test: Dataset) -> dict[str, Any]:
-    """Return what an inference of the test images, with early exit, says of a network.
+    """Return the figures of a network from an inference of the test images with early exit.
 
-    ``test_accuracy`` (share of the images, by first spike), ``test_images``, ``mean_decision_step`` and
+    These are ``test_accuracy`` (share of the images, by first spike), ``test_images``, ``mean_decision_step`` and
     ``mean_synaptic_operations``.
     """
     return {

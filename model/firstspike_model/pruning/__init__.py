@@ -1,9 +1,9 @@
 """Pruning: optimisers that prune while they train, budgets, and schedules of their settings."""
 
-from .budget import allowed, cut_to_budget, layer_budgets
+from .budget import allowed, check_budget, cut_to_budget, layer_budgets
 from .gradr import GradR
 from .rewiring import Rewiring
 from .schedule import SCHEDULES, schedule
 from .stds import STDS
 
-__all__ = ["SCHEDULES", "STDS", "GradR", "Rewiring", "allowed", "cut_to_budget", "layer_budgets", "schedule"]
+__all__ = ["SCHEDULES", "STDS", "GradR", "Rewiring", "allowed", "check_budget", "cut_to_budget", "layer_budgets", "schedule"]

@@ -39,6 +39,14 @@ def layer_budgets(budget: float, output_part: float, counts: Sequence[int]) -> t
     return (*shares, output / last)
 
 
+def check_budget(budget: float | Sequence[float], counts: Sequence[int]) -> None:
+    """Raise `InputError` if the budget leaves a layer without connections; ``counts`` are the layers' numbers of weights."""
+    shares = budget if isinstance(budget, Sequence) else [budget] * len(counts)
+    for number, (share, count) in enumerate(zip(shares, counts, strict=True)):
+        if allowed(share, count) == 0:
+            raise InputError(f"the budget leaves none of the {count:,} connections of layer {number}; give it a larger one")
+
+
 def cut_to_budget(weights: Sequence[torch.Tensor], connectivity: float | Sequence[float]) -> list[torch.Tensor]:
     """Return masks that keep the strongest connections, exactly as many as the budget allows.
 

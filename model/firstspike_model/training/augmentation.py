@@ -1,4 +1,4 @@
-"""Variations of training images."""
+"""Augmentation: random variations of training images."""
 
 import math
 
@@ -7,24 +7,24 @@ from torch.nn import functional
 
 
 class RandomVariations:
-    """Images, each moved, mirrored and made brighter or darker at random, whenever it is taken.
+    """Images that are moved, mirrored, rotated, scaled and made brighter or darker at random, anew each time.
 
     Parameters
     ----------
     images : Tensor of uint8, shape (count, height, width) or (count, channels, height, width)
     largest_shift : int
-        Images move by at most so many pixels up, down, left and right; what comes in is dark. 0 leaves them in place.
+        Images move by at most this many pixels up, down, left and right; new pixels are 0. 0 leaves them in place.
     mirrored : bool
-        Whether half of the images, drawn anew each time, are turned left to right.
+        Whether half of the images, drawn anew each time, are mirrored left to right.
     brightness : float
-        At least 0: pixels are multiplied by ``exp(u)``, with one ``u`` an image, even over ``-brightness .. brightness``,
-        and cut at 255. 0 leaves them as they are.
+        At least 0: pixels are multiplied by ``exp(u)`` and limited to 255, with one ``u`` per image, uniform over
+        ``-brightness .. brightness``. 0 changes nothing.
     generator : torch.Generator
-        On the CPU, so that every device draws the same.
+        On the CPU, so that all devices draw the same numbers.
     largest_rotation : float
-        Degrees by which images are turned at most, either way.
+        Images are rotated by at most this many degrees either way.
     largest_scaling : float
-        0 .. 1 (not 1): images become larger or smaller by a factor of up to 1 plus or minus this.
+        At least 0 and below 1: images are scaled by a factor of at most 1 plus or minus this.
     """
 
     def __init__(
@@ -42,13 +42,13 @@ class RandomVariations:
         self.largest_rotation, self.largest_scaling = largest_rotation, largest_scaling
         height, width = images.shape[-2:]
         rows = images.ndim - 2
-        # Views of every placement at once: taking a batch is a single copy of its pixels.
+        # Views of all placements: a batch then takes a single copy of its pixels.
         padded = functional.pad(images, (largest_shift,) * 4)
         placements = padded.unfold(rows, height, 1).unfold(rows + 1, width, 1)
         self._placements = placements.movedim((rows, rows + 1), (1, 2))
 
     def take(self, indices: torch.Tensor) -> torch.Tensor:
-        """Return the images at ``indices``, varied: uint8, of their shape."""
+        """Return variations of the images at ``indices``: uint8, of the same shape."""
         device = self._placements.device
         places = self._placements.shape[1]
         down, right = torch.randint(places, (2, len(indices)), generator=self.generator).to(device)
@@ -64,11 +64,11 @@ class RandomVariations:
         return images
 
     def _turned(self, images: torch.Tensor) -> torch.Tensor:
-        """Return the images turned and scaled about their middles, each by numbers of its own."""
+        """Return the images rotated and scaled about their centres, each by its own random numbers."""
         angles, scales = 2 * torch.rand(2, len(images), generator=self.generator).to(images.device) - 1
         angles, scales = angles * math.radians(self.largest_rotation), 1 / (1 + scales * self.largest_scaling)
         cosines, sines, zeros = scales * angles.cos(), scales * angles.sin(), torch.zeros_like(angles)
-        flat = images.shape[-2] / images.shape[-1]  # places run from -1 to 1 in both directions
+        flat = images.shape[-2] / images.shape[-1]  # coordinates run from -1 to 1 in both directions
         turns = torch.stack([cosines, -sines * flat, zeros, sines / flat, cosines, zeros], dim=1).reshape(-1, 2, 3)
         pixels = images.reshape(len(images), -1, *images.shape[-2:]).float()
         places = functional.affine_grid(turns, list(pixels.shape), align_corners=False)
@@ -77,5 +77,5 @@ class RandomVariations:
 
 
 def _for_each(numbers: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
-    """Return one number an image in a shape that meets all of its pixels."""
+    """Return numbers, one per image, in a shape that broadcasts over the pixels."""
     return numbers.reshape(-1, *(1,) * (images.ndim - 1))

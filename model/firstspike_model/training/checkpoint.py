@@ -1,4 +1,4 @@
-"""A stopped training on disk, from which it goes on as if it had never stopped."""
+"""Checkpoints: the state of a training on disk, from which it continues without a difference."""
 
 import hashlib
 import io
@@ -12,11 +12,12 @@ import torch
 from firstspike_spec import Dataset, InputError
 from firstspike_spec.common.files import write_file
 
-from ..recipes.recipe import Recipe, settings_of
+from ..recipes.recipe import Recipe
+from ..recipes.settings import settings_of
 
 
 def identity_of(recipe: Recipe, dataset: Dataset, seed: int, device: str) -> dict[str, Any]:
-    """Return what must be the same for a training to go on: it decides every bit of the result."""
+    """Return what decides every bit of a training's result: to continue a training, all of it must be the same."""
     digest = hashlib.sha256(dataset.images.tobytes() + dataset.labels.tobytes())
     return {
         "recipe": recipe.name,
@@ -29,7 +30,7 @@ def identity_of(recipe: Recipe, dataset: Dataset, seed: int, device: str) -> dic
 
 
 def save_checkpoint(path: Path, state: dict[str, Any], identity: dict[str, Any]) -> None:
-    """Write a training's state (tensors, numbers and texts) whole or not at all."""
+    """Write the state of a training (tensors, numbers and strings), completely or not at all."""
     content = io.BytesIO()
     torch.save({"state": state, "identity": identity}, content)
     write_file(path, content.getvalue())
@@ -41,7 +42,7 @@ def load_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any] | No
     Raises
     ------
     InputError
-        If the file is damaged, or of another training; the message says what differs.
+        If the file is damaged, or belongs to another training; the message says what differs.
     """
     if not path.exists():
         return None
@@ -49,14 +50,14 @@ def load_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any] | No
         saved = torch.load(path, map_location="cpu", weights_only=True)
         state, theirs = saved["state"], saved["identity"]
     except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
-        raise InputError(f"{path} is no checkpoint or damaged ({error}); start anew with --fresh") from error
+        raise InputError(f"{path} is not a checkpoint, or is damaged ({error}); start again with --fresh") from error
     different = [
-        f"{key} {theirs.get(key)!r} there, {identity.get(key)!r} now"
+        f"{key} was {theirs.get(key)!r}, is {identity.get(key)!r} now"
         for key in {**theirs, **identity}
         if theirs.get(key) != identity.get(key)
     ]
     if different:
         raise InputError(
-            f"{path} is of another training ({'; '.join(different)}); start anew with --fresh, or name another --out"
+            f"{path} belongs to another training ({'; '.join(different)}); start again with --fresh, or name another --out"
         )
     return state

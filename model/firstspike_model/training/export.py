@@ -1,4 +1,4 @@
-"""From trained layers to the network that the golden model, the compiler and the hardware share."""
+"""From a trained classifier to the network that golden model, compiler and hardware share."""
 
 import numpy as np
 import torch
@@ -12,21 +12,21 @@ from ..layers.classifier import FirstSpikeClassifier
 def to_network(
     classifier: FirstSpikeClassifier, encoder: LatencyEncoder, input_shape: tuple[int, ...], lowering: int = 0
 ) -> Network:
-    """Return the integer network that the classifier's quantised forward pass computes.
+    """Return the network of whole numbers that the classifier's quantised forward pass computes.
 
     Parameters
     ----------
     classifier : FirstSpikeClassifier
-        With a scale in every layer.
+        With a scale in each layer.
     encoder : LatencyEncoder
     input_shape : tuple of int
     lowering : int
-        Subtracted from the output neurons' initial potentials (`firstspike_model.calibration.output_threshold`).
+        Subtracted from the initial potentials of the outputs (`firstspike_model.calibration.output_threshold`).
 
     Returns
     -------
     Network
-        With all neurons, dead ones too; `firstspike_spec.remove_dead_neurons` removes those.
+        With all neurons, also dead ones; `firstspike_spec.remove_dead_neurons` removes those.
     """
     layers = []
     for layer in classifier.layers:

@@ -1,4 +1,4 @@
-"""What training makes small."""
+"""Loss functions: of the output potentials, and of the output spikes."""
 
 import torch
 from torch.nn import functional
@@ -7,15 +7,16 @@ from torch.nn import functional
 def potential_loss(potentials: torch.Tensor, labels: torch.Tensor, last_weight: float) -> torch.Tensor:
     """Return the mean cross-entropy of the output potentials at every step.
 
-    Every step teaches, also before and after an output's spike, so that early decisions are right and late ones exist.
+    All steps count, also those before and after an output's spike: so the network learns to decide early, and to go on
+    improving while it has not decided.
 
     Parameters
     ----------
     potentials : Tensor of float, shape (T, batch, classes)
-        Larger is more likely; each step is a set of logits.
+        The potentials of each step are logits.
     labels : Tensor of int64, shape (batch,)
     last_weight : float
-        At least 1. Steps are weighted evenly from 1 at the first to ``last_weight`` at the last.
+        At least 1. The weights of the steps rise linearly from 1 at the first to ``last_weight`` at the last.
     """
     steps, batch, classes = potentials.shape
     losses = functional.cross_entropy(potentials.reshape(-1, classes), labels.repeat(steps), reduction="none")
@@ -24,25 +25,27 @@ def potential_loss(potentials: torch.Tensor, labels: torch.Tensor, last_weight: 
 
 
 def temporal_weights(time_steps: int, sharpness: float) -> torch.Tensor:
-    """Return ``sharpness * (T - t) / T`` for each step t: strictly decreasing, and above 0 at the last."""
+    """Return ``sharpness * (T - t) / T`` for each step t: strictly falling, and above 0 at the last step."""
     return sharpness * torch.arange(time_steps, 0, -1) / time_steps
 
 
 def even_weights(time_steps: int, sharpness: float) -> torch.Tensor:
-    """Return ``sharpness`` for each step: a spike counts the same whenever it comes."""
+    """Return ``sharpness`` for each step: a spike counts the same at every step."""
     return torch.full((time_steps,), float(sharpness))
 
 
-#: How much a spike counts at each step, by name: ETTFS's temporal weighting, and the plain count that it improves on.
+#: The weights of a spike at each step, by name: falling over time, or the same for all as a baseline.
 DECODINGS = {"temporal": temporal_weights, "count": even_weights}
 
 
 def spike_loss(spikes: torch.Tensor, labels: torch.Tensor, decoding: str, sharpness: float) -> torch.Tensor:
     """Return the cross-entropy of the decoded output spikes.
 
-    An output's logit is the sum over its spikes of a weight for the step. With the decoding ``"temporal"`` the weight
-    strictly decreases, so that the largest logit belongs to the earliest spike and agrees with the first-spike decision:
-    ETTFS's temporal weighting decoding (Che et al. 2024, arXiv 2410.23619, whose exact weights were not to be had).
+    The logit of an output is the sum of its spikes, weighted by step. With the decoding ``"temporal"`` the weights fall over
+    time, so that the largest logit belongs to the earliest spike, as in the first-spike decision.
+
+    After ETTFS (Che et al. 2024, arXiv 2410.23619), which decodes by such a weighted sum. The paper's weights were not
+    available to us; the linear ones of `temporal_weights` are ours.
 
     Parameters
     ----------

@@ -1,53 +1,84 @@
 """Progress of a training: a bar on a terminal, plain lines elsewhere."""
 
-from typing import TYPE_CHECKING, Self, TextIO
+from dataclasses import dataclass
+from typing import Self, TextIO
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich import progress as bars
 
 from firstspike_spec.terminal.console import SafeConsole
 
-if TYPE_CHECKING:
-    from .loop import Progress as Epoch
+
+@dataclass(frozen=True)
+class Progress:
+    """The state of a training after an epoch.
+
+    Attributes
+    ----------
+    phase : str
+        ``"prune"`` or ``"refine"``.
+    epoch, epochs : int
+        Done so far, and in the whole training.
+    loss : float
+        Mean over the epoch's batches.
+    accuracy : float
+        On the validation images, by first spike, 0 .. 1.
+    connectivity : float
+        Share of connections whose weight is not 0, 0 .. 1.
+    mean_decision_step : float
+    seconds : float
+        Since the training began, without interruptions.
+    seconds_left : float
+        Estimated from the mean duration of the epochs so far.
+    """
+
+    phase: str
+    epoch: int
+    epochs: int
+    loss: float
+    accuracy: float
+    connectivity: float
+    mean_decision_step: float
+    seconds: float
+    seconds_left: float
 
 
 class EpochDisplay:
-    """Shows each epoch as it ends; a context manager.
+    """A context manager that shows each epoch when it ends.
 
     Parameters
     ----------
     name : str
-        What is trained.
+        Of the recipe.
     stream : text file
-        Where to.
+        Where to show it.
     """
 
     def __init__(self, name: str, stream: TextIO):
         self.name = name
         self._console = SafeConsole(file=stream)
         self._stream = stream
-        self._bar: Progress | None = None
-        self._task = None
+        self._bar: bars.Progress | None = None
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
-            self._bar = Progress(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(bar_width=12),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[figures]}"),
-                TimeRemainingColumn(),
-                TextColumn("left"),
+            self._bar = bars.Progress(
+                bars.TextColumn("{task.description}", markup=False),
+                bars.BarColumn(bar_width=12),
+                bars.MofNCompleteColumn(),
+                bars.TextColumn("{task.fields[figures]}"),
+                bars.TimeRemainingColumn(),
+                bars.TextColumn("left"),
                 console=self._console,
             )
-            self._task = self._bar.add_task(self.name, total=None, figures="")
+            self._bar.add_task(self.name, total=None, figures="")
             self._bar.start()
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._bar is not None:
             self._bar.stop()
 
-    def epoch(self, progress: "Epoch") -> None:
+    def epoch(self, progress: Progress) -> None:
         """Show an epoch."""
         accuracy, connectivity = f"{progress.accuracy:.2%}", f"{progress.connectivity:.2%}"
         if self._bar is None:
@@ -58,7 +89,7 @@ class EpochDisplay:
             )
         else:
             self._bar.update(
-                self._task,
+                self._bar.task_ids[0],
                 completed=progress.epoch,
                 total=progress.epochs,
                 description=f"{self.name} {progress.phase}",

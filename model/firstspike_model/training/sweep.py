@@ -1,4 +1,4 @@
-"""Grids of trainings: every combination of some settings and seeds, several at a time, going on after a stop."""
+"""Sweeps: a training for every combination of some settings and seeds, several at a time, resumable after a stop."""
 
 import csv
 import io
@@ -18,9 +18,10 @@ from typing import Any
 from firstspike_spec import InputError
 from firstspike_spec.common.files import write_file
 
-from ..recipes.recipe import Recipe, recipe_of, settings_of
+from ..recipes.recipe import Recipe
+from ..recipes.settings import recipe_of, settings_of
 
-#: What a run gives, beside its settings; a column each in the table.
+#: The facts of a run that are columns of the table, after its settings.
 FIGURES = (
     "validation_accuracy",
     "test_accuracy",
@@ -40,7 +41,7 @@ class Run:
     Attributes
     ----------
     name : str
-        Unique in its grid; that of its files.
+        Unique in its grid; its files have this name.
     changes : dict
         The swept settings, and ``seed``.
     recipe : Recipe
@@ -54,20 +55,20 @@ class Run:
 
 
 def grid(recipe: Recipe, values: Mapping[str, Sequence[Any]], seeds: Sequence[int]) -> list[Run]:
-    """Return every combination, the seeds running fastest.
+    """Return a run for every combination of values and seeds. The seeds change fastest.
 
     Parameters
     ----------
     recipe : Recipe
-        Gives what is not swept.
+        All other settings.
     values : mapping of str to sequence
-        The values of each swept setting, as TOML would give them.
+        The values of each swept setting, as TOML gives them.
     seeds : sequence of int
 
     Raises
     ------
     InputError, InputTypeError
-        If a setting is unknown or a value wrong (`firstspike_model.recipes.recipe.recipe_of`), or a run is there twice.
+        If a setting is unknown or a value is wrong (`firstspike_model.recipes.settings.recipe_of`), or two runs are equal.
     """
     runs = []
     for combination in product(*values.values()):
@@ -85,16 +86,16 @@ def run_grid(
     runs: Sequence[Run],
     folder: Path,
     *,
-    data: str | os.PathLike | None = None,
+    data: str | os.PathLike[str] | None = None,
     named: bool = False,
     device: str = "auto",
     jobs: int = 1,
     note: Callable[[Run, dict[str, Any], int], None] = lambda run, row, done: None,
 ) -> list[dict[str, Any]]:
-    """Train what has not been trained yet, and return the table: one row a run, in the order of the grid.
+    """Train what has not been trained yet, and return the table: one row per run, in the order of the grid.
 
-    Each run leaves its network and its log in ``folder``, and while it trains a checkpoint. A run whose log has an outcome
-    is not trained again, so that a stopped sweep goes on. ``results.csv`` and ``results.json`` there hold the rows so far.
+    Each run writes its network and its log to ``folder``, and a checkpoint while it trains. A run whose log has an outcome is
+    not trained again: so a stopped sweep continues. ``results.csv`` and ``results.json`` in the folder hold the rows so far.
 
     Parameters
     ----------
@@ -104,14 +105,14 @@ def run_grid(
     data, named, device
         As for `firstspike_model.training.workflow.train_recipe`.
     jobs : int
-        Trainings at a time, each in a process of its own with one thread.
+        Number of trainings at a time, each in a process of its own with one thread.
     note : callable
-        Told of each run that has ended, with its row, and of how many have.
+        Called after each run, with its row and the number of finished runs.
 
     Raises
     ------
     InputError, InputTypeError
-        If the data set cannot be trained on, or a log or checkpoint in ``folder`` is of other settings.
+        If the data set cannot be trained on, or a log or checkpoint in ``folder`` belongs to other settings.
     """
     rows: dict[str, dict[str, Any]] = {}
 
@@ -132,9 +133,9 @@ def run_grid(
             end(run, _train(run, folder, data, named, device))
     elif waiting:
         others = set(multiprocessing.active_children())
-        # Processes of their own, started afresh: PyTorch's threads do not survive a fork.
+        # New processes, not forks: PyTorch's threads do not survive a fork.
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_when_told) as pool:
+        with ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_on_signals) as pool:
             running = {pool.submit(_train, run, folder, data, named, device): run for run in waiting}
             try:
                 for future in as_completed(running):
@@ -145,21 +146,21 @@ def run_grid(
                     process.terminate()
                 if isinstance(error, BrokenProcessPool):
                     raise InputError(
-                        "a training's process was ended, perhaps because there is not enough memory; take fewer --jobs: "
-                        "the same command goes on"
+                        "the process of a training was ended, perhaps because there is not enough memory; take fewer --jobs; "
+                        "the same command continues"
                     ) from error
                 raise
     return [rows[run.name] for run in runs]
 
 
-def _end_when_told() -> None:
-    """Let signals end this process, one of several that train, in order and without a word."""
+def _end_on_signals() -> None:
+    """Make signals end this process, one of several that train, cleanly and without a message."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, frame: sys.exit(128 + number))
 
 
-def _train(run: Run, folder: Path, data: str | os.PathLike | None, named: bool, device: str) -> dict[str, Any]:
-    """Train one run and return its facts; in a process of its own if there are several jobs."""
+def _train(run: Run, folder: Path, data: str | os.PathLike[str] | None, named: bool, device: str) -> dict[str, Any]:
+    """Train one run and return its facts. With several jobs, this runs in a process of its own."""
     from .workflow import train_to_file  # here, so that the command line starts without PyTorch
 
     out = folder / f"{run.name}.safetensors"
@@ -167,7 +168,7 @@ def _train(run: Run, folder: Path, data: str | os.PathLike | None, named: bool, 
 
 
 def _outcome(run: Run, folder: Path) -> dict[str, Any] | None:
-    """Return the facts of a run that has ended, else ``None``."""
+    """Return the facts of a finished run, else ``None``."""
     log = folder / f"{run.name}.log.json"
     if not log.exists() or (folder / f"{run.name}.checkpoint").exists():
         return None
@@ -175,9 +176,9 @@ def _outcome(run: Run, folder: Path) -> dict[str, Any] | None:
         facts = json.loads(log.read_text("utf-8"))["outcome"]
         same = facts is None or (facts["settings"], facts["seed"]) == (settings_of(run.recipe), run.seed)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{log} is no training's log ({error}); remove it or name another folder") from error
+        raise InputError(f"{log} is not the log of a training ({error}); remove it or name another folder") from error
     if not same:
-        raise InputError(f"{log} is of a training with other settings; remove it or name another folder")
+        raise InputError(f"{log} belongs to a training with other settings; remove it or name another folder")
     return facts
 
 
@@ -192,5 +193,5 @@ def _write_table(folder: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def _word(value: Any) -> str:
-    """Return a value as part of a file's name."""
+    """Return a value as part of a file name."""
     return "-".join(map(str, value)) if isinstance(value, list) else str(value)

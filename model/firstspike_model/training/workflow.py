@@ -1,48 +1,46 @@
-"""From a recipe to a network whose provenance says what it is and how good."""
+"""The whole workflow, from a recipe to a network with its provenance."""
 
-import ctypes
 import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-import torch
 
 from firstspike_spec import Dataset, Network, profile, remove_dead_neurons, save_network
 from firstspike_spec.common.files import write_file
 from firstspike_spec.datasets import load_splits
 
-from ..inference.golden import infer
 from ..calibration.output_threshold import decide
-from ..recipes.recipe import Recipe, settings_of
+from ..inference.golden import infer
+from ..inference.provenance import test_facts, versions
+from ..inference.torch_setup import choose_device, prepare_torch
+from ..recipes.recipe import Recipe
+from ..recipes.settings import settings_of
 from .checkpoint import identity_of, load_checkpoint, save_checkpoint
 from .checks import check_test_split
+from .evaluation import FLOAT_GRID
 from .export import to_network
-from .loop import FLOAT_GRID, Progress, Trained, Training, connectivity
-from ..inference.provenance import test_facts, versions
-
-#: Of glibc's ``mallopt`` (its malloc.h).
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
+from .loop import Trained, Training
+from .progress import Progress
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a training gives.
+    """The result of a training.
 
     Attributes
     ----------
     network : Network or None
-        Without dead neurons, with the activity that the validation images cause, and with ``facts`` as its provenance;
-        none where the recipe asks for float weights.
+        Without dead neurons, with the activity that the validation images cause, and with ``facts`` as its provenance.
+        ``None`` if the recipe asks for float weights.
     facts : dict
         ``recipe``, ``settings``, ``seed``, ``dataset``, ``validation_accuracy`` and ``test_accuracy`` (shares of the
         images, by first spike with early exit), ``test_accuracy_after_all_steps`` (by the largest potential after the
-        last step, in place of the first spike), ``test_images``, ``mean_decision_step`` (on the test images),
-        ``connectivity_as_trained`` and ``versions``; with a network also ``connectivity``,
-        ``synapses`` and ``mean_synaptic_operations``.
+        last step), ``test_images``, ``mean_decision_step`` (on the test images), ``connectivity_as_trained`` and
+        ``versions``; with a network also ``connectivity``, ``synapses`` and ``mean_synaptic_operations``.
     """
 
     network: Network | None
@@ -51,55 +49,29 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Files:
-    """What a training leaves on disk while it runs.
+    """The files that a training writes while it runs.
 
     Attributes
     ----------
     checkpoint : Path
-        From which it goes on after a stop; removed at the end.
+        The state from which the training continues after a stop; removed at the end.
     log : Path
-        One JSON object: the settings, each epoch's figures, and at the end the outcome's facts.
+        One JSON object: the settings, the figures of each epoch, and at the end the facts of the outcome.
     """
 
     checkpoint: Path
     log: Path
 
     @classmethod
-    def beside(cls, out: Path) -> "Files":
+    def beside(cls, out: Path) -> Self:
         """Return the files of a training whose network will be ``out``."""
         return cls(out.with_suffix(".checkpoint"), out.with_suffix(".log.json"))
-
-
-def prepare_torch() -> None:
-    """Set PyTorch up so that a training is fast and repeatable."""
-    torch.set_num_threads(1)  # two threads on two busy cores are many times slower than one; and one is reproducible
-    torch.set_flush_denormal(True)
-    _keep_freed_memory()
-
-
-def _keep_freed_memory() -> None:
-    """Let glibc keep what is freed for what is asked for next, where there is a glibc.
-
-    By itself it gives large blocks back to the system at once, and each tensor's pages must be made anew: that is a third of
-    the time of what a training does with the spikes of maps.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):
-        return
-    for parameter, size in ((M_MMAP_THRESHOLD, 1 << 30), (M_TRIM_THRESHOLD, (1 << 31) - 1), (M_TOP_PAD, 1 << 26)):
-        mallopt(parameter, size)
-
-
-def choose_device(name: str = "auto") -> str:
-    """Return ``"cuda"`` if there is a GPU, else ``"cpu"``, for ``"auto"``; any other name as it is."""
-    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
 
 
 def train_recipe(
     recipe: Recipe,
     *,
-    data: str | os.PathLike | None = None,
+    data: str | os.PathLike[str] | None = None,
     named: bool = False,
     seed: int = 0,
     device: str = "auto",
@@ -115,22 +87,22 @@ def train_recipe(
     data : path, optional
         Folder of the data set, as for `firstspike_spec.load_dataset`.
     named : bool
-        Whether the recipe's data set is asked for, not only meant: then the files in ``data`` must be those.
+        Whether the user named the data set: then the files in ``data`` must be those of the recipe's data set.
     seed : int
-        The same seed gives the same network, on the same machine and with the same versions.
+        The same seed gives the same network on the same machine and versions.
     device : str
-        As for `choose_device`.
+        As for `firstspike_model.inference.torch_setup.choose_device`.
     files : Files, optional
-        Where to keep the state after each epoch. If there is a checkpoint, the training goes on from it.
+        Where to save the state after each epoch. If there is a checkpoint, the training continues from it.
     note : callable
-        Told of each epoch.
+        Called after each epoch.
     note_line : callable
-        Told of anything else that takes a while or that one should know.
+        Called with a line of text for anything else that takes time, and for warnings.
 
     Raises
     ------
     InputError, InputTypeError
-        If the data set is not found or cannot be trained on, or the checkpoint is of another training.
+        If the data set is not found or cannot be trained on, or the checkpoint belongs to another training.
     """
     prepare_torch()
     device = choose_device(device)
@@ -140,10 +112,10 @@ def train_recipe(
     identity = identity_of(recipe, train, seed, device)
     state = load_checkpoint(files.checkpoint, identity) if files else None
     epochs: list[dict[str, Any]] = []
-    if state is not None:
+    if files is not None and state is not None:
         epochs = state.pop("epochs")
         training.load_state_dict(state)
-        note_line(f"going on after epoch {training.epoch} of {recipe.epochs}, from {files.checkpoint}")
+        note_line(f"continuing after epoch {training.epoch} of {recipe.epochs}, from {files.checkpoint}")
 
     def keep(progress: Progress) -> None:
         epochs.append(vars(progress))
@@ -161,29 +133,29 @@ def train_recipe(
 
 
 def train_to_file(recipe: Recipe, out: Path, **options: Any) -> Outcome:
-    """Train one network and write it, with its log beside it, going on from the checkpoint there if there is one.
+    """Train one network and write it, with its log beside it. If there is a checkpoint, continue from it.
 
     Parameters
     ----------
     recipe : Recipe
     out : path
-        The network's file, which ends with .safetensors; not written where the recipe asks for float weights.
+        The network's file, whose name ends with .safetensors; not written if the recipe asks for float weights.
     **options
-        Of `train_recipe`, but ``files``.
+        Further arguments of `train_recipe`.
     """
     files = Files.beside(out)
     outcome = train_recipe(recipe, files=files, **options)
     if outcome.network is not None:
         save_network(outcome.network, out)
-    files.checkpoint.unlink(missing_ok=True)  # last: until then the training is not over
+    files.checkpoint.unlink(missing_ok=True)  # last: as long as it exists, the training is not over
     return outcome
 
 
 def measure(training: Training, trained: Trained, test: Dataset, seed: int) -> Outcome:
-    """Export what was trained and measure it on the test split."""
+    """Export the trained network and measure it on the test split."""
     recipe, classifier = training.recipe, trained.classifier
     settings = settings_of(recipe)
-    margins = training.margins(test.images)
+    margins = training.evaluator.margins(test.images)
     facts = {
         "recipe": recipe.name,
         "settings": settings,
@@ -192,7 +164,7 @@ def measure(training: Training, trained: Trained, test: Dataset, seed: int) -> O
         "validation_accuracy": trained.calibration.accuracy,
         "test_accuracy_after_all_steps": _share(margins[-1].argmax(dim=1).numpy() == test.labels),
         "test_images": len(test.images),
-        "connectivity_as_trained": connectivity(classifier),
+        "connectivity_as_trained": classifier.connectivity(),
         "versions": versions(),
     }
     if classifier.layers[-1].scale is None:
@@ -223,17 +195,17 @@ def _share(right: np.ndarray) -> float:
 
 
 def doubts(accuracy: float, labels: np.ndarray) -> list[str]:
-    """Return warnings of a training that learned nothing, mostly none.
+    """Return a warning if a training learned nothing, else an empty list.
 
-    A network has learned something if it is right more often than one that always gives the commonest class, by more than
-    chance explains (three standard deviations).
+    A network has learned something if it is right more often than the most frequent class occurs, by more than chance
+    explains (three standard deviations).
 
     Parameters
     ----------
     accuracy : float
         On the validation images.
     labels : ndarray of int
-        Of these.
+        Of these images.
     """
     commonest = float(np.bincount(labels).max() / len(labels))
     if accuracy > commonest + 3 * (commonest * (1 - commonest) / len(labels)) ** 0.5:

@@ -1,1 +1,1 @@
-"""What all rooms rest on: checks, errors, files, text and arrays from outside, and words of bit fields."""
+"""Shared by all rooms: checks, errors, files, text and arrays from outside, and words of bit fields."""

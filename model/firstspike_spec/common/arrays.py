@@ -1,4 +1,4 @@
-"""Arrays in NumPy's files: no code in them is run, and none takes more memory than the file has room for."""
+"""Arrays in NumPy's files. Code in a file is never run, and an array takes no more memory than the file's size allows."""
 
 import io
 import math
@@ -11,7 +11,7 @@ import numpy as np
 from .errors import InputError
 from .text import quoted, reason
 
-#: Bytes of a file with images, and of an array in it once it is unpacked.
+#: Most bytes of a file with images, and of an unpacked array in it.
 MOST_ARRAY_BYTES = 1 << 31
 
 #: Most sides of an image, such as height and width.
@@ -33,12 +33,12 @@ def parse_npy(content: bytes, name: str) -> np.ndarray:
     ----------
     content : bytes
     name : str
-        How an error calls it.
+        What errors call it.
 
     Raises
     ------
     InputError
-        If it is no such file, cut, or has values other than plain numbers, truths and texts.
+        If it is not such a file, is cut, or holds objects or records instead of plain values.
     """
     file = io.BytesIO(content)
     try:
@@ -46,31 +46,31 @@ def parse_npy(content: bytes, name: str) -> np.ndarray:
         shape, columns_first, kind = read_header(file)
     except Exception as error:  # of damaged headers, NumPy raises anything
         raise InputError(
-            f"{name} is no .npy file of numbers (its beginning is not one that NumPy writes); save an array with numpy.save"
+            f"{name} is not a .npy file of numbers (its beginning is not one that NumPy writes); save an array with numpy.save"
         ) from error
     if kind.hasobject or kind.names is not None or kind.itemsize == 0:
-        raise InputError(f"{name} is no .npy file of numbers (its values are of {kind}); save a plain uint8 array")
+        raise InputError(f"{name} is not a .npy file of numbers (its values are of {kind}); save a plain uint8 array")
     start = file.tell()
     if len(shape) > MOST_DIMENSIONS or any(size < 0 for size in shape):
-        raise InputError(f"{name} is no .npy file of numbers (its shape is {quoted(shape)}); save it with numpy.save")
+        raise InputError(f"{name} is not a .npy file of numbers (its shape is {quoted(shape)}); save it with numpy.save")
     if math.prod(shape) * kind.itemsize != len(content) - start:
         raise InputError(
-            f"{name} is no .npy file of numbers, or cut: it has {len(content) - start:,} bytes, but the shape "
+            f"{name} is not a .npy file of numbers, or cut: it has {len(content) - start:,} bytes, but the shape "
             f"{quoted(shape)} of {kind}; save it again with numpy.save"
         )
     return np.frombuffer(content, kind, offset=start).reshape(shape, order="F" if columns_first else "C")
 
 
 def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """Return the content of a file in an archive: no more than the archive's directory says, whatever is packed there.
+    """Return the content of a file in an archive, no longer than the archive's directory says.
 
     Raises
     ------
     OSError, RuntimeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error
         If it is damaged.
     """
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # the others cannot be unpacked in part
-        raise zipfile.BadZipFile("it is packed otherwise than by deflate")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # other methods cannot be unpacked in part
+        raise zipfile.BadZipFile("it is not packed with deflate")
     if info.flag_bits & 1:
         raise zipfile.BadZipFile("it is encrypted")
     with archive.open(info) as file:
@@ -78,32 +78,32 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 
 
 class Archive(Mapping[str, np.ndarray]):
-    """The arrays in the bytes of an ``.npz`` file, by name, each read when it is asked for.
+    """The arrays in the bytes of an ``.npz`` file, by name. Each is read when it is accessed.
 
     Parameters
     ----------
     content : bytes
     name : str
-        How an error calls it.
+        What errors call it.
 
     Raises
     ------
     InputError
-        If it is no such file; an array that is asked for raises it if it is damaged, or larger than `MOST_ARRAY_BYTES`.
+        If it is not such a file. Reading an array raises it if the array is damaged or larger than `MOST_ARRAY_BYTES`.
     """
 
-    def __init__(self, content: bytes, name: str):
+    def __init__(self, content: bytes, name: str) -> None:
         self.name = name
         try:
             self._file = zipfile.ZipFile(io.BytesIO(content))
             members = self._file.infolist()
         except Exception as error:  # of damaged archives, zipfile raises anything
-            raise InputError(f"{name} is no .npz file ({reason(error)}); save arrays with numpy.savez") from error
+            raise InputError(f"{name} is not a .npz file ({reason(error)}); save arrays with numpy.savez") from error
         self._members: dict[str, zipfile.ZipInfo] = {}
         for info in members:
             key = info.filename.removesuffix(".npy")
             if key in self._members:
-                raise InputError(f"{name} has two arrays that are called {quoted(key)}; save each under a name of its own")
+                raise InputError(f"{name} has two arrays that are called {quoted(key)}; give each its own name")
             self._members[key] = info
 
     def __iter__(self) -> Iterator[str]:
@@ -123,5 +123,5 @@ class Archive(Mapping[str, np.ndarray]):
         return parse_npy(content, name)
 
     def names(self) -> str:
-        """Return the names of the arrays, as an error lists them."""
+        """Return the names of the arrays for an error message, at most 12."""
         return ", ".join(quoted(key) for key in list(self)[:12]) + (", ..." if len(self) > 12 else "")

@@ -1,4 +1,4 @@
-"""Checks of values that come from outside, each with one clear error."""
+"""Checks of values from outside, each with one clear error message."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from .text import quoted
 
 
 def whole_number(value: object, name: str, low: int, high: int) -> int:
-    """Return ``value`` as an ``int``, or say why it is none in ``low .. high``.
+    """Return ``value`` as an ``int`` in ``low .. high``, or raise an error.
 
     Raises
     ------
@@ -26,7 +26,7 @@ def whole_number(value: object, name: str, low: int, high: int) -> int:
 
 
 def array_of(values: object, name: str) -> np.ndarray:
-    """Return values as an array of any type, or raise `InputError` if lists of different lengths make none."""
+    """Return values as an array of any type, or raise `InputError` if they cannot form one."""
     try:
         return np.asarray(values)
     except (ValueError, OverflowError, RecursionError) as error:
@@ -36,20 +36,20 @@ def array_of(values: object, name: str) -> np.ndarray:
 def whole_array(
     values: object, name: str, low: int, high: int, dtype: type[np.integer], length: int | None = None
 ) -> np.ndarray:
-    """Return a read-only one-dimensional array of integers in ``low .. high``.
+    """Return a one-dimensional, read-only array of integers in ``low .. high``.
 
     Parameters
     ----------
     values : array_like of int
-        Anything of an integer type; floats, objects and booleans are refused, however whole their values.
+        Any integer type; floats, objects and booleans are refused, even if all their values are integers.
     name : str
-        How an error calls it.
+        What errors call it.
     low, high : int
         The range that every element must be in.
     dtype : numpy integer type
         The type of the result; it must hold ``low .. high``.
     length : int, optional
-        The length wanted.
+        The required length.
 
     Raises
     ------
@@ -70,6 +70,6 @@ def whole_array(
     if outside.any():
         at = int(np.argmax(outside))
         raise InputError(f"{name}[{at}] must be in {low} .. {high}, not {array[at]}")
-    array = array.astype(dtype)  # always a copy: the caller's array stays the caller's
+    array = array.astype(dtype)  # always a copy: the caller's array stays writable
     array.setflags(write=False)
     return array

@@ -1,7 +1,7 @@
 """Errors that tell a user what to change.
 
-Everything that a user can cause raises one of these, so that the command line can tell bad input (one line, exit code 2)
-from a defect of ours (a traceback). Both are also the built-in kind that a Python programmer expects.
+Every error that a user can cause raises one of these, so that the command line can report bad input in one line with exit
+code 2; a traceback means a defect of firstspike. Each is also of the built-in kind that a Python programmer expects.
 """
 
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from .text import MESSAGE_CHARACTERS, printable
 
 
 class UserError(Exception):
-    """What the user gave or asked for cannot be used. The message says what, what was wanted and what to do.
+    """The user's input or request cannot be used. The message says what was given, what was expected and what to do.
 
-    Messages quote what files, boards and users say, so they are made printable here, and what is too long loses its middle:
-    the advice stands at the end.
+    Messages quote text from files, boards and users, so they are made printable here. A message that is too long loses its
+    middle, because the advice is at the end.
     """
 
-    def __init__(self, message: str):
+    def __init__(self, message: str) -> None:
         if len(message) > MESSAGE_CHARACTERS:
             message = f"{message[: MESSAGE_CHARACTERS // 2]} ... {message[-MESSAGE_CHARACTERS // 2 :]}"
         super().__init__(printable(message, lines=True))
@@ -32,12 +32,13 @@ class InputTypeError(UserError, TypeError):
 
 
 class DeviceError(UserError, RuntimeError):
-    """A device does not do what it should: no answer, a broken connection, a memory that lost its content.
+    """A device does not work as it should: no answer, a broken connection, a memory that lost its contents.
 
     Attributes
     ----------
-    results : firstspike_spec.inference.results.Results, optional
-        Those of the images, from the first on, that had come back before.
+    results : object
+        The `firstspike_spec.inference.results.Results` of the images, from the first on, that were complete before the error;
+        ``None`` if there are none.
     """
 
     results: object = None
@@ -45,23 +46,23 @@ class DeviceError(UserError, RuntimeError):
 
 @contextmanager
 def needing(extra: str, library: str, *modules: str, what: str) -> Iterator[None]:
-    """Import in this block what only an extra of firstspike installs.
+    """Wrap the import of a library that only an extra of firstspike installs.
 
     Parameters
     ----------
     extra : str
         Name of the extra, such as ``"hw"``.
     library : str
-        What users call the library.
+        The library's name in the error.
     *modules : str
-        The top-level modules that it brings; a missing one of another name is a defect of ours.
+        Its top-level modules. If any other module is missing, the error is not changed.
     what : str
-        What needs it.
+        The part of firstspike that needs it, for the error.
 
     Raises
     ------
     InputError
-        If one of the modules is missing; the message says what to install.
+        If one of the modules is missing; the message names the extra to install.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Files: read when they are files and not too large, and either whole or not there when they are written."""
+"""Files: only regular files of a limited size are read, and a file is written completely or not at all."""
 
 import errno
 import os
@@ -13,11 +13,11 @@ from .text import quoted
 
 _OTHER_FOLDER, _OTHER_NAME = "choose a folder that you can write to", "choose another name"
 
-#: How temporary files begin, and the longest end that they take from a file's name: both together are no longer than any
-#: name may be.
+#: How the names of temporary files begin, and the longest suffix that they copy from the file's name, so that they do not
+#: become too long.
 _TEMPORARY, _LONGEST_SUFFIX = ".firstspike-", 32
 
-#: A folder with less room, in bytes, is full; and what the system calls that, or a limit to the size of files.
+#: A folder with less room, in bytes, counts as full; and the system's errors for no room, and for a limit on sizes.
 _LEAST_ROOM, _NO_ROOM = 1 << 16, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -35,14 +35,14 @@ def read_file(path: str | os.PathLike, most_bytes: int, advice: str) -> bytes:
     Raises
     ------
     InputError
-        If it is missing, larger, or no regular file: a pipe would be waited for, and a device may have no end.
+        If it is missing, larger, or not a regular file: reading a pipe could wait for ever, and a device may have no end.
     """
     try:
-        # A pipe that nobody writes to is opened at once, to be refused.
+        # A pipe without a writer is opened at once, and then refused.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}; {advice}") from error
-    except ValueError as error:  # a null byte, or characters that the file system has not
+    except ValueError as error:  # a null byte, or characters that the file system cannot store
         raise InputError(f"cannot read {quoted(path)}: no file can have this name; {advice}") from error
     try:
         status = os.fstat(descriptor)
@@ -70,7 +70,7 @@ def _kind(mode: int) -> str:
 def whole_file(
     path: str | os.PathLike, advice: str = "choose another name, or make room", *, prefix: str = _TEMPORARY
 ) -> Iterator[Path]:
-    """Give a temporary path beside ``path``, and rename it to ``path`` if the block ends without an error.
+    """Yield a temporary path beside ``path``, and rename it to ``path`` if the block ends without an error.
 
     Parameters
     ----------
@@ -86,14 +86,14 @@ def whole_file(
         If the folder does not exist and cannot be made, or cannot be written to.
     """
     path = _possible(path)
-    with _telling(f"cannot write {path}", _OTHER_FOLDER):
+    with _in_one_line(f"cannot write {path}", _OTHER_FOLDER):
         path.parent.mkdir(parents=True, exist_ok=True)
         suffix = path.suffix if len(os.fsencode(path.suffix)) <= _LONGEST_SUFFIX else ""
         handle, name = tempfile.mkstemp(prefix=prefix, suffix=suffix, dir=path.parent)
     temporary = Path(name)
     try:
         os.close(handle)
-        with _telling(f"cannot write {path}", advice):
+        with _in_one_line(f"cannot write {path}", advice):
             yield temporary
             temporary.chmod(0o666 & ~_umask())
             temporary.replace(path)
@@ -102,33 +102,33 @@ def whole_file(
 
 
 def write_file(path: str | os.PathLike, content: bytes | str) -> None:
-    """Write ``content`` as the whole of the file ``path``, or leave what was there; text as `utf8` gives it."""
+    """Write ``content`` to the file ``path``, completely or not at all; text is encoded by `utf8`."""
     with whole_file(path) as temporary:
         temporary.write_bytes(utf8(content) if isinstance(content, str) else content)
 
 
 def utf8(text: str) -> bytes:
-    """Return a text as UTF-8, whatever is in it: a lone surrogate, as in a file's name that is no UTF-8, as its escape."""
+    """Return any text as UTF-8. A lone surrogate, as in a file name that is not UTF-8, becomes an escape."""
     return text.encode("utf-8", "backslashreplace")
 
 
 @contextmanager
 def temporary_folder(room: int = _LEAST_ROOM) -> Iterator[Path]:
-    """Give a folder that is gone behind the block.
+    """Yield a folder that is deleted after the block.
 
     Parameters
     ----------
     room : int
-        Bytes that the block writes there at least.
+        Bytes that the block needs there.
 
     Raises
     ------
     InputError
-        If there is no place for temporary files, or no room for what the block writes there.
+        If temporary files cannot be written, or there is not enough room.
     """
     advice = "set TMPDIR to a folder that you can write to"
     with (
-        _telling("cannot write temporary files", f"make room, or {advice}"),
+        _in_one_line("cannot write temporary files", f"make room, or {advice}"),
         tempfile.TemporaryDirectory(prefix="firstspike-") as folder,
     ):
         check_writable_folder(folder, room=room, advice=advice)
@@ -136,7 +136,7 @@ def temporary_folder(room: int = _LEAST_ROOM) -> Iterator[Path]:
 
 
 def same_file(one: str | os.PathLike, other: str | os.PathLike) -> bool:
-    """Return whether two paths lead to the same place, through links too, whether or not anything can be there."""
+    """Return whether two paths lead to the same place, also through links; nothing need exist there."""
     try:
         return os.path.realpath(one) == os.path.realpath(other)
     except (OSError, ValueError):  # no working folder, or a null byte
@@ -157,11 +157,11 @@ def needing_room(folder: str | os.PathLike) -> Iterator[None]:
 def check_writable(path: str | os.PathLike) -> None:
     """Raise `InputError` now if a file could not be written to ``path`` later.
 
-    Long work calls this first, so that hours of it cannot end in "permission denied".
+    Called before long work, so that it cannot end in "permission denied" after hours.
     """
     path = _possible(path)
     # `Path.is_dir` would hide a loop of links, and a name that is too long from some versions of Python.
-    with _telling(f"cannot write {path}", _OTHER_NAME), suppress(FileNotFoundError, NotADirectoryError):
+    with _in_one_line(f"cannot write {path}", _OTHER_NAME), suppress(FileNotFoundError, NotADirectoryError):
         if stat.S_ISDIR(path.stat().st_mode):
             raise InputError(f"cannot write {path}: it is a folder; name a file in it")
     _try_folder(path.parent, f"cannot write {path}", _LEAST_ROOM, _OTHER_FOLDER)
@@ -174,15 +174,15 @@ def check_writable_folder(folder: str | os.PathLike, *, room: int = _LEAST_ROOM,
     ----------
     folder : path
     room : int
-        Bytes that they take at least.
+        Bytes that the files need.
     advice : str
-        What to do otherwise.
+        What to do if they cannot.
     """
     _try_folder(_possible(folder), f"cannot write into {folder}", room, advice)
 
 
 def _try_folder(folder: Path, what: str, room: int, advice: str) -> None:
-    with _telling(what, advice):
+    with _in_one_line(what, advice):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
             try:
@@ -205,8 +205,8 @@ def _possible(path: str | os.PathLike) -> Path:
 
 
 @contextmanager
-def _telling(what: str, advice: str) -> Iterator[None]:
-    """Tell an error of the system in one line."""
+def _in_one_line(what: str, advice: str) -> Iterator[None]:
+    """Turn a system error into an `InputError` of one line."""
     try:
         yield
     except OSError as error:

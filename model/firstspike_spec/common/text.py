@@ -1,31 +1,32 @@
-"""Text from outside, made fit to be shown: what files, boards and users say is neither trusted nor endless."""
+"""Text from files, boards and users, made safe to print: it is not trusted, and it is cut to a length."""
 
 import re
 import reprlib
 
-#: Characters of a message, of a quoted value, and of a name within a message.
+#: Most characters of a message, and of a value quoted in it.
 MESSAGE_CHARACTERS, QUOTED_CHARACTERS = 4000, 80
 
-#: Bits of a whole number above which its digits are not counted out (Python refuses to, from 4,300 digits on).
+#: Most bits of an integer whose digits are printed (Python refuses from 4,300 digits on).
 _NUMBER_BITS = 256
 
-#: How Python shows an object that has no text, such as ``<_io.BytesIO object at 0x7f0>``.
+#: How Python prints an object without a text of its own, such as ``<_io.BytesIO object at 0x7f0>``.
 _OBJECT = re.compile(r"<[^<>]*[. =][^<>]*>| at 0x[0-9a-f]+", re.IGNORECASE)
 
 
 def printable(text: object, most: int | None = None, *, lines: bool = False) -> str:
-    """Return a text as one that every terminal shows as it is.
+    """Return a text that every terminal prints unchanged.
 
-    Control characters, escape codes, marks of direction and lone surrogates become their escapes, such as ``\\x1b``; other
+    Control characters, escape codes, direction marks and lone surrogates become escapes, such as ``\\x1b``; other
     characters of any language stay.
 
     Parameters
     ----------
-    text : str, or what `str` makes one of
+    text : object
+        A string, or anything that `str` turns into one.
     most : int, optional
-        Characters that are kept; a longer text ends with ``...``.
+        Number of characters to keep; a longer text ends with ``...``.
     lines : bool
-        Line ends and tabs stay, too.
+        Keep line ends and tabs.
     """
     text = str(text)
     cut = most is not None and len(text) > most
@@ -34,16 +35,16 @@ def printable(text: object, most: int | None = None, *, lines: bool = False) -> 
 
 
 def quoted(value: object, most: int = QUOTED_CHARACTERS) -> str:
-    """Return how an error quotes a value: its ``repr``, cut to ``most`` characters, whatever it is and however large.
+    """Return a value as an error quotes it: its ``repr``, cut to ``most`` characters.
 
-    No more of a list, a dictionary or a string is looked at than what is shown.
+    It works for any value of any size: of a list, a dictionary or a string, only the part that is shown is read.
     """
     text = printable(_Short(most).repr(value))
     return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def reason(error: Exception, otherwise: str = "it is damaged") -> str:
-    """Return what a library's error says about a file; ``otherwise`` if it says nothing, or shows Python's objects."""
+    """Return the message of a library's error about a file, or ``otherwise`` if it is empty or contains Python objects."""
     text = str(error)
     return otherwise if not text or _OBJECT.search(text) else text
 
@@ -51,7 +52,7 @@ def reason(error: Exception, otherwise: str = "it is damaged") -> str:
 class _Short(reprlib.Repr):
     """`repr` of the beginning of a value."""
 
-    def __init__(self, most: int):
+    def __init__(self, most: int) -> None:
         super().__init__()
         self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdict = self.maxdeque = self.maxarray = 12
         self.maxstring = self.maxother = most
@@ -62,15 +63,18 @@ class _Short(reprlib.Repr):
         return repr(number) if bits <= _NUMBER_BITS else f"<a whole number of {bits} bits>"
 
     def repr_str(self, text: str, level: int) -> str:
-        return repr(text) if len(text) <= self.maxstring else repr(text[: self.maxstring]) + "..."
+        return self._beginning(text)
 
     def repr_bytes(self, content: bytes, level: int) -> str:
-        return self.repr_str(content, level)
+        return self._beginning(content)
+
+    def _beginning(self, value: str | bytes) -> str:
+        return repr(value) if len(value) <= self.maxstring else repr(value[: self.maxstring]) + "..."
 
     def repr_instance(self, value: object, level: int) -> str:
         try:
             return super().repr_instance(value, level)
-        except Exception:  # a `repr` that fails is no reason to lose the message
+        except Exception:  # a `repr` that fails must not hide the message
             return f"<a {type(value).__name__}>"
 
 

@@ -1,6 +1,6 @@
-"""Words of bit fields: what the gateware, the compiler and the host put into memories and streams.
+"""Words of bit fields: the words in the engine's memories and streams.
 
-Each layout stands here once. The gateware makes its structures from the same descriptions.
+The gateware, the compiler and the host all use these layouts.
 """
 
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class Word:
         Parameters
         ----------
         **values : int or ndarray of int
-            One per field; arrays of one shape, or numbers that stand for all.
+            One per field: arrays of one shape, or numbers that apply to all words.
 
         Returns
         -------
@@ -64,19 +64,22 @@ class Word:
         ------
         InputError
             If a value does not fit in its field.
+        TypeError, KeyError
+            If there is a value too many or too few.
         """
-        words, shift = np.uint64(0), 0
+        words: np.ndarray = np.zeros((), np.uint64)
+        shift = 0
         for field in self.fields:
             array = np.asarray(values.pop(field.name), np.int64)
             low, high = field.range
             if array.size and (array.min() < low or array.max() > high):
                 raise InputError(f"{field.name} must be in {low} .. {high}, not {array.min()} .. {array.max()}")
             mask = np.uint64((1 << field.bits) - 1)
-            words = words | ((array.astype(np.uint64) & mask) << np.uint64(shift))
+            words = np.asarray(words | ((array.astype(np.uint64) & mask) << np.uint64(shift)))
             shift += field.bits
         if values:
             raise TypeError(f"no such fields: {', '.join(values)}")
-        return np.asarray(words, np.uint64)
+        return words
 
     def unpack(self, words: np.ndarray) -> dict[str, np.ndarray]:
         """Return the fields of words as arrays of int64."""
@@ -92,12 +95,12 @@ class Word:
 
 
 class Memory(IntEnum):
-    """What a load word writes."""
+    """The memory that a load word writes."""
 
-    #: Of a bank, by row address: where the row begins, and how long it is. Behind a layer's last bank or slice: of its
-    #: address table, by a source's number within its lane.
+    #: Of a bank, by row address: where the row begins, and how long it is. Under the number after a layer's last bank or
+    #: slice: its address table, by a source's number within its lane.
     POINTERS = 0
-    ENTRIES = 1  #: Of a bank: the rows, one (neuron less the source's base, weight) after another.
+    ENTRIES = 1  #: Of a bank: the rows one after the other, each entry (neuron minus the source's base, weight).
     INITIAL_POTENTIALS = 2  #: Of a lane, by neuron: the initial potential minus the threshold.
     TIME_STEPS = 3  #: Of the engine: ``T`` (layer, lane and address are ignored).
 
@@ -105,9 +108,9 @@ class Memory(IntEnum):
 #: One word of a network being loaded into an engine.
 LOAD_WORD = Word((Field("data", 32), Field("address", 18), Field("memory", 2), Field("lane", 8), Field("layer", 4)))
 
-#: One result of an engine. A *report* gives an output neuron's spike (``fired`` = 1) at ``step``, or that it had not spiked
+#: One result of an engine. A *report* says that an output neuron spiked at ``step`` (``fired`` = 1), or that it had not spiked
 #: after the last step (0); its ``value`` is the potential minus the threshold. A *decision* gives the class in ``neuron``,
-#: whether an output spiked for it, the decision step, and in ``value`` the cycles from the image's first token to it.
+#: whether an output spiked, the decision step, and in ``value`` the cycles from the image's first token to the decision.
 RESULT_WORD = Word(
     (Field("value", 32, signed=True), Field("neuron", 16), Field("step", 8), Field("fired", 1), Field("decision", 1))
 )

@@ -9,45 +9,43 @@ from ..network.map_layout import MapLayout
 from ..network.network import Network
 from .contents import BankContents, EngineContents, SliceContents
 from .engine_shape import EngineShape
-from .fit import check_entries, check_fit
-from .placement import Placement, place
-from .shapes import LayerShape, OutputShape
+from .fit import place_network
+from .placement import Placement
+from .shapes import LayerShape, OutputShape, SourcedShape
 from .sources import LaneSources, rows_and_bases
 
 
 def compile_network(network: Network, shape: EngineShape) -> EngineContents:
-    """Return the contents of an engine's memories that make it run a network.
+    """Return the contents of an engine's memories with which it runs a network.
 
     Parameters
     ----------
     network : Network
     shape : EngineShape
-        Made for this network (`plan`) or for a larger one.
+        Made for this network (`firstspike_spec.compiler.plan.plan`) or for a larger one.
 
     Raises
     ------
     InputError
-        If the network does not fit; the message names each size that does not.
+        If the network does not fit; the message names each size that is too small.
     """
-    check_fit(network, shape)
+    placements = place_network(network, shape)
     *hidden, last = network.layers
-    placed = [place(layer, has.lanes) for layer, has in zip(hidden, shape.layers, strict=True)]
-    check_entries(placed, shape)
     banks, address_tables, addresses = [], [], []
     source_addresses, sources = np.arange(network.inputs), LaneSources.inputs(network.inputs)
-    for layer, has, rows in zip(hidden, shape.layers, placed, strict=True):
+    for layer, has, placement in zip(hidden, shape.layers, placements, strict=True):
         address_tables.append(_address_table(layer, has, sources))
         row_addresses = np.append(_row_addresses(layer, has, sources, source_addresses), has.start_row)
-        banks.append(tuple(_bank_images(layer, has, rows, row_addresses)))
-        source_addresses, sources = rows.numbers << has.lane_bits | rows.lanes, LaneSources.of(layer, has.lanes)
+        banks.append(tuple(_bank_contents(layer, has, placement, row_addresses)))
+        source_addresses, sources = placement.numbers << has.lane_bits | placement.lanes, LaneSources.of(layer, has.lanes)
         addresses.append(source_addresses)
     address_tables.append(_address_table(last, shape.output, sources))
-    output = tuple(_slice_images(last, shape.output, _row_addresses(last, shape.output, sources, source_addresses)))
+    output = tuple(_slice_contents(last, shape.output, _row_addresses(last, shape.output, sources, source_addresses)))
     addresses.append(np.arange(network.outputs))
     return EngineContents(shape, network, tuple(banks), output, tuple(address_tables), tuple(addresses))
 
 
-def _address_table(layer: Layer, shape: LayerShape | OutputShape, sources: LaneSources) -> np.ndarray:
+def _address_table(layer: Layer, shape: SourcedShape, sources: LaneSources) -> np.ndarray:
     if shape.address_table is None:
         return np.zeros(0, np.uint64)
     rows, bases = rows_and_bases(layer, sources)
@@ -57,9 +55,7 @@ def _address_table(layer: Layer, shape: LayerShape | OutputShape, sources: LaneS
     return shape.address_table.location.pack(seen=seen, row=row, base=base)
 
 
-def _row_addresses(
-    layer: Layer, shape: LayerShape | OutputShape, sources: LaneSources, source_addresses: np.ndarray
-) -> np.ndarray:
+def _row_addresses(layer: Layer, shape: SourcedShape, sources: LaneSources, source_addresses: np.ndarray) -> np.ndarray:
     """Return the address of each row of a layer; -1 for a row without sources."""
     if shape.address_table is None:
         return source_addresses
@@ -74,47 +70,43 @@ def _row_addresses(
     return addresses
 
 
-def _bank_images(layer: Layer, shape: LayerShape, rows: Placement, row_addresses: np.ndarray) -> Iterator[BankContents]:
-    addresses, numbers = row_addresses[rows.rows], rows.entry_numbers
-    entry_banks, entry_within = np.divmod(rows.entry_lanes, shape.bank_lanes)
+def _bank_contents(layer: Layer, shape: LayerShape, placement: Placement, row_addresses: np.ndarray) -> Iterator[BankContents]:
+    addresses, numbers = row_addresses[placement.rows], placement.entry_numbers
+    entry_banks, entry_within = np.divmod(placement.entry_lanes, shape.bank_lanes)
     order = np.lexsort((numbers, entry_within, addresses, entry_banks))
     bounds = np.searchsorted(entry_banks[order], np.arange(shape.banks + 1))
-    banks, within = np.divmod(rows.lanes, shape.bank_lanes)
-    starts = layer.neuron_initial_potentials - layer.threshold
-    empty = rows.empty
+    banks, within = np.divmod(placement.lanes, shape.bank_lanes)
+    potentials = layer.neuron_initial_potentials - layer.threshold
+    empty = placement.empty
     for bank in range(shape.banks):
         mine = order[bounds[bank] : bounds[bank + 1]]
         cells = entry_within[mine] * shape.rows + addresses[mine]
         lengths = np.bincount(cells, minlength=shape.bank_lanes * shape.rows).reshape(shape.bank_lanes, -1)
         row = lengths.sum(axis=0)
-        initial_potentials = np.full(shape.lane_neurons * shape.bank_lanes, _lowest(shape), np.int64)
-        for lane in range(shape.bank_lanes if empty else 0):
-            initial_potentials[lane :: shape.bank_lanes][: empty.places] = empty.starts(bank * shape.bank_lanes + lane)
+        initial_potentials = np.full(shape.lane_neurons * shape.bank_lanes, shape.lowest_potential, np.int64)
+        for lane in range(shape.bank_lanes):
+            of_lane = initial_potentials[lane :: shape.bank_lanes]
+            of_lane[: empty.places] = empty.initial_potentials(bank * shape.bank_lanes + lane)
         owned = banks == bank
-        initial_potentials[rows.numbers[owned] * shape.bank_lanes + within[owned]] = starts[owned]
+        initial_potentials[placement.numbers[owned] * shape.bank_lanes + within[owned]] = potentials[owned]
         yield BankContents(
             shape.pointer.pack(
                 start=np.where(row > 0, np.cumsum(row) - row, 0),
                 **{f"length_{lane}": lengths[lane] for lane in range(shape.bank_lanes)},
             ),
-            shape.entry.pack(neuron=numbers[mine], weight=rows.weights[mine]),
+            shape.entry.pack(neuron=numbers[mine], weight=placement.weights[mine]),
             initial_potentials,
         )
 
 
-def _slice_images(layer: Layer, shape: OutputShape, row_addresses: np.ndarray) -> Iterator[SliceContents]:
+def _slice_contents(layer: Layer, shape: OutputShape, row_addresses: np.ndarray) -> Iterator[SliceContents]:
     per_slice = shape.slice_neurons
     weights = np.zeros((shape.slices * per_slice, shape.rows), np.int64)
     addresses = row_addresses[layer.taps_of_synapses]
     read = addresses >= 0
     weights[layer.row_targets[read], addresses[read]] = layer.row_weights[read]
-    initial_potentials = np.full(shape.neurons, _lowest(shape), np.int64)
+    initial_potentials = np.full(shape.neurons, shape.lowest_potential, np.int64)
     initial_potentials[: layer.targets] = layer.initial_potentials.astype(np.int64) - layer.threshold
     for first in range(0, shape.neurons, per_slice):
         words = shape.weights.pack(**{f"weight_{number}": weights[first + number] for number in range(per_slice)})
         yield SliceContents(words, initial_potentials[first : first + per_slice])
-
-
-def _lowest(shape: LayerShape | OutputShape) -> int:
-    """Return the lowest potential: where there is no neuron, and nothing ever comes, it never fires."""
-    return -(1 << (shape.potential_bits - 1))

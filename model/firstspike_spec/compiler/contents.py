@@ -9,6 +9,7 @@ import numpy as np
 from ..common.words import LOAD_WORD, Memory
 from ..network.network import Network
 from .engine_shape import EngineShape
+from .shapes import SourcedShape
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,12 +19,12 @@ class BankContents:
     Attributes
     ----------
     pointers : ndarray of uint64, shape (rows,)
-        `LayerShape.pointer` words; a row without connections here has lengths 0.
+        `LayerShape.pointer` words, by row address; a row without connections here has lengths 0.
     entries : ndarray of uint64, shape (entries,)
-        `LayerShape.entry` words, as many as the bank holds connections, and neurons of the start row.
+        `LayerShape.entry` words: the connections of the bank, and its neurons of the start row.
     initial_potentials : ndarray of int64, shape (lane_neurons * bank_lanes,)
-        Initial potential minus threshold of neuron ``n`` of lane ``l`` of the bank at ``n * bank_lanes + l``; where there is no
-        neuron, so low that nothing that comes there fires, in most places the lowest number of the potential's width.
+        Initial potential minus threshold of neuron ``n`` of lane ``l`` of the bank at ``n * bank_lanes + l``. Places without
+        a neuron start so low that they never fire, in most cases at `SourcedShape.lowest_potential`.
     """
 
     pointers: np.ndarray
@@ -38,9 +39,9 @@ class SliceContents:
     Attributes
     ----------
     weights : ndarray of uint64, shape (rows,)
-        `OutputShape.weights` words; weight 0 where there is no connection, no source or no neuron.
+        `OutputShape.weights` words, by row address; weight 0 where there is no connection, no source or no neuron.
     initial_potentials : ndarray of int64, shape (neurons of this slice,)
-        Initial potential minus threshold; the lowest number of the potential's width where the network has no neuron.
+        Initial potential minus threshold; `SourcedShape.lowest_potential` where the network has no neuron.
     """
 
     weights: np.ndarray
@@ -55,7 +56,8 @@ class MemoryContents:
     ----------
     layer : int
     lane : int
-        The number of the bank in a hidden layer, of the slice in the output layer; that behind the last one is the address table's.
+        The number of the bank in a hidden layer, or of the slice in the output layer. The number after the last one is that of
+        the layer's address table.
     memory : Memory
     bits : int
         Width of a word.
@@ -71,7 +73,7 @@ class MemoryContents:
 
 @dataclass(frozen=True, eq=False)
 class EngineContents:
-    """A network as an engine of a given shape holds it.
+    """What the memories of an engine of a given shape hold for a network.
 
     Attributes
     ----------
@@ -82,7 +84,7 @@ class EngineContents:
     output : tuple of SliceContents
         By slice.
     address_tables : tuple of ndarray of uint64
-        By layer, `AddressTableShape.location` words, by a source's number within its lane; empty without an address table.
+        By layer, `AddressTableShape.location` words by a source's number within its lane; empty without an address table.
     addresses : tuple of ndarray of int64
         The address of each neuron of each layer; an output neuron's is its number.
     """
@@ -96,7 +98,7 @@ class EngineContents:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the network and of how this engine holds it, in hexadecimal."""
+        """SHA-256 of the network, the engine's shape and the contents, in hexadecimal."""
         digest = hashlib.sha256(bytes.fromhex(self.network.digest) + self.shape.digest.encode())
         digest.update(self.load_words().astype("<u8").tobytes())
         return digest.hexdigest()
@@ -114,28 +116,27 @@ class EngineContents:
     def memories(self) -> Iterator[MemoryContents]:
         """Yield what each memory holds: ``T`` first, then layer by layer, bank by bank, and the output's slices last.
 
-        A layer's locations come behind its banks or slices.
+        A layer's address table follows its banks or slices.
         """
         yield MemoryContents(0, 0, Memory.TIME_STEPS, 16, np.array([self.network.time_steps], np.uint64))
         for layer, (shape, banks) in enumerate(zip(self.shape.layers, self.banks, strict=True)):
-            for bank, image in enumerate(banks):
-                starts = _unsigned(image.initial_potentials, shape.potential_bits)
-                yield MemoryContents(layer, bank, Memory.POINTERS, shape.pointer.bits, image.pointers)
-                yield MemoryContents(layer, bank, Memory.ENTRIES, shape.entry.bits, image.entries)
-                yield MemoryContents(layer, bank, Memory.INITIAL_POTENTIALS, shape.potential_bits, starts)
-            yield from self._locations(layer, shape.banks)
-        layer, shape = len(self.shape.layers), self.shape.output
-        for number, image in enumerate(self.output):
-            starts = _unsigned(image.initial_potentials, shape.potential_bits)
-            yield MemoryContents(layer, number, Memory.ENTRIES, shape.weights.bits, image.weights)
-            yield MemoryContents(layer, number, Memory.INITIAL_POTENTIALS, shape.potential_bits, starts)
-        yield from self._locations(layer, shape.slices)
+            for lane, bank in enumerate(banks):
+                yield MemoryContents(layer, lane, Memory.POINTERS, shape.pointer.bits, bank.pointers)
+                yield MemoryContents(layer, lane, Memory.ENTRIES, shape.entry.bits, bank.entries)
+                yield _initial_potentials(layer, lane, shape, bank.initial_potentials)
+            yield from self._address_table(layer, shape.banks, shape)
+        layer, output = len(self.shape.layers), self.shape.output
+        for lane, part in enumerate(self.output):
+            yield MemoryContents(layer, lane, Memory.ENTRIES, output.weights.bits, part.weights)
+            yield _initial_potentials(layer, lane, output, part.initial_potentials)
+        yield from self._address_table(layer, output.slices, output)
 
-    def _locations(self, layer: int, behind: int) -> Iterator[MemoryContents]:
-        address_table = (*self.shape.layers, self.shape.output)[layer].address_table
-        if address_table:
-            yield MemoryContents(layer, behind, Memory.POINTERS, address_table.location.bits, self.address_tables[layer])
+    def _address_table(self, layer: int, lane: int, shape: SourcedShape) -> Iterator[MemoryContents]:
+        if shape.address_table:
+            bits = shape.address_table.location.bits
+            yield MemoryContents(layer, lane, Memory.POINTERS, bits, self.address_tables[layer])
 
 
-def _unsigned(potentials: np.ndarray, bits: int) -> np.ndarray:
-    return (potentials & ((1 << bits) - 1)).astype(np.uint64)
+def _initial_potentials(layer: int, lane: int, shape: SourcedShape, potentials: np.ndarray) -> MemoryContents:
+    words = (potentials & ((1 << shape.potential_bits) - 1)).astype(np.uint64)
+    return MemoryContents(layer, lane, Memory.INITIAL_POTENTIALS, shape.potential_bits, words)

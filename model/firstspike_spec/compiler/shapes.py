@@ -159,9 +159,7 @@ class LayerShape(SourcedShape):
             )
         for name, word in (("pointer", self.pointer), ("entry", self.entry)):
             if word.bits > (most := LOAD_WORD.width("data")):
-                raise InputError(
-                    f"the {name} word would have {word.bits} bits; at most {most} can be loaded: use more lanes"
-                )
+                raise InputError(f"the {name} word would have {word.bits} bits; at most {most} can be loaded: use more lanes")
 
     @property
     def base_bits(self) -> int:

@@ -10,7 +10,7 @@ from .engine_shape import EngineShape
 
 
 def input_tokens(shape: EngineShape, spike_times: np.ndarray, time_steps: int) -> np.ndarray:
-    """Return the tokens of a batch of inferences, one after the other.
+    """Return the tokens of a batch of inferences, one inference after the other.
 
     Parameters
     ----------
@@ -22,34 +22,34 @@ def input_tokens(shape: EngineShape, spike_times: np.ndarray, time_steps: int) -
     Returns
     -------
     ndarray of uint64, shape (tokens,)
-        `EngineShape.input_word` words: the spikes of a step by rising address, as many to a token as it has room for; the
-        step's last token has its end. Only a step without spikes has a token without one.
+        `EngineShape.input_word` words: the spikes of a step by rising address, as many in each token as it has room for. The
+        step's last token has the end. Only a step without spikes has a token without spikes.
     """
-    width = shape.spikes_per_token
+    ports = shape.spikes_per_token
     image, address = np.nonzero(spike_times < time_steps)
     step = image * time_steps + spike_times[image, address]
     order = np.argsort(step, kind="stable")
     step, address = step[order], address[order]
     spikes = np.bincount(step, minlength=len(spike_times) * time_steps)
-    tokens = np.maximum(1, -(-spikes // width))
+    tokens = np.maximum(1, -(-spikes // ports))
     rank = np.arange(len(step)) - (np.cumsum(spikes) - spikes)[step]
-    place = (np.cumsum(tokens) - tokens)[step] * width + rank
+    place = (np.cumsum(tokens) - tokens)[step] * ports + rank
 
-    addresses, valid, end = (np.zeros(size, np.int64) for size in (tokens.sum() * width, tokens.sum() * width, tokens.sum()))
+    addresses, valid, end = (np.zeros(size, np.int64) for size in (tokens.sum() * ports, tokens.sum() * ports, tokens.sum()))
     addresses[place], valid[place] = address, 1
     end[np.cumsum(tokens) - 1] = 1
-    ports = {f"address_{port}": addresses[port::width] for port in range(width)}
-    ports |= {f"valid_{port}": valid[port::width] for port in range(width)}
-    return shape.input_word.pack(**ports, end=end)
+    fields = {f"address_{port}": addresses[port::ports] for port in range(ports)}
+    fields |= {f"valid_{port}": valid[port::ports] for port in range(ports)}
+    return shape.input_word.pack(**fields, end=end)
 
 
 def token_ports(fields: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the spikes of tokens, whose fields stand by their names, port by port.
+    """Return the spikes of tokens by port.
 
     Parameters
     ----------
     fields : mapping of str to ndarray of int, shape (tokens,)
-        ``address_0``, ``valid_0``, ``address_1`` and so on; others do not matter.
+        ``address_0``, ``valid_0``, ``address_1`` and so on; other fields are ignored.
 
     Returns
     -------
@@ -65,14 +65,14 @@ def token_ports(fields: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarra
 def spike_times_of_tokens(
     address: np.ndarray, valid: np.ndarray, end: np.ndarray, *, batch: int, time_steps: int, addresses: np.ndarray
 ) -> np.ndarray:
-    """Return the spike times that a stream of tokens tells of, the reverse of `input_tokens`.
+    """Return the spike times in a stream of tokens, the inverse of `input_tokens`.
 
     Parameters
     ----------
     address, valid : ndarray of int, shape (tokens, ports)
-        The spikes of each token; those of a step may come in any order, at any port, and tokens may have none.
+        The spikes of each token. The spikes of a step may come in any order and at any port, and tokens may have none.
     end : ndarray of int, shape (tokens,)
-        1 where a step ends, behind the token's spikes.
+        1 where a step ends, after the token's spikes.
     batch : int
         Number of inferences in the stream.
     time_steps : int
@@ -87,7 +87,7 @@ def spike_times_of_tokens(
     Raises
     ------
     InputError
-        If there are not exactly ``batch`` times ``T`` ends, a neuron spikes twice, or an address has no neuron.
+        If there are not exactly ``batch * T`` ends, a neuron spikes twice, or an address has no neuron.
     """
     end = np.asarray(end, np.int64)
     ends = int(np.count_nonzero(end))

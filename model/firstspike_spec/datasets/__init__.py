@@ -1,4 +1,4 @@
-"""Data sets: images with their true classes, of published ones or a user's own."""
+"""Data sets: images with their true classes, published or a user's own."""
 
 from .dataset import Dataset
 from .fitting import default_dataset, fit_dataset, fit_images

@@ -1,4 +1,4 @@
-"""Data sets of one's own in NumPy archives, ``.npz``."""
+"""A user's own data sets in NumPy archives, ``.npz``."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from .dataset import Dataset, Split, check_labels
 #: Names of the arrays of a split: images, labels.
 _NAMES = {split: ((f"x_{split}", f"y_{split}"), (f"{split}_images", f"{split}_labels")) for split in ("train", "test")}
 
-#: Names of the arrays of an archive that has one split only.
+#: Names of the arrays of an archive with only one split.
 _ALONE = (("images", "labels"), ("x", "y"))
 
 
@@ -26,14 +26,14 @@ def read_archive(path: Path, split: Split, name: str, alone: bool) -> Dataset:
         Its arrays are ``x_train``, ``y_train``, ``x_test`` and ``y_test``, or ``train_images``, ``train_labels`` and so on.
     split : {"train", "test"}
     name : str
-        That the data set gets.
+        Name of the data set.
     alone : bool
-        Whether the file may be this split alone: ``images`` and ``labels``, or ``x`` and ``y``.
+        Whether the file may hold only this split, as ``images`` and ``labels``, or ``x`` and ``y``.
 
     Raises
     ------
     InputError, InputTypeError
-        If it is no such file, or its arrays are no images and labels.
+        If it is not such a file, or its arrays are not images and labels.
     """
     archive = Archive(read_file(path, MOST_ARRAY_BYTES, "name another file"), str(path))
     pairs = _NAMES[split] + (_ALONE if alone else ())
@@ -53,7 +53,10 @@ def read_archive(path: Path, split: Split, name: str, alone: bool) -> Dataset:
 
 
 def _channels_first(images: np.ndarray, where: str) -> np.ndarray:
-    """Return images with their channels, if there are several, in front: of two sides, the smaller one."""
+    """Return images with their channels, if any, before height and width.
+
+    The last side holds the channels if it is smaller than the first.
+    """
     if images.ndim not in (2, 3, 4) or not images.size:
         raise InputError(
             f"{where}: images must have the shape (count, height, width), in colour (count, height, width, 3) or "

@@ -1,4 +1,4 @@
-"""What a data set is."""
+"""A data set: images with their true classes."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -20,7 +20,7 @@ class Dataset:
     images : ndarray of uint8, shape (count, height, width), (count, channels, height, width) or (count, inputs)
     labels : ndarray of int, shape (count,)
     class_names : tuple of str
-        What classes 0, 1, ... are called, where the data set says.
+        Names of the classes 0, 1, ..., if the data set has them.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Dataset:
     class_names: tuple[str, ...] = ()
 
     def first(self, count: int | None) -> "Dataset":
-        """Return the first ``count`` images, or all of them."""
+        """Return the first ``count`` images, or all of them for ``None``."""
         return self.at(slice(count))
 
     def at(self, places: slice | np.ndarray) -> "Dataset":
@@ -38,18 +38,19 @@ class Dataset:
 
 
 def check_labels(images: np.ndarray, labels: np.ndarray, place: object) -> np.ndarray:
-    """Return labels with one dimension, one whole number for each image, or say what else they are.
+    """Return labels of one dimension, one integer for each image.
 
     Parameters
     ----------
     images, labels : ndarray
-        As a file has them; labels may have a second dimension of one.
+        As a file holds them; labels may have a second dimension of size 1.
     place : object
-        Where they come from, in an error.
+        Where they come from, for errors.
 
     Raises
     ------
     InputError, InputTypeError
+        If labels are not integers, or not one for each image.
     """
     if labels.dtype.kind not in "iu":
         raise InputTypeError(f"{place}: labels must be whole numbers, not of {labels.dtype}; convert them")
@@ -58,7 +59,7 @@ def check_labels(images: np.ndarray, labels: np.ndarray, place: object) -> np.nd
     if labels.ndim != 1:
         raise InputError(
             f"{place}: labels must have one dimension, a whole number for each image, not the shape {labels.shape}; "
-            "of one-hot labels, take argmax(axis=1)"
+            "for one-hot labels, take argmax(axis=1)"
         )
     if len(labels) != len(images):
         raise InputError(

@@ -1,41 +1,41 @@
-"""Images and labels made to fit a network, where there is one way only; all else is refused by the network."""
+"""Images and labels converted for a network, if there is only one way; the network refuses everything else."""
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..common.errors import InputError
 from ..common.text import quoted
+from ..network.network import Network
 from .dataset import Dataset
 
-if TYPE_CHECKING:
-    from ..network.network import Network
-
-#: Images whose colours are added up together.
+#: Number of images that are converted to grey together.
 _CHUNK = 4096
 
 
-def default_dataset(network: "Network") -> str | None:
-    """Return the data set that a network was trained on; if it does not say, MNIST for one with as many inputs and classes."""
+def default_dataset(network: Network) -> str | None:
+    """Return the name of the data set that a network was trained on, or ``None`` if it is not known.
+
+    A network that does not name it, but has MNIST's numbers of inputs and classes, counts as trained on MNIST.
+    """
     if network.dataset is None and (network.inputs, network.outputs) == (28 * 28, 10):
         return "mnist"
     return network.dataset
 
 
-def fit_dataset(dataset: Dataset, network: "Network", note: Callable[[str], None] = lambda text: None) -> Dataset:
+def fit_dataset(dataset: Dataset, network: Network, note: Callable[[str], None] = lambda text: None) -> Dataset:
     """Return a data set with images of a network's shape and labels that are its classes.
 
-    Images are made to fit as by `fit_images`. If the data set names its classes, labels are those of the network's classes of
-    these names; a network whose classes have numbers takes them in the data set's order.
+    Images are converted as by `fit_images`. If the data set names its classes, they are matched with the network's classes by
+    name; a network whose classes are only numbered takes them in the data set's order.
 
     Parameters
     ----------
     dataset : Dataset
     network : Network
     note : callable
-        Told of what was changed.
+        Called with a text about each change.
 
     Raises
     ------
@@ -52,15 +52,19 @@ def fit_dataset(dataset: Dataset, network: "Network", note: Callable[[str], None
     return replace(dataset, images=images, labels=labels)
 
 
-def fit_images(images: np.ndarray, network: "Network", note: Callable[[str], None] = lambda text: None) -> np.ndarray:
-    """Return images as a network takes them, if all that differs is where channels lie, or colour that it does not take.
+def fit_images(images: np.ndarray, network: Network, note: Callable[[str], None] = lambda text: None) -> np.ndarray:
+    """Return images converted for a network: channels are moved, and colour becomes grey. Others are returned unchanged.
 
     Parameters
     ----------
     images : ndarray of uint8, shape (count, ...)
     network : Network
     note : callable
-        Told of what was changed.
+        Called with a text about each change.
+
+    Returns
+    -------
+    ndarray of uint8, shape (count, \\*input_shape) if they could be converted
     """
     wanted = network.input_shape
     if images.ndim < 2 or images.dtype != np.uint8 or images.shape[1:] in (wanted, (network.inputs,)):
@@ -87,7 +91,7 @@ def fit_images(images: np.ndarray, network: "Network", note: Callable[[str], Non
 
 
 def to_grey(images: np.ndarray) -> np.ndarray:
-    """Return the luma of colour images by ITU-R 601, in whole numbers as Pillow has it.
+    """Return the luma of colour images (ITU-R 601), in the same integer arithmetic as Pillow.
 
     Parameters
     ----------
@@ -104,7 +108,7 @@ def to_grey(images: np.ndarray) -> np.ndarray:
     return grey
 
 
-def _labels(dataset: Dataset, network: "Network") -> np.ndarray:
+def _labels(dataset: Dataset, network: Network) -> np.ndarray:
     names, known = dataset.class_names, network.class_names
     numbers = tuple(map(str, range(network.outputs)))
     if not names or names == known or (known == numbers and len(names) == network.outputs):
@@ -113,6 +117,6 @@ def _labels(dataset: Dataset, network: "Network") -> np.ndarray:
     if unknown:
         raise InputError(
             f"data set {dataset.name} has a class {quoted(unknown[0])}, the network the classes {quoted(known)}; "
-            "name its folders as the network names its classes"
+            "give its folders the names of the network's classes"
         )
     return np.array([known.index(name) for name in names], np.int64)[dataset.labels]

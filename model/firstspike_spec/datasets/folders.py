@@ -1,4 +1,4 @@
-"""Data sets of one's own as folders of pictures, one folder a class."""
+"""A user's own data sets as folders of pictures, one folder per class."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,25 +15,25 @@ from .picture_files import PictureRules, picture_names, read_picture
 def read_folders(place: Path, split: Split, name: str) -> Dataset:
     """Return one split of a data set whose pictures are ``SPLIT/CLASS/*``.
 
-    Classes are in the order of their names, of both splits together; names that are all numbers in the order of these. The
-    pictures of the classes take turns, so that the first ones are of all. They are grey if all are grey, else in colour.
+    The classes of both splits together are sorted by name, or by number if all names are numbers. The pictures of the classes
+    take turns, so that the first ones show all classes. They are grey if all are grey, else in colour.
 
     Parameters
     ----------
     place : path
-        Holds the folder ``train``, ``test`` or both.
+        A folder that holds ``train``, ``test`` or both.
     split : {"train", "test"}
     name : str
-        That the data set gets.
+        Name of the data set.
 
     Raises
     ------
     InputError
-        If there are no pictures, or they differ in size; the message names the first that does.
+        If there are no pictures, or they differ in size; the message names the first picture of another size.
     """
     classes = class_folders(place)
     if loose := picture_names(place / split):
-        raise InputError(f"{place / split / loose[0]} lies in no class's folder; put it in one, as {split}/CLASS/{loose[0]}")
+        raise InputError(f"{place / split / loose[0]} is not in a class folder; move it into one, as {split}/CLASS/{loose[0]}")
     found = [
         (turn, label, place / split / folder / picture)
         for label, folder in enumerate(classes)
@@ -41,7 +41,7 @@ def read_folders(place: Path, split: Split, name: str) -> Dataset:
         for turn, picture in enumerate(picture_names(place / split / folder))
     ]
     if not found:
-        raise InputError(f"{place / split} has no pictures: put them in folders of their classes, as {split}/CLASS/1.png")
+        raise InputError(f"{place / split} has no pictures: put them into a folder for each class, as {split}/CLASS/1.png")
     rules, pages, labels, size = PictureRules(colour=None), [], [], 0
     for _, label, path in sorted(found):
         for page in read_picture(path, rules):
@@ -55,7 +55,7 @@ def read_folders(place: Path, split: Split, name: str) -> Dataset:
 
 
 def class_folders(place: Path) -> list[str]:
-    """Return the names of the classes in both splits, in their order; hidden folders are none."""
+    """Return the names of the classes in both splits, in their order. Hidden folders do not count."""
     found = {
         entry.name
         for split in ("train", "test")
@@ -68,7 +68,7 @@ def class_folders(place: Path) -> list[str]:
 
 
 def _together(pages: list[np.ndarray]) -> np.ndarray:
-    """Return pictures as one array: grey, if each is grey or has three equal channels, else of three channels."""
+    """Return pictures as one array: grey if each is grey or has three equal channels, else with three channels."""
     grey = [page if page.ndim == 2 else page[0] for page in pages]
     if all(page.ndim == 2 or (page == page[:1]).all() for page in pages):
         return np.stack(grey)

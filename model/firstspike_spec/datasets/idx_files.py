@@ -1,4 +1,4 @@
-"""Splits of data sets in IDX files, under the names that MNIST's files have."""
+"""Splits of data sets in IDX files, named like those of MNIST."""
 
 from pathlib import Path
 
@@ -16,12 +16,12 @@ FILES = {
 
 
 def holds_split(place: Path, split: Split) -> bool:
-    """Return whether a folder has a split's images, packed or not."""
+    """Return whether a folder holds a split's images, packed or not."""
     return any((place / name).is_file() for name in (f"{FILES[split][0]}.gz", FILES[split][0]))
 
 
 def has_digests(place: Path, split: Split, digests: dict[str, set[str]]) -> bool:
-    """Return whether a split's files have the digests of published ones."""
+    """Return whether a split's files are the published ones, by their digests."""
     return all(is_published(_content(path), str(path), digests.get(path.stem, set())) for path in _paths(place, split))
 
 
@@ -33,14 +33,14 @@ def read_split(place: Path, split: Split, name: str, digests: dict[str, set[str]
     place : path
     split : {"train", "test"}
     name : str
-        That the data set gets.
+        Name of the data set.
     digests : dict of str to set of str, optional
-        MD5 digests that each file must have one of.
+        By file name, MD5 digests of which the file must have one.
 
     Raises
     ------
     InputError
-        If a file is missing, damaged or not the one wanted, or images and labels do not fit.
+        If a file is missing, damaged or has another digest, or images and labels do not fit.
     """
     image_file, label_file = _paths(place, split)
     wanted = digests or {}
@@ -48,7 +48,7 @@ def read_split(place: Path, split: Split, name: str, digests: dict[str, set[str]
     labels = read_idx(_content(label_file), str(label_file), wanted.get(label_file.stem), LABELS)
     if images.ndim != 3:
         raise InputError(
-            f"{image_file}: images must have the shape (count, height, width), not {images.shape}; put colour into .npz"
+            f"{image_file}: images must have the shape (count, height, width), not {images.shape}; use an .npz file for colour"
         )
     return Dataset(name, images, check_labels(images, labels, place))
 

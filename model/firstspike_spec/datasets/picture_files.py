@@ -1,4 +1,4 @@
-"""Picture files: every page of one as an array of pixels. Pillow is imported only when one is read."""
+"""Picture files: each page as an array of pixels. Pillow is imported only when a file is read."""
 
 import io
 import itertools
@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,29 +17,30 @@ from ..network.maps import MAX_NEURONS
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from PIL.ImageFile import ImageFile
 
-#: Pictures, by the ends of their names.
+#: Suffixes of picture files.
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".pgm")
 
-#: What may lie behind transparent pixels, by name.
+#: Backgrounds behind transparent pixels: name and pixel value.
 BACKGROUNDS = {"black": 0, "white": 255}
 
-#: Bytes of a picture file, and pages of one.
+#: Most bytes of a picture file, and most pages in it.
 MOST_PICTURE_BYTES, MOST_PAGES = 1 << 28, 1 << 16
 
-#: Pillow's names for pictures of 8 bits a channel: without and with transparency.
+#: Pillow's names for modes with 8 bits per channel: without and with transparency.
 _OPAQUE, _TRANSPARENT = ("1", "L", "P", "RGB"), ("LA", "PA", "RGBA")
 
-#: Pillow's names for the formats that are read, whatever a file is called; of others the bits a channel are not known, and
-#: some run programs. WebP has 8, and is often called .jpg or .png.
+#: Pillow's names for the formats that are read, regardless of the file's suffix. For other formats the bits per channel are
+#: not known, and some of them run programs. WebP has 8 bits, and such files are often called .jpg or .png.
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "PPM", "WEBP")
 
-#: The tag of a TIFF that holds the bits of each channel.
+#: The TIFF tag with the bits of each channel.
 _BITS_PER_SAMPLE = 258
 
 
 def picture_names(folder: Path) -> list[str]:
-    """Return the names of a folder's pictures in their order: hidden files, such as ``._a.png``, and folders are none.
+    """Return the sorted names of a folder's pictures, without hidden files, such as ``._a.png``.
 
     Raises
     ------
@@ -58,21 +59,21 @@ def picture_names(folder: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class PictureRules:
-    """What pictures must be, and what is made of them.
+    """What pictures must be like, and how they are converted.
 
     Attributes
     ----------
     colour : bool, optional
-        Whether pages become colour or grey (the luma of ITU-R 601, ``0.299 R + 0.587 G + 0.114 B``); ``None`` leaves them what
-        they are.
+        Whether pages become colour or grey (luma by ITU-R 601, ``0.299 R + 0.587 G + 0.114 B``); ``None`` keeps each as it
+        is.
     size : tuple of int, optional
-        The height and width wanted.
+        The required height and width.
     size_of : str
-        Who wants that size, in an error.
+        What requires that size, for errors.
     background : str, optional
-        One of `BACKGROUNDS`, for pictures with transparent pixels, which are refused without it.
+        One of `BACKGROUNDS`, for pictures with transparent pixels. Without it, they are refused.
     advice : str
-        What to do with transparent pictures, in an error.
+        What to do about transparent pictures, for errors.
     """
 
     colour: bool | None = False
@@ -83,7 +84,7 @@ class PictureRules:
 
 
 def read_picture(path: Path, rules: PictureRules) -> list[np.ndarray]:
-    """Return all pages of a picture file, turned as its EXIF orientation says.
+    """Return all pages of a picture file, rotated by its EXIF orientation.
 
     Parameters
     ----------
@@ -97,50 +98,50 @@ def read_picture(path: Path, rules: PictureRules) -> list[np.ndarray]:
     Raises
     ------
     InputError
-        If the file is damaged or not of 8 bits a channel, a page has another size or is transparent; the message names it.
+        If the file is damaged, does not have 8 bits per channel, or a page has another size or is transparent; the message
+        names the page.
     """
-    content = read_file(path, MOST_PICTURE_BYTES, "save the picture again, or take it away")
+    content = read_file(path, MOST_PICTURE_BYTES, "save the picture again, or remove it")
     from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # a picture that is far too large is only a warning
+            warnings.simplefilter("error")  # for Pillow, a picture that is far too large is only worth a warning
             with Image.open(io.BytesIO(content), formats=_FORMATS) as file:
                 return [_pixels(file, name, rules) for name in _pages(file, path)]
     except InputError:
         raise
     except UnidentifiedImageError as error:
         raise InputError(
-            f"cannot read the picture {path}: it is damaged, or no picture of a kind that is taken; save it again, as PNG, or "
-            "take it away"
+            f"cannot read the picture {path}: it is damaged or of an unknown format; save it again, as PNG, or remove it"
         ) from error
     except Exception as error:  # of damaged files, Pillow raises anything
-        raise InputError(f"cannot read the picture {path}: {reason(error)}; save it again, or take it away") from error
+        raise InputError(f"cannot read the picture {path}: {reason(error)}; save it again, or remove it") from error
 
 
-def _pages(file: "Image", path: Path) -> Iterator[str]:
-    """Go through the pages of an open picture, and give the name of each."""
+def _pages(file: "ImageFile", path: Path) -> Iterator[str]:
+    """Select the pages of an open picture one after the other, and yield the name of each."""
     for page in itertools.count():
         try:
             file.seek(page)
         except EOFError:
             return
         if page == MOST_PAGES:
-            raise InputError(f"{path} has more than {MOST_PAGES:,} pages; share them out to several files")
+            raise InputError(f"{path} has more than {MOST_PAGES:,} pages; split them into several files")
         yield f"{path}[{page}]" if page else str(path)
 
 
-def _pixels(page: "Image", name: str, rules: PictureRules) -> np.ndarray:
+def _pixels(file: "ImageFile", name: str, rules: PictureRules) -> np.ndarray:
+    """Return the selected page of an open picture."""
     from PIL import ImageOps
 
-    if page.mode not in _OPAQUE + _TRANSPARENT:
-        raise InputError(f"{name} is of the kind {page.mode}; save it with 8 bits a channel, as grey or RGB")
-    if _is_deep(page):
+    if file.mode not in _OPAQUE + _TRANSPARENT:
+        raise InputError(f"{name} is of the kind {file.mode}; save it with 8 bits a channel, as grey or RGB")
+    if _is_deep(file):
         raise InputError(f"{name} has more than 8 bits a channel; save it with 8 bits a channel, as grey or RGB")
-    _check_size(page.size, name, rules, turned=True)  # before its pixels are unpacked
-    in_colour = page.mode in ("P", "PA", "RGB", "RGBA")
-    if page.getexif():
-        page = ImageOps.exif_transpose(page)
+    _check_size(file.size, name, rules, rotated=True)  # before its pixels are unpacked
+    in_colour = file.mode in ("P", "PA", "RGB", "RGBA")
+    page = ImageOps.exif_transpose(file) if file.getexif() else file
     _check_size(page.size, name, rules)
     page = _opaque(page, name, rules)
     if rules.colour or (rules.colour is None and in_colour):
@@ -148,39 +149,39 @@ def _pixels(page: "Image", name: str, rules: PictureRules) -> np.ndarray:
     return np.asarray(page.convert("L"))
 
 
-def _is_deep(page: "Image") -> bool:
-    """Return whether a page that is not unpacked yet has more than 8 bits a channel, of which Pillow would keep 8."""
+def _is_deep(page: "ImageFile") -> bool:
+    """Return whether a page that is not unpacked yet has more than 8 bits per channel, of which Pillow would keep only 8."""
     bits = np.max(getattr(page, "tag_v2", {}).get(_BITS_PER_SAMPLE, 0), initial=0)
     for tile in page.tile:
-        kind = tile.args[0] if isinstance(tile.args, tuple) else tile.args
-        if tile.codec_name in ("ppm", "ppm_plain") and tile.args[-1] > 255:  # the largest value
+        args: tuple[Any, ...] = tile.args if isinstance(tile.args, tuple) else (tile.args,)
+        if tile.codec_name in ("ppm", "ppm_plain") and args[-1] > 255:  # the largest value
             return True
-        if isinstance(kind, str) and ";16" in kind:
+        if isinstance(args[0], str) and ";16" in args[0]:
             return True
     return bits > 8
 
 
-def _check_size(size: tuple[int, int], name: str, rules: PictureRules, turned: bool = False) -> None:
-    """Raise `InputError` unless a page has the size wanted; with ``turned``, it may still lie on its side."""
+def _check_size(size: tuple[int, int], name: str, rules: PictureRules, rotated: bool = False) -> None:
+    """Raise `InputError` unless a page has the required size, or with ``rotated`` that size rotated by 90 degrees."""
     width, height = size
     if rules.size is None:
         if width * height > MAX_NEURONS:
             raise InputError(f"{name} has {width} x {height} pixels, a network at most {MAX_NEURONS:,} inputs: scale it down")
-    elif rules.size != (height, width) and not (turned and rules.size == (width, height)):
+    elif rules.size != (height, width) and not (rotated and rules.size == (width, height)):
         wanted = f"{rules.size[1]} x {rules.size[0]}"
-        raise InputError(f"{name} has {width} x {height} pixels; {rules.size_of} {wanted}: scale it, or take it away")
+        raise InputError(f"{name} has {width} x {height} pixels; {rules.size_of} {wanted}: scale it, or remove it")
 
 
 def _opaque(page: "Image", name: str, rules: PictureRules) -> "Image":
-    """Return a page without transparency, what is transparent on the background."""
+    """Return a page without transparency, drawn on the background."""
     from PIL import Image
 
     if page.mode not in _TRANSPARENT and "transparency" not in page.info:
         return page
     page = page.convert("RGBA")
-    if page.getchannel("A").getextrema()[0] < 255:
+    if np.asarray(page.getchannel("A")).min() < 255:
         if rules.background is None:
-            raise InputError(f"{name} is transparent in places, and what lies behind is not known: {rules.advice}")
+            raise InputError(f"{name} is transparent in places, and its background is not known: {rules.advice}")
         ground = Image.new("RGBA", page.size, (BACKGROUNDS[rules.background],) * 3 + (255,))
         page = Image.alpha_composite(ground, page)
     return page.convert("RGB")

@@ -1,9 +1,6 @@
-"""Published data sets: how to know them, and where they are downloaded from."""
+"""Published data sets: their digests, and where they are downloaded from."""
 
-import http.client
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,20 +9,20 @@ from ..common.errors import InputError
 from ..common.files import check_writable_folder, write_file
 from .idx import read_idx
 
-#: Bytes of a file that is downloaded.
+#: Most bytes of a downloaded file.
 MOST_DOWNLOADED_BYTES = 1 << 28
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a published data set comes from, and how to know it.
+    """Where a published data set comes from, and the digests of its files.
 
     Attributes
     ----------
     mirrors : tuple of str
-        Addresses that the gzip files' names are appended to, tried in turn.
+        URLs of folders with the gzip files, tried in turn.
     digests : dict of str to set of str
-        For each file, the MD5 of a published form of it, packed or unpacked.
+        By file name, the MD5 digests of its published forms, packed or unpacked.
     """
 
     mirrors: tuple[str, ...]
@@ -62,12 +59,12 @@ SOURCES = {
 
 
 def cache_folder() -> Path:
-    """Return the folder that downloads are kept in: ``$XDG_CACHE_HOME/firstspike``, by default ``~/.cache/firstspike``.
+    """Return the folder for downloads: ``$XDG_CACHE_HOME/firstspike``, by default ``~/.cache/firstspike``.
 
     Raises
     ------
     InputError
-        If neither is known, as for a user of a container that has no home.
+        If neither is known, for example in a container whose user has no home folder.
     """
     try:
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "firstspike"
@@ -76,13 +73,17 @@ def cache_folder() -> Path:
 
 
 def download(name: str, file: str, place: Path, note: Callable[[str], None]) -> None:
-    """Fetch a packed file into the folder ``place``, once it has been checked.
+    """Download a packed file into the folder ``place``, if it passes its checks.
 
     Raises
     ------
     InputError
-        If the folder cannot be written, or no mirror gives it; the message says what each one gave.
+        If the folder cannot be written, or no mirror has the file; the message has the error of each mirror.
     """
+    import http.client  # imported here because every command would start later
+    import urllib.error
+    import urllib.request
+
     advice = "set XDG_CACHE_HOME to a folder that you can write to, or name a folder that has the data set with --data"
     check_writable_folder(place, advice=advice)
     failures = []
@@ -94,12 +95,12 @@ def download(name: str, file: str, place: Path, note: Callable[[str], None]) -> 
                 content = reply.read(MOST_DOWNLOADED_BYTES)
             read_idx(content, address, SOURCES[name].digests[file])
         except (OSError, http.client.HTTPException, InputError) as error:
-            told = error.reason if type(error) is urllib.error.URLError else error  # which shows itself as <urlopen error ...>
-            failures.append(f"{address}: {told}")
+            cause = error.reason if type(error) is urllib.error.URLError else error  # whose own text is <urlopen error ...>
+            failures.append(f"{address}: {cause}")
             continue
         write_file(place / f"{file}.gz", content)
         return
     raise InputError(
         f"the data set {name} is not here and could not be downloaded ({'; '.join(failures)}); "
-        "download it by hand and name its folder with --data"
+        "download it yourself and name its folder with --data"
     )

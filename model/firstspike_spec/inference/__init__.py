@@ -1,1 +1,1 @@
-"""What an inference is: the golden model, its results, and comparison with them."""
+"""Inference: the golden model, its results, and comparison with them."""

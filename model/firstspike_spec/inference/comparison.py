@@ -7,7 +7,7 @@ import numpy as np
 from ..common.errors import InputError
 from .inference import Inference
 
-#: A report names at most so many of the differences.
+#: Most differences that a report names.
 MAX_NAMED = 20
 
 
@@ -18,9 +18,9 @@ class Comparison:
     Attributes
     ----------
     compared_values : int
-        Numbers that were held against each other.
+        Number of values that were compared.
     mismatches : int
-        How many of them differed.
+        Number of values that differed.
     named : list of str
         The first differences, each with image, layer, neuron, expected and got.
     """
@@ -47,11 +47,16 @@ class Comparison:
             The name of the values in a report.
         expected, got : ndarray of int, of one shape
         where : ndarray of bool, same shape, optional
-            Compare only these.
+            Compare only where it is true.
         axes : tuple of str
-            What the dimensions are, for the report.
+            Names of the dimensions, for the report.
         first : int
             Number of the first image, for the report.
+
+        Raises
+        ------
+        InputError
+            If the shapes differ.
         """
         expected, got = np.asarray(expected), np.asarray(got)
         if expected.shape != got.shape:
@@ -67,7 +72,7 @@ class Comparison:
             self.named.append(f"{what}: {', '.join(named)}: expected {expected[at]}, got {got[at]}")
 
     def add(self, other: "Comparison") -> None:
-        """Take over another comparison's counts and names."""
+        """Add another comparison's counts and named differences."""
         self.compared_values += other.compared_values
         self.mismatches += other.mismatches
         self.named += other.named[: MAX_NAMED - len(self.named)]
@@ -91,7 +96,7 @@ def compare_inferences(expected: Inference, got: Inference, *, first: int = 0) -
     Parameters
     ----------
     expected, got : Inference
-        ``got`` may leave layers' potentials out (``None``), as hardware does that never shows them.
+        A layer's potentials in ``got`` may be ``None``, for hardware that does not show them.
     first : int
         Number of the batch's first image, for the report.
     """

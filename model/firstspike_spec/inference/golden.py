@@ -1,8 +1,8 @@
-"""The golden model, numpy form: the contract as code.
+"""The golden model in numpy: the exact definition of an inference.
 
-A neuron adds up the weights of its sources as they spike, is judged once after each step, and spikes when its potential
-has reached the threshold; it does so at most once. There is no leak and no reset, so the potential after step ``t`` is
-the initial potential plus the weights of all sources that spiked by then.
+A neuron adds the weights of its sources as they spike. At the end of each step it spikes if its potential has reached the
+threshold and it has not spiked before. There is no leak and no reset, so the potential after step ``t`` is the initial
+potential plus the weights of all sources that have spiked by then.
 """
 
 import numpy as np
@@ -13,10 +13,10 @@ from ..network.layer import Layer
 from ..network.network import Network, check_network
 from .inference import Inference
 
-#: Images that are worked on together at most; it bounds the memory that a large batch takes.
+#: Most images that are processed together; this bounds the memory that a large batch takes.
 CHUNK = 2000
 
-#: Numbers that are held at once in a layer, likewise: spikes at taps, and what there is of each neuron.
+#: Most numbers of a layer that are held at once: spikes at taps, and the values of each neuron.
 CHUNK_NUMBERS = 1 << 25
 
 #: Integers up to this magnitude are exact in float32, whose matrix product is many times faster than numpy's integer one.
@@ -31,7 +31,7 @@ def infer(network: Network, images: np.ndarray, *, early_exit: bool = True) -> I
     network : Network
     images : ndarray of uint8, shape (batch, \\*input_shape) or (batch, inputs)
     early_exit : bool
-        End each inference after the first step in which an output spiked.
+        End each inference after the first step in which an output spikes.
 
     Returns
     -------
@@ -51,8 +51,20 @@ def infer_spikes(network: Network, spike_times: np.ndarray, *, early_exit: bool 
 
     Parameters
     ----------
+    network : Network
     spike_times : ndarray of int16, shape (batch, inputs)
         Steps ``0 .. T - 1``, or ``T`` for no spike.
+    early_exit : bool
+        End each inference after the first step in which an output spikes.
+
+    Returns
+    -------
+    Inference
+
+    Raises
+    ------
+    InputTypeError, InputError
+        As `check_spike_times` does.
     """
     check_spike_times(network, spike_times)
     most = max(layer.maps.positions * (layer.maps.taps + 4 * layer.channels) for layer in network.layers)
@@ -73,7 +85,7 @@ def infer_spikes(network: Network, spike_times: np.ndarray, *, early_exit: bool 
 
 
 def check_spike_times(network: Network, spike_times: np.ndarray) -> None:
-    """Raise an error unless ``spike_times`` are input spike times of ``network``.
+    """Raise an error unless ``spike_times`` are possible input spike times of a network.
 
     Raises
     ------
@@ -97,7 +109,7 @@ def _infer_chunk(network: Network, spike_times: np.ndarray, early_exit: bool) ->
     times, potentials = _propagate(network, spike_times)
     decision_steps = np.minimum(times[-1].min(axis=1), network.time_steps - 1).astype(SPIKE_TIME_TYPE)
     if early_exit:
-        # To stop after step d is to send no spike later than d: potentials stay, so nobody spikes afterwards.
+        # Stopping after step d is the same as sending no spike later than d: potentials stay, so no neuron spikes later.
         kept = np.where(spike_times <= decision_steps[:, None], spike_times, network.time_steps)
         times, potentials = _propagate(network, kept.astype(SPIKE_TIME_TYPE))
     fired = [layer_times < network.time_steps for layer_times in times]
@@ -113,13 +125,13 @@ def _infer_chunk(network: Network, spike_times: np.ndarray, early_exit: bool) ->
 
 
 def count_operations(network: Network, spike_times: tuple[np.ndarray, ...]) -> np.ndarray:
-    """Return how many weights each image's spikes add to potentials.
+    """Return the number of weights that each image's spikes add to potentials.
 
     Parameters
     ----------
     network : Network
     spike_times : tuple of ndarray of int16
-        Of the inputs, then of each layer.
+        Of the inputs, then of each layer; each of shape (batch, neurons).
 
     Returns
     -------
@@ -170,7 +182,7 @@ def decide(latencies: np.ndarray, potentials: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     latencies : ndarray of int, shape (batch, outputs)
-        Where no output spiked, all of an image's are equal (``T``), and the largest potential decides.
+        If no output of an image spiked, all are ``T``, and the largest potential decides.
     potentials : ndarray of int, shape (batch, outputs)
 
     Returns

@@ -1,4 +1,4 @@
-"""What an inference gives: the one form in which every implementation hands over its results."""
+"""The results of an inference, in the form that every implementation returns."""
 
 from dataclasses import dataclass
 
@@ -12,18 +12,18 @@ class Inference:
     Attributes
     ----------
     time_steps : int
-        ``T``; it stands for *no spike* in every array of spike times.
+        ``T``; it means *no spike* in every array of spike times.
     spike_times : tuple of ndarray of int16, each of shape (batch, neurons)
-        Of the inputs, then of each layer. With early exit, a neuron that had not spiked by the decision step reads ``T``.
+        Of the inputs, then of each layer. With early exit, ``T`` for a neuron that had not spiked by the decision step.
     potentials : tuple of ndarray of int32, each of shape (batch, neurons)
         Of each layer: the potential ``V`` at the neuron's spike, or after the last step that was run.
     classes : ndarray of int16, shape (batch,)
     decision_steps : ndarray of int16, shape (batch,)
         The step of the first output spike, or ``T - 1`` if there was none.
     spikes : ndarray of int64, shape (batch,)
-        Spikes of all inputs and layers together.
+        Number of spikes of all inputs and layers.
     synaptic_operations : ndarray of int64, shape (batch,)
-        Additions of a weight to a potential.
+        Number of additions of a weight to a potential.
     """
 
     time_steps: int

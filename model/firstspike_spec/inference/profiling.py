@@ -10,15 +10,15 @@ from ..network.layer import FULL_ACTIVITY
 from ..network.network import Network, check_network
 from .golden import CHUNK, infer
 
-#: Training images that are enough, by default.
+#: Default number of training images to measure on: enough for a good balance.
 PROFILE_IMAGES = 10_000
 
 
 def profile(network: Network, images: np.ndarray, *, progress: Callable[[int], None] = lambda done: None) -> Network:
-    """Return the network with the activity of all its layers' sources, as measured on some images with early exit.
+    """Return the network with the activity of all its layers' sources, measured on images with early exit.
 
-    Results and digest stay the same. The compiler shares out the work by the activity, so the images must not be those
-    that a network is tested on.
+    Results and digest stay the same. The compiler uses the activity to balance the work of the lanes, so the images must not
+    be those that the network is tested on.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def profile(network: Network, images: np.ndarray, *, progress: Callable[[int], N
     images : ndarray of uint8, shape (count, \\*input_shape) or (count, inputs)
         At least one.
     progress : callable
-        Told how many images are done.
+        Called with the number of images done.
 
     Raises
     ------

@@ -1,9 +1,9 @@
 """A network as one file: safetensors, with a format version and a digest of the content.
 
-The tensors are those of `Layer` and `LatencyEncoder`; everything else stands in the metadata, as JSON. Nothing in the
-file is trusted: all sizes are checked before anything of that size is made (`firstspike_spec.network.network.check_sizes`), and what
-is loaded has passed the same checks as a network built in memory, and its digest. The activity of the layers' sources may be
-there or not; as it is no part of the content's digest, it has one of its own.
+The tensors are those of `Layer` and `LatencyEncoder`; everything else is in the metadata, as JSON. Nothing in the file is
+trusted: sizes are checked before memory of that size is used (`firstspike_spec.network.network.check_sizes`), and a network
+from a file passes the same checks as one built in memory, and must match its digest. The activity of the layers' sources is
+optional. It is not part of the content's digest, so it has a digest of its own.
 """
 
 import json
@@ -38,10 +38,10 @@ from .maps import MAX_NEURONS, Maps
 from .network import MAX_LAYERS, Network, Size, check_network, check_sizes
 
 FORMAT = "firstspike-network"
-#: That of networks without maps, as they were written before there were any; and that of networks with maps.
+#: The version of networks without maps, and the later one of networks with maps.
 FORMAT_VERSIONS = ("1", "2")
 
-#: Larger files are refused before they are read, and so are longer headers: JSON takes many times its length.
+#: Larger files and longer headers are refused before they are read: parsed JSON takes many times its length in memory.
 MAX_FILE_BYTES, MAX_HEADER_BYTES = 128 << 20, 2 << 20
 
 _FIELDS = {"input_shape", "class_names", "layers", "provenance"}
@@ -51,7 +51,7 @@ _ACTIVITY_DIGEST = "activity_digest"
 #: What safetensors calls numpy's types.
 _TYPE_NAMES = {f"{name[0].upper()}{bits}": f"{name}{bits}" for name in ("int", "uint", "float") for bits in (8, 16, 32, 64)}
 
-#: What other files begin with that are taken for networks, and what they are.
+#: How files of other kinds begin that users may mistake for networks, and what they are.
 _OTHER_FILES = {
     b"PK\x03\x04": "a PyTorch or NumPy archive",
     b"\x80": "a pickle of Python",
@@ -65,12 +65,12 @@ _AGAIN = "export or download the network again"
 
 
 def save_network(network: Network, path: str | os.PathLike) -> None:
-    """Write a network to one ``.safetensors`` file, whole or not at all.
+    """Write a network to a ``.safetensors`` file, completely or not at all.
 
     Raises
     ------
     InputError
-        If the file cannot be written, or would be one that `load_network` refuses.
+        If the file cannot be written, or `load_network` would refuse it.
     """
     check_network(network)
     _check_path(path)
@@ -94,26 +94,28 @@ def save_network(network: Network, path: str | os.PathLike) -> None:
 
 
 def _in_order(content: bytes) -> bytes:
-    """Return a safetensors file with a sorted header, so that the same network is the same bytes."""
+    """Return a safetensors file with a sorted header, so that a network always becomes the same bytes."""
     end = 8 + int.from_bytes(content[:8], "little")
     header = _header(json.loads(content[8:end]))
     return len(header).to_bytes(8, "little") + header + content[end:]
 
 
 def _header(fields: dict[str, Any]) -> bytes:
-    """Return the one header that a file with these fields has."""
+    """Return the header of a file with these fields, in its only accepted form."""
     header = json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
     return header + b" " * (-len(header) % 8)  # the tensors stay aligned
 
 
 def load_network(path: str | os.PathLike) -> Network:
-    """Read a network, checking everything that can be checked.
+    """Read a network, and check everything that can be checked.
 
     Raises
     ------
     InputError
         If the file is missing, truncated, damaged, of another format or version, or its content breaks a rule of
-        `Network`; the message names the file and the place.
+        `Network`; the message names the file and the place in it.
+    InputTypeError
+        If ``path`` is not a path.
     """
     _check_path(path)
     content = read_file(path, MAX_FILE_BYTES, "name a network's .safetensors file")
@@ -146,7 +148,7 @@ def _load(content: bytes) -> Network:
         )
     if metadata.get(_ACTIVITY_DIGEST) != _activity_metadata(network).get(_ACTIVITY_DIGEST):
         raise InputError(f"the activity is damaged: its digest is another; profile, {_AGAIN}")
-    # JSON can say the same thing in several ways; only one of them was written, under one version.
+    # The same content can be written as JSON in several ways; only one of them is accepted, with one version.
     version_is_right = metadata["format_version"] == _format_version(network)
     text_is_right = metadata["network"] == network.description and content.startswith(_header(header), 8)
     if not (version_is_right and text_is_right):
@@ -155,13 +157,13 @@ def _load(content: bytes) -> Network:
 
 
 def _metadata(content: bytes) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return a safetensors file's header, and the metadata in it, before its tensors are looked at."""
+    """Return a safetensors file's header and the metadata in it, without reading its tensors."""
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 or length > len(content) - 8:
         kind = next((kind for start, kind in _OTHER_FILES.items() if content.startswith(start)), None)
-        told = f"it is {kind}" if kind else f"its header should have {length:,} bytes, the file has {len(content):,}"
+        found = f"it is {kind}" if kind else f"its header should have {length:,} bytes, the file has {len(content):,}"
         raise InputError(
-            f"the file is truncated or no safetensors file: {told}; name a network's file "
+            f"the file is truncated or not a safetensors file: {found}; name a network's file "
             "(firstspike import makes one from weights)"
         )
     if length > MAX_HEADER_BYTES:
@@ -173,7 +175,7 @@ def _metadata(content: bytes) -> tuple[dict[str, Any], dict[str, str]]:
     header = _json_object(text, "the header")
     metadata = header.get("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise InputError(f"the header is damaged (its metadata are no strings by name); {_AGAIN}")
+        raise InputError(f"the header is damaged (its metadata are not strings by name); {_AGAIN}")
     if metadata.get("format") != FORMAT:
         raise InputError(
             f"not a network of firstspike (format {quoted(metadata.get('format'))}, wanted {FORMAT!r}); "
@@ -191,7 +193,7 @@ def _metadata(content: bytes) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _some(names: set[str]) -> str:
-    """Return some names to be shown, as many as a line has room for."""
+    """Return names for a message, as many as fit on a line."""
     return printable(", ".join(sorted(names)[:20]), 200)
 
 
@@ -201,16 +203,16 @@ def _json_object(text: str, what: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InputError(f"{what} is damaged ({error}); {_AGAIN}") from error
     if not isinstance(value, dict):
-        raise InputError(f"{what} is damaged (no JSON object); {_AGAIN}")
+        raise InputError(f"{what} is damaged (not a JSON object); {_AGAIN}")
     return value
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _format_version(network: Network) -> str:
-    """Return the oldest version that can say what the network is: digests of networks without maps stay what they were."""
+    """Return the oldest version that can describe the network, so that files of networks without maps stay the same."""
     return FORMAT_VERSIONS[any(not layer.maps.is_flat for layer in network.layers)]
 
 
@@ -220,7 +222,7 @@ def _activity_metadata(network: Network) -> dict[str, str]:
 
 
 def _check_description(description: dict[str, Any]) -> None:
-    """Refuse a description that has not the right parts, or too many."""
+    """Refuse a description whose parts are missing, unknown, of the wrong kind or too many."""
     if set(description) != _FIELDS:
         raise InputError(f"the description must have the fields {sorted(_FIELDS)}, not {_some(set(description))}")
     most = {"input_shape": MAX_SIDES, "class_names": MAX_NEURONS, "layers": MAX_LAYERS}
@@ -234,7 +236,7 @@ def _check_description(description: dict[str, Any]) -> None:
 
 
 def _tensor_types(layers: int) -> Iterator[tuple[str, type[np.integer], int]]:
-    """Yield the name of each tensor that a network can have, its type, and the most numbers that it can hold."""
+    """Yield the name of each tensor that a network can have, its type, and its greatest length."""
     yield ENCODER_TENSOR, np.int16, MAX_TIME_STEPS
     most = {"row_starts": MAX_NEURONS + 1, "start_potentials": MAX_NEURONS}
     for index in range(layers):
@@ -244,7 +246,7 @@ def _tensor_types(layers: int) -> Iterator[tuple[str, type[np.integer], int]]:
 
 
 def _check_tensors(entries: dict[str, Any], layers: int) -> None:
-    """Refuse a header whose tensors are not those of a network of so many layers, before any of them is made."""
+    """Refuse a header whose tensors are not those of a network with ``layers`` layers, before any tensor is read."""
     known = {name: (dtype, most) for name, dtype, most in _tensor_types(layers)}
     wanted = {name for name in known if not name.endswith(f".{ACTIVITY_TENSOR}")}
     different = (set(entries) - (set(known) - wanted)) ^ wanted
@@ -284,15 +286,15 @@ def _network(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> Net
 
 def _layer_parts(numbers: dict[str, Any], tensors: dict[str, np.ndarray], prefix: str) -> dict[str, Any]:
     """Return the arguments of a `Layer`."""
-    names = (*LAYER_TENSORS, ACTIVITY_TENSOR)
-    arrays = {ATTRIBUTES.get(name, name): tensors.get(prefix + name) for name in names}
+    arrays = {ATTRIBUTES.get(name, name): tensors[prefix + name] for name in LAYER_TENSORS}
     maps = Maps.from_dict(numbers[MAPS]) if MAPS in numbers else Maps.flat(len(arrays["row_starts"]) - 1)
-    return {**arrays, **{name: numbers[name] for name in LAYER_NUMBERS}, "maps": maps}
+    activity = tensors.get(prefix + ACTIVITY_TENSOR)
+    return {**arrays, **{name: numbers[name] for name in LAYER_NUMBERS}, "activity": activity, "maps": maps}
 
 
 @contextmanager
 def _in_layer(index: int) -> Iterator[None]:
-    """Say in errors which layer they are about."""
+    """Name the layer in the errors of the block."""
     try:
         yield
     except UserError as error:

@@ -1,4 +1,4 @@
-"""Removal of what cannot matter: neurons that never fire, and neurons whose spike nobody reads."""
+"""Removal of dead neurons: those that never fire, and those whose spike no other neuron receives."""
 
 from dataclasses import replace
 
@@ -9,12 +9,12 @@ from .network import Network
 
 
 def remove_dead_neurons(network: Network) -> Network:
-    """Return the network without hidden neurons that cannot fire or that no later neuron reads.
+    """Return the network without hidden neurons that cannot fire or that have no connection to the next layer.
 
-    No class, latency or output potential changes on any input. A neuron cannot fire when its threshold is above the sum
-    of its initial potential and its positive weights. Removing one can make others unread, so this runs until nothing is
-    left to remove; each hidden layer keeps at least one neuron, and the output layer all of its neurons. In a convolution,
-    neurons go only with their whole channel.
+    No class, latency or output potential changes on any input. A neuron cannot fire if its threshold is above the sum of its
+    initial potential and its positive weights. Removing one neuron can make others dead, so this is repeated until there are
+    none. Each hidden layer keeps at least one neuron, and the output layer keeps all of them. In a convolution, only whole
+    channels are removed.
     """
     layers = list(network.layers)
     changed = True
@@ -23,7 +23,8 @@ def remove_dead_neurons(network: Network) -> Network:
         for index in range(len(layers) - 1):
             layer, reader = layers[index], layers[index + 1]
             _, high = layer.potential_range
-            alive = ((high >= 0) & (reader.operations > 0)).reshape(layer.channels, -1).any(axis=1)
+            of_neurons = (high >= 0) & (reader.operations > 0)
+            alive = np.asarray(of_neurons.reshape(layer.channels, -1).any(axis=1))
             if alive.all() or (len(alive) == 1):
                 continue
             if not alive.any():
@@ -35,13 +36,13 @@ def remove_dead_neurons(network: Network) -> Network:
 
 
 def _select(layer: Layer, *, sources: np.ndarray | None = None, channels: np.ndarray | None = None) -> Layer:
-    """Return the layer with the chosen sources or target channels only; potentials get the width they need.
+    """Return the layer with only the chosen sources or target channels, and with potentials as wide as it needs.
 
-    Of maps, sources are chosen by whole channels.
+    With maps, sources are chosen by whole channels.
     """
     weights, initial_potentials, activity, maps = layer.dense(), layer.initial_potentials, layer.activity, layer.maps
     if sources is not None:
-        chosen = sources.reshape(maps.channels, -1).all(axis=1)
+        chosen = np.asarray(sources.reshape(maps.channels, -1).all(axis=1))
         maps = maps.of_channels(chosen)
         weights = weights[:, chosen.repeat(layer.maps.taps // layer.maps.channels)]
         activity = None if activity is None else activity[sources]

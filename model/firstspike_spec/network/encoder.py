@@ -18,14 +18,14 @@ SPIKE_TIME_TYPE = np.int16
 class LatencyEncoder:
     """Pixel values to spike times, by a table of thresholds.
 
-    A pixel ``p`` spikes at the first step ``t`` with ``p >= thresholds[t]``, and never if there is none. Linear,
-    logarithmic and learned codes are all just tables, so no two programs can round differently.
+    A pixel ``p`` spikes at the first step ``t`` with ``p >= thresholds[t]``, or never if there is none. Linear, logarithmic
+    and learned codes are all tables of integers, so no two programs can round differently.
 
     Parameters
     ----------
     thresholds : array_like of int, shape (T,)
-        None above the one before, each in 1 .. 256, the last at most 255. No pixel spikes at a step whose threshold is that
-        of the step before, or 256, which is above every pixel: such steps are empty.
+        Each in 1 .. 256 and no higher than the one before, the last at most 255. No pixel spikes at a step whose threshold
+        is 256 or equals the one before.
 
     Raises
     ------
@@ -35,7 +35,7 @@ class LatencyEncoder:
 
     thresholds: np.ndarray
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         thresholds = whole_array(self.thresholds, "encoder thresholds", 1, 256, np.int16)
         whole_number(len(thresholds), "number of encoder thresholds (time steps)", MIN_TIME_STEPS, MAX_TIME_STEPS)
         rising = np.flatnonzero(np.diff(thresholds) > 0)
@@ -57,7 +57,12 @@ class LatencyEncoder:
         time_steps : int
             ``T``, 2 .. 256.
         dimmest : int
-            The smallest pixel value that still spikes (at the last step), 1 .. 257 - T.
+            The smallest pixel value that spikes (at the last step), 1 .. 257 - T.
+
+        Raises
+        ------
+        InputTypeError, InputError
+            If a value is out of range.
         """
         time_steps = whole_number(time_steps, "time_steps", MIN_TIME_STEPS, MAX_TIME_STEPS)
         dimmest = whole_number(dimmest, "dimmest", 1, 257 - time_steps)
@@ -96,7 +101,7 @@ class LatencyEncoder:
         return (self.time_steps - reached.sum(axis=1)).astype(SPIKE_TIME_TYPE)
 
 
-#: What to do with pixels of another type, by numpy's letter for its kind.
+#: How to convert pixels of another type, by numpy's letter for its kind.
 _CONVERSIONS = {
     "b": "make false and true 0 and 255 with (images * 255).astype(numpy.uint8)",
     "f": "multiply them by 255 if they are 0 .. 1, then convert them with images.round().astype(numpy.uint8)",
@@ -105,11 +110,11 @@ _CONVERSIONS = {
 
 
 def check_pixels(pixels: np.ndarray, name: str = "images") -> None:
-    """Raise `InputTypeError` unless ``pixels`` are an array of ``uint8``; ``name`` is how the error calls them."""
+    """Raise `InputTypeError` unless ``pixels`` are an array of ``uint8``; the error calls them ``name``."""
     if isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8:
         return
     kind = getattr(pixels, "dtype", None)
     letter = getattr(kind, "kind", "")
     advice = next((words for letters, words in _CONVERSIONS.items() if letter and letter in letters), "scale and convert them")
-    told = type(pixels).__name__ if kind is None else kind
-    raise InputTypeError(f"{name} must be an array of uint8 (0 .. 255), not of {told}; {advice}")
+    given = type(pixels).__name__ if kind is None else kind
+    raise InputTypeError(f"{name} must be an array of uint8 (0 .. 255), not of {given}; {advice}")

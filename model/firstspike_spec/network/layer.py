@@ -111,18 +111,19 @@ class Layer:
             raise InputError(f"row_starts must be one more than the maps' taps, {self.maps.taps + 1}, not {taps + 1}")
         whole_number(self.targets, "number of neurons", 1, MAX_NEURONS)
         self._check_rows()
-        per_source = None if activity is None else whole_array(activity, "activity", 0, FULL_ACTIVITY, np.uint16, self.sources)
-        put("activity", per_source)
+        if activity is not None:
+            activity = whole_array(activity, "activity", 0, FULL_ACTIVITY, np.uint16, self.sources)
+        put("activity", activity)
 
         low, high = (int(end) + self.threshold for end in (self.potential_range[0].min(), self.potential_range[1].max()))
         whole_number(low, "the lowest potential", -limit, limit - 1)
         whole_number(high, "the highest potential", -limit, limit - 1)
-        required = self.required_potential_bits
-        stated = required if potential_bits is None else potential_bits
+        wanted = self.required_potential_bits
+        stated = wanted if potential_bits is None else potential_bits
         put("potential_bits", whole_number(stated, "potential_bits", 1, MAX_POTENTIAL_BITS))
-        if self.potential_bits < required:
+        if self.potential_bits < wanted:
             raise InputError(
-                f"potential_bits = {self.potential_bits} is too narrow: with these weights the worst case needs {required} bits"
+                f"potential_bits = {self.potential_bits} is too narrow: with these weights the worst case needs {wanted} bits"
             )
 
     def _check_rows(self) -> None:

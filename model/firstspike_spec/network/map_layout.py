@@ -1,9 +1,10 @@
 """Where maps lie in an engine: the places of their neurons within a lane, and the rows and bases of their sources.
 
-The neurons of a target channel lie side by side in a lane, row by row. Where a kernel reaches beyond the map's edge, there
-are places without a neuron, so that nobody has to look: a row's end is followed by as many of them as the kernel reaches over
-the left or the right edge, the last row by as many rows as it reaches over the top or the bottom. So the place that a weight
-goes to is a sum: the *base* of the source's position, and the *offset* of the weight's tap and channel.
+The neurons of a target channel lie side by side in a lane, row by row. Where a kernel reaches beyond the map's edge, the lane
+has places without a neuron, so that edges need no special treatment. After each row there are as many of them as the kernel
+reaches beyond the left or the right edge; after the last row there are as many rows of them as it reaches beyond the top or
+the bottom. So the place that a weight goes to is a sum of two terms: the *base* of the source's position, and the *offset* of
+the weight's tap and channel.
 """
 
 from dataclasses import dataclass
@@ -18,8 +19,8 @@ from .maps import Maps
 class _Axis:
     """One direction of a window: which neuron sees which place, through which tap.
 
-    Place ``p`` and tap ``d`` belong to neuron ``(p + padding - d) / stride``, where that is whole. With ``q`` and ``m`` the
-    whole parts of ``(p + padding) / stride`` and ``d / stride``, it is ``q - m`` if both have the same rest, the *phase*.
+    Place ``p`` and tap ``d`` belong to neuron ``(p + padding - d) / stride``, if that is an integer. With ``q`` and ``m`` the
+    quotients of ``(p + padding) / stride`` and ``d / stride``, this is ``q - m`` if both have the same remainder, the *phase*.
     """
 
     places: int
@@ -30,28 +31,28 @@ class _Axis:
 
     @property
     def phases(self) -> np.ndarray:
-        """That of each place."""
+        """The phase of each place."""
         return (np.arange(self.places) + self.padding) % self.stride
 
     @property
     def bases(self) -> np.ndarray:
-        """``q`` of each place, less the lowest one of its phase."""
+        """``q`` of each place minus the lowest ``q`` of its phase."""
         return self._quotients - self._lowest[self.phases]
 
     @property
     def offsets(self) -> np.ndarray:
-        """``-m`` of each tap, and the lowest ``q`` of its phase: with the base of a place, the neuron."""
+        """The lowest ``q`` of each tap's phase minus its ``m``: added to the base of a place, it gives the neuron."""
         taps = np.arange(self.kernel)
         return self._lowest[taps % self.stride] - taps // self.stride
 
     @property
     def before(self) -> int:
-        """How many neurons more there would be in front of the first one."""
+        """Number of places without a neuron that weights can reach before the first neuron."""
         return max(0, -self._ends[0])
 
     @property
-    def behind(self) -> int:
-        """How many neurons more there would be behind the last one."""
+    def after(self) -> int:
+        """Number of places without a neuron that weights can reach after the last neuron."""
         return max(0, self._ends[1] - (self.neurons - 1))
 
     @property
@@ -60,19 +61,19 @@ class _Axis:
 
     @cached_property
     def _lowest(self) -> np.ndarray:
-        """The lowest ``q`` of each phase; where no place has it, high enough for its taps."""
+        """The lowest ``q`` of each phase. For a phase without places, it keeps the offsets of its taps positive."""
         found = [self._quotients[self.phases == phase] for phase in range(self.stride)]
         return np.array([quotients.min(initial=self.kernel + self.padding + self.places) for quotients in found])
 
     @cached_property
     def _ends(self) -> tuple[int, int]:
-        lowest, highest = self.padding - (self.kernel - 1), self.padding + self.places - 1  # of a place less a tap
+        lowest, highest = self.padding - (self.kernel - 1), self.padding + self.places - 1  # of place minus tap
         return min(0, -(-lowest // self.stride)), max(0, highest // self.stride)
 
 
 @dataclass(frozen=True)
 class MapLayout:
-    """Where the neurons of one target channel lie, and how sources and taps lead there.
+    """Where the neurons of a target channel lie, and how sources and taps lead there.
 
     Parameters
     ----------
@@ -94,22 +95,22 @@ class MapLayout:
     @property
     def pitch(self) -> int:
         """Places from a neuron to the one below it."""
-        return self.maps.target_width + (max(self._right.before, self._right.behind) if self.maps.is_convolution else 0)
+        return self.maps.target_width + (max(self._right.before, self._right.after) if self.maps.is_convolution else 0)
 
     @property
     def channel_places(self) -> int:
         """Places from a target channel's first neuron to that of the next channel in its lane."""
         if not self.maps.is_convolution:
             return 1
-        return (self.maps.target_height + max(self._down.before, self._down.behind)) * self.pitch
+        return (self.maps.target_height + max(self._down.before, self._down.after)) * self.pitch
 
     @property
     def origin(self) -> int:
-        """Places in front of a lane's first neuron."""
+        """Number of places before a lane's first neuron."""
         return self._down.before * self.pitch + self._right.before if self.maps.is_convolution else 0
 
     def lane_places(self, channels: int) -> int:
-        """Return the places of a lane that has so many target channels."""
+        """Return the number of places of a lane with ``channels`` target channels."""
         return self.origin + channels * self.channel_places
 
     def numbers(self, slots: np.ndarray) -> np.ndarray:
@@ -129,19 +130,19 @@ class MapLayout:
 
     @property
     def rows_of_channel(self) -> int:
-        """Rows of a source channel: one a phase in a convolution, else one a tap."""
+        """Rows of a source channel: one per phase in a convolution, else one per tap."""
         return self.maps.stride**2 if self.maps.is_convolution else self.maps.taps // self.maps.channels
 
     @cached_property
     def row_of_place(self) -> np.ndarray:
-        """The row, within those of its channel, of each place of a pooled source map; -1 if nobody sees it.
+        """The row, among those of its channel, of each place of a pooled source map; -1 if no neuron sees it.
 
         Shape (pooled_height * pooled_width,).
         """
         maps = self.maps
         if self.maps.is_convolution:
             rows = self._down.phases[:, None] * maps.stride + self._right.phases
-            # A phase that no tap has is seen by nobody.
+            # No neuron sees a phase that no tap has.
             seen = (self._down.phases < maps.kernel_height)[:, None] & (self._right.phases < maps.kernel_width)
             return np.where(seen, rows, -1).reshape(-1)
         down, right = np.arange(maps.pooled_height) + maps.padding, np.arange(maps.pooled_width) + maps.padding
@@ -168,7 +169,7 @@ class MapLayout:
         return self.maps.channels * self.rows_of_channel
 
     def rows_and_bases(self, channels: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the row of each source of some channels, -1 if nobody sees it, and its base.
+        """Return the row of each source of the first ``channels`` channels, -1 if no neuron sees it, and its base.
 
         Returns
         -------
@@ -180,7 +181,7 @@ class MapLayout:
 
     @cached_property
     def row_of_source(self) -> np.ndarray:
-        """The row of each source, -1 if nobody sees it; shape (sources,)."""
+        """The row of each source, -1 if no neuron sees it; shape (sources,)."""
         return self.rows_and_bases(self.maps.channels)[0]
 
     @cached_property
@@ -190,7 +191,7 @@ class MapLayout:
 
     @cached_property
     def row_of_tap(self) -> np.ndarray:
-        """The row of each tap: that of its source channel and phase, or its own. Shape (taps,)."""
+        """The row of each tap: in a convolution the row of its source channel and phase, else its own. Shape (taps,)."""
         maps = self.maps
         if not self.maps.is_convolution:
             return np.arange(maps.taps)
@@ -199,7 +200,7 @@ class MapLayout:
 
     @cached_property
     def offset_of_tap(self) -> np.ndarray:
-        """The offset of each tap in a lane's first channel, shape (taps,)."""
+        """The offset of each tap for a lane's first channel, shape (taps,)."""
         maps = self.maps
         if not self.maps.is_convolution:
             return np.zeros(maps.taps, np.int64)

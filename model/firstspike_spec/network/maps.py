@@ -1,4 +1,4 @@
-"""Maps: how the sources and the neurons of a layer lie, and which of them a weight connects."""
+"""Maps: how the sources and the neurons of a layer are laid out, and which of them a weight connects."""
 
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
@@ -10,13 +10,13 @@ from ..common.checks import whole_number
 from ..common.errors import InputError, InputTypeError
 from ..common.text import quoted
 
-#: Neurons of a layer, and sources.
+#: Most neurons of a layer, and most sources.
 MAX_NEURONS = 1 << 16
 
 MAX_POOLING = 8
 MAX_STRIDE = 2
 
-#: Taps of all neurons of a channel together, and places of the padded source maps; the golden model holds what they see.
+#: Most taps of all neurons of a channel together, and most places of the padded source maps: the golden model holds both.
 MAX_WINDOWS, MAX_PLACES = 1 << 24, 1 << 22
 
 
@@ -24,21 +24,22 @@ MAX_WINDOWS, MAX_PLACES = 1 << 24, 1 << 22
 class Maps:
     """A layer's sources as maps, and the window through which each neuron sees them.
 
-    Source ``(c, y, x)`` has the number ``(c * height + y) * width + x``. Pooling makes one place of ``pooling`` times
-    ``pooling``: a spike at ``(y, x)`` counts at ``(y // pooling, x // pooling)``, so a place counts as many spikes as come.
+    Source ``(c, y, x)`` has the number ``(c * height + y) * width + x``. Pooling joins ``pooling`` times ``pooling`` sources
+    into one place: a spike at ``(y, x)`` counts at ``(y // pooling, x // pooling)``, and a place can count several spikes.
     A neuron at ``(y, x)`` of any target channel sees the places ``(y * stride + dy - padding, x * stride + dx - padding)`` of
-    every source channel for ``0 <= dy < kernel_height`` and ``0 <= dx < kernel_width``, as far as they exist; through *tap*
-    ``(c, dy, dx)``, number ``(c * kernel_height + dy) * kernel_width + dx``, with one weight for all neurons of a target
-    channel.
+    every source channel for ``0 <= dy < kernel_height`` and ``0 <= dx < kernel_width``, where they exist. It sees each of them
+    through *tap* ``(c, dy, dx)``, number ``(c * kernel_height + dy) * kernel_width + dx``. All neurons of a target channel
+    share the weight of a tap.
 
-    A fully connected layer is the case in which the window is the whole (pooled) map: one neuron a target channel, one tap a
-    place. `Maps.flat` is that without maps.
+    In a fully connected layer the window is the whole (pooled) map: one neuron per target channel, one tap per place.
+    `Maps.flat` is a fully connected layer without maps.
 
     Parameters
     ----------
     channels, height, width : int
-        Of the sources.
+        Of the sources; their product is at most 65536.
     kernel_height, kernel_width : int
+        Of the window: larger than ``padding``, at most as large as the padded, pooled maps.
     pooling : int
         1 .. 8.
     stride : int
@@ -61,8 +62,8 @@ class Maps:
     stride: int = 1
     padding: int = 0
 
-    def __post_init__(self):
-        def check(name, low, high):
+    def __post_init__(self) -> None:
+        def check(name: str, low: int, high: int) -> None:
             object.__setattr__(self, name, whole_number(getattr(self, name), name, low, high))
 
         for name in ("channels", "height", "width"):
@@ -79,7 +80,7 @@ class Maps:
 
     @classmethod
     def flat(cls, sources: int) -> "Maps":
-        """Return the maps of a fully connected layer whose sources are just numbers."""
+        """Return the maps of a fully connected layer whose sources have no shape."""
         return cls(sources, 1, 1, 1, 1)
 
     @classmethod
@@ -89,7 +90,13 @@ class Maps:
 
     @classmethod
     def from_dict(cls, values: Any) -> "Maps":
-        """Return the maps that `as_dict` described."""
+        """Return the maps that `as_dict` described.
+
+        Raises
+        ------
+        InputTypeError, InputError
+            If a size is missing, unknown or out of range.
+        """
         names = {field.name for field in fields(cls)}
         if not isinstance(values, dict) or set(values) != names:
             raise InputTypeError(f"maps must have the sizes {', '.join(sorted(names))}, not {quoted(values)}")
@@ -101,7 +108,7 @@ class Maps:
 
     @property
     def is_flat(self) -> bool:
-        """Whether the sources are just numbers."""
+        """Whether the sources have no shape."""
         return self == Maps.flat(self.channels)
 
     @property
@@ -111,7 +118,7 @@ class Maps:
 
     @property
     def sees_all(self) -> bool:
-        """Whether the one neuron of each target channel sees all places, each through a tap of its own."""
+        """Whether the only neuron of each target channel sees every place through its own tap."""
         return (self.kernel_height, self.kernel_width, self.padding) == (self.pooled_height, self.pooled_width, 0)
 
     @property
@@ -179,7 +186,14 @@ class Maps:
         return seen.transpose(0, 2, 3, 1, 4, 5).reshape(batch, self.positions, self.taps)
 
     def check_follows(self, shape: tuple[int, int, int], what: str) -> None:
-        """Raise an error unless neurons of a shape can be these sources; ``what`` names the neurons.
+        """Raise an error unless neurons of a shape can be these sources.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Channels, height and width of the neurons.
+        what : str
+            What an error calls the neurons.
 
         Raises
         ------
@@ -205,7 +219,7 @@ class Maps:
 
 
 def check_maps(value: object) -> Maps:
-    """Return ``value``, or raise `InputTypeError` if it is no `Maps`."""
+    """Return ``value``, or raise `InputTypeError` if it is not `Maps`."""
     if not isinstance(value, Maps):
         raise InputTypeError(f"maps must be Maps, not {quoted(value)}")
     return value

@@ -1,4 +1,4 @@
-"""What a network is: the encoder, and layers of sparse integer weights."""
+"""A network: the encoder, and layers of sparse integer weights."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ from .encoder import LatencyEncoder, check_pixels
 from .layer import MAX_CONNECTIONS, Layer
 from .maps import MAX_NEURONS, MAX_WINDOWS, Maps
 
-#: Of one network, whose layers must keep within these together: they bound the memory that loading and running take.
+#: Limits of a network, for all its layers together. They bound the memory that loading and running take.
 MAX_LAYERS = 256
 MAX_TOTALS = {
     "neurons": 1 << 20,
@@ -26,15 +26,15 @@ MAX_TOTALS = {
     "taps of all neurons of a channel": MAX_WINDOWS,
 }
 
-#: Characters of a class's name.
+#: Most characters of a class's name.
 MAX_NAME = 100
 
-#: Lists and dictionaries within each other that the provenance may have, and bits of its whole numbers.
+#: Most nested lists and dictionaries of the provenance, and most bits of its whole numbers.
 MAX_JSON_DEPTH, MAX_JSON_BITS = 32, 256
 
 
 class Size(NamedTuple):
-    """How large a layer is: its target channels, the connections that it keeps, and its maps."""
+    """The size of a layer: its number of target channels, the number of connections that it keeps, and its maps."""
 
     channels: int
     synapses: int
@@ -42,7 +42,7 @@ class Size(NamedTuple):
 
 
 def check_sizes(layers: Iterable[Size]) -> None:
-    """Refuse layers that are too many, or too large together; nothing of their size has to be there yet.
+    """Refuse too many layers, or layers that are too large together. The layers themselves need not exist yet.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def _is_text(text: str) -> bool:
 
 
 def _check_json(value: object, place: tuple[str, ...] = ("provenance",)) -> None:
-    """Raise an error unless JSON can hold ``value`` and give it back."""
+    """Raise an error unless JSON can hold ``value`` and return it unchanged."""
     if len(place) > MAX_JSON_DEPTH + 1:
         raise InputError(f"{place[0]} is nested too deeply; at most {MAX_JSON_DEPTH} levels are kept")
     if isinstance(value, dict):
@@ -98,8 +98,8 @@ def _check_json(value: object, place: tuple[str, ...] = ("provenance",)) -> None
         raise InputTypeError(f"{''.join(place)} is {quoted(value)}, which JSON cannot hold")
 
 
-def _sequence(values: object, name: str) -> tuple:
-    """Return values as a tuple; a string is none, however willingly Python takes it apart."""
+def _sequence(values: object, name: str) -> tuple[Any, ...]:
+    """Return values as a tuple, or raise `InputTypeError` if they are not a sequence; a string does not count."""
     if not isinstance(values, Sequence | np.ndarray) or isinstance(values, str | bytes):
         raise InputTypeError(f"{name} must be a list, not {quoted(values)}")
     return tuple(values)
@@ -107,29 +107,29 @@ def _sequence(values: object, name: str) -> tuple:
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A complete network: what the golden model runs, the compiler maps and the hardware holds.
+    """A complete network: the golden model runs it, the compiler maps it, and the hardware holds it.
 
     Parameters
     ----------
     encoder : LatencyEncoder
         Its number of thresholds is the number of time steps ``T``.
     layers : sequence of Layer
-        1 .. 256, within the totals of `check_sizes`; each one's ``sources`` are the neurons of the one before, the first
-        one's are the pixels. Where a layer's sources are maps, those are the maps of the layer before, or the image's rows
-        and columns.
+        1 .. 256, within the totals of `check_sizes`. The ``sources`` of the first layer are the pixels; those of every other
+        layer are the neurons of the layer before. If a layer's sources are maps, they have the shape of the layer before, or
+        of the image.
     input_shape : sequence of int
         Shape of one image, such as (28, 28); at most 8 sides. For a layer with maps: height and width, or channels,
         height and width.
     class_names : sequence of str, optional
-        One a neuron of the last layer, of at most 100 characters; by default ``"0"``, ``"1"``, ...
+        One for each neuron of the last layer, of at most 100 characters; by default ``"0"``, ``"1"``, ...
     provenance : dict, optional
-        Where the network comes from: recipe, seed, data set, accuracy, versions. Anything that JSON can hold, at most 32
-        levels deep.
+        Where the network comes from: recipe, seed, data set, accuracy, versions. Anything that JSON can hold, nested at most
+        32 levels deep.
 
     Raises
     ------
     InputTypeError, InputError
-        If the parts do not fit together.
+        If a part is of the wrong kind or out of range, or the parts do not fit together.
     """
 
     encoder: LatencyEncoder
@@ -194,16 +194,16 @@ class Network:
 
     @property
     def connectivity(self) -> float:
-        """Share of the possible connections that is kept, over all layers.
+        """Share of the possible connections that is kept, over all layers, 0 .. 1.
 
-        For a network whose dead neurons were removed this is against the layers as they are now; the figure against
-        the layers as they were trained is in the provenance.
+        If dead neurons were removed, only connections between the remaining neurons count as possible. The share of the
+        layers as they were trained is in the provenance.
         """
         return self.synapses / sum(layer.possible_synapses for layer in self.layers)
 
     @property
     def dataset(self) -> str | None:
-        """Name of the data set that it was trained on, where its provenance says."""
+        """Name of the data set that the network was trained on, if its provenance names one."""
         name = self.provenance.get("dataset")
         return name if isinstance(name, str) else None
 
@@ -246,7 +246,7 @@ class Network:
         return self.encoder.encode(images).reshape(len(images), self.inputs)
 
     def check_images(self, images: np.ndarray) -> None:
-        """Raise `InputTypeError` or `InputError` unless ``images`` are ones that `spike_times` takes."""
+        """Raise `InputTypeError` or `InputError` unless `spike_times` accepts ``images``."""
         check_pixels(images)
         if images.ndim >= 2 and images.shape[1:] in (self.input_shape, (self.inputs,)):
             return
@@ -255,7 +255,7 @@ class Network:
         raise InputError(f"images must have the shape {wanted}, not {images.shape}{self._advice(images.shape)}")
 
     def _advice(self, shape: tuple[int, ...]) -> str:
-        """Return what to do about images of a wrong shape, where that is known."""
+        """Return advice about images of a wrong shape, if there is any."""
         if shape in (self.input_shape, (self.inputs,)):
             return "; if it is one image, give images[None]"
         if len(self.input_shape) == 1 and len(shape) > 2 and math.prod(shape[1:]) == self.inputs:
@@ -267,7 +267,12 @@ class Network:
         return ""
 
     def check_labels(self, labels: np.ndarray) -> None:
-        """Raise `InputError` unless each label, an integer, is one of the network's classes, ``0 .. outputs - 1``."""
+        """Raise `InputError` unless every label is a class of the network, ``0 .. outputs - 1``.
+
+        Parameters
+        ----------
+        labels : ndarray of int, shape (count,)
+        """
         if not len(labels) or (labels.min() >= 0 and labels.max() < self.outputs):
             return
         low, high = labels.min(), labels.max()

@@ -1,20 +1,20 @@
-"""The networks that ship with firstspike, wherever it runs."""
+"""The networks that come with firstspike, in a clone and in an installed package."""
 
 from pathlib import Path
 
 from ..common.errors import InputError
 
-#: The folders that can hold them: ``firstspike_spec/networks`` of an installed wheel (``pyproject.toml``), ``networks`` of a clone.
+#: The folder of an installed wheel (see ``pyproject.toml``), and that of a clone.
 FOLDERS = (Path(__file__).parents[1] / "networks", Path(__file__).parents[3] / "networks")
 
 
 def shipped_network(name: str) -> Path:
-    """Return the file of a network that ships, such as ``"mnist-mlp"``.
+    """Return the file of a network that comes with firstspike, such as ``"mnist-mlp"``.
 
     Raises
     ------
     InputError
-        If it is not there.
+        If there is none of this name.
     """
     for folder in FOLDERS:
         path = folder / f"{name}.safetensors"

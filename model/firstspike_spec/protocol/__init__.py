@@ -1,1 +1,1 @@
-"""What host and board say to each other."""
+"""The protocol of the link between host and board."""

@@ -1,4 +1,4 @@
-"""How a network travels over the link: the bodies of the messages that load it and read it back."""
+"""Loading a network over the link: the bodies of the messages that load it and read it back."""
 
 import zlib
 from collections.abc import Iterator
@@ -10,46 +10,46 @@ from ..compiler.contents import EngineContents, MemoryContents
 from .messages import BLOCK_HEAD, CHECK_BYTES, COUNT_BYTES, DIGEST_BYTES
 
 
-def blocks(image: EngineContents, most_bytes: int) -> Iterator[bytes]:
+def blocks(contents: EngineContents, most_bytes: int) -> Iterator[bytes]:
     """Yield the bodies of the `Kind.LOAD_BLOCK` messages that load a network.
 
     Parameters
     ----------
-    image : EngineContents
+    contents : EngineContents
     most_bytes : int
         Length of the longest body.
     """
-    for part in image.memories():
+    for part in contents.memories():
         data, width = _bytes(part)
         words = (most_bytes - sum(BLOCK_HEAD.values())) // width
         for first in range(0, len(part.words), words):
             yield _head(part, width, first) + data[width * first : width * (first + words)]
 
 
-def load_end(image: EngineContents, check: int) -> bytes:
+def load_end(contents: EngineContents, check: int) -> bytes:
     """Return the body of a `Kind.LOAD_END`; ``check`` is the CRC-32 of all blocks."""
-    digest = bytes.fromhex(image.digest)
+    digest = bytes.fromhex(contents.digest)
     assert len(digest) == DIGEST_BYTES
     return check.to_bytes(CHECK_BYTES, "little") + digest
 
 
 def check_range(part: MemoryContents, first: int, count: int) -> tuple[bytes, bytes]:
-    """Return the body of a `Kind.CHECK`, and that of the answer if the memory holds what it should.
+    """Return the body of a `Kind.CHECK`, and the body of the answer if the memory holds the right words.
 
     Parameters
     ----------
     part : MemoryContents
     first, count : int
-        The words to read.
+        The address of the first word to read, and the number of words.
     """
     data, width = _bytes(part)
     check = zlib.crc32(data[width * first : width * (first + count)])
     return _head(part, width, first) + count.to_bytes(COUNT_BYTES, "little"), check.to_bytes(CHECK_BYTES, "little")
 
 
-def readable(image: EngineContents) -> list[MemoryContents]:
-    """Return what can be read back of a network: all but ``T``, and memories without words."""
-    return [part for part in image.memories() if part.memory != Memory.TIME_STEPS and len(part.words)]
+def readable(contents: EngineContents) -> list[MemoryContents]:
+    """Return the memories that can be read back: all but ``T`` and those without words."""
+    return [part for part in contents.memories() if part.memory != Memory.TIME_STEPS and len(part.words)]
 
 
 def _head(part: MemoryContents, width: int, address: int) -> bytes:
@@ -58,6 +58,6 @@ def _head(part: MemoryContents, width: int, address: int) -> bytes:
 
 
 def _bytes(part: MemoryContents) -> tuple[bytes, int]:
-    """Return the words as bytes, low byte first, and how many each has."""
+    """Return the words as bytes, low byte first, and the number of bytes of a word."""
     width = -(-part.bits // 8)
     return part.words.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :width].tobytes(), width

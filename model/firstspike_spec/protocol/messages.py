@@ -1,8 +1,9 @@
-"""The link's messages: what host and board say to each other, one message a frame (`firstspike_spec.protocol.frames`).
+"""The messages between host and board, one in each frame (`firstspike_spec.protocol.frames`).
 
-A message is one byte of `Kind`, the `NUMBER_BYTES` of a number that the host chose, low byte first, and a body. The board
-answers every whole request exactly once, in order, with the request's number: with `REPLY` added to the request's kind, or
-with `Kind.ERROR`. What it says unasked is a `Kind.NOTICE`. ``docs/protocol.md`` shows it all in tables, made from here.
+A message is one byte of `Kind`, a number of `NUMBER_BYTES` that the host chose, low byte first, and a body. The board answers
+every complete request exactly once, in order, with the request's number: with `REPLY` added to the request's kind, or with
+`Kind.ERROR`. A message that answers no request is a `Kind.NOTICE`. ``docs/protocol.md`` describes all this in tables, and a
+test compares them with this module.
 """
 
 import json
@@ -15,35 +16,35 @@ from ..common.text import quoted
 from ..common.words import RESULT_WORD
 from ..compiler.engine_shape import EngineShape
 
-#: What a board's identity begins with, and the version of all that stands here.
+#: The first bytes of a board's identity, and the version of the protocol.
 MAGIC = b"1spk"
 VERSION = 2
 
 NUMBER_BYTES = 4
 
-#: Bytes of a message before its body.
+#: Number of bytes of a message before its body.
 HEAD_BYTES = 1 + NUMBER_BYTES
 
-#: Added to a request's kind in its answer.
+#: Added to a request's kind in the answer.
 REPLY = 0x80
 
 #: Bytes of a result word in a message, low byte first.
 RESULT_BYTES = -(-RESULT_WORD.bits // 8)
 
-#: What the bodies of `Kind.LOAD_BLOCK` and `Kind.CHECK` begin with, in bytes: the memory that is meant
-#: (`firstspike_spec.common.words.LOAD_WORD`), how many bytes a word of it has, low byte first, and the address of the first word.
+#: How the bodies of `Kind.LOAD_BLOCK` and `Kind.CHECK` begin, and the bytes of each part: the memory (as in
+#: `firstspike_spec.common.words.LOAD_WORD`), the bytes of one of its words, and the address of the first word. Low byte first.
 BLOCK_HEAD = {"layer": 1, "lane": 1, "memory": 1, "word_bytes": 1, "address": 3}
 
 #: Bytes of the number of words in a `Kind.CHECK`.
 COUNT_BYTES = 3
 
-#: Bytes of the check over all blocks, and of that over words read back: CRC-32, as that of a frame.
+#: Bytes of the CRC-32 of all blocks, and of that of words read back.
 CHECK_BYTES = 4
 
-#: Bytes of the digest of what is loaded (`firstspike_spec.compiler.contents.EngineContents.digest`).
+#: Bytes of the digest of the loaded contents (`firstspike_spec.compiler.contents.EngineContents.digest`).
 DIGEST_BYTES = 32
 
-#: What `Kind.COUNTERS` is answered with, in this order, `COUNTER_BYTES` each, low byte first. All wrap around.
+#: The counters in the answer to `Kind.COUNTERS`, in this order, `COUNTER_BYTES` each, low byte first. All wrap around.
 COUNTERS = {
     "busy_cycles": "cycles in which an inference was under way",
     "stall_cycles": "of these, those in which a token had to wait at the engine's entrance",
@@ -55,8 +56,8 @@ COUNTERS = {
 }
 COUNTER_BYTES = 5
 
-#: Bounds of what a board says of itself: bytes of its buffer (with room for the smallest blocks of a network), its clock in
-#: hertz, its link in bits a second, characters of its name; and bytes of all of it together.
+#: Ranges of a board's identity: bytes of its buffer (with room for the smallest blocks of a network), its clock in hertz, its
+#: link in bits per second, characters of its name, and bytes of the whole identity.
 BUFFER_BYTES = 256, 1 << 20
 MOST_CLOCK_HZ = 1 << 40
 MOST_BAUD = 1 << 30
@@ -67,22 +68,20 @@ MOST_IDENTITY_BYTES = 1 << 14
 class Kind(IntEnum):
     """Kinds of messages; those below `REPLY` are requests."""
 
-    IDENTIFY = 0x01  #: Who are you? Answer: an `Identity`.
-    LOAD_BEGIN = 0x02  #: From now on no network is loaded, and blocks are taken.
-    LOAD_BLOCK = 0x03  #: `BLOCK_HEAD`, then words for the memory, from the address on.
-    LOAD_END = 0x04  #: CRC-32 of the bodies of all blocks since the begin, and the digest: now the network is loaded.
-    CHECK = 0x05  #: `BLOCK_HEAD` and a number of words. Answer: the CRC-32 of the bytes of these words, read from the memory.
-    INFER = (
-        0x06  #: Run an image, in the code of `firstspike_spec.protocol.spike_code`. Answer: its result words, then a `Status`.
-    )
+    IDENTIFY = 0x01  #: Answer: an `Identity`.
+    LOAD_BEGIN = 0x02  #: From now on no network is loaded, and blocks are accepted.
+    LOAD_BLOCK = 0x03  #: `BLOCK_HEAD`, then words that are written from the address on.
+    LOAD_END = 0x04  #: CRC-32 of the bodies of all blocks since the begin, and the digest. The network is loaded.
+    CHECK = 0x05  #: `BLOCK_HEAD` and a number of words. Answer: the CRC-32 of the bytes of these words in the memory.
+    INFER = 0x06  #: Run an image, coded as in `firstspike_spec.protocol.spike_code`. Answer: result words, then a `Status`.
     INFER_ALL = 0x07  #: The same without early exit.
     COUNTERS = 0x08  #: Answer: `COUNTERS`.
-    RESET = 0x09  #: End what is under way, and set the counters to 0. The network stays.
-    ERROR = 0xFE  #: Answer to a request that was not carried out: a `Reason`.
-    NOTICE = 0xFF  #: Something that was sent has been lost: `Loss`. Its number is 0.
+    RESET = 0x09  #: End all work in progress, and set the counters to 0. The network stays.
+    ERROR = 0xFE  #: Answer to a request that was refused: a `Reason`.
+    NOTICE = 0xFF  #: Data sent to the board has been lost: a `Loss`. Its number is 0.
 
 
-#: Bytes of an answer's body, by the request's kind, and of a refusal's. Identities and results have no fixed number of them.
+#: Bytes of an answer's body, by the request's kind, and of a refusal's body. Identities and results vary in length.
 ANSWER_BYTES = {
     Kind.LOAD_BEGIN: 0,
     Kind.LOAD_BLOCK: 0,
@@ -98,48 +97,49 @@ class Status(IntEnum):
     """The last byte of a result."""
 
     RIGHT = 0
-    WRONG_CODE = 1  #: The image's code was not one: the result means nothing.
+    WRONG_CODE = 1  #: The image's code is invalid: the result means nothing.
 
 
 class Reason(IntEnum):
-    """Why a request was not carried out."""
+    """Why a request was refused."""
 
     UNKNOWN_KIND = 1
     WRONG_LENGTH = 2
     NOT_LOADED = 3  #: No network is loaded.
     NOT_LOADING = 4  #: A block or an end without a begin.
-    WRONG_BLOCK = 5  #: A block that does not end with a word, words of no bytes or more than 4, a range beyond all addresses.
-    WRONG_CHECK = 6  #: The blocks were not those that the end tells of. Begin again.
+    WRONG_BLOCK = 5  #: A block with a cut word, words of no bytes or more than 4, or a range beyond the last address.
+    WRONG_CHECK = 6  #: The blocks do not match the CRC-32 in the end. Begin again.
 
 
 class Loss(IntFlag):
-    """What has been lost since the last notice."""
+    """What was lost since the last notice."""
 
-    DAMAGED = 1  #: A frame was not what was sent.
-    OVERSIZED = 2  #: A frame had no room.
+    DAMAGED = 1  #: A frame was damaged on its way.
+    OVERSIZED = 2  #: A frame was too long for the buffer.
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Who a board is.
+    """Identity of a board: its engine, its link and its loaded network.
 
     Attributes
     ----------
     shape : EngineShape
-        Of the engine in it.
+        Of the engine on the board.
     board : str
-        Name of the board: up to `MOST_NAME_CHARACTERS`, all of them printable.
+        Name of the board: up to `MOST_NAME_CHARACTERS` printable characters.
     clock_hz, baud : int
-        The engine's clock; bits a second of the link, 0 if it is not serial. Up to `MOST_CLOCK_HZ` and `MOST_BAUD`.
+        The engine's clock in hertz, 0 if it has none, and bits per second of the link, 0 if it is not serial. At most
+        `MOST_CLOCK_HZ` and `MOST_BAUD`.
     buffer_bytes : int
-        Requests that have not been answered may have so many bytes together, without their frames; within `BUFFER_BYTES`.
+        Most bytes of all unanswered requests together, without their frames; within `BUFFER_BYTES`.
     digest : str
-        Of what is loaded (`firstspike_spec.compiler.contents.EngineContents.digest`), in hexadecimal; empty if nothing is.
+        Of the loaded contents (`firstspike_spec.compiler.contents.EngineContents.digest`), in hexadecimal; empty if none.
 
     Raises
     ------
     InputTypeError, InputError
-        If a value is of another kind or out of range.
+        If a value is of the wrong kind or out of range.
     """
 
     shape: EngineShape
@@ -149,7 +149,7 @@ class Identity:
     buffer_bytes: int
     digest: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.board, str):
             raise InputTypeError(f"the board's name must be a string, not {quoted(self.board)}")
         if len(self.board) > MOST_NAME_CHARACTERS or not self.board.isprintable():
@@ -161,7 +161,7 @@ class Identity:
         whole_number(self.buffer_bytes, "buffer_bytes", *BUFFER_BYTES)
 
     def constants(self) -> bytes:
-        """Return what never changes: the end of the answer to `Kind.IDENTIFY`."""
+        """Return the part that never changes, the JSON at the end of the answer to `Kind.IDENTIFY`."""
         facts = {name: getattr(self, name) for name in _FACTS}
         return json.dumps({**facts, "engine": self.shape.as_dict()}, separators=(",", ":")).encode()
 
@@ -173,15 +173,15 @@ class Identity:
 
     @classmethod
     def unpack(cls, body: bytes) -> "Identity":
-        """Return the identity that an answer tells of.
+        """Return the identity in the body of an answer to `Kind.IDENTIFY`.
 
         Raises
         ------
         InputError
-            If it is not that of a firstspike board with this version of the protocol, whole and in order.
+            If it is not from a firstspike board with this version of the protocol, or not complete and valid.
         """
         if not body.startswith(MAGIC):
-            raise InputError(f"what answered is no firstspike board (it began with {body[:8]!r})")
+            raise InputError(f"what answered is not a firstspike board (it began with {body[:8]!r})")
         version = body[len(MAGIC)] if len(body) > len(MAGIC) else None
         if version != VERSION:
             raise InputError(
@@ -194,29 +194,29 @@ class Identity:
 
     @classmethod
     def _read(cls, body: bytes) -> "Identity":
-        """Return what stands behind magic and version."""
+        """Return the identity in what follows magic and version."""
         whole_number(len(body), "its length", 1 + DIGEST_BYTES, MOST_IDENTITY_BYTES)
         loaded = whole_number(body[0], "the flag of a loaded network", 0, 1)
         digest, rest = body[1 : 1 + DIGEST_BYTES], body[1 + DIGEST_BYTES :]
         facts = json.loads(rest.decode("ascii"), object_pairs_hook=_once)
         if not isinstance(facts, dict) or set(facts) != {*_FACTS, "engine"}:
-            raise InputError(f"it must tell {', '.join(_FACTS)} and engine, not {quoted(facts)}")
+            raise InputError(f"it must have {', '.join(_FACTS)} and engine, not {quoted(facts)}")
         shape = EngineShape.from_dict(facts.pop("engine"))
         return cls(shape, **facts, digest=digest.hex() if loaded else "")
 
 
-#: What an identity's JSON tells beside the engine.
+#: The entries of an identity's JSON besides the engine.
 _FACTS = ("board", "clock_hz", "baud", "buffer_bytes")
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Return a JSON object, of which no name may stand twice."""
+    """Return a JSON object, or raise `InputError` if a name occurs twice in it."""
     names = [name for name, _ in pairs]
     if len(set(names)) < len(names):
-        raise InputError(f"a name stands twice among {quoted(names)}")
+        raise InputError(f"a name occurs twice among {quoted(names)}")
     return dict(pairs)
 
 
 def message(kind: int, number: int, body: bytes = b"") -> bytes:
-    """Return a message: what a frame contains."""
+    """Return a message, the content of a frame."""
     return bytes([kind]) + number.to_bytes(NUMBER_BYTES, "little") + body

@@ -1,4 +1,4 @@
-"""From the words that an engine gives to results. Words that no engine with this network can give are refused."""
+"""Results from an engine's result words. Words that no engine with this network can give are refused."""
 
 from collections.abc import Callable
 
@@ -13,41 +13,42 @@ from ..network.encoder import SPIKE_TIME_TYPE
 
 
 class ImpossibleResults(InputError):
-    """What an engine gave for an image cannot be what it found.
+    """An engine's results for an image contradict each other or the network.
 
     Attributes
     ----------
     image : int
+        The number of the image.
     """
 
-    def __init__(self, image: int, message: str):
+    def __init__(self, image: int, message: str) -> None:
         super().__init__(message)
         self.image = image
 
 
-def read_results(image: EngineContents, words: np.ndarray, *, batch: int, early_exit: bool) -> Results:
-    """Return the results that an engine's words tell of.
+def read_results(contents: EngineContents, words: np.ndarray, *, batch: int, early_exit: bool) -> Results:
+    """Return the results in an engine's result words.
 
     Parameters
     ----------
-    image : EngineContents
-        What the engine holds.
+    contents : EngineContents
+        The contents of the engine.
     words : ndarray of uint64
-        `RESULT_WORD` words: of each inference its reports, then its decision.
+        `RESULT_WORD` words: the reports of each inference, then its decision.
     batch : int
         Number of inferences.
     early_exit : bool
-        Whether they ended early.
+        Whether the inferences ended early.
 
     Raises
     ------
     InputError
-        If the words are not those of ``batch`` inferences.
+        If the words are not of ``batch`` inferences.
     ImpossibleResults
-        If no inference of this network can give them: a step, a neuron or a potential that there is not, a report too many
-        or too few, or another decision than the reports lead to.
+        If no inference of this network can give them: a step, a neuron or a potential is impossible, a report is missing or
+        unexpected, or the decision does not follow from the reports.
     """
-    network = image.network
+    network = contents.network
     fields = RESULT_WORD.unpack(words)
     is_decision = fields["decision"] == 1
     if np.count_nonzero(is_decision) != batch or (len(words) and not is_decision[-1]):
@@ -55,13 +56,13 @@ def read_results(image: EngineContents, words: np.ndarray, *, batch: int, early_
     number = np.cumsum(is_decision) - is_decision
     beyond = np.asarray(words, np.uint64) >> np.uint64(RESULT_WORD.bits) != 0
     if beyond.any():
-        raise ImpossibleResults(int(number[np.argmax(beyond)]), f"a word of it has more than {RESULT_WORD.bits} bits")
+        raise ImpossibleResults(int(number[np.argmax(beyond)]), f"a result word has more than {RESULT_WORD.bits} bits")
     number = number[~is_decision]
     reports = {name: fields[name][~is_decision] for name in ("neuron", "step", "fired", "value")}
     decisions = {name: fields[name][is_decision] for name in ("neuron", "step", "fired", "value")}
 
-    latencies, values, reported = _reports(image, number, batch, **reports)
-    _check_reports(image, latencies, values, reported)
+    latencies, values, reported = _reports(contents, number, batch, **reports)
+    _check_reports(contents, latencies, values, reported)
     _check_decisions(latencies, values, reported, network.time_steps, early_exit, **decisions)
 
     outputs = slice(network.outputs)
@@ -77,7 +78,7 @@ def read_results(image: EngineContents, words: np.ndarray, *, batch: int, early_
 
 
 def _reports(
-    image: EngineContents,
+    contents: EngineContents,
     number: np.ndarray,
     batch: int,
     *,
@@ -86,16 +87,16 @@ def _reports(
     fired: np.ndarray,
     value: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return latencies, potentials minus threshold, and what was reported, by image and place.
+    """Return latencies, potentials minus threshold, and whether there was a report, each of shape (batch, places).
 
-    A larger engine also reports the places that this network leaves empty.
+    An engine with room for more outputs also reports its places without a neuron.
     """
-    places, time_steps = image.shape.output.neurons, image.network.time_steps
+    places, time_steps = contents.shape.output.neurons, contents.network.time_steps
 
-    def refuse(wrong: np.ndarray, told: Callable[[int], str]) -> None:
+    def refuse(wrong: np.ndarray, message: Callable[[int], str]) -> None:
         if wrong.any():
             at = int(np.argmax(wrong))
-            raise ImpossibleResults(int(number[at]), told(at))
+            raise ImpossibleResults(int(number[at]), message(at))
 
     refuse(neuron >= places, lambda at: f"it reported output {neuron[at]}, of {places}")
     refuse(step >= time_steps, lambda at: f"it reported output {neuron[at]} in step {step[at]}, of {time_steps}")
@@ -112,13 +113,13 @@ def _reports(
     return latencies, values, counts.reshape(batch, places) == 1
 
 
-def _check_reports(image: EngineContents, latencies: np.ndarray, values: np.ndarray, reported: np.ndarray) -> None:
-    """Refuse potentials that an output cannot have, with its spike or without one."""
-    layer, places = image.network.layers[-1], image.shape.output.neurons
-    lowest = np.full(places, -(1 << (image.shape.output.potential_bits - 1)))  # nothing ever comes to an empty place
+def _check_reports(contents: EngineContents, latencies: np.ndarray, values: np.ndarray, reported: np.ndarray) -> None:
+    """Refuse potentials that an output cannot have: they contradict its spike, or are out of its range."""
+    layer, places = contents.network.layers[-1], contents.shape.output.neurons
+    lowest = np.full(places, contents.shape.output.lowest_potential)  # a place without a neuron keeps it
     highest = lowest.copy()
     lowest[: layer.targets], highest[: layer.targets] = layer.potential_range
-    spiked = latencies < image.network.time_steps
+    spiked = latencies < contents.network.time_steps
     _refuse(
         reported & (spiked != (values >= 0)),
         lambda at: (
@@ -144,7 +145,7 @@ def _check_decisions(
     fired: np.ndarray,
     value: np.ndarray,
 ) -> None:
-    """Refuse decisions that are not what the reports lead to, reports after them, and reports that are missing."""
+    """Refuse decisions that do not follow from the reports, and missing or unexpected reports."""
     first = latencies.min(axis=1)
     wanted_steps, spiked = np.minimum(first, time_steps - 1), first < time_steps
     _refuse(
@@ -154,7 +155,7 @@ def _check_decisions(
             f"{wanted_steps[at]}{'' if spiked[at] else ' without a spike'}"
         ),
     )
-    # All outputs are reported after the last step; before it, those that spiked in the step that ended the inference.
+    # After the last step all outputs are reported; after an earlier one, only those that spiked in the decision step.
     to_the_end = (step == time_steps - 1) | (not early_exit)
     wanted = (latencies == step[:, None]) | to_the_end[:, None]
     _refuse(
@@ -169,8 +170,8 @@ def _check_decisions(
     _refuse(value < 0, lambda at: f"it took {value[at]} cycles")
 
 
-def _refuse(wrong: np.ndarray, told: Callable[[tuple[int, ...]], str]) -> None:
-    """Raise an error that says what is wrong at the first place of an array; its first dimension are images."""
+def _refuse(wrong: np.ndarray, message: Callable[[tuple[int, ...]], str]) -> None:
+    """Raise an error about the first wrong place of an array, whose first dimension is the image."""
     if wrong.any():
         at = tuple(map(int, np.argwhere(wrong)[0]))
-        raise ImpossibleResults(at[0], told(at if len(at) > 1 else at[0]))
+        raise ImpossibleResults(at[0], message(at))

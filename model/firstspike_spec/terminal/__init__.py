@@ -1,1 +1,1 @@
-"""What all commands share: the console, and how options are written."""
+"""What all commands share: their options, the console and its tables."""

@@ -5,7 +5,7 @@ from ..common.text import quoted
 
 
 def parse_lanes(text: str | None) -> int | tuple[int, ...] | None:
-    """Return the lanes that a text tells of, as `firstspike_spec.compiler.plan.plan` takes them; ``None`` stays what it is.
+    """Return the numbers of lanes in a text, as `firstspike_spec.compiler.plan.plan` takes them; ``None`` stays what it is.
 
     Parameters
     ----------
@@ -15,7 +15,7 @@ def parse_lanes(text: str | None) -> int | tuple[int, ...] | None:
     Raises
     ------
     InputError
-        If it is anything else.
+        If the text is anything else.
     """
     if text is None:
         return None

@@ -27,7 +27,7 @@ from ..progress import progress_of
 from ..tables import results_table
 from .run import write_csv
 
-#: What is run, and where its results go, unless the user says otherwise.
+#: The network and the folder for results that are used by default.
 NETWORK, FOLDER = "mnist-mlp", Path("build/demo")
 PICTURE, TABLE = "digits.png", "results.csv"
 
@@ -46,10 +46,10 @@ def demo(
     ] = None,
     device: DeviceOption = "sim",
     lanes: LanesOption = None,
-    rows: Annotated[int, typer.Option(help="Images shown in the table.")] = 20,
+    rows: Annotated[int, typer.Option(help="Most images shown in the table.")] = 20,
     json: JsonOption = False,
 ) -> None:
-    """Classify the 256 real test digits that come with firstspike, and check every value against the golden model."""
+    """Classify the 256 real test digits that come with firstspike, and compare every value with the golden model."""
     network = shipped_network(NETWORK) if network is None else network
     loaded = load_network(network)
     whole_number(rows, "rows", 0, 1 << 31)
@@ -63,7 +63,7 @@ def demo(
             validation = accelerator.validate(digits.images, digits.labels, progress=progress)
         full = accelerator.run(digits.images, early_exit=False)
     results = validation.results
-    draw_inferences(out / PICTURE, loaded, digits.images, digits.labels, full, chosen=_telling(full, digits.labels))
+    draw_inferences(out / PICTURE, loaded, digits.images, digits.labels, full, chosen=_worth_seeing(full, digits.labels))
     write_csv(loaded, results, out / TABLE, labels=digits.labels)
 
     summary = {"device": device, "network": str(network), **validation.summary(), "picture": str(out / PICTURE)}
@@ -79,7 +79,7 @@ def demo(
 
 
 def _folder() -> Path:
-    """Return a folder that can be written to: beside the call if possible."""
+    """Return a folder that can be written to: in the current folder if possible."""
     try:
         check_writable_folder(FOLDER)
         return FOLDER
@@ -99,8 +99,8 @@ def load_digits() -> Dataset:
     return Dataset("mnist", images, labels)
 
 
-def _telling(results: Results, labels: np.ndarray) -> list[int]:
-    """Return the numbers of a few images worth looking at: the first ones, late decisions, and mistakes."""
+def _worth_seeing(results: Results, labels: np.ndarray) -> list[int]:
+    """Return the numbers of a few interesting images: the first ones, late decisions, and a mistake."""
     wrong = np.flatnonzero(results.classes != labels)
     late = np.argsort(-results.decision_steps, kind="stable")
     chosen = dict.fromkeys([0, 1, 2, *map(int, late[:2]), *map(int, wrong[:1])])

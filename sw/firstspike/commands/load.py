@@ -11,11 +11,11 @@ from ..accelerator import Accelerator
 
 
 def load(network: NetworkArgument, device: DeviceOption, lanes: LanesOption = None, json: JsonOption = False) -> None:
-    """Load a network into a device, and read back that it is there. It stays until another one is loaded or the power goes."""
+    """Load a network into a device, and check it there. It stays until another one is loaded or the power is cut."""
     loaded = load_network(network)
     with Accelerator.open(device, network=loaded, lanes=parse_lanes(lanes), note=note) as accelerator:
         if accelerator.info().get("load_seconds") is None:
-            accelerator.load(loaded)  # what it holds already may be damaged
+            accelerator.load(loaded)  # the device holds it already, but it may be damaged
         info = accelerator.info()
     report = {
         "device": device,

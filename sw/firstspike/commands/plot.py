@@ -39,18 +39,19 @@ from .dataset import load_images_for
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Images that the golden model runs together, and after which progress is told.
+#: Images that the golden model runs in one batch. Progress is reported after each batch.
 BATCH = 500
 
 OutOption = Annotated[
     Path | None,
     typer.Option(
-        help="The picture (.png), with a .csv beside it; by default named after the input, here.", show_default=False
+        help="The picture (.png), with a .csv beside it. By default named after the input, in the current folder.",
+        show_default=False,
     ),
 ]
 
 plot = typer.Typer(
-    help="Draw a network or many trained runs: a PNG, and the CSV behind it. Each kind has --help, and --json for programs.",
+    help="Draw a network or many trained runs: a PNG, and the CSV behind it. Each kind has --help and --json.",
     no_args_is_help=True,
 )
 
@@ -61,18 +62,18 @@ def curve(
         list[Path],
         typer.Argument(help="Files of firstspike sweep (.csv, .json), or networks (.safetensors).", show_default=False),
     ],
-    x: Annotated[str, typer.Option(help="Column along the picture.")] = "connectivity_as_trained",
-    y: Annotated[str, typer.Option(help="Column up the picture.")] = "test_accuracy",
+    x: Annotated[str, typer.Option(help="Column for the x axis.")] = "connectivity_as_trained",
+    y: Annotated[str, typer.Option(help="Column for the y axis.")] = "test_accuracy",
     by: Annotated[
-        str | None, typer.Option(help="Column with a line for each of its values, such as method.", show_default=False)
+        str | None, typer.Option(help="Column whose values each get a line, such as method.", show_default=False)
     ] = None,
     ignore: Annotated[
-        list[str] | None, typer.Option(help="Column that does not tell runs apart; may be repeated.", show_default=False)
+        list[str] | None, typer.Option(help="Column that does not distinguish runs; may be repeated.", show_default=False)
     ] = None,
     out: OutOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Accuracy against connectivity, or any two columns; runs that differ only in seed become one point."""
+    """Accuracy against connectivity, or any two columns. Runs that differ only in seed become one point."""
     out = _named(out, results[0], "curve")
     check_plot(out, results)
     runs = read_runs(results)
@@ -98,7 +99,7 @@ def decisions(
     out: OutOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Histogram of the decision steps, and the accuracy of the images decided at each."""
+    """Histogram of the decision steps, with the accuracy of the images decided at each."""
     out = _named(out, network, "decisions")
     check_plot(out, [network])
     loaded, images = _open(network, dataset, data, split, limit)
@@ -118,7 +119,7 @@ def decisions(
 
 
 def _of_image(kind: str, draw: Callable[..., "Figure"], table: Callable[[Network, Inference], list[Row]], words: str) -> None:
-    """Make a sub-command that draws what a network makes of one image."""
+    """Make a sub-command that draws a network's inference of one image."""
 
     @plot.command(kind, help=words)
     def command(
@@ -153,7 +154,7 @@ _of_image(
     "maps",
     draw_maps,
     maps_table,
-    "What each map of a convolutional network makes of one image: a colour for each neuron's spike time.",
+    "The maps of a convolutional network for one image, with a colour for each neuron's spike time.",
 )
 
 
@@ -218,13 +219,13 @@ def _inferences(network: Network, images: Dataset, *, early_exit: bool) -> Itera
 
 
 def _hint(runs: list[dict[str, str]], rows: list[Row]) -> None:
-    """Say so where there are several seeds, but no two runs that differ only in seed."""
+    """Print a hint if there are several seeds, but no two runs that differ only in seed."""
     if len({run.get(SEED, "") for run in runs}) > 1 and len(rows) == len(runs) and len(rows) > 1:
         note("firstspike: no two runs differ only in seed, so none are joined; --ignore COLUMN joins runs that differ there")
 
 
 def _finish(kind: str, out: Path, figure: "Figure", rows: list[Row], figures: dict[str, Any], words: str, json: bool) -> None:
-    """Write the picture and its table, and say so."""
+    """Write the picture and its table, and report it."""
     table = write_plot(out, figure, rows)
     if json:
         print(json_format.dumps({"kind": kind, "picture": str(out), "table": str(table), **figures}))

@@ -10,7 +10,7 @@ from firstspike_spec.terminal.tables import FoldedTable
 
 
 def ports(json: JsonOption = False) -> None:
-    """List the serial ports of this machine: a board is the one that appears when it is plugged in."""
+    """List the serial ports of this machine. A board's port appears when the board is plugged in."""
     found = [
         {"device": f"serial:{port.device}", "description": port.description, "hardware": port.hwid}
         for port in sorted(list_ports.comports())
@@ -25,4 +25,4 @@ def ports(json: JsonOption = False) -> None:
             table.add_row(*port.values())
         SafeConsole().print(table)
     else:
-        print("no serial port; plug a board in")
+        print("no serial port found; plug a board in")

@@ -24,15 +24,16 @@ def profile(
     network: NetworkArgument,
     data: DataOption = None,
     dataset: DatasetOption = None,
-    images: Annotated[int, typer.Option(help="Measure on so many of the training images, from the first.")] = PROFILE_IMAGES,
+    images: Annotated[int, typer.Option(metavar="N", help="Measure on the first N training images.")] = PROFILE_IMAGES,
     output: Annotated[
-        Path | None, typer.Option(help="The profiled network's file; by default the same file.", show_default=False)
+        Path | None, typer.Option(help="Write the network here. By default its own file is overwritten.", show_default=False)
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Measure how often each neuron spikes on training images, and write that into the network's file.
+    """Measure how often each neuron spikes on training images, and write it into the network's file.
 
-    Lanes then share the work that is expected, not only the connections. No result changes, and neither does the digest.
+    Lanes then share the expected work, not only the connections. Results and digest stay the same. Without --output, the
+    network's file is overwritten.
     """
     output = network if output is None else output
     if output.suffix != ".safetensors":

@@ -24,7 +24,7 @@ from ..images import doubts, load_images
 from ..progress import progress_of
 from ..tables import results_table
 
-#: Without an output file, so many images are shown.
+#: Most images shown in the table.
 SHOWN = 20
 
 
@@ -43,10 +43,10 @@ def run(
         Path | None, typer.Option(help="Write the results to this .csv or .npz file.", show_default=False)
     ] = None,
     invert: Annotated[
-        bool, typer.Option("--invert", help="Make bright pixels dark and dark ones bright, as for ink on white paper.")
+        bool, typer.Option("--invert", help="Make bright pixels dark and dark ones bright, such as for ink on white paper.")
     ] = False,
     background: Annotated[
-        str | None, typer.Option(help="What lies behind transparent pixels: black or white.", show_default=False)
+        str | None, typer.Option(help="Colour behind transparent pixels: black or white.", show_default=False)
     ] = None,
     device: DeviceOption = "golden",
     lanes: LanesOption = None,
@@ -55,7 +55,7 @@ def run(
 ) -> None:
     """Classify images: class, decision step, first-spike latencies and cycles of each.
 
-    If the device fails on the way, the results that had come are written.
+    If the device fails, the results that had arrived before are written.
     """
     loaded = load_network(network)
     if output is not None:
@@ -96,7 +96,7 @@ def run(
 
 
 def rows(network: Network, results: Results, names: Sequence[str] | None = None) -> list[dict]:
-    """Return one dictionary an image, ready for JSON. A latency of ``null`` is *no spike*."""
+    """Return one dictionary for each image, ready for JSON. A latency of ``None`` is *no spike*."""
     return [
         {
             "image": index if names is None else names[index],
@@ -121,7 +121,7 @@ def write_csv(
     labels: np.ndarray | None = None,
     names: Sequence[str] | None = None,
 ) -> None:
-    """Write one line an image; an empty cell is *no spike*, or a potential that is not known.
+    """Write one line for each image. An empty cell is *no spike*, or a potential that is not known.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def write_csv(
     labels : ndarray of int, optional
         The true classes, for a column of their own.
     names : sequence of str, optional
-        What the images are called, instead of numbers.
+        Names of the images, in place of numbers.
     """
     text = io.StringIO()
     writer = csv.writer(text)

@@ -33,7 +33,7 @@ def throughput(
     early_exit: EarlyExitOption = True,
     json: JsonOption = False,
 ) -> None:
-    """Measure images a second: end to end over the link, and what the engine by itself could do."""
+    """Measure images per second: end to end over the link, and what the engine could do without it."""
     loaded = load_network(network)
     images = load_images_for(loaded, dataset, data, limit=limit).images
     with (

@@ -36,7 +36,7 @@ def validate(
     early_exit: EarlyExitOption = True,
     json: JsonOption = False,
 ) -> None:
-    """Run a data set's test images on a device, and hold every value against the golden model.
+    """Run a data set's test images on a device, and compare every value with the golden model.
 
     Ends with exit code 1 if any value differs.
     """

@@ -1,4 +1,4 @@
-"""Everything that can run a network, behind one interface."""
+"""The devices that run a network, all with the same interface."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,11 +11,11 @@ from .golden import GoldenDevice
 from .serial_port import SerialBoard
 from .simulated import SimulatedBoard, SimulatedEngine, SimulatedPins
 
-#: What opens each device, by the name that users give; the second group's names go on with a colon and a place.
+#: The class of each device by its name. Names of the second group continue with a colon and a place.
 _PLAIN: dict[str, Callable[..., Device]] = {"golden": GoldenDevice, "sim": SimulatedBoard, "engine": SimulatedEngine}
 _PLACED: dict[str, Callable[..., Device]] = {"serial": SerialBoard, "sim": SimulatedPins}
 
-#: The names, for messages.
+#: The devices' names, for messages.
 DEVICES = ("golden", "sim", "engine", "sim:BOARD", "serial:PORT")
 
 
@@ -25,12 +25,12 @@ def open_device(name: str, network: Network, *, lanes: int | Sequence[int] | Non
     Raises
     ------
     InputTypeError, InputError
-        If there is no such device, it cannot be opened here, or the network does not fit.
+        If there is no such device, it cannot be opened, or the network does not fit.
     DeviceError
-        If it does not do what it should.
+        If the device does not work as it should.
     """
     if not isinstance(name, str):
-        raise InputTypeError(f"a device is named by a string, not {quoted(name)}")
+        raise InputTypeError(f"the name of a device must be a string, not {quoted(name)}")
     kind, colon, place = name.partition(":")
     if colon and place and kind in _PLACED:
         return _PLACED[kind](network, place, lanes=lanes, note=note)

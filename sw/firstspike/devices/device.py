@@ -21,7 +21,7 @@ class Device(Protocol):
         """Return what the device is, ready for JSON."""
 
     def counters(self) -> dict[str, int]:
-        """Return the device's counters since it was opened; none from a device without counters."""
+        """Return the device's counters since it was opened; empty for a device without counters."""
 
     def close(self) -> None:
-        """Let go of the device."""
+        """Close the device."""

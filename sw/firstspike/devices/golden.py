@@ -16,7 +16,7 @@ class GoldenDevice:
     ----------
     network : Network
     **options
-        What other devices need; of no meaning here.
+        Options of other devices; unused here.
     """
 
     def __init__(self, network: Network, **options: object):
@@ -36,8 +36,8 @@ class GoldenDevice:
         return {"device": "golden"}
 
     def counters(self) -> dict[str, int]:
-        """Return nothing: there is no hardware to count."""
+        """Return no counters: there is no hardware."""
         return {}
 
     def close(self) -> None:
-        """Do nothing: there is nothing to let go of."""
+        """Do nothing: there is nothing to close."""

@@ -21,27 +21,25 @@ from firstspike_spec.protocol.spike_code import encode_spikes
 
 from ..link.link import Link, Lost, Refused
 
-#: Times that a network is sent, if its blocks get lost.
+#: Times that a network is sent at most, if blocks get lost.
 _LOAD_TRIES = 3
 
-#: Refusals that mean that something was lost or came twice on the way.
+#: Refusals after which the network is sent again: something was lost, or arrived twice.
 _AGAIN = (Reason.NOT_LOADING, Reason.WRONG_CHECK)
 
 _DECISION_BIT = RESULT_WORD.bits - 1
 
-#: What a memory that holds something else than it should is called.
+#: Names of memories in messages.
 _MEMORIES = {Memory.POINTERS: "row pointers", Memory.ENTRIES: "entries", Memory.INITIAL_POTENTIALS: "initial potentials"}
 
 
 class LinkedDevice:
-    """Runs a network on a board.
-
-    If the board holds the network already, it is left as it is.
+    """Runs a network on a board. If the board holds the network already, it is not loaded again.
 
     Parameters
     ----------
     link : Link
-        Connected.
+        A connected link.
     network : Network
 
     Raises
@@ -65,12 +63,12 @@ class LinkedDevice:
 
     @property
     def identity(self) -> Identity:
-        """Who the board is."""
+        """The board's identity."""
         return self._link.identity
 
     @property
     def link(self) -> Link:
-        """The way to the board."""
+        """The link to the board."""
         return self._link
 
     @property
@@ -78,17 +76,16 @@ class LinkedDevice:
         return self._link.identity.shape
 
     def load(self, network: Network) -> None:
-        """Replace the network, and read back what the board holds then."""
+        """Replace the network, and check what the board holds afterwards."""
         self._write(compile_network(network, self._shape))
 
     def run(self, spike_times: np.ndarray, *, early_exit: bool) -> Results:
-        """Run a batch of inferences, with the link kept full.
+        """Run a batch of inferences, and keep the link full.
 
         Raises
         ------
         DeviceError
-            If the board cannot be reached to the end, or gives what no inference can give; ``results`` are those that came
-            before.
+            If the connection fails, or the board gives an impossible answer; ``results`` are those from before.
         """
         image = self._loaded
         kind = Kind.INFER if early_exit else Kind.INFER_ALL
@@ -105,23 +102,23 @@ class LinkedDevice:
         return self._results(image, words, early_exit)
 
     def _results(self, image: EngineContents, words: list[np.ndarray], early_exit: bool) -> Results:
-        """Return what the answers tell of. Where one is impossible, the first such is told, with the results before it."""
+        """Return the results in the answers. The first impossible one raises an error, which has the results before it."""
         joined = np.concatenate([*words, np.empty(0, np.uint64)])
         try:
             return read_results(image, joined, batch=len(words), early_exit=early_exit)
         except ImpossibleResults as error:
-            told = DeviceError(
+            failure = DeviceError(
                 f"{self._link.name} gave an impossible answer for image {error.image}: {error}; load the network again, and "
                 "report this if that does not help"
             )
             if error.image:
-                told.results = self._results(image, words[: error.image], early_exit)
-            raise told from error
+                failure.results = self._results(image, words[: error.image], early_exit)
+            raise failure from error
 
     def info(self) -> dict[str, Any]:
         """Return what the board is, with the shape of its engine.
 
-        ``load_seconds`` is how long loading took, ``None`` if the board held the network already.
+        ``load_seconds`` is the time that loading took, or ``None`` if the board held the network already.
         """
         identity = self.identity
         return {
@@ -142,16 +139,16 @@ class LinkedDevice:
         return {name: int.from_bytes(value, "little") for name, value in zip(COUNTERS, values, strict=True)}
 
     def close(self) -> None:
-        """Let go of the link."""
+        """Close the link."""
         self._link.close()
 
     def differences(self, progress: Callable[[int], None] = lambda done: None) -> Iterator[str]:
-        """Read all memories back, and yield a line for each word that is not as it was loaded.
+        """Check all memories, and yield a line for each word that is not what was loaded.
 
         Parameters
         ----------
         progress : callable
-            Told the number of memories done.
+            Called with the number of memories done.
         """
         parts = readable(self._loaded)
         ranges = [check_range(part, 0, len(part.words)) for part in parts]
@@ -167,7 +164,7 @@ class LinkedDevice:
                 yield f"{name}: word {word} is not the {int(part.words[word]):#x} that was loaded"
 
     def _part_name(self, part: MemoryContents) -> str:
-        """Return what a memory is called within its layer."""
+        """Return the name of a memory within its layer."""
         is_hidden = part.layer < len(self._shape.layers)
         parts = self._shape.layers[part.layer].banks if is_hidden else self._shape.output.slices
         if part.lane == parts:
@@ -175,7 +172,7 @@ class LinkedDevice:
         return f"{'bank' if is_hidden else 'slice'} {part.lane}, {_MEMORIES[part.memory]}"
 
     def _wrong_words(self, part: MemoryContents, first: int, count: int) -> Iterator[int]:
-        """Yield the addresses of words that differ, by halving."""
+        """Yield the addresses of words that differ. A range that differs is halved until one word is left."""
         body, expected = check_range(part, first, count)
         if self._link.request(Kind.CHECK, body) == expected:
             return
@@ -190,11 +187,11 @@ class LinkedDevice:
         if not found:
             raise DeviceError(
                 f"{self._link.name} contradicts itself: its check of {count} words of layer {part.layer}, "
-                f"{self._part_name(part)}, is wrong, and those of their halves are right; load the network again"
+                f"{self._part_name(part)}, is wrong, but the checks of both halves are right; load the network again"
             )
 
     def _write(self, image: EngineContents) -> None:
-        """Load a network, and read it back. After an error, none is loaded."""
+        """Load a network, and check it. After an error, no network is loaded."""
         start = time.perf_counter()
         self._image = None
         for tries_left in reversed(range(_LOAD_TRIES)):
@@ -212,7 +209,7 @@ class LinkedDevice:
             raise
         if first is not None:
             self._image = None
-            self._link.request(Kind.LOAD_BEGIN)  # so that nobody runs it
+            self._link.request(Kind.LOAD_BEGIN)  # so that it cannot be run
             raise DeviceError(f"the memory of {self._link.name} does not keep what is written: {first}; build it again")
         self._load_seconds = time.perf_counter() - start
 
@@ -238,7 +235,7 @@ class LinkedDevice:
 
 
 def _result_words(body: bytes, image: int, name: str) -> np.ndarray:
-    """Return the words of an image's answer: reports, then one decision."""
+    """Return the words of an image's answer: the reports, then one decision."""
     data, status = body[:-1], body[-1:]
     if status != bytes([Status.RIGHT]) or not data or len(data) % RESULT_BYTES:
         raise DeviceError(f"{name} could not read image {image} ({len(data)} bytes, status {status.hex()}); report this")

@@ -11,10 +11,10 @@ from ..link.link import Link, NoAnswer
 from ..link.transport import SerialTransport
 from .linked import LinkedDevice
 
-#: Rates that boards use, the usual ones first.
+#: Baud rates that boards use, the usual ones first.
 _BAUDS = (3_000_000, 2_000_000, 1_000_000, 115_200, 4_000_000, 6_000_000, 12_000_000)
 
-#: Seconds in which a board answers that is there, and in which one that was found answers anything.
+#: Seconds to wait for an answer: while looking for a board, and after it was found.
 _FIND_TIMEOUT, _TIMEOUT = 0.25, 1.0
 
 
@@ -25,9 +25,9 @@ class SerialBoard(LinkedDevice):
     ----------
     network : Network
     place : str
-        The port, such as ``/dev/ttyUSB0`` or ``COM3``; with ``@`` and the baud rate behind it, only that one is tried.
+        The port, such as ``/dev/ttyUSB0`` or ``COM3``. With ``@`` and a baud rate after it, only that rate is tried.
     **options
-        What other devices need; of no meaning here.
+        Options of other devices; unused here.
 
     Raises
     ------
@@ -55,12 +55,12 @@ def find_board(place: str, *, note: Callable[[str], None] = lambda text: None) -
     place : str
         As for `SerialBoard`.
     note : callable
-        Told each baud rate that is tried.
+        Called with a text for each baud rate that is tried.
 
     Raises
     ------
     InputError, DeviceError
-        As for `SerialBoard`. What answers, but not as a board, is told as what it is; no other rate is tried then.
+        As for `SerialBoard`. If something else than a board answers, the error says so, and no other rate is tried.
     """
     port, _, wanted = place.partition("@")
     bauds = (_baud(wanted, port),) if wanted else _BAUDS
@@ -90,8 +90,8 @@ def find_board(place: str, *, note: Callable[[str], None] = lambda text: None) -
 
 
 def _baud(text: str, port: str) -> int:
-    """Return the baud rate that a user named."""
-    # No more digits than can be a rate: Python does not read any number of them.
+    """Return the baud rate in a text."""
+    # Python refuses to read very long numbers, so the number of digits is checked first.
     if not (text.isdecimal() and len(text) <= len(str(MOST_BAUD)) and 0 < int(text) <= MOST_BAUD):
         raise InputError(f"{quoted(text)} is no baud rate: name the port as {port}@3000000")
     return int(text)

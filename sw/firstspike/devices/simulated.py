@@ -17,11 +17,10 @@ from ..link.link import Link
 from ..link.transport import SerialTransport
 from .linked import LinkedDevice
 
-#: Bytes of requests that a simulated board has room for.
+#: Size of a simulated board's buffer of requests, in bytes.
 _BUFFER_BYTES = 2048
 
-
-#: Lanes of each hidden layer: one number for all, one for each, or what is usual.
+#: Lanes of each hidden layer: one number for all, one for each, or the default.
 _Lanes = int | Sequence[int] | None
 
 
@@ -38,7 +37,7 @@ def _plan(network: Network, lanes: _Lanes) -> EngineShape:
 
 @contextmanager
 def _closing(opened: Any) -> Iterator[None]:
-    """Close something if what is done with it fails; then nobody else could."""
+    """Close something if the block fails, because its owner is then never made."""
     try:
         yield
     except BaseException:
@@ -47,10 +46,10 @@ def _closing(opened: Any) -> Iterator[None]:
 
 
 class SimulatedBoard(LinkedDevice):
-    """The engine behind its link, in this process: the same bytes as over a cable, and every hidden spike to see.
+    """The engine behind its link, in this process: the same bytes as over a cable, and also all hidden spikes.
 
-    The engine is as large as the first network needs. The first time that an engine of a shape is opened, its RTL is
-    translated and compiled, which takes about a minute; after that it comes from the user's cache.
+    The engine has the size that the first network needs. When an engine shape is opened for the first time, its RTL is
+    translated and compiled, which takes about a minute. Later it is taken from the user's cache.
 
     Parameters
     ----------
@@ -58,7 +57,7 @@ class SimulatedBoard(LinkedDevice):
     lanes : int or sequence of int, optional
         Lanes of each hidden layer, one number for all or one for each; 16 by default.
     note : callable
-        Told when the engine has to be compiled.
+        Called with a text when the engine has to be compiled.
 
     Raises
     ------
@@ -93,7 +92,7 @@ class SimulatedBoard(LinkedDevice):
 
 
 class SimulatedPins(LinkedDevice):
-    """A board's whole design, bit by bit on its serial line, behind a pseudo-terminal that is opened like a serial port.
+    """A board's whole design, bit by bit on its serial line. It is behind a pseudo-terminal, opened like a serial port.
 
     Parameters
     ----------
@@ -103,10 +102,10 @@ class SimulatedPins(LinkedDevice):
     lanes : int or sequence of int, optional
         Lanes of each hidden layer, one number for all or one for each; by default the board's.
     note : callable
-        Told what takes a while: it is slow, a few kilobytes a second.
+        Called with a text about each long step: this device is slow, a few kilobytes per second.
     """
 
-    #: Seconds; what a board does in a moment takes this long here.
+    #: Seconds to wait for an answer, which takes far longer than from a real board.
     _TIMEOUT = 30.0
 
     def __init__(self, network: Network, place: str, *, lanes: _Lanes, note: Callable[[str], None]):
@@ -124,13 +123,13 @@ class SimulatedPins(LinkedDevice):
                 super().__init__(link, network)
 
     def close(self) -> None:
-        """Let go of the link, and stop the design."""
+        """Close the link, and stop the design."""
         with closing(self._port):
             super().close()
 
 
 class SimulatedEngine:
-    """The bare engine, without a link that could be slower than it. Otherwise as `SimulatedBoard`."""
+    """The bare engine, without a link that slows it down. Otherwise as `SimulatedBoard`."""
 
     def __init__(self, network: Network, *, lanes: _Lanes, note: Callable[[str], None]):
         shape = _plan(network, lanes)
@@ -147,17 +146,17 @@ class SimulatedEngine:
         self._engine.load(compile_network(network, self._shape))
 
     def run(self, spike_times: np.ndarray, *, early_exit: bool) -> Results:
-        """Run a batch of inferences, one directly behind the other.
+        """Run a batch of inferences without gaps.
 
         Raises
         ------
         DeviceError
-            If the engine gives what no inference can give.
+            If the engine gives impossible results.
         """
         try:
             return self._engine.run(spike_times, early_exit=early_exit)
         except InputError as error:
-            raise DeviceError(f"the simulated engine gave what no inference can give: {error}; report this") from error
+            raise DeviceError(f"the simulated engine gave impossible results: {error}; report this") from error
 
     def info(self) -> dict[str, Any]:
         """Return what the device is, with the shape of its engine."""

@@ -1,4 +1,4 @@
-"""Frames on the host's side, by the cobs library: `firstspike_spec.protocol.frames` says what they are."""
+"""Frames on the host's side, with the cobs library. `firstspike_spec.protocol.frames` defines them."""
 
 import zlib
 
@@ -13,15 +13,15 @@ def frame(content: bytes) -> bytes:
 
 
 class FrameReader:
-    """Finds the whole frames in a stream of bytes.
+    """Finds the complete frames in a stream of bytes.
 
     Attributes
     ----------
     damaged : int
-        Frames that were not what was sent; they leave no other trace.
+        Number of damaged frames; they are dropped.
     """
 
-    #: Longer than any frame of a board: what has no delimiter for so long is something else.
+    #: Longer than any frame of a board. More bytes than these without a delimiter are not a frame.
     LONGEST = 1 << 16
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class FrameReader:
         self.damaged = 0
 
     def read(self, data: bytes) -> list[bytes]:
-        """Take more bytes, and return the contents of the frames that are complete now."""
+        """Take more bytes, and return the contents of the frames that they complete."""
         self._rest += data
         *ended, self._rest = self._rest.split(bytes([DELIMITER]))
         if len(self._rest) > self.LONGEST:

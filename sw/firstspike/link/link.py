@@ -1,4 +1,4 @@
-"""Requests and answers: the link kept full, nothing attributed to the wrong request, losses made good."""
+"""Requests and answers: the link is kept full, answers are matched to requests, and losses are repaired."""
 
 import random
 import time
@@ -13,11 +13,11 @@ from firstspike_spec.protocol.messages import ANSWER_BYTES, HEAD_BYTES, NUMBER_B
 from .framing import FrameReader, frame
 from .transport import Transport
 
-#: Sent before a frame, it ends whatever the board took for one.
+#: Sent before a frame, it ends an unfinished frame in the board.
 _FRESH = bytes([DELIMITER])
 
 _REASONS: dict[int, str] = {
-    Reason.UNKNOWN_KIND: "it does not know such requests; build its bitstream again",
+    Reason.UNKNOWN_KIND: "it does not know this kind of request; build its bitstream again",
     Reason.WRONG_LENGTH: "the request had a wrong length",
     Reason.NOT_LOADED: "no network is loaded; load one",
     Reason.NOT_LOADING: "the loading of a network was interrupted; load it again",
@@ -27,11 +27,11 @@ _REASONS: dict[int, str] = {
 
 
 class NoAnswer(DeviceError):
-    """Nothing that the board was asked is answered any more."""
+    """The board no longer answers any request."""
 
 
 class Lost(DeviceError):
-    """A request was lost on the way, and must not simply be sent again."""
+    """A request was lost and must not be sent again by itself."""
 
 
 class Refused(DeviceError):
@@ -40,7 +40,7 @@ class Refused(DeviceError):
     Attributes
     ----------
     reason : int
-        Mostly a `Reason`.
+        A `Reason`, unless the board is of another version.
     """
 
     def __init__(self, name: str, kind: int, reason: int):
@@ -52,8 +52,8 @@ class Refused(DeviceError):
 class _Request:
     kind: Kind
     body: bytes
-    place: int | None  # among the answers; None if nobody wants this one
-    probe: bool = False  # its answer only tells that all before it are through
+    place: int | None  # of its answer among all answers; None if the answer is not needed
+    probe: bool = False  # its answer only shows that the board has handled all requests before it
     number: int = 0
     tries: int = 0
 
@@ -65,9 +65,9 @@ class _Request:
 class Link:
     """The host's end of a link.
 
-    Answers come in the order of the requests and carry their numbers, so an answer tells that all requests before it are
-    through: those without answer were lost, and are sent again. A number is never used twice, so nothing that comes late or
-    twice is taken for something else.
+    Answers come in the order of the requests and carry their numbers. An answer therefore shows that the board has handled
+    all requests before it: those without an answer were lost, and are sent again. Numbers are not reused, so an answer that
+    comes late or twice cannot be taken for another one.
 
     Parameters
     ----------
@@ -88,37 +88,37 @@ class Link:
     sent_bytes, received_bytes : int
     """
 
-    #: Times that a request is sent at most, and timeouts that may pass from one answer to the next.
+    #: Times that a request is sent at most, and timeouts between two answers after which the link gives up.
     TRIES = 4
 
     def __init__(self, transport: Transport, *, timeout: float = 1.0, clock: Callable[[], float] = time.monotonic):
         self._transport, self.timeout, self.clock = transport, timeout, clock
         self._reader = FrameReader()
-        self._messages: deque[bytes] = deque()  # those that have come and nobody has looked at
+        self._messages: deque[bytes] = deque()  # received, but not handled yet
         self._number = random.SystemRandom().randrange(1 << (8 * NUMBER_BYTES))
-        self._room = 4 * HEAD_BYTES  # until the board says how much it has
+        self._room = 4 * HEAD_BYTES  # until the board says how much room it has
         self._identity: Identity | None = None
         self.resent = self.strays = self.sent_bytes = self.received_bytes = 0
 
     @property
     def name(self) -> str:
-        """What the other end is called in errors."""
+        """Name of the other end, for errors."""
         return self._transport.name
 
     @property
     def damaged(self) -> int:
-        """Frames from the board that were not what it sent."""
+        """Number of damaged frames from the board."""
         return self._reader.damaged
 
     def connect(self) -> Identity:
-        """Ask who is there.
+        """Ask the board for its identity.
 
         Raises
         ------
         DeviceError
-            If nothing answers (`NoAnswer`), or something else than an identity.
+            If nothing answers (`NoAnswer`), or the answer is not an identity.
         InputError
-            If what answers is no firstspike board, or one of another version.
+            If the board is not a firstspike board, or has another version.
         """
         try:
             body = self.request(Kind.IDENTIFY)
@@ -133,7 +133,7 @@ class Link:
             self._identity = Identity.unpack(body)
         except InputError as error:
             raise InputError(f"{self.name}: {error}") from error
-        # Room for a probe or two, whatever else is on its way.
+        # Some room is kept free for probes.
         self._room = self._identity.buffer_bytes - 4 * HEAD_BYTES
         return self._identity
 
@@ -146,7 +146,7 @@ class Link:
 
     @property
     def longest_body(self) -> int:
-        """Bytes of a request's body such that several requests fit on the link at once."""
+        """Longest body of a request, in bytes, so that several requests fit on the link at once."""
         return self._room // 4 - HEAD_BYTES
 
     def request(self, kind: Kind, body: bytes = b"") -> bytes:
@@ -155,28 +155,28 @@ class Link:
         return answer
 
     def exchange(self, requests: Iterable[tuple[Kind, bytes]], *, again: bool = True) -> Iterator[bytes]:
-        """Send requests, as many at once as the board has room for, and yield the bodies of their answers in order.
+        """Send requests, as many at a time as the board has room for, and yield the bodies of their answers in order.
 
         Parameters
         ----------
         requests : iterable of (Kind, bytes)
         again : bool
-            Send a request that was lost again; only if it does not matter how often, and in which order, they arrive.
+            Whether lost requests are sent again. Set it only if requests may arrive repeatedly and in another order.
 
         Raises
         ------
         DeviceError
-            If the board does not answer any more (`NoAnswer`), refuses a request (`Refused`), one was lost (`Lost`), or an
-            answer cannot be one. After `TRIES` timeouts without an answer that somebody wants, whatever else comes, this ends.
+            If the board no longer answers (`NoAnswer`), refuses a request (`Refused`), a request was lost (`Lost`), or an
+            answer is invalid. This ends after `TRIES` timeouts without a needed answer, whatever else arrives.
         """
         return _Exchange(self, requests, again).run()
 
     def send(self, requests: Iterable[_Request]) -> None:
-        """Send requests, each with a number of its own."""
+        """Send requests, each with a new number."""
         data = b""
         for request in requests:
             request.number = self._number
-            self._number = (self._number + 1) % (1 << (8 * NUMBER_BYTES)) or 1  # 0 is that of notices
+            self._number = (self._number + 1) % (1 << (8 * NUMBER_BYTES)) or 1  # 0 is the number of notices
             request.tries += 1
             self.resent += request.tries > 1
             if request.probe or request.tries > 1 or request.kind == Kind.IDENTIFY:
@@ -186,7 +186,7 @@ class Link:
         self._transport.write(data)
 
     def receive(self, until: float) -> bytes | None:
-        """Return the next message; ``None`` if none has come by then, or none ever would. What has come is always read."""
+        """Return the next message, or ``None`` if there is none by then. Bytes that have arrived are always read."""
         while not self._messages:
             left = until - self.clock()
             data = self._transport.read(max(left, 0.0))
@@ -197,12 +197,12 @@ class Link:
         return self._messages.popleft() if self._messages else None
 
     def close(self) -> None:
-        """Let go of the way; the board stays as it is."""
+        """Close the connection; the board stays as it is."""
         self._transport.close()
 
     @property
     def room(self) -> int:
-        """Bytes that requests without answer may have together."""
+        """Bytes that all requests without an answer may have together."""
         return self._room
 
 
@@ -212,12 +212,12 @@ class _Exchange:
     def __init__(self, link: Link, requests: Iterable[tuple[Kind, bytes]], again: bool):
         self._link, self._again = link, again
         self._source: Iterator[_Request] = (_Request(kind, body, place) for place, (kind, body) in enumerate(requests))
-        self._todo: deque[_Request] = deque()  # the next ones, those that were lost first
-        self._sent: deque[_Request] = deque()  # those without answer, in order
+        self._todo: deque[_Request] = deque()  # to be sent next, lost ones first
+        self._sent: deque[_Request] = deque()  # without an answer yet, in order
         self._answers: dict[int, bytes] = {}
 
     def _begin_to_wait(self) -> None:
-        # Timeouts since there was an answer that somebody wants, when the last of them ended, and whether there were others.
+        # Timeouts since the last needed answer, when the last timeout ended, and whether other answers came since.
         self._silent, self._since, self._lives = 0, self._link.clock(), False
 
     def run(self) -> Iterator[bytes]:
@@ -229,12 +229,12 @@ class _Exchange:
                 while place in self._answers:
                     yield self._answers.pop(place)
                     place += 1
-                    self._since = self._link.clock()  # nobody was waiting
+                    self._since = self._link.clock()  # the caller's time between two answers does not count
         finally:
             self._leave()
 
     def _send(self) -> bool:
-        """Send what there is room for; tell whether anything is left to send."""
+        """Send what there is room for, and return whether anything is left to send."""
         used = sum(request.bytes for request in self._sent if not request.probe)
         ready = []
         while self._todo or self._more():
@@ -263,7 +263,7 @@ class _Exchange:
         content = link.receive(self._since + link.timeout)
         if content is not None:
             self._take(content[0], int.from_bytes(content[1:HEAD_BYTES], "little"), content[HEAD_BYTES:])
-        # Only an answer that somebody wants ends the silence: all else may go on for ever.
+        # Only a needed answer restarts the wait: anything else could arrive for ever.
         if content is None or link.clock() - self._since >= link.timeout:
             self._since = link.clock()
             self._silent += 1
@@ -273,7 +273,7 @@ class _Exchange:
 
     def _no_answer(self) -> DeviceError:
         request = next((request for request in self._sent if request.place is not None), None)
-        self._sent.clear()  # there is nothing to wait for
+        self._sent.clear()  # do not wait for them any more
         if request is not None and self._lives:
             return DeviceError(
                 f"{self._link.name} answers small requests, but not {_kind_name(request.kind)} within "
@@ -299,7 +299,7 @@ class _Exchange:
             self._lives = True
         else:
             self._begin_to_wait()
-        # Before a refusal: it may be for want of what was lost.
+        # Checked before a refusal, which the loss may have caused.
         if lost and not self._again:
             raise Lost(f"{len(lost)} requests to {self._link.name} were lost; try again")
         self._check(request, kind, body)
@@ -307,25 +307,25 @@ class _Exchange:
             self._answers[request.place] = body
         if lost and max(request.tries for request in lost) >= self._link.TRIES:
             raise DeviceError(
-                f"{self._link.name} loses what it is sent: {_kind_name(lost[0].kind)} was sent {self._link.TRIES} times; "
+                f"{self._link.name} loses requests: {_kind_name(lost[0].kind)} was sent {self._link.TRIES} times; "
                 "try another cable, or a lower baud rate"
             )
         self._todo.extendleft(reversed(lost))
 
     def _check(self, request: _Request, kind: int, body: bytes) -> None:
-        """Raise an error unless this is an answer to the request."""
+        """Raise an error unless this is a valid answer to the request."""
         name, asked, error = self._link.name, _kind_name(request.kind), kind == Kind.ERROR
         if not error and kind != request.kind | REPLY:
             raise DeviceError(f"{name} answered {asked} with a message of kind {kind:#x}")
         length = ANSWER_BYTES.get(Kind.ERROR if error else request.kind, len(body))
         if len(body) != length:
-            raise DeviceError(f"{name} answered {asked} with {len(body)} bytes, where {length} were wanted; report this")
+            raise DeviceError(f"{name} answered {asked} with {len(body)} bytes instead of {length}; report this")
         if error:
             raise Refused(name, request.kind, body[0])
 
     def _probe(self) -> None:
-        """Send something small behind everything else: its answer tells what was lost before it."""
-        # More after each silence, for a probe may get lost too; never more than there is room for beside all requests.
+        """Send a small request after all others: its answer shows which of them were lost."""
+        # One more after each timeout, because probes get lost too; never more than the room kept free for them.
         probes = sum(request.probe for request in self._sent)
         if probes < len(self._sent) and probes <= self._silent:
             probe = _Request(Kind.COUNTERS, b"", None, probe=True)
@@ -333,7 +333,7 @@ class _Exchange:
             self._sent.append(probe)
 
     def _leave(self) -> None:
-        """Wait until nothing of this exchange is in the board any more, so that the next one has all the room."""
+        """Wait until the board has handled all of this exchange, so that the next one has all the room."""
         self._todo.clear()
         self._source = iter(())
         self._begin_to_wait()

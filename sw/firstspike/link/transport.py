@@ -1,4 +1,4 @@
-"""What carries the bytes of a link."""
+"""Transports: what carries the bytes of a link."""
 
 import errno
 import sys
@@ -23,9 +23,9 @@ _USING_ERRORS: tuple[type[Exception], ...] = (*_ERRORS, TypeError)
 
 
 class Transport(Protocol):
-    """A way for bytes, there and back."""
+    """Carries bytes in both directions."""
 
-    #: What users call it, for errors.
+    #: The name that users know, for errors.
     name: str
 
     def write(self, data: bytes) -> None:
@@ -34,31 +34,31 @@ class Transport(Protocol):
         Raises
         ------
         DeviceError
-            If the way is broken.
+            If the connection is broken.
         """
 
     def read(self, timeout: float) -> bytes:
-        """Return what has come, at least one byte; nothing if none comes for ``timeout`` seconds.
+        """Return the bytes that have arrived, at least one; none if none arrives within ``timeout`` seconds.
 
         Raises
         ------
         DeviceError
-            If the way is broken.
+            If the connection is broken.
         """
 
     def close(self) -> None:
-        """Let go of it. It can be opened again."""
+        """Close the connection. It can be opened again."""
 
 
 class SerialTransport:
-    """A serial port, of a board or a pseudo-terminal.
+    """A serial port of a board, or a pseudo-terminal.
 
     Parameters
     ----------
     port : str
         Such as ``/dev/ttyUSB0`` or ``COM3``.
     baud : int
-        Bits a second.
+        Bits per second.
 
     Raises
     ------
@@ -66,7 +66,7 @@ class SerialTransport:
         If there is no such port, or it cannot be opened.
     """
 
-    #: Seconds that a write may take: the board always takes what it is sent, so more means a broken way.
+    #: Seconds that a write may take. The board always accepts bytes, so a longer write means a broken connection.
     _WRITE_TIMEOUT = 5.0
 
     def __init__(self, port: str, baud: int):
@@ -76,7 +76,7 @@ class SerialTransport:
         except _OPENING_ERRORS as error:
             raise InputError(f"cannot open {port}: {_reason(error)}") from error
         try:
-            with self._telling():
+            with self._reporting():
                 self._port.reset_input_buffer()
         except BaseException:
             self._port.close()
@@ -84,15 +84,15 @@ class SerialTransport:
 
     def write(self, data: bytes) -> None:
         """Send all of ``data``."""
-        with self._telling():
+        with self._reporting():
             self._port.write(data)
 
     def read(self, timeout: float) -> bytes:
-        """Return what has come, or nothing after ``timeout`` seconds."""
-        with self._telling():
+        """Return the bytes that have arrived, or none after ``timeout`` seconds."""
+        with self._reporting():
             self._port.timeout = timeout
             first = self._port.read(1)
-            self._port.timeout = 0  # for the rest, which has come, unless somebody else took it
+            self._port.timeout = 0  # the rest has arrived, unless another program took it
             return first + self._port.read(self._port.in_waiting) if first else b""
 
     def close(self) -> None:
@@ -100,7 +100,7 @@ class SerialTransport:
         self._port.close()
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
+    def _reporting(self) -> Iterator[None]:
         try:
             yield
         except _USING_ERRORS as error:
@@ -115,7 +115,7 @@ def _reason(error: Exception) -> str:
     if number == errno.ENOENT:
         return "there is no such port; see which one appears when the board is plugged in (firstspike ports)"
     if number == errno.EACCES:
-        return "you may not use it; add yourself to the group that owns it (often dialout) and log in again"
+        return "you have no permission; add yourself to the group that owns it (often dialout) and log in again"
     if number in (errno.EBUSY, errno.EAGAIN) or "lock" in text:
         return "another program uses it; close that one first"
     return f"{text}; name a serial port"

@@ -1,4 +1,4 @@
-"""One figure of many runs against another, such as accuracy against connectivity."""
+"""One column of many runs against another, such as accuracy against connectivity."""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-#: A column whose values span such a factor is drawn on a logarithmic axis.
+#: A column whose values span at least this factor gets a logarithmic axis.
 WIDE = 30
 
 
@@ -30,24 +30,24 @@ def curve_table(
     runs : sequence of dict
         From `read_runs`.
     x, y : str
-        The columns that are drawn. A run where one of them is empty is left out.
+        The columns to draw. Runs in which one of them is empty are left out.
     by : str, optional
-        The column whose values are lines of their own.
+        The column whose values each get a line.
     ignore : sequence of str
-        Columns that do not tell runs apart, besides those that are known as results.
+        Columns that do not distinguish runs, besides those that are known as results.
 
     Returns
     -------
     rows : list of dict
-        One a point: ``line``, the settings that the runs have in common, the number of runs, and mean, least and greatest
-        of x and y. Sorted by line and x. A run without a seed is a point of its own.
+        One for each point: ``line``, the settings that its runs share, the number of runs, and the mean, minimum and
+        maximum of x and y. Sorted by line and x. A run without a seed is a separate point.
     left_out : int
         Number of runs left out.
 
     Raises
     ------
     InputError
-        If a column is missing or holds no number, no run is left, or two runs have the same settings and the same seed.
+        If a column is missing or holds no number, no run is left, or two runs have the same settings and seed.
     """
     if x == y:
         raise InputError(f"--x and --y are both {quoted(x)}; name two columns")
@@ -71,7 +71,7 @@ def curve_table(
         if any(other == seed for *_, other in group):
             raise InputError(
                 f"{run[FILE]}: two runs have the same settings and the seed {seed}; "
-                f"give each run once, or name what tells them apart, such as --by {FILE}"
+                f"give each run once, or name the column in which they differ, such as --by {FILE}"
             )
         group.append((across, up, seed))
     if not groups:
@@ -91,7 +91,7 @@ def _range(name: str, values: list[float]) -> Row:
 
 
 def _order(text: str) -> tuple[int, float, str]:
-    """Numbers by size, then everything else by name."""
+    """Return the order of lines: numbers by size, then all others by name."""
     try:
         return 0, float(text), text
     except ValueError:
@@ -99,7 +99,7 @@ def _order(text: str) -> tuple[int, float, str]:
 
 
 def curve_figures(rows: list[Row], x: str, y: str) -> dict[str, Any]:
-    """Return the figures of the whole table, and its point with the greatest y."""
+    """Return figures of the whole table, and its point with the largest y."""
     best = max(rows, key=lambda row: row[f"{y}_mean"])
     return {
         "runs": sum(row["runs"] for row in rows),
@@ -110,7 +110,7 @@ def curve_figures(rows: list[Row], x: str, y: str) -> dict[str, Any]:
 
 
 def counted_images(runs: Sequence[Run], y: str) -> str:
-    """Return in words how many images ``y`` is taken on, if the results say so."""
+    """Return in words on how many images ``y`` was measured, if the results say so."""
     column = "validation_images" if y.startswith("validation") else "test_images"
     counts = {run.get(column, "") for run in runs}
     if len(counts) == 1 and (count := counts.pop()).isdecimal():
@@ -157,9 +157,7 @@ def draw_curve(rows: list[Row], x: str, y: str, *, by: str | None, source: str) 
     if by:
         axes.legend(title=plain(_words(by)), fontsize=9)
     joined = max(row["runs"] for row in rows)
-    bars = (
-        f" Points are means over up to {joined} seeds, bars and bands go from the least to the greatest." if joined > 1 else ""
-    )
+    bars = f" Points are means over up to {joined} seeds, bars and bands span minimum to maximum." if joined > 1 else ""
     add_titles(figure, f"{_words(y)} against {_words(x)}", f"Simulated with the golden model: {source}.{bars}")
     return figure
 
@@ -169,7 +167,7 @@ def _words(column: str) -> str:
 
 
 def _scale(axis: "Axis", name: str, values: list[float]) -> None:
-    """Make an axis logarithmic where that suits its values, with labels that people read."""
+    """Make an axis logarithmic where that suits its values, with plain numbers as labels."""
     from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
     if min(values) <= 0 or ("connectivity" not in name and max(values) / min(values) < WIDE):

@@ -1,4 +1,4 @@
-"""When the class is decided, and how often it is right then."""
+"""At which step the class is decided, and how often it is right."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +14,12 @@ from .style import GREY, add_titles, in_per_cent
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: More bars than these have no numbers on them.
+#: Bars have numbers on them if there are fewer than these.
 NUMBERED = 17
 
 
 def decisions_table(network: Network, results: Results, labels: np.ndarray) -> list[Row]:
-    """Return how many images are decided at each step, and how many of those rightly.
+    """Return how many images are decided at each step, and how many of those correctly.
 
     Parameters
     ----------
@@ -32,8 +32,8 @@ def decisions_table(network: Network, results: Results, labels: np.ndarray) -> l
     Returns
     -------
     list of dict
-        One a step that a first spike can decide at, in order; then one for the images in which no output spiked, which
-        the largest potential decides after the last step. An accuracy of ``None``: there is no such image.
+        One for each step at which a first spike can decide, in order. The last one is for images in which no output
+        spiked; the largest potential decides them after the last step. The accuracy of no images is ``None``.
     """
     steps = network.time_steps
     places = results.latencies.min(axis=1).astype(np.int64)  # T: no output spiked
@@ -53,7 +53,7 @@ def decisions_table(network: Network, results: Results, labels: np.ndarray) -> l
 
 
 def decisions_figures(rows: list[Row]) -> dict[str, Any]:
-    """Return the figures of the whole table: images, accuracy, mean decision step, share without an output spike."""
+    """Return figures of the whole table: images, accuracy, mean decision step, share without an output spike."""
     images = sum(row["images"] for row in rows)
     return {
         "images": images,

@@ -15,19 +15,19 @@ from .style import GREY, add_titles, in_per_cent, left_out, shown_layers, step_c
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Smaller shares have no number on their part of a bar.
+#: Smallest share that has a number on its part of a bar.
 NUMBERED = 0.04
 
 
 def layer_name(index: int, network: Network) -> str:
-    """Return how plots call a layer: index 0 is the input, then the network's layers from 0."""
+    """Return the name of a layer in plots. Index 0 is the input; index 1 is the network's layer 0."""
     if index == 0:
         return "input"
     return f"layer {index - 1} (output)" if index == len(network.layers) else f"layer {index - 1}"
 
 
 def count_spikes(inference: Inference) -> np.ndarray:
-    """Return the spikes of each layer at each step in all images together, int64, shape (layers, T), the input first."""
+    """Return the number of spikes of each layer at each step in all images, int64, shape (layers, T), the input first."""
     steps = range(inference.time_steps)
     return np.array([[np.count_nonzero(times == step) for step in steps] for times in inference.spike_times], np.int64)
 
@@ -39,12 +39,12 @@ def firing_table(network: Network, inferences: Iterable[Inference]) -> tuple[lis
     ----------
     network : Network
     inferences : iterable of Inference
-        Of at least one image together; taken one by one, so that they need not be in memory together.
+        With at least one image in all. They are taken one by one, so that they need not all be in memory.
 
     Returns
     -------
     rows : list of dict
-        One a layer (the input first) and step.
+        One for each layer (the input first) and step.
     images : int
     """
     spikes, images = np.zeros((len(network.layers) + 1, network.time_steps), np.int64), 0
@@ -68,11 +68,11 @@ def firing_table(network: Network, inferences: Iterable[Inference]) -> tuple[lis
 
 def firing_totals(rows: list[Row]) -> dict[str, float]:
     """Return the share of each layer's neurons that spike at all."""
-    return {row["layer"]: row["share_by_then"] for row in rows}  # the last step's row stays
+    return {row["layer"]: row["share_by_then"] for row in rows}  # the last step's row of each layer remains
 
 
 def draw_firing(rows: list[Row], name: str, source: str, *, early_exit: bool) -> "Figure":
-    """Return the picture of a table of firing: one bar a layer, one part of it a step.
+    """Return the picture of a table of firing: a bar for each layer, with a part for each step.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the maps of a network's convolutions make of one image."""
+"""The maps of a network's convolutions for one image."""
 
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Maps side by side, and of one layer together.
+#: Most maps side by side, and most maps of one layer.
 COLUMNS, MOST_MAPS = 12, 96
 
 
@@ -47,7 +47,7 @@ def spike_maps(network: Network, inference: Inference) -> dict[str, np.ndarray]:
 
 
 def maps_table(network: Network, inference: Inference) -> list[Row]:
-    """Return all neurons that lie in maps with their spike times.
+    """Return all neurons of maps with their spike times.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def draw_maps(
         axes = figure.add_subplot(panels[place])
         drawn = channels[:MOST_MAPS]
         sheet = _side_by_side(drawn, steps)
-        seen = np.where(sheet <= decision, 1, 0.35)  # what does not come with early exit is pale
+        seen = np.where(sheet <= decision, 1, 0.35)  # spikes that early exit leaves out are pale
         axes.imshow(np.ma.masked_greater_equal(sheet, steps), alpha=seen, **step_look(steps))
         _draw_frames(axes, drawn.shape)
         count, height, width = channels.shape
@@ -107,13 +107,13 @@ def draw_maps(
         f"{name}: maps of image {image}",
         left_out(names)
         + f"Simulated with the golden model: 1 image, {source}. A colour for each spike time, white where a neuron does not "
-        f"spike; pale: after the decision step, {decision}, so that with early exit it does not come.",
+        f"spike. Pale spikes come after the decision step, {decision}; early exit leaves them out.",
     )
     return figure
 
 
 def _corners(shape: tuple[int, int, int]) -> tuple[list[tuple[int, int]], int, int]:
-    """Return where each map begins, in rows of `COLUMNS` with a place between them, and how high and wide all are."""
+    """Return the corner of each map, in rows of `COLUMNS` with gaps between them, and the height and width of the sheet."""
     count, height, width = shape
     corners = [(number // COLUMNS * (height + 1), number % COLUMNS * (width + 1)) for number in range(count)]
     return corners, -(-count // COLUMNS) * (height + 1) - 1, COLUMNS * (width + 1) - 1

@@ -1,4 +1,4 @@
-"""What a plot leaves behind: a PNG, and the CSV behind it."""
+"""The files of a plot: a PNG, and the CSV behind it."""
 
 import csv
 import io
@@ -18,18 +18,18 @@ Row = dict[str, Any]
 
 
 def check_plot(picture: Path, inputs: Iterable[Path]) -> Path:
-    """Return the name of the CSV beside a picture, once it is sure that both can be written.
+    """Return the name of the CSV beside a picture, after checking that both can be written.
 
     Parameters
     ----------
     picture : path
     inputs : iterable of path
-        What the plot is made from, which it must not overwrite.
+        Files that the plot is made from. It must not overwrite them.
 
     Raises
     ------
     InputError
-        If the picture's name does not end in ``.png``, one of the two cannot be written, or is an input.
+        If the picture's name does not end in ``.png``, or one of the two cannot be written or is an input.
     """
     if picture.suffix != ".png":
         raise InputError(f"cannot write {picture}: a picture's name ends with .png; name it {picture.stem}.png")
@@ -43,7 +43,7 @@ def check_plot(picture: Path, inputs: Iterable[Path]) -> Path:
 
 
 def write_plot(picture: Path, figure: "Figure", rows: list[Row]) -> Path:
-    """Write a figure and, beside it, its table; both or none.
+    """Write a figure and its table beside it: both or none.
 
     Parameters
     ----------
@@ -51,12 +51,12 @@ def write_plot(picture: Path, figure: "Figure", rows: list[Row]) -> Path:
         Ends in ``.png``.
     figure : Figure
     rows : list of dict
-        At least one; ``None`` becomes an empty cell.
+        At least one. ``None`` becomes an empty cell.
 
     Returns
     -------
     path
-        Of the table.
+        The table's.
     """
     table = picture.with_suffix(".csv")
     with whole_file(table) as table_file, whole_file(picture) as picture_file:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def spike_cells(time: int, decision: int, steps: int) -> Row:
-    """Return the cells of a table's row for a neuron's spike time, ``steps`` for none."""
+    """Return a row's cells for a neuron's spike time; a time of ``steps`` is no spike."""
     return {"spike_time": None if time == steps else time, "with_early_exit": int(time <= decision)}
 
 
@@ -35,8 +35,8 @@ def raster_table(network: Network, inference: Inference) -> list[Row]:
     Returns
     -------
     list of dict
-        One a neuron, by layer (the input first) and number. A spike time of ``None``: no spike. ``with_early_exit`` says
-        whether the spike still comes where the inference ends at the first output spike.
+        One for each neuron, by layer (the input first) and number. A spike time of ``None`` is no spike.
+        ``with_early_exit`` is 1 if the inference with early exit still has the spike.
     """
     decision = int(inference.decision_steps[0])
     return [
@@ -88,7 +88,7 @@ def draw_raster(
     heights = [1.5] * (len(chosen) - 1) + [max(1.2, min(0.12 * network.outputs, 2.5))]
     figure = new_figure(10, 1.8 + 1.5 * sum(heights))
     halves = figure.add_gridspec(1, 2, width_ratios=(1, 2.2))
-    beside = halves[0].subgridspec(max(2, round(sum(heights) / 2.5)), 1)  # at the top, also of a deep network
+    beside = halves[0].subgridspec(max(2, round(sum(heights) / 2.5)), 1)  # at the top, even for a deep network
     digit, times = figure.add_subplot(beside[0]), figure.add_subplot(beside[1])
     panels = halves[1].subgridspec(len(chosen), 1, height_ratios=heights).subplots(sharex=True, squeeze=False)[:, 0]
 
@@ -116,8 +116,8 @@ def draw_raster(
         figure,
         f"{name}: spikes of image {image}",
         left_out([layer_name(index, network) for index in range(layers + 1)])
-        + f"Simulated with the golden model: 1 image, {source}. One mark a spike. Orange: the class, and the end of the "
-        f"decision step, {decision}, where {decided} decides; later spikes, in pale, do not come with early exit.",
+        + f"Simulated with the golden model: 1 image, {source}. One mark for each spike. Orange: the class, and the end "
+        f"of the decision step, {decision}, where {decided} decides. Early exit leaves out later spikes, which are pale.",
     )
     return figure
 
@@ -125,7 +125,7 @@ def draw_raster(
 def draw_input(
     digit: "Axes", times: "Axes", network: Network, inference: Inference, picture: np.ndarray, *, image: int, label: int
 ) -> "AxesImage":
-    """Draw an image with what it is taken for, and its spike times beside it; return the latter.
+    """Draw an image with its class, and its spike times beside it. Return the drawn spike times.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def draw_input(
 
 
 def _draw_spikes(axes: "Axes", times: np.ndarray, decision: int, colours: np.ndarray) -> None:
-    """Draw a dash for each neuron's spike, its step's colour, paler after the decision."""
+    """Draw a dash for each neuron's spike in the colour of its step, paler after the decision."""
     spiking = np.flatnonzero(times < len(colours))
     chosen = colours[times[spiking]]
     chosen[times[spiking] > decision, 3] = 0.4

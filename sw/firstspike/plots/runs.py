@@ -1,4 +1,4 @@
-"""Trained networks' figures, one row a run: from the files of ``firstspike sweep``, or from networks themselves."""
+"""Figures of trained networks, one row for each run: from files of ``firstspike sweep``, or from networks."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ from firstspike_spec.common.files import read_file
 from firstspike_spec.common.text import quoted
 from firstspike_spec.network.artefact import load_network
 
-#: Columns that a run ends with; all others are settings, which tell runs apart. ``*`` stands for anything.
+#: Columns that are results of a run. All others are settings, which distinguish runs. ``*`` matches anything.
 RESULT_COLUMNS = (
     "*_accuracy", "*_accuracy_*", "accuracy", "connectivity", "connectivity_as_trained", "mean_*", "*_mean",
     "synapses", "neurons", "*seconds", "*minutes", "*loss", "*epoch",
@@ -26,19 +26,19 @@ SEED = "seed"
 #: Larger files of results are refused.
 MAX_BYTES = 16 << 20
 
-#: Added to every run: the file that it was read from.
+#: Column added to every run: the file that it was read from.
 FILE = "results_file"
 
 Run = dict[str, str]
 
 
 def read_runs(paths: Sequence[Path]) -> list[Run]:
-    """Return the runs in some files, one after the other.
+    """Return the runs in files, in their order.
 
     Parameters
     ----------
     paths : sequence of path
-        ``.csv`` with a line of column names; ``.json`` with a list of objects; or ``.safetensors``, a network, whose
+        ``.csv`` with a line of column names; ``.json`` with a list of objects; or ``.safetensors``: a network, whose
         provenance is one run.
 
     Returns
@@ -65,7 +65,7 @@ def read_runs(paths: Sequence[Path]) -> list[Run]:
 
 
 def is_setting(column: str) -> bool:
-    """Return whether a column's value was chosen before the run, and so tells runs apart."""
+    """Return whether a column's value was chosen before the run, and so distinguishes runs."""
     return column not in (SEED, FILE) and not any(fnmatch(column, pattern) for pattern in RESULT_COLUMNS)
 
 
@@ -75,7 +75,7 @@ def number(run: Run, column: str) -> float | None:
     Raises
     ------
     InputError
-        If the run has no such column, or it holds no finite number, or no share where the column is one.
+        If there is no such column, or its value is not a finite number, or not in 0 .. 1 for a share.
     """
     text = cell(run, column)
     if not text:
@@ -87,19 +87,19 @@ def number(run: Run, column: str) -> float | None:
     if not math.isfinite(value):
         raise InputError(f"{run[FILE]}: the column {column} holds {quoted(text)}, which is no finite number; correct the file")
     if is_share(column) and not 0 <= value <= 1:
-        raise InputError(f"{run[FILE]}: the column {column} holds {text}; it is a share, in 0 .. 1, not per cent")
+        raise InputError(f"{run[FILE]}: the column {column} holds {text}; it is a share, 0 .. 1, not per cent")
     return value
 
 
 def cell(run: Run, column: str) -> str:
-    """Return the text in a run's column, or say which columns there are."""
+    """Return the text in a run's column. If there is none, the error names the columns."""
     if column not in run:
         raise InputError(f"{run[FILE]} has no column {quoted(column)}; name one of {', '.join(run)}")
     return run[column]
 
 
 def is_share(column: str) -> bool:
-    """Return whether a column's values are shares, 0 .. 1, which people read in per cent."""
+    """Return whether a column's values are shares, 0 .. 1, which are shown in per cent."""
     return "accuracy" in column or "connectivity" in column
 
 
@@ -140,7 +140,7 @@ def _read_network(path: Path) -> list[Run]:
     facts = {"connectivity": network.connectivity} | network.provenance
     settings = facts.pop("settings", {})
     if isinstance(settings, dict):
-        # The reached connectivity and the wanted one have the same name; the reached one keeps it.
+        # A setting may have the name of a result, such as connectivity: wanted and reached. The result keeps the name.
         facts |= {f"settings.{name}" if name in facts else name: value for name, value in settings.items()}
     return [{column: _text(value) for column, value in facts.items()}]
 

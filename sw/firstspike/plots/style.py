@@ -1,4 +1,4 @@
-"""The look that the plots share: titles, what the numbers are, a colour for each step, shares in per cent."""
+"""The common look of the plots: titles, small print, a colour for each step, shares in per cent."""
 
 import textwrap
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 GREY = "dimgray"
 
-#: Characters of the small print that fit into an inch, and most of a title or a small print.
+#: Characters of small print per inch, and most characters of a title or of small print.
 SMALL_PRINT, TITLE = 15, 400
 
-#: Layers that a picture shows of a deep network, the first and the last ones: more would take minutes, and nobody sees them.
+#: Most layers that a picture shows, the first and the last ones. More would take minutes to draw and be too small.
 MOST_LAYERS = 12
 
 
 def add_titles(figure: "Figure", title: str, small_print: str) -> None:
-    """Write a title above a figure, and below it where the numbers come from."""
+    """Write a title above a figure, and below it where its numbers come from."""
     figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.08)
     width = figure.get_figwidth()
     figure.suptitle(textwrap.fill(plain(title, TITLE), int(width * 10)), fontsize=12)
@@ -31,34 +31,34 @@ def add_titles(figure: "Figure", title: str, small_print: str) -> None:
 
 
 def shown_layers(layers: int) -> list[int]:
-    """Return which of so many layers a picture shows: all, or as many of the first as of the last ones."""
+    """Return the numbers of the layers that a picture shows: all, or equally many of the first and the last ones."""
     half = MOST_LAYERS // 2
     return [index for index in range(layers) if layers <= MOST_LAYERS or index < half or index >= layers - half]
 
 
 def left_out(names: Sequence[str]) -> str:
-    """Return the beginning of the small print, which says which layers a picture does not show."""
+    """Return the start of the small print, which names the layers that a picture does not show."""
     shown = set(shown_layers(len(names)))
     hidden = [name for index, name in enumerate(names) if index not in shown]
     return f"Not drawn, but in the table: {' to '.join(dict.fromkeys((hidden[0], hidden[-1])))}. " if hidden else ""
 
 
 def step_colours(steps: int) -> np.ndarray:
-    """Return a colour for each of so many time steps, from dark to light, shape (steps, 4)."""
+    """Return a colour for each time step, from dark to light, shape (steps, 4)."""
     from matplotlib import colormaps
 
     return colormaps["viridis"](np.linspace(0.05, 0.95, steps))
 
 
 def step_look(steps: int) -> dict[str, Any]:
-    """Return how a picture of spike times is coloured, as ``imshow`` takes it."""
+    """Return the colours for a picture of spike times, as arguments of ``imshow``."""
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
     return {"cmap": ListedColormap(step_colours(steps)), "norm": BoundaryNorm(np.arange(steps + 1) - 0.5, steps)}
 
 
 def label_bar(bar: "Colorbar", steps: int) -> None:
-    """Label the bar of colours beside such a picture with its steps."""
+    """Label a picture's colour bar with time steps."""
     bar.set_ticks(range(0, steps, 1 + steps // 9))
     bar.minorticks_off()
 

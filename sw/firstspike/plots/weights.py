@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Bars of one layer at most; wider weights share bars.
+#: Most bars of one layer. With more possible weights, neighbours share a bar.
 BARS = 128
 
-#: Layers side by side.
+#: Most layers side by side.
 COLUMNS = 3
 
 
@@ -28,8 +28,8 @@ def weights_table(network: Network) -> list[Row]:
     Returns
     -------
     list of dict
-        One a layer and a weight that it has, in rising order. A pruned connection is none, so there is no weight 0; a
-        layer without connections has one row, without a weight.
+        One for each layer and weight that it has, in rising order. A pruned connection is not a connection, so there is
+        no weight 0. A layer without connections has one row, without a weight.
     """
     rows: list[Row] = []
     for index, layer in enumerate(network.layers):
@@ -42,7 +42,7 @@ def weights_table(network: Network) -> list[Row]:
 
 
 def draw_weights(network: Network, name: str) -> "Figure":
-    """Return the picture of a network's weights, a histogram a layer.
+    """Return the picture of a network's weights: a histogram for each layer.
 
     Parameters
     ----------
@@ -69,8 +69,8 @@ def draw_weights(network: Network, name: str) -> "Figure":
         figure,
         f"{name}: {network.synapses:,} connections, connectivity {network.connectivity:.2%}",
         left_out([f"layer {index}" for index in range(len(network.layers))])
-        + "Read from the network's file, nothing is simulated and no image is used; integer weights, in units of the "
-        "potential. Pruned connections have no weight; connectivity is the share of possible connections kept, in the "
+        + "Read from the network's file; nothing is simulated and no image is used. Integer weights, in units of the "
+        "potential. Pruned connections have no weight. Connectivity is the share of possible connections kept, in the "
         "layers as they are now.",
     )
     return figure

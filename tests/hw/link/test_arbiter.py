@@ -1,4 +1,4 @@
-"""The arbiter lets whole frames through, and the first sender's first."""
+"""The arbiter passes on complete frames, those of the first sender first."""
 
 import random
 
@@ -10,7 +10,7 @@ from ..bench import STALLS, drain, marked, sender, simulate, watch
 
 
 def run(first: list[bytes], second: list[bytes], *, stalls=(0, 0), late=0) -> list[tuple[int, tuple[int, int]]]:
-    """Return (cycle, item) of what comes out; the second sender begins ``late`` cycles after the first."""
+    """Return the cycle and the item of each output; the second sender begins ``late`` cycles after the first."""
     dut, got = Arbiter(), []
     wanted = sum(map(len, first + second))
 
@@ -57,7 +57,7 @@ def test_frames_stay_whole_and_in_order(stalls, seed):
     assert sorted(frames) == sorted(senders[0] + senders[1])
 
 
-def test_the_first_sender_goes_first_but_waits_for_a_frame_under_way():
+def test_the_first_sender_comes_first_but_waits_for_a_frame_that_has_begun():
     assert frames_of(run([b"aaa", b"bb"], [b"xyz", b"w"])) == [b"aaa", b"bb", b"xyz", b"w"]
     dut, got = Arbiter(), []
 

@@ -1,4 +1,4 @@
-"""Frames of the gateware against the cobs and zlib libraries: whole ones pass, damaged ones leave no trace."""
+"""Frames of the gateware against the cobs and zlib libraries: intact ones pass, damaged ones are dropped."""
 
 import random
 import zlib
@@ -18,7 +18,7 @@ def framed(content: bytes) -> bytes:
 
 
 def contents(rng: random.Random, count: int, longest: int) -> list[bytes]:
-    """Contents of many lengths, some full of zeros, some without any."""
+    """Return contents of many lengths, some full of zeros, some without any."""
     made = []
     for _ in range(count):
         length = rng.choice(
@@ -41,7 +41,7 @@ def unmarked(items: list[tuple[int, int]]) -> list[bytes]:
 
 
 def receive(link: bytes, depth_bits: int, *, stalls: float, wanted: int) -> tuple[list[bytes], int, int]:
-    """Send bytes to a receiver; return the frames it gave, and how often it told of damage and of overflow."""
+    """Send bytes to a receiver; return the frames it passed on, and how often it reported damage and overflow."""
     dut = FrameReceiver(depth_bits)
     got, damaged, overflow = [], [], []
 
@@ -65,7 +65,7 @@ def receive(link: bytes, depth_bits: int, *, stalls: float, wanted: int) -> tupl
 
 
 @pytest.mark.parametrize("stalls", [0, 0.3])
-def test_whole_frames_pass(stalls):
+def test_intact_frames_pass(stalls):
     made = contents(random.Random(1), 40, 600)
     frames, damaged, overflow = receive(b"\0\0".join(map(framed, made)), 11, stalls=stalls, wanted=len(made))
     assert frames == made
@@ -73,8 +73,8 @@ def test_whole_frames_pass(stalls):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_damaged_frames_leave_no_trace(seed):
-    """Bits flipped, bytes lost, doubled or put in, frames cut and run together, noise: only whole frames come out."""
+def test_damaged_frames_are_dropped(seed):
+    """Flipped bits, lost, doubled or extra bytes, frames cut and joined, noise: only intact frames come out."""
     rng = random.Random(seed)
     link, whole = bytearray(), []
     for content in contents(rng, 60, 300):
@@ -95,7 +95,7 @@ def test_damaged_frames_leave_no_trace(seed):
             frame[at:at] = frame[at : at + 3]
         link += frame
     link += b"\0" + framed(b"the end")
-    # What must come out, by the libraries: every piece between two zeros that decodes and has a right check.
+    # By the libraries, every piece between two zeros that decodes and has a right check must come out.
     for piece in bytes(link).split(b"\0"):
         try:
             content = cobs.decode(piece)
@@ -110,22 +110,22 @@ def test_damaged_frames_leave_no_trace(seed):
     assert overflow == 0
 
 
-def test_a_frame_too_short_for_a_message_is_none():
+def test_a_frame_too_short_for_a_message_is_dropped():
     made = [bytes(range(1, length + 1)) for length in (1, HEAD_BYTES - 1, HEAD_BYTES, 2, HEAD_BYTES + 1)]
     frames, damaged, overflow = receive(b"".join(map(framed, made)) + b"\x01\x00", 6, stalls=0, wanted=2)
     assert frames == [made[2], made[4]]
     assert (damaged, overflow) == (4, 0)
 
 
-def test_a_frame_without_room_is_told_and_the_next_one_passes():
-    """Too long for the buffer, or too many waiting: the frames before and after are whole."""
+def test_a_frame_without_room_is_reported_and_the_next_one_passes():
+    """It is longer than the buffer; the frames before and after it are intact."""
     long, short, fits = bytes(range(1, 66)), b"short", bytes(64)
     frames, damaged, overflow = receive(framed(short) + framed(long) + framed(fits), 6, stalls=0, wanted=2)
     assert frames == [short, fits]
     assert (damaged, overflow) == (0, 1)
 
 
-def test_a_full_buffer_keeps_what_waits():
+def test_a_full_buffer_keeps_waiting_frames():
     dut = FrameReceiver(6)
     made = [bytes([number] * 20) for number in range(1, 7)]
     got, overflow = [], []
@@ -144,7 +144,7 @@ def test_a_full_buffer_keeps_what_waits():
 
 
 @pytest.mark.parametrize("stalls", [(0, 0), (0.3, 0.5)])
-def test_sent_frames_are_those_of_the_libraries(stalls):
+def test_sent_frames_equal_those_of_the_libraries(stalls):
     made = contents(random.Random(2), 30, 600)
     made += [bytes([7] * length) for length in (249, 250, 251, 252, 253, 254, 255, 256, 508)]
     wanted = b"".join(map(framed, made))

@@ -1,4 +1,4 @@
-"""The memory access writes what blocks say, reads what checks ask for, and tells which bodies were neither."""
+"""The memory access writes blocks, reads the ranges of checks, and reports wrong bodies."""
 
 import random
 import zlib
@@ -10,7 +10,7 @@ from firstspike_spec.common.words import Memory
 
 from ..bench import STALLS, drain, marked, plain, sender, simulate, watch
 
-#: That of some engine.
+#: The latency of some engine.
 PEEK_LATENCY = 12
 
 
@@ -27,17 +27,17 @@ def check(layer: int, lane: int, memory: int, word_bytes: int, address: int, cou
 
 
 def content(layer: int, lane: int, memory: int, address: int) -> int:
-    """What stands in the memories that are read back."""
+    """Return a word of the memories that are read back."""
     return zlib.crc32(bytes([layer, lane, memory]) + address.to_bytes(3, "little"))
 
 
 class Run:
-    """Bodies, each with whether it is a check, and what came of them.
+    """Bodies, each with whether it is a check, and their effects.
 
     Attributes
     ----------
     written, read : list of tuple
-        Load words: data (not of what is read), address, memory, lane, layer.
+        Load words: data (only of written ones), address, memory, lane, layer.
     wrongs, checks : list of int
         After each body.
     """
@@ -62,7 +62,7 @@ class Run:
                 self.checks.append(ctx.get(dut.check))
 
         async def memories(ctx):
-            """Answer each word that is to be read, in order, some cycles later."""
+            """Return each word to be read, in order, some cycles later."""
             while True:
                 *_, valid, ready, peek, word = await ctx.tick().sample(
                     dut.load.valid, dut.load.ready, dut.peek, dut.load.payload
@@ -117,7 +117,7 @@ def test_ranges_are_read_and_checked(stalls):
     assert not any(run.wrongs)
 
 
-def test_what_is_no_block_is_told_and_the_next_is_read():
+def test_a_wrong_block_is_reported_and_the_next_one_is_written():
     right = block(1, 2, Memory.ENTRIES, 2, 5, [0x1234, 0x5678])
     wrong = [right[:3], right[:6], right[:-1], right[:8], head(1, 2, 1, 5, 0) + bytes(10), head(1, 2, 1, 0, 0) + bytes(6)]
     bodies = [(0, part) for bad in wrong for part in (bad, right)]
@@ -125,14 +125,14 @@ def test_what_is_no_block_is_told_and_the_next_is_read():
     assert run.wrongs == [1, 0] * len(wrong)
     assert run.checks[-1] == zlib.crc32(b"".join(body for _, body in bodies))
     whole = [(0x1234, 5, 1, 2, 1), (0x5678, 6, 1, 2, 1)]
-    # The third had one whole word before it broke off.
+    # The third had one complete word before it ended.
     assert run.written == whole * 2 + whole[:1] + whole * (len(wrong) - 2)
 
 
-def test_what_is_no_range_is_told_reads_nothing_and_the_next_is_read():
+def test_a_wrong_range_is_reported_and_the_next_one_is_read():
     right = check(1, 2, Memory.ENTRIES, 2, 5, 3)
     wrong = [right[:count] for count in (1, 6, 7, 8, 9)] + [right + b"\0", right + bytes(20)]
-    wrong += [check(1, 2, 1, width, 5, 3) for width in (0, 5, 255)]
+    wrong += [check(1, 2, 1, word_bytes, 5, 3) for word_bytes in (0, 5, 255)]
     wrong += [check(1, 2, 1, 2, 0, count) for count in ((1 << 18) + 1, (1 << 24) - 1)]
     run = Run([(1, part) for bad in wrong for part in (bad, right)])
     assert run.wrongs == [1, 0] * len(wrong)
@@ -147,13 +147,13 @@ def test_a_block_after_a_range_and_the_other_way_round():
     assert run.written == [(3, 0, 0, 1, 0), (4, 1, 0, 1, 0)] * 2
     assert run.read == [[9, 2, 3, 2]] * 2
     assert not any(run.wrongs)
-    # A range takes the check over: a block behind it goes on from there.
+    # A range overwrites the check; a block after it continues from that value.
     read = content(2, 3, 2, 9).to_bytes(4, "little")
     assert run.checks == [zlib.crc32(one), zlib.crc32(read), zlib.crc32(read + one), zlib.crc32(read)]
 
 
 def last_step_after(words: list[tuple[int, int]], init: int) -> int:
-    """Load words of (memory, word), and return the last step; the engine gets the same ``T``."""
+    """Load words of (memory, word), and return the last step; the engine must get the same ``T``."""
     dut, steps, loaded = MemoryAccess(init), [], []
     body = b"".join(block(0, 0, memory, 2, 0, [word]) for memory, word in words)
 
@@ -177,7 +177,7 @@ def test_the_last_step_is_that_of_the_network():
     assert last_step_after([(Memory.TIME_STEPS, 0)], 6) == 255
     # The engine needs two steps.
     assert last_step_after([(Memory.TIME_STEPS, 1)], 6) == last_step_after([(Memory.TIME_STEPS, 257)], 6) == 1
-    # A memory's number is as short for the engine: both must take the same for T, or the engine waits for steps forever.
+    # The engine uses as many bits of a memory's number. Both must take the same words for T, or the engine waits for ever.
     assert last_step_after([(Memory.TIME_STEPS + 4, 9)], 6) == 8
 
 
@@ -191,7 +191,7 @@ def test_the_last_step_is_that_of_the_network():
     ],
 )
 def test_throughput(reads, body, cycles):
-    """A block's byte a cycle and one cycle more with each word; a word that is read as its docstring says."""
+    """As the docstring says, for blocks and for ranges."""
     dut, seen = MemoryAccess(), []
 
     async def drive(ctx):

@@ -1,4 +1,4 @@
-"""The result sender's messages hold the engine's words, whatever waits for what."""
+"""The result sender's messages hold the engine's words, whichever input comes late."""
 
 import random
 

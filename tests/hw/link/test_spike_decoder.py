@@ -1,4 +1,4 @@
-"""The spike decoder gives what the code says, and T ends whatever it says."""
+"""The spike decoder gives the tokens of a code, and T ends of steps whatever the bytes are."""
 
 import random
 
@@ -18,11 +18,11 @@ INPUTS = 1023
 
 
 def run(
-    codes: list[bytes], time_steps: int, *, inputs=INPUTS, width=1, stalls=(0, 0)
+    codes: list[bytes], time_steps: int, *, inputs=INPUTS, spikes_per_token=1, stalls=(0, 0)
 ) -> tuple[list[list[tuple[int, ...]]], list[int], int]:
     """Send codes; return the tokens of each, whether each was wrong, and the cycles it took."""
     output = OutputShape(inputs.bit_length(), 2, 4, 8)
-    decoder = SpikeDecoder(EngineShape((), output, spikes_per_token=width, time_steps=time_steps))
+    decoder = SpikeDecoder(EngineShape((), output, spikes_per_token=spikes_per_token, time_steps=time_steps))
     tokens, wrongs, cycles = [], [], []
 
     async def until_done(ctx):
@@ -69,8 +69,8 @@ def times_of(image: list[tuple[int, int]], time_steps: int, inputs: int = INPUTS
 
 
 @pytest.mark.parametrize("stalls", STALLS)
-@pytest.mark.parametrize(("time_steps", "width"), [(2, 1), (5, 2)])
-def test_codes_become_tokens(stalls, time_steps, width):
+@pytest.mark.parametrize(("time_steps", "spikes_per_token"), [(2, 1), (5, 2)])
+def test_codes_become_tokens(stalls, time_steps, spikes_per_token):
     generator = np.random.default_rng(time_steps)
     images = [
         np.where(generator.random(INPUTS) < share, generator.integers(0, time_steps, INPUTS), time_steps)
@@ -78,7 +78,7 @@ def test_codes_become_tokens(stalls, time_steps, width):
     ]
     images[2][[0, 1022]] = 0, 1
     codes = [encode_spikes(image, time_steps) for image in images]
-    got, wrongs, _ = run(codes, time_steps, width=width, stalls=stalls)
+    got, wrongs, _ = run(codes, time_steps, spikes_per_token=spikes_per_token, stalls=stalls)
     assert len(got) == len(images)
     assert wrongs == [0] * len(images)
     for tokens, image in zip(got, images, strict=True):
@@ -87,7 +87,7 @@ def test_codes_become_tokens(stalls, time_steps, width):
 
 @pytest.mark.parametrize("time_steps", [2, 256])
 def test_the_longest_and_shortest_inference(time_steps):
-    """Images of one spike or none, one right behind the other, so that ends follow ends."""
+    """Images of one spike or none directly follow each other, so that ends follow ends."""
     images = [np.full(INPUTS, time_steps) for _ in range(4)]
     images[1][5], images[3][7] = 0, time_steps - 1
     got, wrongs, _ = run([encode_spikes(image, time_steps) for image in images], time_steps)
@@ -97,7 +97,7 @@ def test_the_longest_and_shortest_inference(time_steps):
 
 
 def test_a_nibble_a_cycle():
-    """And some cycles for each code: from its last nibble to the next code's first."""
+    """And some more cycles for each code, from its last nibble to the next code's first."""
     times = np.arange(INPUTS) % 4
     code = encode_spikes(times, 4)
     *_, cycles = run([code] * 3, 4)
@@ -121,7 +121,7 @@ def test_latency():
 
 
 def decoded(code: bytes, inputs: int) -> np.ndarray | str:
-    """Return the spike times that a code of three steps tells of, or what is wrong with it."""
+    """Return the spike times of a code of three steps, or what is wrong with it."""
     try:
         return decode_spikes(code, inputs, 3)
     except InputError as error:
@@ -155,8 +155,8 @@ def model(code: bytes, inputs: int, time_steps: int) -> tuple[list[tuple[int, in
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("inputs", [INPUTS, 511, 7, 1])
-def test_any_bytes_give_t_ends_and_what_is_wrong_is_told(inputs, seed):
-    """Random bytes, cut and lengthened codes, spikes beyond the last neuron, among right codes, which are not touched."""
+def test_any_bytes_give_t_ends_and_errors_are_reported(inputs, seed):
+    """Random bytes, cut and lengthened codes, spikes beyond the last neuron; right codes between them are not affected."""
     rng = random.Random(seed)
     right = encode_spikes(np.where(np.arange(inputs) % 50 == seed, np.arange(inputs) % 3, 3), 3)
     codes = []
@@ -171,12 +171,12 @@ def test_any_bytes_give_t_ends_and_what_is_wrong_is_told(inputs, seed):
         elif kind == 3:
             codes.append(bytes(rng.choice([0xEE, 0xFE, 0xEF, 0xFF]) for _ in range(rng.randrange(1, 30))))
         elif kind == 4:
-            # The last neuron, the one behind it, and some far beyond.
+            # The last neuron, the one after it, or one far beyond.
             times = np.full(inputs + 3000, 3)
             times[[inputs - 1, inputs - 1 + rng.choice([0, 1, 2, 256, 1024, rng.randrange(3000)])]] = rng.randrange(3)
             codes.append(encode_spikes(times, 3))
         elif kind == 5:
-            # Three ends, and a nibble that is left over.
+            # Three ends and a surplus nibble.
             codes.append(bytes([0xFF, 0x0F | rng.randrange(16) << 4]))
         codes.append(right)
     got, wrongs, _ = run(codes, 3, inputs=inputs, stalls=(0.1, 0.2))
@@ -186,7 +186,7 @@ def test_any_bytes_give_t_ends_and_what_is_wrong_is_told(inputs, seed):
         assert (plain, wrong) == model(code, inputs, 3)
         times = decoded(code, inputs)
         if isinstance(times, str):
-            # Only a memory of all neurons could tell of two spikes.
+            # Only a memory of all neurons could detect two spikes of one neuron.
             assert wrong or "two spikes" in times
         else:
             assert not wrong
@@ -194,8 +194,8 @@ def test_any_bytes_give_t_ends_and_what_is_wrong_is_told(inputs, seed):
     assert 5 < sum(wrongs) <= len(codes) - 30
 
 
-def test_a_reset_ends_what_is_under_way():
-    """Of a code that is wrong, after any number of cycles; then a right one comes."""
+def test_a_reset_ends_a_code_that_has_begun():
+    """The code is wrong, and the reset comes after any number of cycles; then a right code comes."""
     rng = random.Random(3)
     right = encode_spikes(np.where(np.arange(INPUTS) % 99 == 8, np.arange(INPUTS) % 4, 4), 4)
     for _ in range(40):
@@ -205,7 +205,7 @@ def test_a_reset_ends_what_is_under_way():
         async def drive(ctx, decoder=decoder, reset=reset, tokens=tokens):
             ctx.set(decoder.last_step, 3)
             ctx.set(decoder.i.valid, 1)
-            # Four skips and spikes that are beyond the last neuron, or anything.
+            # Four skips and spikes beyond the last neuron, or random bytes.
             wrong = [0xFE, 0xEF, 0xFF] * 2 + [0x11] * 20 if rng.random() < 0.5 else rng.randbytes(30)
             at = 0
             for _ in range(rng.randrange(1, 40)):

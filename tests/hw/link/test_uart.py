@@ -1,4 +1,4 @@
-"""Serial bytes against a line that is written and read bit by bit, with clocks that differ."""
+"""The UART on a line that is written and read bit by bit, with clocks that differ."""
 
 import random
 
@@ -47,7 +47,7 @@ def test_transmitted_bytes_are_on_the_line(divisor, stalls):
 def test_bytes_come_from_a_line_with_another_clock(divisor, drift):
     dut = UartReceiver(divisor)
     rng = random.Random(f"{divisor} {drift}")
-    period = divisor * (1 + drift) if divisor > 5 else divisor  # at four samples a bit there is no room for both
+    period = divisor * (1 + drift) if divisor > 5 else divisor  # four cycles a bit leave no room for a drift
     edges, now = [], 20.0
     for byte in BYTES:
         for level in levels(byte):
@@ -107,7 +107,7 @@ class Loop(wiring.Component):
 
 
 @pytest.mark.parametrize("divisor", [4, 5, 8, 27])
-def test_there_and_back(divisor):
+def test_from_transmitter_to_receiver(divisor):
     dut, got = Loop(divisor), []
 
     async def settle(ctx):

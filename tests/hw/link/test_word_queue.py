@@ -1,4 +1,4 @@
-"""The word queue gives every word that an engine can give as it was, in order."""
+"""The word queue returns every word that an engine can give, unchanged and in order."""
 
 import random
 
@@ -19,7 +19,7 @@ SHAPES = [
 
 
 def words_of(shape: EngineShape, count: int) -> list[tuple[int, ...]]:
-    """Reports of any potential and decisions after any time, the extremes among them."""
+    """Return reports of any potential and decisions after any time, including the extremes."""
     rng, words = random.Random(str(shape)), []
     most, longest = 1 << shape.output.potential_bits - 1, (1 << TIME_BITS) - 1
     for _ in range(count):
@@ -50,4 +50,4 @@ def test_words_come_out_as_they_went_in(shape, stalls):
 
 def test_it_holds_its_depth():
     dut, words = WordQueue(SHAPES[0], depth=4), words_of(SHAPES[0], 4)
-    simulate(dut, sender(dut.i, words))  # nobody takes one
+    simulate(dut, sender(dut.i, words))  # none is taken out

@@ -1,4 +1,4 @@
-"""The sub-command firstspike import."""
+"""``firstspike import``: what it writes, prints and refuses."""
 
 import json
 import subprocess
@@ -119,6 +119,7 @@ def test_imports_without_a_data_set(app, trained, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--time-steps", "4"], "the firing threshold is missing: give --threshold VALUE"),
         (["--threshold", "1"], "the number of time steps is missing"),
         (["--threshold", "1,x", "--time-steps", "4"], "threshold must be numbers with commas between them, not '1,x'"),
         (["--threshold", "1", "--time-steps", "4", "--input-shape", "8.5"], "input-shape must be whole numbers"),
@@ -202,7 +203,7 @@ def test_nothing_is_left_out_without_the_option(app, tmp_path):
     arrays = {"dense/kernel:0": np.ones((4, 3)), "dense/bias:0": np.ones(3), "bn/gamma:0": np.ones(3)}
     file, out = npz(tmp_path / "w.npz", arrays), tmp_path / "n.safetensors"
     for layers in ((), ("--layers", "dense/kernel:0")):
-        with pytest.raises(InputError, match="'bn/gamma:0': of a normalisation"):
+        with pytest.raises(InputError, match="'bn/gamma:0': part of a normalisation"):
             invoke(app, file, *COMMON[:1], "1", *COMMON[2:], "--out", out, *layers)
     assert not out.exists()
     del arrays["bn/gamma:0"]
@@ -261,7 +262,7 @@ def test_without_pytorch_it_says_what_to_install(tmp_path):
     program = (
         "import sys; from pathlib import Path; sys.modules['torch'] = None\n"
         "from firstspike_model.commands.import_network import import_network\n"
-        "try: import_network(Path('w.npz'), '1', Path('n.safetensors'), 4)\n"
+        "try: import_network(Path('w.npz'), Path('n.safetensors'), '1', 4)\n"
         "except ValueError as error: print(type(error).__name__, error)\n"
     )
     command = [sys.executable, "-W", "error", "-c", program]

@@ -1,4 +1,4 @@
-"""The sub-command: what it writes and prints, and how it refuses."""
+"""``firstspike train``: what it writes, prints and refuses."""
 
 import io
 import json
@@ -11,9 +11,8 @@ import typer
 from typer.testing import CliRunner
 
 from firstspike_model.commands import train as command
-from firstspike_model.recipes.recipe import recipe_of, settings_of
-from firstspike_model.training.loop import Progress
-from firstspike_model.training.progress import EpochDisplay
+from firstspike_model.recipes.settings import recipe_of, settings_of
+from firstspike_model.training.progress import EpochDisplay, Progress
 from firstspike_spec import InputError, InputTypeError, load_network
 
 runner = CliRunner()
@@ -70,7 +69,7 @@ def test_prints_the_result_in_words(app, digits_folder, tmp_path):
         (["digits", "--set", "alhpa=1"], "unknown setting 'alhpa': the settings are dataset, hidden, "),
         (["digits", "--set", "alpha=x"], "recipe digits: alpha must be a number, not 'x'"),
         (["digits", "--set", "alpha=-1"], r"recipe digits: alpha must be in 0 \.\. 1000, not -1"),
-        (["digits", "--set", "hidden=[3,"], r"hidden: '\[3,' is no TOML value"),
+        (["digits", "--set", "hidden=[3,"], r"hidden: '\[3,' is not a TOML value"),
         (["digits", "--device", "tpu"], "device must be one of auto, cpu, cuda, not 'tpu'"),
         (["none.toml"], r"cannot read the recipe none\.toml: No such file"),
     ],
@@ -82,7 +81,7 @@ def test_refuses_before_training(app, tmp_path, monkeypatch, arguments, message)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_interrupted_training_goes_on_with_the_same_command(app, digits_folder, tmp_path, monkeypatch):
+def test_an_interrupted_training_continues_with_the_same_command(app, digits_folder, tmp_path, monkeypatch):
     def interrupt_at(wanted):
         def epoch(display, progress):
             if progress.epoch == wanted:
@@ -96,23 +95,23 @@ def test_an_interrupted_training_goes_on_with_the_same_command(app, digits_folde
     monkeypatch.setattr(command.EpochDisplay, "epoch", interrupt_at(2))
     result = runner.invoke(app, arguments)
     assert result.exit_code != 0
-    assert f"stopped; the same command goes on from {checkpoint}" in result.stdout
+    assert f"stopped; the same command continues from {checkpoint}" in result.stdout
     assert checkpoint.exists()
     assert not out.exists()
     monkeypatch.setattr(command.EpochDisplay, "epoch", interrupt_at(None))
     result = runner.invoke(app, arguments, catch_exceptions=False)
-    assert f"going on after epoch 2 of 4, from {checkpoint}" in result.stdout
+    assert f"continuing after epoch 2 of 4, from {checkpoint}" in result.stdout
     assert load_network(out).digest == json.loads(whole.stdout)["digest"]
     assert not checkpoint.exists()
     assert json.loads(log.read_text())["outcome"]["test_accuracy"] == load_network(out).provenance["test_accuracy"]
 
 
-def test_settings_can_be_changed_and_a_stopped_training_started_anew(app, digits_folder, tmp_path):
+def test_settings_can_be_changed_and_a_stopped_training_started_again(app, digits_folder, tmp_path):
     out, checkpoint = tmp_path / "net.safetensors", tmp_path / "net.checkpoint"
     checkpoint.write_bytes(b"of something else")
     changes = ["--set", "alpha=0.5", "--set", "hidden=[12]", "--set", "surrogate=arctan", "--set", "weight_bits=3"]
     arguments = ["digits", "--data", str(digits_folder), "--out", str(out), *changes]
-    with pytest.raises(InputError, match="is no checkpoint"):
+    with pytest.raises(InputError, match="is not a checkpoint"):
         runner.invoke(app, arguments, catch_exceptions=False)
     runner.invoke(app, [*arguments, "--fresh"], catch_exceptions=False)
     settings = load_network(out).provenance["settings"]

@@ -1,4 +1,4 @@
-"""What names say: which layer an entry belongs to, the order of layers, and what is left out."""
+"""Names of entries: the layer of an entry, the order of layers, and what is left out."""
 
 import numpy as np
 import pytest
@@ -65,7 +65,10 @@ def test_a_matrix_whose_name_ends_as_biases_do_is_a_matrix():
         (["fc1", "fc3"], "there is no layer 'fc3'; the file has 'fc1', 'fc2'"),
         (["fc1", "fc1"], "layer 'fc1' is named twice"),
         ([], "at least one layer must be named"),
-        (["fc1"], "'fc2.weight', 'fc2.bias': of no layer in --layers.*leave it out: --leave-out fc2.weight,fc2.bias"),
+        (
+            ["fc1"],
+            "'fc2.weight', 'fc2.bias': not in a layer that --layers names.*leave it out: --leave-out fc2.weight,fc2.bias",
+        ),
     ],
 )
 def test_refuses_names(names, message):

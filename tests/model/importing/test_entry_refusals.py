@@ -20,18 +20,18 @@ def state(model):
 
 
 EXTRAS = {
-    "batch normalisation": (state(nn.BatchNorm1d(6)), "n", "of a normalisation, without which the network is another"),
+    "batch normalisation": (state(nn.BatchNorm1d(6)), "n", "part of a normalisation, without which the network is another"),
     "batch normalisation without gains": (
         state(nn.BatchNorm1d(6, affine=False)),
         "n",
-        "'n.running_mean', 'n.running_var', 'n.num_batches_tracked': of a normalisation",
+        "'n.running_mean', 'n.running_var', 'n.num_batches_tracked': part of a normalisation",
     ),
     "that of Keras": (
         {name: np.ones(6) for name in ("gamma:0", "beta:0", "moving_mean:0", "moving_variance:0")},
         "n",
-        "'n.gamma:0', 'n.beta:0', 'n.moving_mean:0', 'n.moving_variance:0': of a normalisation",
+        "'n.gamma:0', 'n.beta:0', 'n.moving_mean:0', 'n.moving_variance:0': part of a normalisation",
     ),
-    "that of Keras without gains": ({"beta": np.ones(6)}, "n", "'n.beta': of a normalisation"),
+    "that of Keras without gains": ({"beta": np.ones(6)}, "n", "'n.beta': part of a normalisation"),
     "layer normalisation": (state(nn.LayerNorm(6)), "n", "'n.weight': gains, as normalisations and PReLU have"),
     "layer normalisation of images": (state(nn.LayerNorm((2, 3))), "n", "'n.bias': gains, as normalisations"),
     "PReLU": (state(nn.PReLU()), "n", "'n.weight': gains"),
@@ -52,20 +52,28 @@ EXTRAS = {
     ),
     "a convolution": (state(nn.Conv2d(1, 2, 3)), "conv", "'conv.weight': more than two dimensions, as convolutions have"),
     "a convolution over time": (state(nn.Conv1d(1, 2, 3)), "conv", "'conv.weight': more than two dimensions"),
-    "a recurrent layer": (state(nn.RNN(9, 6)), "rnn", "'rnn.weight_ih_l0'.*: of a recurrent layer, which cannot be imported"),
+    "a recurrent layer": (
+        state(nn.RNN(9, 6)),
+        "rnn",
+        "'rnn.weight_ih_l0'.*: part of a recurrent layer, which cannot be imported",
+    ),
     "that of Keras, recurrent": ({"kernel": FIRST, "recurrent_kernel": np.ones((6, 6))}, "rnn", "of a recurrent layer"),
     "neurons": (
         {"beta": np.full((), 0.9), "threshold": np.ones(())},
         "lif",
-        "'lif.beta', 'lif.threshold': a single number, as neurons have; thresholds are given by --threshold",
+        "'lif.beta', 'lif.threshold': a single number, as neurons have; give thresholds by --threshold",
     ),
-    "a vector": ({"scales": np.ones(6)}, "q", "'q.scales': of one dimension, and of no layer; if these are biases"),
-    "something else": ({"epoch": 3}, "run", "'run.epoch': no array of numbers; .* leave it out: --leave-out run.epoch"),
-    "a dictionary": ({"optimizer": {}}, "run", "'run.optimizer': no array of numbers"),
+    "a vector": ({"scales": np.ones(6)}, "q", "'q.scales': of one dimension, and not in a layer; if these are biases"),
+    "something else": ({"epoch": 3}, "run", "'run.epoch': not an array of numbers; .* leave it out: --leave-out run.epoch"),
+    "a dictionary": ({"optimizer": {}}, "run", "'run.optimizer': not an array of numbers"),
     "biases alone": ({"bias": np.ones(6)}, "n", r"'n.bias' has no matrix beside it; a layer needs its weights, 'n.weight'"),
-    "weights before pruning": ({"weight_orig": FIRST}, "fc3", r"'fc3.weight_orig': what weights were .*prune.remove\(layer"),
-    "a mask alone": ({"weight_mask": FIRST}, "fc1", "'fc1.weight_mask': a mask without 'fc1.weight_orig'"),
-    "another matrix": ({"weight": np.ones((2, 2))}, "skip", "'skip.weight': of no layer in --layers"),
+    "weights before pruning": (
+        {"weight_orig": FIRST},
+        "fc3",
+        r"'fc3.weight_orig': a weight before a change .*prune.remove\(layer",
+    ),
+    "a mask alone": ({"weight_mask": FIRST}, "fc1", "'fc1.weight_mask': a mask without the 'fc1.weight_orig'"),
+    "another matrix": ({"weight": np.ones((2, 2))}, "skip", "'skip.weight': not in a layer that --layers names"),
 }
 
 
@@ -84,7 +92,7 @@ def test_what_no_layer_is_made_of_is_refused_by_its_name(extra, place, message, 
 
 def test_many_entries_are_listed_in_part():
     entries = {"fc": FIRST} | {f"n{number}.running_mean": np.ones(6) for number in range(20)}
-    with pytest.raises(InputError, match=r"'n0\.running_mean', .*'n7\.running_mean' and 12 more: of a normalisation"):
+    with pytest.raises(InputError, match=r"'n0\.running_mean', .*'n7\.running_mean' and 12 more: part of a normalisation"):
         dense_layers(entries, None, None)
 
 

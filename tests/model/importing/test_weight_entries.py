@@ -92,7 +92,7 @@ def test_kernels_are_transposed_where_their_shapes_show_it(entries):
 
 @pytest.mark.parametrize("entries", [kernels(FIRST.T), kernels(np.ones((6, 6)), FIRST_BIASES, np.ones((6, 6)))])
 def test_asks_how_kernels_lie_where_shapes_do_not_tell(entries):
-    with pytest.raises(InputError, match=r"the shapes do not tell how the kernels lie: give --transpose .* or --no-transpose"):
+    with pytest.raises(InputError, match=r"the shapes do not show how the kernels lie: give --transpose .* or --no-transpose"):
         dense_layers(entries, None, None)
     for transpose in (True, False):
         layers, transposed, _ = dense_layers(entries, None, transpose)
@@ -122,10 +122,11 @@ def test_says_what_the_other_way_round_would_give():
 
 
 @pytest.mark.parametrize(("names", "warned"), list(product([("W1", "W2"), ("1.weight", "2.weight")], [None])))
-def test_warns_where_neither_names_nor_shapes_tell_how_matrices_lie(names, warned):
+def test_warns_where_neither_names_nor_shapes_show_how_matrices_lie(names, warned):
     layers, _, warnings = dense_layers(dict.fromkeys(names, np.ones((6, 6))), None, warned)
     assert len(layers) == 2
-    assert [warning[:39] for warning in warnings] == (["matrices taken as (targets, sources): n"] if names[0] == "W1" else [])
+    wanted = ["matrices taken as (targets, sources), though neither names"] if names[0] == "W1" else []
+    assert [warning[:58] for warning in warnings] == wanted
     assert dense_layers(dict.fromkeys(names, np.ones((6, 6))), None, False)[2] == []
 
 
@@ -141,11 +142,11 @@ def at(value):
 @pytest.mark.parametrize(
     ("entries", "error", "message"),
     [
-        ({"fc": np.ones(4)}, InputError, "'fc': of one dimension, and of no layer"),
+        ({"fc": np.ones(4)}, InputError, "'fc': of one dimension, and not in a layer"),
         ({"fc": np.ones((0, 3))}, InputError, r"layer 'fc' must have sources and targets, not the shape \(0, 3\)"),
         ({"fc": at(np.nan)}, InputError, r"'fc'\[1, 2\] is nan"),
         ({"fc": at(-np.inf)}, InputError, r"'fc'\[1, 2\] is -inf"),
-        ({"fc": at(1e31)}, InputError, r"'fc'\[1, 2\] is 1e\+31, no number of magnitude 1e\+30 at most"),
+        ({"fc": at(1e31)}, InputError, r"'fc'\[1, 2\] is 1e\+31, not a number of magnitude 1e\+30 at most"),
         ({"fc": np.ones((2, 3), np.int8)}, InputTypeError, "'fc' must be floats, not int8; save the weights as they were"),
         ({"fc": np.ones((2, 3), np.complex64)}, InputTypeError, "must be floats, not complex64"),
         ({"fc": np.full((2, 3), "a")}, InputTypeError, "must be floats, not <U1"),
@@ -160,8 +161,8 @@ def at(value):
         ({"hidden": np.ones((2, 3)), "out": np.ones((2, 2))}, InputError, "does not follow from their names.*--layers"),
         ({"fc": np.ones((2, 3)), "fc.weight": np.ones((2, 3))}, InputError, "'fc' and 'fc.weight' are both the weight"),
         ({"fc.bias": np.ones(2), "fc.b": np.ones(2)}, InputError, "'fc.bias' and 'fc.b' are both the bias of a layer 'fc'"),
-        ({"f\x1b[31mc": np.ones((2, 3))}, InputError, r"the name 'f\\x1b\[31mc' is no printable text"),
-        ({"f" * 101: np.ones((2, 3))}, InputError, "is no printable text of at most 100 characters"),
+        ({"f\x1b[31mc": np.ones((2, 3))}, InputError, r"the name 'f\\x1b\[31mc' is not printable text"),
+        ({"f" * 101: np.ones((2, 3))}, InputError, "is not printable text of at most 100 characters"),
     ],
 )
 def test_refuses_entries(entries, error, message):

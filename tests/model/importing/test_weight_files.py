@@ -1,4 +1,4 @@
-"""Files with weights as a whole: where they are, what is left out of them, and what is beside them."""
+"""Whole files with weights: where the weights are, and what is left out."""
 
 import hashlib
 import os
@@ -41,7 +41,7 @@ def test_every_file_format_gives_the_same_layers(tmp_path):
 def test_named_layers_are_taken_in_their_order_and_others_only_left_out_by_name(tmp_path):
     file = tmp_path / "w.npz"
     np.savez(file, **{"out.weight": np.ones((2, 3)), "out.bias": np.ones(2), "in": np.ones((3, 4)), "steps": np.arange(3)})
-    with pytest.raises(InputError, match=r"cannot import .*w\.npz: 'steps': of one dimension, and of no layer"):
+    with pytest.raises(InputError, match=r"cannot import .*w\.npz: 'steps': of one dimension, and not in a layer"):
         read_weights(file, ["in", "out"])
     source = read_weights(file, ["in", "out"], leave_out=["st*"])
     assert [layer.name for layer in source.layers] == ["in", "out"]
@@ -83,7 +83,7 @@ def test_says_where_in_a_checkpoint_the_weights_are(tmp_path, checkpoint, place,
     torch.save(checkpoint, file)
     with pytest.raises(InputError, match=rf"it is a checkpoint: the weights are under '{re.escape(place)}'") as raised:
         read_weights(file)
-    option = re.search(r"--under (\S+), which leaves out all else \((.*)\)", str(raised.value))
+    option = re.search(r"--under (\S+), which leaves out the rest \((.*)\)", str(raised.value))
     assert option[1] == place
     assert option[2] == (", ".join(map(repr, beside)) or "nothing")
     source = read_weights(file, under=option[1])
@@ -108,10 +108,10 @@ def test_a_checkpoint_with_several_networks_needs_a_choice(tmp_path):
     [
         ({"net": STATE}, "nett", "there are no weights under 'nett'; they are under 'net'"),
         (STATE, "net", "there are no weights under 'net'; leave --under out"),
-        ({"a": {"b": {"c": {"d": {"e": STATE}}}}}, None, "'a': no array of numbers"),
+        ({"a": {"b": {"c": {"d": {"e": STATE}}}}}, None, "'a': not an array of numbers"),
         ({"a.b": STATE, "a": {"b": {"w": torch.ones(2, 2)}}}, "a.b", "two places called 'a.b'"),
-        (CIRCLE, None, "'epoch', 'self': no array of numbers"),
-        (STATE | {"optimizer": OPTIMISER}, None, "'optimizer': no array of numbers; .* --leave-out optimizer"),
+        (CIRCLE, None, "'epoch', 'self': not an array of numbers"),
+        (STATE | {"optimizer": OPTIMISER}, None, "'optimizer': not an array of numbers; .* --leave-out optimizer"),
         ({str(number): number for number in range(3000)}, None, "it has 3,000 entries, more than 2,048"),
         ({"net": STATE} | {str(number): number for number in range(3000)}, "net", "it has 3,004 entries"),
     ],

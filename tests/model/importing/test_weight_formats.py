@@ -1,4 +1,4 @@
-"""What files are: weights are read, everything else is told by its name, and nothing takes more memory than it may."""
+"""Formats of files: weights are read, other kinds are named, and no file takes more memory than allowed."""
 
 import io
 import json
@@ -78,14 +78,14 @@ def test_plain_values_beside_tensors_are_no_objects():
 
 
 class Strange:
-    """What only a pickle that runs code can bring back."""
+    """An object that only a pickle that runs code can restore."""
 
 
 SCRIPT = "code/__torch__/torch/nn/modules/linear.py"
 
 OTHERS = {
     "nothing": (b"", "it is empty; save the weights again"),
-    "garbage": (bytes(range(128, 256)), "no NumPy archive, PyTorch state dict or safetensors file, or it is damaged"),
+    "garbage": (bytes(range(128, 256)), "not a NumPy archive, PyTorch state dict or safetensors file, or it is damaged"),
     "npy": (packed(lambda file: np.save(file, np.ones(3))), r'fc1_weight=numpy.load\("folder/w"\)'),
     "csv": (b"1.5,2\n3,4\r\n", r'it is text; .*numpy.loadtxt\("folder/w", delimiter=","\)'),
     "pickle": (pickle.dumps({"fc": 1}), "a pickle of Python, and reading it could run code"),
@@ -106,7 +106,7 @@ OTHERS = {
     "older whole model": (saved(nn.Linear(2, 2), older=True), "it is a whole model"),
     "objects": (
         saved({"net": TENSORS, "arguments": Strange()}),
-        r"beside weights it holds objects of Python \('.*Strange'\).*save the state dict in it alone",
+        r"besides weights it holds objects of Python \('.*Strange'\).*save the state dict in it alone",
     ),
     "a later pickle": (
         packed(lambda file: torch.save(TENSORS, file, pickle_protocol=4)),
@@ -117,9 +117,9 @@ OTHERS = {
     "an integer": (saved(7), "it holds an int"),
     "numbers as names": (saved({1: torch.ones(2, 2)}), "not matrices by name"),
     "no entries": (npz(), "the file has no entries"),
-    "objects in npz": (npz(fc=np.full((2, 3), None)), "'fc' is damaged, or no array of numbers"),
-    "structures in npz": (npz(fc=np.zeros(3, [("a", "f4")])), "'fc' is damaged, or no array of numbers"),
-    "text in npz": (archive([("fc.npy", b"no array")]), "'fc' is damaged, or no array of numbers"),
+    "objects in npz": (npz(fc=np.full((2, 3), None)), "'fc' is damaged, or not an array of numbers"),
+    "structures in npz": (npz(fc=np.zeros(3, [("a", "f4")])), "'fc' is damaged, or not an array of numbers"),
+    "text in npz": (archive([("fc.npy", b"no array")]), "'fc' is damaged, or not an array of numbers"),
     "a network": (
         save({"layers.0.row_weights": np.ones(3, np.int16)}, {"format": "firstspike-network"}),
         "it is a network of whole numbers already, and needs no import",
@@ -190,11 +190,11 @@ TOO_MUCH = {
     "a shape of no bytes": (lambda: archive([("fc.npy", header((1 << 40, 0)))]), None),
     "another packing": (
         lambda: archive([("fc.npy", header((4,)) + bytes(16))], compression=zipfile.ZIP_LZMA),
-        "'fc' is damaged, or no array",
+        "'fc' is damaged, or not an array",
     ),
     "many files": (lambda: archive([(f"{n}.npy", b"") for n in range(9000)]), "an archive of more than 8,192 files"),
     "a name twice": (lambda: archive([("fc", b""), ("fc.npy", b"")]), "it has 'fc' twice"),
-    "many objects": (lambda: pickle_of(1 << 20), "more than 1,048,576 values beside the weights"),
+    "many objects": (lambda: pickle_of(1 << 20), "more than 1,048,576 values besides the weights"),
     "bytes without number": (
         lambda: archive(
             [("a/data.pkl", b"\x80\x02cbuiltins\nbytearray\n\x8a\x05" + (1 << 33).to_bytes(5, "little") + b"\x85R.")]

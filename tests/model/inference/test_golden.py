@@ -94,7 +94,7 @@ def test_equals_the_numpy_form_on_images_of_every_shape():
 
 @pytest.mark.parametrize("precision", ["highest", "medium"])
 def test_is_exact_where_single_precision_is_not(precision):
-    """2 ** 24 + 1 is no float32; the sum must be found all the same, and whatever precision the process has chosen."""
+    """2 ** 24 + 1 is not a float32; the sum must still be exact, whatever precision the process has chosen."""
     weights = np.full((2, 513), 32767)
     weights[1, 0] = 32766
     layer = Layer.from_dense(weights, [0, 0], 513 * 32767, 16)

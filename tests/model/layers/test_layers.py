@@ -1,4 +1,4 @@
-"""The quantised forward pass is the golden model, whatever the layer's options."""
+"""The quantised forward pass is the golden model, for all options of a layer."""
 
 import math
 from itertools import pairwise
@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from firstspike_model.layers.initialisation import INITIALISATIONS, rescale_to_fan_in
 from firstspike_model.layers.classifier import FirstSpikeClassifier
+from firstspike_model.layers.initialisation import INITIALISATIONS, rescale_to_fan_in
 from firstspike_model.layers.normalisation import normalise_weights
 from firstspike_model.layers.quantisation import best_scale, quantise
 from firstspike_model.layers.surrogate import Surrogate
 from firstspike_model.layers.synapses import gradient_type, synaptic_input
-from firstspike_model.recipes.recipe import CHOICES
+from firstspike_model.recipes.ranges import CHOICES
 from firstspike_model.training.export import to_network
 from firstspike_spec import Comparison, LatencyEncoder, Maps, infer_spikes
 

@@ -7,7 +7,7 @@ import torch
 
 from firstspike_model.layers.neuron import single_spikes, spiked
 from firstspike_model.layers.surrogate import SLOPES, Surrogate
-from firstspike_model.recipes.recipe import CHOICES
+from firstspike_model.recipes.ranges import CHOICES
 from firstspike_spec import InputError
 
 EARLIER_IS_BETTER = torch.tensor([4.0, 3.0, 2.0, 1.0])

@@ -1,11 +1,12 @@
-"""Recipes are read whole, or refused with the place."""
+"""Recipes are read completely, or refused with a message that names the place."""
 
 import json
 
 import pytest
 
-from firstspike_model.recipes.recipe import load_recipe, parse_change, parse_recipe, recipe_names, recipe_of, settings_of
-from firstspike_spec import InputError, InputTypeError, LatencyEncoder, Maps
+from firstspike_model.recipes.files import load_recipe, parse_change, parse_recipe, recipe_names
+from firstspike_model.recipes.settings import recipe_of, settings_of
+from firstspike_spec import InputError, InputTypeError, LatencyEncoder
 
 TEXT = """
 dataset = "mnist"
@@ -49,11 +50,11 @@ def test_an_unknown_recipe_lists_those_that_exist():
             r"weight_bits must be in 2 \.\. 8, or 32 for float weights, not 16",
         ),
         ("largest_shift = 1", "largest_shift = 9", InputError, r"largest_shift must be in 0 \.\. 8, not 9"),
-        ("alpha =", "weight_bits = 4\nalpha =", InputError, "weight_bits stands there twice"),
+        ("alpha =", "weight_bits = 4\nalpha =", InputError, "weight_bits is set twice"),
         ("time_steps = 4", "time_steps =", InputError, "not TOML"),
         ("hidden = [800]", "hidden = 512", InputTypeError, "hidden must be a list of whole numbers, not 512"),
         ("hidden = [800]", "hidden = [512, 0]", InputError, r"hidden must be in 1 \.\. 65536, not 0"),
-        ('dataset = "mnist"', "dataset = 3", InputTypeError, "dataset must be a text, not 3"),
+        ('dataset = "mnist"', "dataset = 3", InputTypeError, "dataset must be a string, not 3"),
         ("alpha =", "alpha = nan #", InputError, "alpha must be in 0"),
         ("alpha =", "dimmest = 254 #", InputError, r"dimmest must be in 1 \.\. 253, not 254"),
         (
@@ -132,7 +133,7 @@ def test_settings_come_back_as_they_were():
         ("surrogate='arctan'", ("surrogate", "arctan")),
     ],
 )
-def test_changes_are_read_as_toml_or_as_a_bare_word(text, wanted):
+def test_changes_are_read_as_toml_or_as_bare_words(text, wanted):
     assert parse_change(text) == wanted
 
 
@@ -142,22 +143,7 @@ def test_the_encoder_is_linear_unless_its_table_is_given():
     assert encoders == [LatencyEncoder.linear(4, 8).thresholds.tolist(), [9, 8, 5, 2]]
 
 
-def test_layers_of_a_recipe():
-    """Convolutions first, padded with half of their kernels; fully connected layers see all of what is left."""
-    recipe = load_recipe(
-        "mnist-mlp",
-        {"convolution_channels": [16, 32], "kernel_sizes": [5, 3], "strides": [2, 1], "poolings": [1, 1, 2], "hidden": [50]},
-    )
-    assert recipe.layers((28, 28), 10) == [
-        (Maps(1, 28, 28, 5, 5, stride=2, padding=2), 16),
-        (Maps(16, 14, 14, 3, 3, padding=1), 32),
-        (Maps.whole(32, 14, 14, 2), 50),
-        (Maps.flat(50), 10),
-    ]
-    assert load_recipe("mnist-mlp").layers((28, 28), 10) == [(Maps.flat(784), 800), (Maps.flat(800), 10)]
-
-
-def test_a_recipe_of_ones_own(tmp_path):
+def test_a_recipe_from_a_file(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(TEXT)
     recipe = load_recipe(path, {"time_steps": 8})

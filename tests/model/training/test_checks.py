@@ -1,4 +1,4 @@
-"""What cannot be trained on is refused, and the message blames what is wrong."""
+"""Data sets that cannot be trained on are refused, with a message that names the fault."""
 
 import numpy as np
 import pytest
@@ -29,8 +29,12 @@ def nan_pixel(images, labels):
 @pytest.mark.parametrize(
     ("spoil", "error", "message"),
     [
-        (with_label(7, -1), InputError, "label -1 of image 7 is no class: classes are numbered from 0, and at most 1,000"),
-        (with_label(7, 1000), InputError, "label 1000 of image 7 is no class: .* at most 1,000 can be told apart"),
+        (
+            with_label(7, -1),
+            InputError,
+            "label -1 of image 7 is not a class: classes are numbered from 0, and there are at most 1,000",
+        ),
+        (with_label(7, 1000), InputError, "label 1000 of image 7 is not a class: .* at most 1,000; correct the labels"),
         (with_label(7, 11), InputError, "class 10 has no image .*; number the classes 0, 1, 2, ... without gaps, or give it"),
         (
             lambda images, labels: (images, np.where(labels == 4, 5, labels)),
@@ -45,9 +49,9 @@ def nan_pixel(images, labels):
         (
             lambda images, labels: (images, 0 * labels),
             InputError,
-            "all training images have the label 0: .* two classes apart",
+            "all training images have the label 0: .* two classes",
         ),
-        (nan_pixel, InputError, "image 9 has a pixel that is no number"),
+        (nan_pixel, InputError, "image 9 has a pixel that is not a number"),
         (
             lambda images, labels: (images.astype(np.float32), labels),
             InputTypeError,
@@ -84,7 +88,7 @@ def test_a_class_that_has_a_name_needs_images():
 def test_test_images_must_fit_the_training_split():
     train = Dataset("mine", *images_and_labels())
     check_test_split(train, train, 10)
-    with pytest.raises(InputError, match=r"label 9 of test image 9 is no class of the training split, .* 0 .. 8; correct"):
+    with pytest.raises(InputError, match=r"label 9 of test image 9 is not a class of the training split, .* 0 .. 8; correct"):
         check_test_split(train, train, 9)
     wide = Dataset("mine", np.zeros((300, 8, 9), np.uint8), train.labels)
     with pytest.raises(InputError, match="test images are of 8 x 9 pixels, those of the training split of 8 x 8"):

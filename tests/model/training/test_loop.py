@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import firstspike_spec
+from firstspike_model.calibration.held_back import held_back_images
 from firstspike_model.calibration.output_threshold import Calibration
-from firstspike_model.calibration.recalibration import held_back_images
 from firstspike_model.training.loop import Training
 from firstspike_model.training.workflow import Files, train_recipe
 from firstspike_spec import InputError, load_dataset, load_network, profile, save_network
@@ -86,7 +86,7 @@ def test_a_budget_is_exact_where_kept_connections_stay_connected(tiny_recipe, di
         assert network.synapses <= round(kept)
 
 
-def test_rescaling_gives_what_is_left_the_variance_of_the_start(tiny_recipe, digits_folder):
+def test_rescaling_restores_the_initial_variance_over_the_remaining_connections(tiny_recipe, digits_folder):
     recipe = replace(tiny_recipe, budget=0.1, rescaled=True, prune_epochs=1, refine_epochs=1)
     training = Training(recipe, load_dataset("digits", "train", digits_folder), 0)
     training.run_epoch()
@@ -113,7 +113,7 @@ def test_float_weights_are_measured_and_not_exported(tiny_recipe, digits_folder)
 
 @pytest.mark.parametrize("by", [0.0, 0.7])
 def test_weighing_by_operations_saves_operations(tiny_recipe, digits_folder, by):
-    """With as many connections, fewer of them come from sources that spike often, and the network still learns."""
+    """With the same number of connections, fewer come from sources that spike often, and the network still learns."""
     recipe = replace(tiny_recipe, prune_epochs=6, refine_epochs=1, alpha=0.3, budget=0.1, budget_by=by, hidden=(60,))
     even, weighed = (
         train_recipe(replace(recipe, operations_share=share), data=digits_folder, seed=1).facts for share in (0.0, 1.0)
@@ -164,7 +164,7 @@ def test_the_network_knows_the_activity_of_the_validation_images(tiny_recipe, di
         np.testing.assert_array_equal(layer.activity, other.activity)
 
 
-def test_a_late_decision_uses_the_time_that_there_is(tiny_recipe, digits_folder):
+def test_a_late_decision_uses_all_the_time(tiny_recipe, digits_folder):
     early, late = (
         train_recipe(
             replace(tiny_recipe, latest_step=1.5, decision_tolerance=0.2, decision=decision), data=digits_folder
@@ -183,7 +183,7 @@ class Stop(Exception):
 
 @pytest.mark.parametrize("pruning", ["gradr", "stds", "magnitude"])
 @pytest.mark.parametrize("stops", [(1,), (2,), (3,), (4,), (1, 3), (1, 2, 3, 4)])
-def test_a_stopped_training_goes_on_bit_for_bit(tiny_recipe, digits_folder, tmp_path, stops, pruning):
+def test_a_stopped_training_continues_bit_for_bit(tiny_recipe, digits_folder, tmp_path, stops, pruning):
     """Stopped in either phase, between them, at the end, and several times."""
     by, share = (0.0 if pruning == "magnitude" else 0.8), (0.5 if pruning == "gradr" else 0.0)
     options = {"normalised": True, "operations_share": share, "budget_by": by, "dropout": 0.1}
@@ -207,7 +207,7 @@ def test_a_stopped_training_goes_on_bit_for_bit(tiny_recipe, digits_folder, tmp_
     lines = []
     resumed = train_recipe(recipe, data=digits_folder, seed=3, files=files, note_line=lines.append)
     assert resumed.network.digest == whole.network.digest
-    assert lines == [f"going on after epoch {stops[-1]} of 4, from {files.checkpoint}"]
+    assert lines == [f"continuing after epoch {stops[-1]} of 4, from {files.checkpoint}"]
     log = json.loads(files.log.read_text())
     assert [epoch["epoch"] for epoch in log["epochs"]] == [1, 2, 3, 4]
     assert log["outcome"] == whole.facts
@@ -218,17 +218,19 @@ def test_a_checkpoint_of_another_training_is_refused(tiny_recipe, digits_folder,
     files = Files(tmp_path / "net.checkpoint", tmp_path / "net.log.json")
     train_recipe(tiny_recipe, data=digits_folder, files=files)
     content = files.checkpoint.read_bytes()
-    with pytest.raises(InputError, match=r"of another training \(batch 16 there, 8 now; seed 0 there, 1 now\); start anew"):
+    with pytest.raises(
+        InputError, match=r"belongs to another training \(batch was 16, is 8 now; seed was 0, is 1 now\); start again"
+    ):
         train_recipe(replace(tiny_recipe, batch=8), data=digits_folder, seed=1, files=files)
     assert files.checkpoint.read_bytes() == content
     for damaged in (content[:-100], content[: len(content) // 2], b"", b"hello"):
         files.checkpoint.write_bytes(damaged)
-        with pytest.raises(InputError, match=r"net\.checkpoint is no checkpoint or damaged .* --fresh"):
+        with pytest.raises(InputError, match=r"net\.checkpoint is not a checkpoint, or is damaged .* --fresh"):
             train_recipe(tiny_recipe, data=digits_folder, files=files)
 
 
 def test_convolutions(tiny_recipe, digits_folder):
-    """As many layers as the recipe says, of its sizes; a stopped training of them goes on bit for bit elsewhere."""
+    """The layers have the number and sizes that the recipe gives."""
     recipe = replace(
         tiny_recipe,
         convolution_channels=(5, 7),

@@ -1,4 +1,4 @@
-"""Trainings on a user's own data: any size, any number of classes, in colour, in every form that is taken."""
+"""Trainings on a user's own data: any size, any number of classes, in colour, in every accepted form."""
 
 import json
 from dataclasses import replace
@@ -10,11 +10,12 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
-from firstspike_model.calibration.recalibration import held_back_images
+from firstspike_model.calibration.held_back import held_back_images
 from firstspike_model.commands import sweep as sweep_command
 from firstspike_model.commands import train as command
 from firstspike_model.commands.calibrate import calibrate
-from firstspike_model.recipes.recipe import Recipe, load_recipe, recipe_of, settings_of
+from firstspike_model.recipes.recipe import Recipe
+from firstspike_model.recipes.settings import recipe_of, settings_of
 from firstspike_model.training.augmentation import RandomVariations
 from firstspike_model.training.workflow import doubts, train_recipe
 from firstspike_spec import InputError, infer, load_dataset, load_network, save_network
@@ -99,17 +100,17 @@ def test_folders_of_pictures_give_the_classes_their_names(quick, tmp_path):
     assert len(held_back_images(network, train).images) == quick.validation_images  # it knows its own data set again
 
 
-def test_images_under_the_names_of_mnist_s_files_are_ones_own_unless_mnist_is_asked_for(quick, digits_folder):
+def test_other_images_in_files_named_like_mnist_are_own_data_unless_mnist_is_named(quick, digits_folder):
     told = []
     outcome = train_recipe(quick, data=digits_folder, note_line=told.append)
     name = digits_folder.name
     assert outcome.facts["dataset"] == name
-    assert told == [f"{digits_folder} has images of its own, not those of mnist: data set {name}"]
+    assert told == [f"{digits_folder} does not hold the published images of mnist: the data set is called {name}"]
     with pytest.raises(InputError, match="train-images-idx3-ubyte is damaged or not the published file"):
         train_recipe(quick, data=digits_folder, named=True)
 
 
-def test_splits_that_do_not_fit_are_told(quick, tmp_path):
+def test_splits_that_do_not_fit_are_refused(quick, tmp_path):
     (train, labels), (test, _) = patterns((8, 8), 3, 300, 1), patterns((8, 9), 3, 300, 2)
     path = tmp_path / "mine.npz"
     np.savez(path, x_train=train, y_train=labels, x_test=test, y_test=labels)
@@ -117,19 +118,12 @@ def test_splits_that_do_not_fit_are_told(quick, tmp_path):
         train_recipe(quick, data=path)
     np.savez(path, x_train=train, y_train=labels, x_test=train, y_test=labels + 1)
     with pytest.raises(
-        InputError, match=r"label 3 of test image .* is no class of the training split, whose labels are 0 .. 2"
+        InputError, match=r"label 3 of test image .* is not a class of the training split, whose labels are 0 .. 2"
     ):
         train_recipe(quick, data=path)
 
 
-def test_images_that_no_network_has_inputs_for():
-    with pytest.raises(
-        InputError, match="images of 3 x 224 x 224 have more values than the 65,536 inputs of a network: scale"
-    ):
-        load_recipe("mnist-mlp").layers((3, 224, 224), 10)
-
-
-def test_the_commands_take_ones_own_data(quick, archive, digits_folder, tmp_path, monkeypatch):
+def test_the_commands_take_own_data(quick, archive, digits_folder, tmp_path, monkeypatch):
     """`train` and `sweep` without a name; with one, the data set must be that one."""
     monkeypatch.setattr(command, "load_recipe", lambda name, changes: recipe_of(name, settings_of(quick) | changes))
     monkeypatch.setattr(sweep_command, "load_recipe", command.load_recipe)
@@ -153,7 +147,7 @@ def test_the_commands_take_ones_own_data(quick, archive, digits_folder, tmp_path
                 run(name, "quick", "--data", digits_folder, "--out", tmp_path / f"{name}.safetensors", *option)
 
 
-def test_a_network_is_calibrated_on_ones_own_data(quick, archive, tmp_path):
+def test_a_network_is_calibrated_on_own_data(quick, archive, tmp_path):
     path = archive((8, 8), 3)
     save_network(replace(train_recipe(quick, data=path).network, provenance={}), tmp_path / "net.safetensors")
     app = typer.Typer()
@@ -165,14 +159,8 @@ def test_a_network_is_calibrated_on_ones_own_data(quick, archive, tmp_path):
         CliRunner().invoke(app, arguments, catch_exceptions=False)
 
 
-def test_layers_of_colour_images():
-    recipe = load_recipe("mnist-mlp", {"convolution_channels": [6], "kernel_sizes": [3], "hidden": [5]})
-    assert [maps.source_shape for maps, _ in recipe.layers((3, 9, 7), 4)] == [(3, 9, 7), (6, 9, 7), (5, 1, 1)]
-    assert load_recipe("mnist-mlp").layers((3, 9, 7), 300)[0][0].sources == 189
-
-
 @pytest.mark.parametrize(("accuracy", "doubted"), [(0.25, True), (0.1, True), (0.34, True), (0.35, False), (1.0, False)])
-def test_a_training_that_learned_nothing_is_told(accuracy, doubted):
+def test_a_training_that_learned_nothing_is_reported(accuracy, doubted):
     """Of 200 images in 4 equal classes, guessing is right for 25 %, with three standard deviations for 34.2 %."""
     labels = np.arange(200) % 4
     found = doubts(accuracy, labels)
@@ -180,7 +168,7 @@ def test_a_training_that_learned_nothing_is_told(accuracy, doubted):
     assert all("always giving one class is right for 25.00%: the network learned nothing" in told for told in found)
 
 
-def test_a_class_that_is_commoner_is_no_achievement():
+def test_a_frequent_class_does_not_count_as_learning():
     assert doubts(0.9, np.repeat([0, 1], [900, 100]))
     assert not doubts(0.95, np.repeat([0, 1], [900, 100]))
 

@@ -1,4 +1,4 @@
-"""NumPy's files: read as NumPy reads them, and nothing larger than the file is made of a damaged or hostile one."""
+"""NumPy's files are read as NumPy reads them; a damaged or hostile file takes no more memory than its size."""
 
 import io
 import tracemalloc
@@ -52,7 +52,7 @@ def test_an_array_is_read_as_it_was_saved(array):
 def test_every_truncation_is_refused():
     content = npy(np.arange(6, dtype=np.uint8))
     for length in range(len(content)):
-        with pytest.raises(InputError, match=r"^x is no .npy file"):
+        with pytest.raises(InputError, match=r"^x is not a .npy file"):
             parse_npy(content[:length], "x")
     with pytest.raises(InputError, match="or cut: it has 7 bytes"):
         parse_npy(content + b"\0", "x")
@@ -75,10 +75,10 @@ def test_every_truncation_is_refused():
     ],
     ids=range(11),
 )
-def test_headers_of_another_kind_are_refused_without_making_anything(header):
+def test_headers_of_another_kind_are_refused_without_allocating_anything(header):
     tracemalloc.start()
     try:
-        with pytest.raises(InputError, match=r"^x is no .npy file of numbers"):
+        with pytest.raises(InputError, match=r"^x is not a .npy file of numbers"):
             parse_npy(with_header(header, bytes(5)), "x")
         assert tracemalloc.get_traced_memory()[1] < 5_000_000
     finally:
@@ -108,7 +108,7 @@ def test_arrays_of_an_archive_by_name():
 def test_a_damaged_archive_is_refused():
     content = npz(a=np.arange(300))
     for length in range(0, len(content), 7):
-        with pytest.raises(InputError, match=r"^x is no .npz file"):
+        with pytest.raises(InputError, match=r"^x is not a .npz file"):
             Archive(content[:length], "x")
     changed = bytearray(content)
     changed[200] ^= 1
@@ -116,7 +116,7 @@ def test_a_damaged_archive_is_refused():
         Archive(bytes(changed), "x")["a"]
 
 
-def test_what_unpacks_to_more_than_is_read_is_refused_first(monkeypatch):
+def test_a_member_that_is_too_large_is_refused_before_unpacking(monkeypatch):
     monkeypatch.setattr(arrays, "MOST_ARRAY_BYTES", 1000)
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
@@ -125,16 +125,16 @@ def test_what_unpacks_to_more_than_is_read_is_refused_first(monkeypatch):
         Archive(file.getvalue(), "x")["a"]
 
 
-def test_an_archive_whose_member_is_no_array():
+def test_an_archive_whose_member_is_not_an_array():
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as packed:
         packed.writestr("data.pkl", b"cos\nsystem\n")
-    with pytest.raises(InputError, match=r"'data.pkl' in x is no .npy file of numbers"):
+    with pytest.raises(InputError, match=r"'data.pkl' in x is not a .npy file of numbers"):
         Archive(file.getvalue(), "x")["data.pkl"]
 
 
 def test_no_more_is_unpacked_than_the_directory_says():
-    """It says 1 byte for 16 MB of zeros."""
+    """The directory says 1 byte, the member has 16 MB of zeros."""
     file = io.BytesIO()
     np.savez_compressed(file, x=np.zeros(1 << 24, np.uint8))
     content = bytearray(file.getvalue())
@@ -151,11 +151,11 @@ def test_no_more_is_unpacked_than_the_directory_says():
 
 
 @pytest.mark.parametrize("kind", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_what_cannot_be_unpacked_in_part_is_refused(kind):
+def test_methods_that_cannot_unpack_in_part_are_refused(kind):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", kind) as archive:
         archive.writestr("x.npy", npy(np.zeros(1 << 20, np.uint8)))
-    with pytest.raises(InputError, match="packed otherwise than by deflate"):
+    with pytest.raises(InputError, match="not packed with deflate"):
         Archive(file.getvalue(), "x.npz")["x"]
 
 
@@ -166,7 +166,7 @@ def test_two_arrays_of_one_name_are_refused(names):
     with zipfile.ZipFile(file, "w") as packed:
         for value, name in enumerate(names):
             packed.writestr(name, npy(np.full(3, value)))
-    with pytest.raises(InputError, match=r"^a\.npz has two arrays that are called 'x'; save each under a name of its own"):
+    with pytest.raises(InputError, match=r"^a\.npz has two arrays that are called 'x'; give each its own name"):
         Archive(file.getvalue(), "a.npz")
 
 
@@ -181,7 +181,7 @@ def test_no_error_shows_objects_of_python():
     assert "object" not in str(refused.value)
 
 
-def test_an_array_has_a_side_more_than_images_can_have():
+def test_an_array_can_have_one_dimension_more_than_an_image():
     for sides, good in ((9, True), (10, False)):
         content = npy(np.zeros((1,) * sides, np.uint8))
         if good:

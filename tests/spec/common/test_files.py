@@ -1,4 +1,4 @@
-"""Files: regular ones of a bounded size are read, anything else refused at once; what is written is whole or not there."""
+"""Files: only regular files of a limited size are read, and a file is written completely or not at all."""
 
 import errno
 import os
@@ -43,7 +43,7 @@ def test_a_huge_file_is_refused_without_being_read(tmp_path):
         read_file(tmp_path / "huge", 1 << 20, ADVICE)
 
 
-def test_what_is_no_regular_file_is_refused_at_once(tmp_path):
+def test_other_kinds_of_files_are_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with socket.socket(socket.AF_UNIX) as listener, pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)  # a socket's name is short
@@ -89,7 +89,7 @@ def test_names_that_no_file_can_have_are_not_written_either(name, tmp_path):
 
 @pytest.mark.parametrize("name", ["n" * 245 + ".csv", "n" * 255, "n." + "s" * 253, "n" * 200 + "." + "s" * 54, "é" * 127])
 def test_every_name_that_the_system_takes_can_be_written(name, tmp_path):
-    """Also the temporary file's beside it."""
+    """The temporary file's name must be possible too."""
     path = tmp_path / name
     check_writable(path)
     write_file(path, b"content")
@@ -99,7 +99,7 @@ def test_every_name_that_the_system_takes_can_be_written(name, tmp_path):
 @pytest.mark.parametrize(
     ("name", "told"), [("n" * 300, "File name too long"), ("n/" * 3000, "File name too long"), ("loop", "symbolic links")]
 )
-def test_names_that_the_system_refuses_are_told_before(name, told, tmp_path):
+def test_names_that_the_system_refuses_are_reported_before_long_work(name, told, tmp_path):
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(InputError, match=f"cannot write .*: .*{told}.*; choose another name"):
         check_writable(tmp_path / name)
@@ -130,14 +130,14 @@ def test_without_a_working_folder_files_have_their_names(tmp_path, monkeypatch):
 
 
 def test_text_is_written_as_utf8_whatever_is_in_it(tmp_path):
-    """A lone surrogate is what a file's name has in place of a byte that is no UTF-8: no reason to lose results."""
+    """A lone surrogate stands for a byte of a file name that is not UTF-8. Results must not be lost because of it."""
     write_file(tmp_path / "text", "né 💡 a\udcfe.png\n")
     assert (tmp_path / "text").read_bytes() == "né 💡 ".encode() + rb"a\udcfe.png" + b"\n"
     assert utf8("\ud800") == rb"\ud800"
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO])
-def test_what_cannot_be_written_is_told_and_leaves_what_was_there(number, tmp_path):
+def test_a_failed_write_is_reported_and_leaves_the_old_file(number, tmp_path):
     (tmp_path / "file").write_bytes(b"before")
 
     def write():
@@ -154,7 +154,7 @@ def run(program, *arguments):
     return subprocess.run([sys.executable, "-c", program, *map(str, arguments)], capture_output=True, text=True, check=False)
 
 
-def test_a_limit_to_the_size_of_files_is_told(tmp_path):
+def test_a_limit_on_the_size_of_files_is_reported(tmp_path):
     program = """
 import resource, sys
 from firstspike_spec.common.files import check_writable_folder, write_file
@@ -176,7 +176,7 @@ check_writable_folder(folder, room=150_000)
     assert [path.name for path in tmp_path.iterdir()] == ["before"]
 
 
-def test_a_folder_without_room_is_told_of_before(tmp_path, monkeypatch):
+def test_a_folder_without_room_is_reported_before_long_work(tmp_path, monkeypatch):
     check_writable_folder(tmp_path, room=1 << 20)
 
     def full(descriptor, start, size):
@@ -190,7 +190,7 @@ def test_a_folder_without_room_is_told_of_before(tmp_path, monkeypatch):
 
 
 def test_nothing_is_left_when_the_process_is_interrupted(tmp_path):
-    """As by the command line's handler of SIGTERM, which raises."""
+    """The command line's handler of SIGTERM raises in the same way."""
     program = """
 import os, signal, sys
 from firstspike_spec.common.files import whole_file
@@ -203,7 +203,7 @@ with whole_file(sys.argv[1] + "/file") as temporary:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_temporary_folders_are_gone_afterwards_and_need_a_place(monkeypatch, tmp_path):
+def test_temporary_folders_are_deleted_and_need_room(monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with temporary_folder() as folder:
         (folder / "file").write_bytes(b"")

@@ -1,4 +1,4 @@
-"""Text from outside: shown as it is, and not without end."""
+"""Text from outside is printed safely, and cut."""
 
 import sys
 import time
@@ -11,7 +11,7 @@ from firstspike_spec.common.text import MESSAGE_CHARACTERS, QUOTED_CHARACTERS, p
 
 
 @pytest.mark.parametrize("text", ["cat", "Katze [/red] $x$", "é", "猫", "a b", ""])
-def test_what_can_be_shown_stays(text):
+def test_printable_text_stays(text):
     assert printable(text) == text
 
 
@@ -26,7 +26,7 @@ def test_what_can_be_shown_stays(text):
         ("\U000e0001", r"\U000e0001"),
     ],
 )
-def test_what_changes_the_terminal_or_cannot_be_encoded_is_escaped(text, shown):
+def test_control_characters_and_surrogates_are_escaped(text, shown):
     assert printable(text) == shown
     assert printable(text).encode()
 
@@ -84,7 +84,7 @@ def test_nested_beyond_pythons_own_limit():
 
 
 @pytest.mark.parametrize("kind", [UserError, InputError, InputTypeError, DeviceError])
-def test_messages_are_printable_and_cut_whoever_made_them(kind):
+def test_all_messages_are_printable_and_cut(kind):
     message = str(kind("file \x1b[2J\udcff:\n" + "x" * 10**6 + "; take another"))
     assert message.startswith("file \\x1b[2J\\udcff:\nx")
     assert len(message) <= MESSAGE_CHARACTERS + 50

@@ -1,4 +1,4 @@
-"""Words of bit fields come back as they were packed."""
+"""Words of bit fields: unpacking inverts packing."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def test_round_trip(word, data):
         np.testing.assert_array_equal(unpacked[name], column)
 
 
-def test_numbers_stand_for_all_words():
+def test_a_number_applies_to_all_words():
     word = Word((Field("a", 4), Field("b", 4, signed=True)))
     assert word.pack(a=np.array([1, 2]), b=-1).tolist() == [0xF1, 0xF2]
     assert word.pack(a=3, b=0).shape == ()

@@ -1,4 +1,4 @@
-"""Values of the wrong kind, as programs pass them by mistake: each is refused by name, none is taken for something else."""
+"""Values of the wrong kind, passed by mistake: each is refused by name, and none is taken for something else."""
 
 from dataclasses import replace
 
@@ -116,7 +116,7 @@ def test_names_that_no_file_can_have(name, tmp_path):
 
 
 @pytest.mark.parametrize("network", [None, "networks/mnist-mlp.safetensors", b"", 5, NETWORK.layers[0]])
-def test_what_is_no_network(network, tmp_path):
+def test_values_that_are_not_a_network(network, tmp_path):
     for use in (
         lambda: infer(network, IMAGES),
         lambda: profile(network, IMAGES),
@@ -129,19 +129,19 @@ def test_what_is_no_network(network, tmp_path):
 
 
 @pytest.mark.parametrize("images", [None, 5, "x", [[0] * 6]])
-def test_what_is_no_array_of_images(images):
+def test_values_that_are_not_images(images):
     with pytest.raises(InputTypeError, match="images must be an array of uint8"):
         infer(NETWORK, images)
     with pytest.raises(InputTypeError, match="images must be an array of uint8"):
         profile(NETWORK, images)
 
 
-def test_networks_that_no_engine_holds_run_all_the_same():
-    """The golden model takes them; the refusal says what an engine would need."""
+def test_networks_too_large_for_any_engine_run_in_the_golden_model():
+    """Only the compiler refuses them, and says what would fit."""
     convolution = Layer.from_dense(np.ones((2, 9), int), [0, 0], 2, 4, maps=Maps(1, 4, 4, 3, 3))
     network = Network(LatencyEncoder.linear(4), [convolution], (4, 4))
     assert infer(network, np.full((1, 4, 4), 255, np.uint8)).classes == [0]
-    with pytest.raises(InputError, match="a convolution with 4 neurons a class; put a fully connected layer behind it"):
+    with pytest.raises(InputError, match="a convolution with 4 neurons a class; add a fully connected layer"):
         plan(network, 2)
     wide = Layer([0] * ((1 << 16) + 1), [], [], [0, 0], 1, 4)
     network = Network(LatencyEncoder.linear(4), [wide], (256, 256))

@@ -1,14 +1,13 @@
-"""The compiler on maps: memories, read bit by bit as the hardware reads them, have every connection in its place."""
+"""The compiler on maps: every connection is in its place, in memories read bit by bit as the hardware reads them."""
 
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firstspike_sim.stimulus.networks import shape_for
-from firstspike_spec import InputError, LatencyEncoder, Maps, Network
+from firstspike_spec import LatencyEncoder, Maps, Network
 from firstspike_spec.common.words import Memory
 from firstspike_spec.compiler.compile import compile_network
 from firstspike_spec.compiler.engine_shape import EngineShape
@@ -33,13 +32,13 @@ def signed(value, bits):
     return value - (1 << bits) if value >> (bits - 1) else value
 
 
-def row_and_base(image, layer, address):
-    """Return the row's address and the base of a source, or none if nobody sees it."""
-    address_table = (*image.shape.layers, image.shape.output)[layer].address_table
+def row_and_base(contents, layer, address):
+    """Return the row's address and the base of a source, or ``None`` if no neuron sees it."""
+    address_table = (*contents.shape.layers, contents.shape.output)[layer].address_table
     if address_table is None:
         return address, 0
     place, lane = address >> address_table.lane_bits, address & ((1 << address_table.lane_bits) - 1)
-    seen, row, base = bits_of(int(image.address_tables[layer][place]), 1, address_table.row_bits, address_table.base_bits)
+    seen, row, base = bits_of(int(contents.address_tables[layer][place]), 1, address_table.row_bits, address_table.base_bits)
     return (row << address_table.lane_bits | lane, base) if seen else None
 
 
@@ -58,29 +57,29 @@ def hidden_row(shape, banks, row, base):
             at += length
 
 
-def check_hidden(image, index, source_addresses):
-    layer, shape, addresses = image.network.layers[index], image.shape.layers[index], image.addresses[index]
+def check_hidden(contents, index, source_addresses):
+    layer, shape, addresses = contents.network.layers[index], contents.shape.layers[index], contents.addresses[index]
     found = np.zeros((1 << shape.address_bits, layer.sources), np.int64)
     for source, address in enumerate(source_addresses.tolist()):
-        place = row_and_base(image, index, address)
+        place = row_and_base(contents, index, address)
         if place is None:
             continue
         row, base = place
         assert row != (1 << shape.row_bits) - 1
-        for target, weight in hidden_row(shape, image.banks[index], row, base):
+        for target, weight in hidden_row(shape, contents.banks[index], row, base):
             assert weight != 0
             found[target, source] += weight
     wanted = np.array(naive_model.unrolled(layer.dense().tolist(), layer.maps))
     np.testing.assert_array_equal(found[addresses], wanted)
 
     starts = np.zeros(1 << shape.address_bits, np.int64)
-    for number, bank in enumerate(image.banks[index]):
+    for number, bank in enumerate(contents.banks[index]):
         for place, start in enumerate(bank.initial_potentials.tolist()):
             lane = number * shape.bank_lanes + place % shape.bank_lanes
             starts[(place // shape.bank_lanes) << shape.lane_bits | lane] = start
     own = layer.initial_potentials.repeat(layer.maps.positions) - layer.threshold
     assert starts[addresses].tolist() == own.tolist()
-    # Whatever comes to a place without a neuron, it neither fires nor wraps.
+    # A place without a neuron never fires or wraps, whatever is added to it.
     empty = np.ones(len(starts), bool)
     empty[addresses] = False
     touched = empty & (found != 0).any(axis=1)
@@ -88,39 +87,39 @@ def check_hidden(image, index, source_addresses):
     assert (high[touched] < 0).all()
     assert (low[touched] >= -(1 << (shape.potential_bits - 1))).all()
 
-    (_, last_row) = (1 << shape.row_bits) - 1, list(hidden_row(shape, image.banks[index], (1 << shape.row_bits) - 1, 0))
+    (_, last_row) = (1 << shape.row_bits) - 1, list(hidden_row(shape, contents.banks[index], (1 << shape.row_bits) - 1, 0))
     assert sorted(target for target, _weight in last_row) == sorted(addresses[own >= 0].tolist())
     assert all(weight == 0 for _target, weight in last_row)
     return found.size
 
 
-def check_output(image, source_addresses):
-    layer, shape = image.network.layers[-1], image.shape.output
+def check_output(contents, source_addresses):
+    layer, shape = contents.network.layers[-1], contents.shape.output
     per_slice = max(1, 16 // shape.weight_bits)
     found = np.zeros((shape.slices * per_slice, layer.sources), np.int64)
     for source, address in enumerate(source_addresses.tolist()):
-        place = row_and_base(image, len(image.network.layers) - 1, address)
+        place = row_and_base(contents, len(contents.network.layers) - 1, address)
         if place is None:
             continue
         row, base = place
         assert base == 0
         assert row != (1 << shape.row_bits) - 1
-        for number, part in enumerate(image.output):
+        for number, part in enumerate(contents.output):
             words = bits_of(int(part.weights[row]), *[shape.weight_bits] * per_slice)
             found[number * per_slice :][:per_slice, source] = [signed(word, shape.weight_bits) for word in words]
     wanted = np.array(naive_model.unrolled(layer.dense().tolist(), layer.maps))
     np.testing.assert_array_equal(found[: layer.targets], wanted)
-    assert not any(int(part.weights[-1]) for part in image.output)
+    assert not any(int(part.weights[-1]) for part in contents.output)
     return found.size
 
 
-def check_image(image):
-    compared, source_addresses = 0, np.arange(image.network.inputs)
-    for index in range(len(image.network.layers) - 1):
-        compared += check_hidden(image, index, source_addresses)
-        source_addresses = image.addresses[index]
-        assert len(set(source_addresses.tolist())) == image.network.layers[index].targets
-    return compared + check_output(image, source_addresses)
+def check_contents(contents):
+    compared, source_addresses = 0, np.arange(contents.network.inputs)
+    for index in range(len(contents.network.layers) - 1):
+        compared += check_hidden(contents, index, source_addresses)
+        source_addresses = contents.addresses[index]
+        assert len(set(source_addresses.tolist())) == contents.network.layers[index].targets
+    return compared + check_output(contents, source_addresses)
 
 
 @given(map_networks(), st.lists(st.integers(1, 5), min_size=3, max_size=3), st.booleans(), st.integers(0, 9))
@@ -128,8 +127,8 @@ def check_image(image):
 def test_the_memories_hold_exactly_the_network(network, lanes, known, seed):
     network = with_activity(network, seed) if known else network
     shape = plan(network, lanes[: len(network.layers) - 1])
-    image = compile_network(network, shape)
-    assert check_image(image) > 0
+    contents = compile_network(network, shape)
+    assert check_contents(contents) > 0
     assert EngineShape.from_dict(shape.as_dict()) == shape
 
 
@@ -146,13 +145,13 @@ def test_a_smaller_network_fits_a_larger_engine(network, seed):
     ]
     other = Network(network.encoder, others, network.input_shape)
     shape = shape_for([network, other], 2)
-    assert check_image(compile_network(network, shape)) == check_image(compile_network(other, shape)) > 0
+    assert check_contents(compile_network(network, shape)) == check_contents(compile_network(other, shape)) > 0
 
 
 @given(networks(max_layers=3))
 @settings(max_examples=50, deadline=None)
 def test_a_network_without_maps_in_an_engine_with_address_tables(network):
-    """Each number leads to the row of the same number."""
+    """Each source number has the row of the same number."""
     shape = plan(network, 3)
     lane_bits, places, layers = 0, network.inputs, []
 
@@ -163,68 +162,26 @@ def test_a_network_without_maps_in_an_engine_with_address_tables(network):
         layers.append(replace(layer, address_table=address_table()))
         lane_bits, places = layer.lane_bits, layer.lane_neurons
     shape = replace(shape, layers=tuple(layers), output=replace(shape.output, address_table=address_table(base_bits=0)))
-    image = compile_network(network, shape)
-    assert check_image(image) > 0
+    contents = compile_network(network, shape)
+    assert check_contents(contents) > 0
 
 
-def test_locations_are_the_pointers_behind_the_last_bank():
+def test_address_tables_follow_the_last_bank():
     generator = np.random.default_rng(0)
     maps = Maps(1, 4, 4, 3, 3)
     first = random_layer(generator, maps.taps, 5, maps=maps)
     network = Network(LatencyEncoder.linear(4), [first, random_layer(generator, 5, 2, maps=Maps.whole(5, 2, 2, 2))], (4, 4))
-    image = compile_network(network, plan(network, 4))
-    parts = [part for part in image.memories() if part.memory == Memory.POINTERS]
-    assert [(part.layer, part.lane) for part in parts] == [(0, 0), (0, 1), (0, 2), (1, image.shape.output.slices)]
-    assert [len(part.words) for part in parts[2:]] == [16, image.shape.output.address_table.places]
+    contents = compile_network(network, plan(network, 4))
+    parts = [part for part in contents.memories() if part.memory == Memory.POINTERS]
+    assert [(part.layer, part.lane) for part in parts] == [(0, 0), (0, 1), (0, 2), (1, contents.shape.output.slices)]
+    assert [len(part.words) for part in parts[2:]] == [16, contents.shape.output.address_table.places]
 
 
-def test_an_engine_without_address_tables_refuses_maps():
-    generator = np.random.default_rng(0)
-    maps = Maps(1, 3, 3, 2, 2)
-    network = Network(
-        LatencyEncoder.linear(4), [random_layer(generator, 4, 3, maps=maps), random_layer(generator, 12, 2)], (3, 3)
-    )
-    shape = plan(network, 1)
-    assert shape.output.address_table is None
-    bare = replace(shape, layers=(replace(shape.layers[0], address_table=None),))
-    with pytest.raises(InputError, match="layer 0 has 1 source maps, the engine's 0"):
-        compile_network(network, bare)
-
-
-def test_an_engine_refuses_maps_of_classes():
-    generator = np.random.default_rng(0)
-    maps = Maps(1, 3, 3, 2, 2)
-    network = Network(LatencyEncoder.linear(4), [random_layer(generator, 4, 3, maps=maps)], (3, 3))
-    with pytest.raises(InputError, match="output layer is a convolution with 4 neurons a class; put a fully"):
-        plan(network)
-    flat = Network(LatencyEncoder.linear(4), [random_layer(generator, 9, 12)], (9,))
-    with pytest.raises(InputError, match="output layer is a convolution with 4 neurons a class; put a fully"):
-        compile_network(network, plan(flat))
-
-
-def test_a_width_that_is_declared_wider_changes_nothing():
+def test_potentials_declared_wider_than_needed_change_nothing():
     generator = np.random.default_rng(0)
     maps = Maps(1, 4, 4, 3, 3, padding=1)
     first = random_layer(generator, maps.taps, 3, maps=maps)
     last = random_layer(generator, 48, 2)
     shape = plan(Network(LatencyEncoder.linear(4), [first, last], (4, 4)), 2)
     wider = replace(first, potential_bits=first.potential_bits + 6)
-    assert check_image(compile_network(Network(LatencyEncoder.linear(4), [wider, last], (4, 4)), shape)) > 0
-
-
-def test_what_a_address_table_leaves_no_number_for():
-    """Its words have the number behind the last bank or slice, which must be one of 256."""
-    generator = np.random.default_rng(0)
-    maps = Maps(1, 2, 2, 1, 1)
-    network = Network(
-        LatencyEncoder.linear(4), [random_layer(generator, 1, 256, maps=maps), random_layer(generator, 1024, 2)], (2, 2)
-    )
-    with pytest.raises(InputError, match="with an address table, banks must be fewer than 256"):
-        plan(network, 256, bank_lanes=1)
-    shape = plan(network, 256)
-    assert len(compile_network(network, shape).digest) == 64
-    address_table = AddressTableShape(places=4, lane_bits=8, row_bits=2, base_bits=1)
-    with pytest.raises(InputError, match=r"base_bits of the output layer's address table must be in 0 \.\. 0, not 1"):
-        replace(shape.output, address_table=address_table)
-    with pytest.raises(InputError, match="neurons of the output layer must be in 1"):
-        replace(shape.output, neurons=256 * shape.output.slice_neurons, address_table=replace(address_table, base_bits=0))
+    assert check_contents(compile_network(Network(LatencyEncoder.linear(4), [wider, last], (4, 4)), shape)) > 0

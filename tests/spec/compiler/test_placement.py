@@ -1,4 +1,4 @@
-"""Neurons on lanes: exactly by the rule, evenly, and the same wherever they are placed."""
+"""Neurons are placed on lanes exactly by the rule, evenly, and alike on every machine."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -65,7 +65,7 @@ def test_places_by_the_rule(seed, sources, targets, lanes, measured):
 
 
 def test_all_of_16_bits_fit():
-    """The largest cost there is: all connections of the largest layer, in one lane."""
+    """The largest possible cost: all connections of the largest layer in one lane."""
     sources, targets = 1 << 12, 1 << 16
     placed = (placement.SURE + placement.RARE - 1) * sources
     cost = placed * (placement.SPREAD * placement.SURE * targets**2 + placed * targets)
@@ -95,8 +95,8 @@ def test_the_start_row_is_spread_too():
     assert place(layer, 4).row_entries() == 1
 
 
-def test_neurons_that_hear_busy_sources_are_spread():
-    """All 8 neurons have 3 sources of their own; where it is known which ones spike, each lane gets one busy neuron."""
+def test_neurons_with_busy_sources_are_spread():
+    """All 8 neurons have 3 separate sources. If it is known which sources spike, each lane gets one busy neuron."""
     rows = [[source // 3] for source in range(24)]
     activity = np.where(np.arange(24) < 12, 60_000, 0)
     lanes = place(layer_of(rows, 8, activity=activity), 4).lanes
@@ -104,7 +104,7 @@ def test_neurons_that_hear_busy_sources_are_spread():
 
 
 def test_sources_that_never_spiked_are_spread_too():
-    """Their rows need room all the same."""
+    """Their rows need room too."""
     layer = layer_of([list(range(8)), list(range(8))], 8, activity=[0, 0])
     assert place(layer, 4).row_entries() == 2
     assert place(layer, 4).bank_entries(1) == 4
@@ -131,17 +131,17 @@ def test_what_fits_an_engine_fits_every_larger_one(network, banks, bank_lanes, m
 def test_without_activity_all_sources_count_alike():
     network = random_network(4, (30, 40, 5))
     layer = network.layers[0]
-    same = replace(layer, activity=np.full(30, 30 * 1024))  # of which the likelihood is that of the unknown
+    same = replace(layer, activity=np.full(30, 30 * 1024))  # its likelihood equals that of an unknown activity
     for lanes in (3, 8):
         np.testing.assert_array_equal(place(same, lanes).lanes, place(layer, lanes).lanes)
         assert (place(replace(layer, activity=np.arange(30) * 2000), lanes).lanes != place(layer, lanes).lanes).any()
 
 
-# The networks that ship.
+# The networks that come with firstspike.
 
 
 def busiest_share(layer, lanes, activity, images=500):
-    """Return the work of the busiest lane by that of the mean lane, over images whose sources spike independently."""
+    """Return the work of the busiest lane divided by the mean, over images whose sources spike independently."""
     generator, layout = np.random.default_rng(0), MapLayout(layer.maps)
     placed = place(layer, lanes)
     entries = np.zeros((layout.rows, lanes))
@@ -153,22 +153,22 @@ def busiest_share(layer, lanes, activity, images=500):
     return work.max(axis=1).mean() / work.mean()
 
 
-#: Hidden layers that ship, by network, and lanes; of one source channel there is nothing to know.
+#: Hidden layers of these networks, and lanes. With one source channel, the activity makes no difference.
 SHIPPED_LAYERS = [(path.stem, 0, 16) for path in sorted(NETWORKS.glob("*-mlp*.safetensors"))]
 SHIPPED_LAYERS += [("mnist-conv", 1, 16), ("mnist-conv", 2, 4)]
 
 
 @pytest.mark.parametrize(("name", "number", "lanes"), SHIPPED_LAYERS)
-def test_activity_evens_out_the_lanes_of_the_networks_that_ship(name, number, lanes):
+def test_activity_evens_out_the_lanes_of_shipped_networks(name, number, lanes):
     layer = load_network(NETWORKS / f"{name}.safetensors").layers[number]
     unknown = replace(layer, activity=None)
     known, guessed = (busiest_share(one, lanes, layer.activity) for one in (layer, unknown))
     assert known < guessed
-    assert known < 1.2  # 16 lanes are as fast as 13 perfectly shared ones at least
+    assert known < 1.2  # 16 lanes are at least as fast as 13 perfectly balanced ones
 
 
 @pytest.mark.parametrize(("name", "bank_entries"), [("mnist-mlp-2", 1024), ("mnist-mlp", 2048), ("fashion-mlp", 2048)])
-def test_banks_of_32_lanes_take_the_block_rams_that_they_must(name, bank_entries):
+def test_banks_of_32_lanes_take_the_fewest_block_rams(name, bank_entries):
     """A bank's entries fill one or two block RAMs, and a pointer, with lengths of 3 bits, one word of 18 bits."""
     (layer,) = plan(load_network(NETWORKS / f"{name}.safetensors"), 32, bank_lanes=2).layers
     assert layer.bank_entries <= bank_entries

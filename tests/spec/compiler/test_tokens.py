@@ -1,4 +1,4 @@
-"""Tokens tell what the spike times say."""
+"""Tokens carry the spike times."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from ..random_networks import networks, random_times
     networks(max_layers=1), st.integers(1, 2), st.integers(0, 5), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.5, 1.0])
 )
 @settings(max_examples=100, deadline=None)
-def test_tokens_and_their_reverse(network, width, batch, seed, silent):
+def test_tokens_and_their_inverse(network, width, batch, seed, silent):
     shape, steps = plan(network, spikes_per_token=width), network.time_steps
     times = random_times(seed, network, batch, silent)
     words = input_tokens(shape, times, steps)
@@ -43,7 +43,7 @@ def test_tokens_and_their_reverse(network, width, batch, seed, silent):
 )
 @settings(max_examples=60, deadline=None)
 def test_spikes_of_a_step_in_any_order_and_place(network, width, batch, seed, silent):
-    """At any address and port, with tokens that have nothing, and what stands in ports without a spike does not matter."""
+    """At any address and port, with empty tokens, and with any values at ports without a spike."""
     generator, steps = np.random.default_rng(seed), network.time_steps
     times = random_times(seed, network, batch, silent)
     addresses = generator.permutation(100)[: network.inputs]
@@ -63,7 +63,7 @@ def test_spikes_of_a_step_in_any_order_and_place(network, width, batch, seed, si
     np.testing.assert_array_equal(got, times)
 
 
-def test_the_end_stands_behind_the_spikes_of_its_token():
+def test_the_end_comes_after_the_spikes_of_its_token():
     address, valid, end = np.array([[1, 0], [2, 0]]), np.array([[1, 1], [1, 0]]), np.array([1, 1])
     got = spike_times_of_tokens(address, valid, end, batch=1, time_steps=2, addresses=np.arange(4))
     assert got.tolist() == [[0, 0, 1, 2]]

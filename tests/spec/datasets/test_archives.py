@@ -1,4 +1,4 @@
-"""Data sets in NumPy archives: the names that are taken, where channels may lie, and what is refused."""
+"""Data sets in NumPy archives: names of arrays, places of channels, and refusals."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def test_an_archive_for_each_split(tmp_path, names):
         load_dataset(None, "test", tmp_path / "data")
 
 
-def test_images_without_a_split_are_to_test_on(tmp_path):
+def test_images_without_a_split_are_test_images(tmp_path):
     np.savez(tmp_path / "mine.npz", images=IMAGES, labels=LABELS)
     np.testing.assert_array_equal(load_dataset(None, "test", tmp_path / "mine.npz").images, IMAGES)
     with pytest.raises(
@@ -63,7 +63,7 @@ def test_channels_come_first(tmp_path, shape, wanted):
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, ">i4", np.int64])
-def test_labels_of_any_whole_type(tmp_path, dtype):
+def test_labels_of_any_integer_type(tmp_path, dtype):
     np.savez(tmp_path / "mine.npz", images=IMAGES, labels=(LABELS * 400).astype(dtype))
     got = load_dataset(None, "test", tmp_path / "mine.npz").labels
     assert got.tolist() == [0, 400, 800, 0, 400, 800]
@@ -86,13 +86,13 @@ def test_labels_of_any_whole_type(tmp_path, dtype):
         ),
         ({"images": IMAGES[:0], "labels": LABELS[:0]}, InputError, r"images must have the shape .*, not \(0, 4, 5\)"),
         ({"labels": LABELS[:-1]}, InputError, r"mine.npz, labels: 5 labels do not fit images of the shape \(6, 4, 5\)"),
-        ({"labels": np.eye(6, dtype=int)}, InputError, r"not the shape \(6, 6\); of one-hot labels, take argmax\(axis=1\)"),
+        ({"labels": np.eye(6, dtype=int)}, InputError, r"not the shape \(6, 6\); for one-hot labels, take argmax\(axis=1\)"),
         ({"labels": LABELS / 1}, InputTypeError, "mine.npz, labels: labels must be whole numbers, not of float64"),
         ({"labels": np.array(list("abcabc"))}, InputTypeError, "labels must be whole numbers, not of <U1"),
     ],
     ids=range(8),
 )
-def test_arrays_that_are_no_images_or_labels(tmp_path, changes, error, message):
+def test_arrays_that_are_not_images_or_labels(tmp_path, changes, error, message):
     np.savez(tmp_path / "mine.npz", **({"images": IMAGES, "labels": LABELS} | changes))
     with pytest.raises(error, match=message):
         load_dataset(None, "test", tmp_path / "mine.npz")

@@ -1,4 +1,4 @@
-"""Images and labels made to fit a network: only where one way is right, and it is told."""
+"""Images and labels are converted for a network only if there is one right way, and the user is told."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ def images_of(*shape):
         ((4, 5), (6, 20)),
         ((3, 4, 5), (6, 3, 4, 5)),
         ((3, 4, 5), (6, 60)),
-        # Nothing of these is changed; the network refuses them.
+        # These are not changed; the network refuses them.
         ((20,), (6, 4, 5)),
         ((4, 5), (6, 5, 4)),
         ((4, 5), (6, 4, 4, 5)),
@@ -35,7 +35,7 @@ def images_of(*shape):
         ((2, 4, 5), (6, 3, 4, 5)),
     ],
 )
-def test_what_fits_or_cannot_fit_stays(network, images):
+def test_images_that_fit_or_cannot_fit_stay(network, images):
     given, told = images_of(*images), []
     assert fit_images(given, network_of(network), told.append) is given
     assert told == []
@@ -80,7 +80,7 @@ def dataset(labels, names=()):
     return Dataset("animals", images_of(len(labels), 4, 5), np.array(labels), names)
 
 
-def test_labels_are_those_of_the_network_s_classes():
+def test_labels_are_matched_with_the_classes_of_the_network():
     network = network_of((4, 5), class_names=("cat", "dog", "owl"))
     assert fit_dataset(dataset([0, 1, 2]), network).labels.tolist() == [0, 1, 2]
     assert fit_dataset(dataset([0, 1, 1], ("dog", "owl")), network).labels.tolist() == [1, 2, 2]
@@ -105,7 +105,7 @@ def test_what_does_not_fit_is_refused_with_the_name_of_the_data_set():
 
 
 def test_the_data_set_of_a_network():
-    """MNIST is only taken for granted where its images and classes fit."""
+    """MNIST is assumed only if its images and classes fit."""
     network = random_network(1, (784, 10))
     assert default_dataset(network) == "mnist"
     assert default_dataset(replace(network, provenance={"dataset": "mine"})) == "mine"

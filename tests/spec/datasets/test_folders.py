@@ -30,7 +30,7 @@ def test_classes_are_the_folders_of_both_splits_in_order(put):
     assert [(image[0, 0], label) for image, label in zip(test.images, test.labels, strict=True)] == [(3, 0), (2, 2)]
 
 
-def test_classes_with_numbers_are_in_the_order_of_these(put):
+def test_numbered_classes_are_sorted_by_number(put):
     for name in (10, 9, 0, 2):
         folder = put(f"test/{name}/a.png", name)
     assert load_dataset(None, "test", folder).class_names == ("0", "2", "9", "10")
@@ -47,7 +47,7 @@ def test_the_first_pictures_are_of_all_classes(put):
     assert got.images[:, 0, 0].tolist() == [number for number in range(4) for _ in range(3)]
 
 
-def test_colour_stays_and_what_only_looks_like_it_is_grey(put):
+def test_colour_stays_and_three_equal_channels_become_grey(put):
     put("test/a/1.png", (7, 7, 7), mode="RGB")
     folder = put("test/b/1.png", 9)
     grey = load_dataset(None, "test", folder).images
@@ -70,11 +70,11 @@ def test_pictures_that_cannot_be_used_are_named(put):
     with pytest.raises(InputError, match=r"1.png has 257 x 256 pixels, a network at most 65,536 inputs: scale it down"):
         load_dataset(None, "test", folder)
     put("test/1.png", 0)
-    with pytest.raises(InputError, match=r"test/1.png lies in no class's folder; put it in one, as test/CLASS/1.png"):
+    with pytest.raises(InputError, match=r"test/1.png is not in a class folder; move it into one, as test/CLASS/1.png"):
         load_dataset(None, "test", folder)
 
 
 def test_a_folder_without_pictures(tmp_path):
     (tmp_path / "test" / "cat").mkdir(parents=True)
-    with pytest.raises(InputError, match=r"test has no pictures: put them in folders of their classes, as test/CLASS/1.png"):
+    with pytest.raises(InputError, match=r"test has no pictures: put them into a folder for each class, as test/CLASS/1.png"):
         load_dataset(None, "test", tmp_path)

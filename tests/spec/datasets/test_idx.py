@@ -1,4 +1,4 @@
-"""The IDX format: read as it is, and every damage is noticed."""
+"""The IDX format: arrays are read unchanged, and damage is noticed."""
 
 import gzip
 import hashlib
@@ -52,16 +52,16 @@ def test_every_flip_in_a_packed_file_is_refused_or_harmless():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", r"x is no IDX file of bytes \(its start is empty\)"),
-        (b"<html>not found</html>", r"x is no IDX file of bytes \(its start is 3c68746d\); get the data set again"),
-        (idx(IMAGES, kind=9), "x is no IDX file of bytes"),
-        (b"\0\0\x08\0" + bytes(20), "x is no IDX file of bytes"),
+        (b"", r"x is not an IDX file of bytes \(its start is empty\)"),
+        (b"<html>not found</html>", r"x is not an IDX file of bytes \(its start is 3c68746d\); get the data set again"),
+        (idx(IMAGES, kind=9), "x is not an IDX file of bytes"),
+        (b"\0\0\x08\0" + bytes(20), "x is not an IDX file of bytes"),
         (idx(IMAGES) + b"\0", "x is damaged: it holds 61 of 60 values"),
         (idx(IMAGES)[:-1], "x is damaged: it holds 59 of 60 values"),
         (b"\0\0\x08\x03" + b"\xff" * 12, "x is damaged: it holds 0 of 79,228,162,458,924,105,385,300,197,375 values"),
         (b"\x1f\x8b" + bytes(30), "x is damaged"),
         (gzip.compress(idx(IMAGES), mtime=0)[:-5], "x is damaged"),  # its name is the same in every process that runs tests
-        # Sizes whose product fits what is there, but that are no images.
+        # Sizes whose product fits the file, but that are not images.
         (bytes([0, 0, 8, 100]) + (1).to_bytes(4, "big") * 100 + b"\0", "x is"),
         (bytes([0, 0, 8, 4]) + bytes(4) + b"\xff" * 12, "x is"),
     ],
@@ -87,11 +87,11 @@ def test_labels_of_many_classes_have_more_bits(kind, dtype):
     np.testing.assert_array_equal(read_idx(idx(labels, kind), "x", kinds=LABEL_KINDS), labels)
     with pytest.raises(InputError, match="x is damaged: it holds 2 of 3 values"):
         read_idx(idx(labels, kind)[:-1], "x", kinds=LABEL_KINDS)
-    with pytest.raises(InputError, match="x is no IDX file of bytes"):  # pixels have no more
+    with pytest.raises(InputError, match="x is not an IDX file of bytes"):  # pixels have no more
         read_idx(idx(labels, kind), "x")
 
 
-def test_what_unpacks_to_more_than_is_read_is_refused(monkeypatch):
+def test_a_file_that_unpacks_to_too_much_is_refused(monkeypatch):
     monkeypatch.setattr(idx_module, "MOST_ARRAY_BYTES", 1 << 20)
     with pytest.raises(InputError, match="x unpacks to more than 1,048,576 bytes"):
         read_idx(gzip.compress(bytes(10 << 20)), "x")

@@ -1,4 +1,4 @@
-"""Data sets: found where the user expects them, checked, and never half there."""
+"""Data sets are found where the user expects them, checked, and never left half downloaded."""
 
 import gzip
 import hashlib
@@ -130,7 +130,7 @@ def test_files_of_a_known_name_must_be_the_published_ones(tmp_path):
 
 @pytest.fixture
 def mirrors(monkeypatch, small_mnist):
-    """Return a dict of what each address gives: bytes, an exception, or a reply; the rest is not found."""
+    """Return a dict of replies by address: bytes, an exception, or a reply object; other addresses are not found."""
     replies, asked = {}, []
 
     def urlopen(address, **options):
@@ -155,7 +155,7 @@ def cached(tmp_path):
     return sorted(str(place.relative_to(tmp_path)) for place in tmp_path.rglob("*") if place.is_file())
 
 
-def test_a_download_is_kept_and_told(mirrors, tmp_path):
+def test_a_download_is_kept_and_noted(mirrors, tmp_path):
     publish(mirrors, "http://one/")
     notes = []
     load_dataset("mnist", "test", note=notes.append)
@@ -167,7 +167,7 @@ def test_a_download_is_kept_and_told(mirrors, tmp_path):
 
 
 def cut_reply():
-    """A reply whose connection breaks, as `http.client` tells of it."""
+    """A reply whose connection breaks, as `http.client` reports it."""
 
     class Reply(io.BytesIO):
         def read(self, *arguments):
@@ -203,16 +203,16 @@ def test_when_every_mirror_fails_nothing_is_left(mirrors, tmp_path):
     publish(mirrors, "http://one/")
     mirrors[f"http://one/{NAMES['test'][1]}.gz"] = b"damaged"
     message = (
-        "the data set mnist is not here and could not be downloaded .http://one/.*is no IDX file.*http://two/.*404.*; "
-        "download it by hand and name its folder with --data"
+        "the data set mnist is not here and could not be downloaded .http://one/.*is not an IDX file.*http://two/.*404.*; "
+        "download it yourself and name its folder with --data"
     )
     with pytest.raises(InputError, match=message):
         load_dataset("mnist", "test")
     assert cached(tmp_path) == []
 
 
-def test_a_download_that_stops_half_way_is_taken_up_again(mirrors, tmp_path):
-    """The labels came, the images did not: the next call fetches them instead of stumbling over the half."""
+def test_a_download_that_stopped_half_way_is_continued(mirrors, tmp_path):
+    """The labels were downloaded, the images were not: the next call downloads them."""
     publish(mirrors, "http://one/")
     images = mirrors.pop(f"http://one/{NAMES['test'][0]}.gz")
     with pytest.raises(InputError, match="could not be downloaded"):
@@ -221,7 +221,7 @@ def test_a_download_that_stops_half_way_is_taken_up_again(mirrors, tmp_path):
     np.testing.assert_array_equal(load_dataset("mnist", "test").images, IMAGES)
 
 
-def test_a_cache_that_cannot_be_written_is_told_before_the_download(mirrors, tmp_path, monkeypatch):
+def test_a_cache_that_cannot_be_written_is_reported_before_the_download(mirrors, tmp_path, monkeypatch):
     publish(mirrors, "one")
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
     notes = []
@@ -239,16 +239,16 @@ def test_a_damaged_file_in_the_cache_is_named(mirrors, tmp_path):
         load_dataset("mnist", "test")
 
 
-# One's own data.
+# A user's own data.
 
 
-def test_own_files_are_not_compared_with_a_published_data_set_that_nobody_asked_for(tmp_path, small_mnist):
-    """They get the folder's name; the published files keep theirs wherever they lie."""
+def test_own_files_are_not_compared_with_a_data_set_that_was_not_named(tmp_path, small_mnist):
+    """They get the folder's name; published files keep their name in any folder."""
     told = []
     own = put(tmp_path / "mine", labels=LABELS + 1)
     got = load_dataset(None, "test", own, usual="mnist", note=told.append)
     assert (got.name, got.labels.tolist()) == ("mine", [3, 1, 2])
-    assert told == [f"{own} has images of its own, not those of mnist: data set mine"]
+    assert told == [f"{own} does not hold the published images of mnist: the data set is called mine"]
     assert load_dataset(None, "test", own).name == "mine"
     assert load_dataset(None, "test", put(tmp_path / "copy"), usual="mnist", note=told.append).name == "mnist"
     assert len(told) == 1
@@ -263,25 +263,25 @@ def test_a_folder_of_the_published_name_among_others_holds_the_published_files(t
     assert load_dataset(None, "test", tmp_path / "all" / "mnist").name == "own-mnist"
 
 
-def test_a_name_that_is_meant_stays_where_nothing_is_published_under_it(tmp_path):
-    """So that a network knows the data set again that it was trained on."""
+def test_an_unpublished_name_is_kept(tmp_path):
+    """A network can then recognise the data set that it was trained on."""
     assert load_dataset(None, "test", put(tmp_path / "moved"), usual="digits").name == "digits"
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/etc", "a\\b", "a\0b"])
-def test_a_name_is_no_path(tmp_path, name):
+def test_a_name_is_not_a_path(tmp_path, name):
     put(tmp_path / "data")
-    with pytest.raises(InputError, match="is no name of a data set: give its name, or its folder with --data"):
+    with pytest.raises(InputError, match="is not a name of a data set: give its name, or its folder with --data"):
         load_dataset(name, "test", tmp_path / "data")
-    assert load_dataset(None, "test", tmp_path / "data", usual=name).name == "data"  # what a file says is not followed
+    assert load_dataset(None, "test", tmp_path / "data", usual=name).name == "data"  # a name from a file is not followed
 
 
-def test_nothing_named_at_all():
+def test_no_name_and_no_folder():
     with pytest.raises(InputError, match=r"no data set is named: give --dataset NAME \(mnist, fashion-mnist\), or --data"):
         load_dataset(None, "test")
 
 
-def test_a_data_set_of_ones_own_in_the_shared_folder(tmp_path, monkeypatch):
+def test_a_users_own_data_set_in_the_shared_folder(tmp_path, monkeypatch):
     put(tmp_path / "shared" / "digits")
     monkeypatch.setenv("FIRSTSPIKE_DATA", str(tmp_path / "shared"))
     assert load_dataset("digits", "test").name == "digits"
@@ -305,13 +305,13 @@ def test_a_folder_that_cannot_be_read(tmp_path, monkeypatch):
         load_dataset("digits", "test", tmp_path)
 
 
-def test_a_file_that_is_no_data_set(tmp_path):
+def test_a_file_that_is_not_a_data_set(tmp_path):
     (tmp_path / "a.txt").write_text("hello")
-    with pytest.raises(InputError, match=r"a.txt is no data set: name a folder, or an .npz file, with --data"):
+    with pytest.raises(InputError, match=r"a.txt is not a data set: name a folder, or an .npz file, with --data"):
         load_dataset(None, "test", tmp_path / "a.txt")
 
 
-def test_a_mirror_that_is_not_reached_is_told_of_in_plain_words(mirrors):
+def test_an_unreachable_mirror_is_reported_in_plain_words(mirrors):
     mirrors["http://one/t10k-labels-idx1-ubyte.gz"] = urllib.error.URLError("Name or service not known")
     with pytest.raises(InputError) as refused:
         load_dataset("mnist", "test")

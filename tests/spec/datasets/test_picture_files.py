@@ -1,4 +1,4 @@
-"""Picture files: whatever is in them, they are read or refused. What is made of good ones is in tests/sw/test_images.py."""
+"""Picture files are read or refused, whatever they contain. The pixels of good ones are tested in tests/sw/test_images.py."""
 
 import io
 import random
@@ -45,10 +45,10 @@ def test_sizes_and_pages_are_bounded(tmp_path, monkeypatch):
     (tmp_path / "a.gif").write_bytes(saved("gif"))
     assert len(read_picture(tmp_path / "a.gif", PictureRules())) == 2
     monkeypatch.setattr(picture_files, "MOST_PAGES", 1)
-    with pytest.raises(InputError, match=r"a\.gif has more than 1 pages; share them out to several files"):
+    with pytest.raises(InputError, match=r"a\.gif has more than 1 pages; split them into several files"):
         read_picture(tmp_path / "a.gif", PictureRules())
     monkeypatch.setattr(picture_files, "MOST_PICTURE_BYTES", 100)
-    with pytest.raises(InputError, match=r"more than 100; save the picture again, or take it away"):
+    with pytest.raises(InputError, match=r"more than 100; save the picture again, or remove it"):
         read_picture(tmp_path / "a.gif", PictureRules())
     Image.new("1", (30_000, 10_000)).save(tmp_path / "b.png")
     monkeypatch.undo()
@@ -102,10 +102,10 @@ def test_more_than_8_bits_a_channel_are_refused(tmp_path, name):
 
 @pytest.mark.parametrize("kind", ["ICO", "EPS", "JPEG2000", "TGA", None])
 def test_pictures_of_other_kinds_are_refused_in_plain_words(tmp_path, kind):
-    """Whatever they are called: of other kinds the bits a channel are not known, and some run programs."""
+    """Regardless of their suffix: their bits per channel are not known, and some formats run programs."""
     path = tmp_path / "a.png"
     Image.new("RGB", (16, 16)).save(path, kind) if kind else path.write_bytes(b"no picture")
     with pytest.raises(InputError) as refused:
         read_picture(path, PictureRules())
-    told = "it is damaged, or no picture of a kind that is taken; save it again, as PNG, or take it away"
+    told = "it is damaged or of an unknown format; save it again, as PNG, or remove it"
     assert str(refused.value) == f"cannot read the picture {path}: {told}"

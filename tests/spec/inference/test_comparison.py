@@ -1,4 +1,4 @@
-"""Comparisons count, name places, and never pass with nothing compared."""
+"""Comparisons count and name differences, and never pass if nothing was compared."""
 
 from dataclasses import replace
 
@@ -50,7 +50,7 @@ def test_each_changed_number_is_found_and_named(inference):
             comparison.check()
 
 
-def test_expected_and_got_are_told_apart():
+def test_expected_and_got_are_not_mixed_up():
     comparison = Comparison()
     comparison.compare("latency", [1, 2], [1, 7])
     assert comparison.named == ["latency: image 1: expected 2, got 7"]
@@ -104,7 +104,7 @@ def test_results_are_compared_where_both_report_potentials(inference):
     assert comparison.compared_values == 4 * (3 * 3 + 2 + 6 + 5)
     got = replace(expected, potentials=changed(expected.potentials, (1, 2)))
     assert compare_results(expected, got).mismatches == 1
-    # Where only one of them reports, that itself is the difference, and the potential is not looked at.
+    # If only one of them reports a potential, that is the difference; the potentials are not compared.
     reported = expected.reported.copy()
     reported[1, 2] = False
     assert [name.split(":")[0] for name in compare_results(expected, replace(got, reported=reported)).named] == ["reported"]

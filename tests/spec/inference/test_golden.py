@@ -1,4 +1,4 @@
-"""The golden model gives the numbers of the contract, as `naive_model` spells them out."""
+"""The golden model gives the same numbers as `naive_model`, which follows the contract in plain loops."""
 
 import numpy as np
 import pytest
@@ -62,7 +62,7 @@ def test_images_are_encoded_by_the_networks_table(network, seed):
 
 
 def test_the_strategies_reach_every_kind_of_network():
-    """Ties, silence, neurons that fire by themselves and full steps are really among the random cases."""
+    """Ties, silence, neurons that fire by themselves and full steps do occur among the random cases."""
     seen = set()
 
     @given(networks(), st.integers(0, 2**32 - 1))
@@ -94,7 +94,7 @@ def run_one(layers, times, time_steps=3, *, early_exit=True):
     return infer_spikes(network, np.array([times], np.int16), early_exit=early_exit)
 
 
-def test_the_earliest_spike_decides_whatever_the_potentials():
+def test_the_earliest_spike_decides_regardless_of_potentials():
     got = run_one([layer([[10, 0], [0, 100]])], [0, 1], early_exit=False)
     assert (got.classes[0], got.decision_steps[0]) == (0, 0)
     assert got.latencies.tolist() == [[0, 1]]
@@ -112,10 +112,10 @@ def test_a_silent_network_decides_by_the_largest_potential_after_the_last_step_t
     assert got.latencies.tolist() == [[3, 3, 3]]
 
 
-def test_a_neuron_is_judged_once_after_the_whole_step():
+def test_a_neuron_is_compared_with_the_threshold_once_after_each_step():
     # 100 - 95: above the threshold only between two additions.
     assert run_one([layer([[100, -95]])], [0, 0]).latencies.tolist() == [[3]]
-    # At the threshold counts, and what comes later changes neither the spike nor its potential.
+    # Reaching the threshold is enough, and later weights change neither the spike nor its potential.
     got = run_one([layer([[10, -128]])], [0, 1], early_exit=False)
     assert (got.latencies.tolist(), got.potentials[-1].tolist()) == ([[0]], [[10]])
 
@@ -125,7 +125,7 @@ def test_layers_run_in_the_same_step():
     assert [times.tolist() for times in got.spike_times] == [[[1]]] * 4
 
 
-def test_a_initial_potential_at_the_threshold_fires_in_the_first_step():
+def test_an_initial_potential_at_the_threshold_fires_in_the_first_step():
     got = run_one([layer([[1]], start=[10])], [3])
     assert (got.latencies.tolist(), got.decision_steps.tolist()) == ([[0]], [0])
 

@@ -1,4 +1,4 @@
-"""The activity is what a count of the spikes, image by image, gives; and nothing else changes."""
+"""Profiling: the activity equals a count of the spikes, image by image; nothing else changes."""
 
 import numpy as np
 import pytest

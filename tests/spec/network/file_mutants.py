@@ -1,6 +1,6 @@
-"""Network files with something wrong in them, made at random: each is refused in clear words, or is a network that works.
+"""Network files with random faults: each is refused in clear words, or is a network that works.
 
-As a program it tries many of them under a limit of memory, in a process of its own: what ends that process is a fault too.
+As a program it tries many of them with a limit on memory, in a separate process: a fault that ends the process counts too.
 
     python -m tests.spec.network.file_mutants --seed 0 --count 500 --keep build/failures
 """
@@ -28,16 +28,16 @@ from firstspike_spec.network.content import ACTIVITY_TENSOR, ENCODER_TENSOR, LAY
 from .. import naive_model
 from ..random_networks import random_map_network, random_network, with_activity
 
-#: What loading and running any file may take, as docs/contract.md says.
+#: The memory that loading and running any file may take, see docs/contract.md.
 MEMORY_BYTES = 2 << 30
 #: Seconds that one file may take to be refused, or to be loaded and run once.
 SECONDS = 20
-#: Characters that a refusal may have.
+#: Most characters of a refusal.
 MESSAGE = 4200
 #: Sources times neurons times taps of a layer up to which plain loops check what is loaded.
 NAIVE = 20_000
 
-#: Put in place of what stands in a header.
+#: Values that replace others in a header.
 VALUES: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 2, 3, 8, 9, 255, 256, 65535, 65536, 1 << 24, 1 << 31, 1 << 32, 1 << 63, 1 << 64, 10**400,
     -(10**60), 1.5, -0.0, 1e308, float("nan"), float("inf"), "", "x", "0", "[/red]", "\x1b[2J", "\ud800", "é" * 300,
@@ -70,7 +70,7 @@ def parts_of(rng: random.Random) -> Parts:
 
 
 def file_of(parts: Parts, rng: random.Random) -> bytes:
-    """Return the bytes of a file with these parts, whatever they are; mostly with the digests that they have."""
+    """Return the bytes of a file with these parts, in most cases with the right digests."""
     metadata, description, tensors = parts
     text = json.dumps(description, sort_keys=True)
     metadata = {**metadata, "network": text}
@@ -91,7 +91,7 @@ def file_of(parts: Parts, rng: random.Random) -> bytes:
 
 
 def in_order(tensors: dict[str, np.ndarray], description: dict[str, Any]) -> list[tuple[str, np.ndarray]]:
-    """Return the tensors in the order in which a digest takes them."""
+    """Return the tensors in the order of the digest."""
     names = [ENCODER_TENSOR]
     names += [f"layers.{at}.{name}" for at in range(300) for name in (*LAYER_TENSORS, ACTIVITY_TENSOR)]
     return [(name, tensors[name]) for name in names if name in tensors]
@@ -114,7 +114,7 @@ def with_header(header: Any, data: bytes) -> bytes:
 
 
 def places(value: Any, path: tuple = ()) -> list[tuple]:
-    """Return the paths to all values within a value of JSON."""
+    """Return the paths to all values within a JSON value."""
     found = [path] if path else []
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, part in items:
@@ -123,7 +123,7 @@ def places(value: Any, path: tuple = ()) -> list[tuple]:
 
 
 def edited(value: Any, path: tuple, change: Callable[[Any, Any], None]) -> Any:
-    """Return a copy of a value of JSON, with what holds the place ``path`` changed."""
+    """Return a copy of a JSON value, changed at the place ``path``."""
     copy = json.loads(json.dumps(value))
     holder = copy
     for key in path[:-1]:
@@ -133,7 +133,7 @@ def edited(value: Any, path: tuple, change: Callable[[Any, Any], None]) -> Any:
 
 
 def edit_json(value: Any, rng: random.Random) -> Any:
-    """Return a value of JSON with one thing in it replaced, taken out, put in, doubled or wrapped."""
+    """Return a JSON value with one part replaced, removed, inserted, doubled or wrapped."""
     path = rng.choice(places(value))
     kind = rng.choice([0, 0, 0, 0, 1, 2, 2, 3, 4])
 
@@ -162,7 +162,7 @@ def bytes_flipped(content: bytes, rng: random.Random) -> bytes:
 
 
 def numbers_flipped(parts: Parts, rng: random.Random) -> bytes:
-    """Change numbers of a tensor, with the digest made right."""
+    """Change numbers of a tensor, and set the right digest."""
     metadata, description, tensors = parts
     name = rng.choice([name for name in tensors if tensors[name].size] or list(tensors))
     tensor = tensors[name].copy()
@@ -174,7 +174,7 @@ def numbers_flipped(parts: Parts, rng: random.Random) -> bytes:
 
 
 def tensor_reshaped(parts: Parts, rng: random.Random) -> bytes:
-    """Give a tensor another length, type or number of dimensions; or take it away, or add one."""
+    """Change a tensor's length, type or number of dimensions, or remove it, or add one."""
     metadata, description, tensors = parts
     name, kind = rng.choice(list(tensors)), rng.randrange(6)
     changed = dict(tensors)
@@ -205,7 +205,7 @@ def header_edited(parts: Parts, rng: random.Random) -> bytes:
 
 
 def shape_edited(parts: Parts, rng: random.Random) -> bytes:
-    """Give a tensor, or one without data that is put in, a shape that numpy may not be able to make."""
+    """Give a tensor, or a new one without data, a shape that numpy may not be able to make."""
     content = file_of(parts, rng)
     end = 8 + int.from_bytes(content[:8], "little")
     header = json.loads(content[8:end])
@@ -228,7 +228,7 @@ def shape_edited(parts: Parts, rng: random.Random) -> bytes:
 
 
 def description_edited(parts: Parts, rng: random.Random) -> bytes:
-    """Edit the description, with the digest made right."""
+    """Edit the description, and set the right digest."""
     metadata, description, tensors = parts
     for _ in range(rng.choice([1, 1, 2])):
         description = edit_json(description, rng) if description else description
@@ -236,7 +236,7 @@ def description_edited(parts: Parts, rng: random.Random) -> bytes:
 
 
 def layers_multiplied(parts: Parts, rng: random.Random) -> bytes:
-    """Repeat the last layer, also more often than a network may have layers."""
+    """Repeat the last layer, sometimes beyond the greatest number of layers."""
     metadata, description, tensors = parts
     last, times = len(description["layers"]) - 1, rng.choice([1, 3, 100, 255, 300, 5000])
     changed = dict(tensors)
@@ -287,7 +287,7 @@ def scaled_up(parts: Parts, rng: random.Random) -> bytes:
 
 
 def nested(parts: Parts, rng: random.Random) -> bytes:
-    """Put deep or long JSON where any JSON may stand."""
+    """Insert deep or long JSON where any JSON is allowed."""
     metadata, description, tensors = parts
     depth, wide = rng.choice([10, 31, 33, 500]), rng.choice([1, 10, 100_000])
     inner: Any = ["x" * 10] * wide
@@ -297,7 +297,7 @@ def nested(parts: Parts, rng: random.Random) -> bytes:
 
 
 def raw(parts: Parts, rng: random.Random) -> bytes:
-    """Cut a file, lengthen it, or put something else in front."""
+    """Cut a file, lengthen it, or insert something before it."""
     content = file_of(parts, rng)
     return rng.choice(
         [
@@ -329,7 +329,7 @@ KINDS: dict[str, Callable[[Parts, random.Random], bytes]] = {
 
 
 def try_file(path: Path) -> str:
-    """Load a file and use what it holds; return ``"refused"`` or ``"right"``, or raise what should not happen."""
+    """Load a file and use its network; return ``"refused"`` or ``"right"``, or raise an error that should not happen."""
     start = time.monotonic()
     try:
         network = load_network(path)
@@ -355,7 +355,7 @@ def try_file(path: Path) -> str:
 
 
 def check(network: Network, image: np.ndarray, got: Inference, early_exit: bool) -> None:
-    """Hold an inference against the contract in plain loops, unless the network is too large for them."""
+    """Compare an inference with plain loops, unless the network is too large for them."""
     if max(layer.sources * layer.targets * layer.maps.taps for layer in network.layers) > NAIVE:
         return
     (wanted,) = naive_model.infer(network, network.spike_times(image), early_exit)
@@ -365,14 +365,14 @@ def check(network: Network, image: np.ndarray, got: Inference, early_exit: bool)
 
 
 def mutant(seed: int) -> tuple[str, bytes]:
-    """Return the kind and the content of the mutant with a number: always the same one."""
+    """Return the kind and the content of the mutant with a number; they are always the same."""
     rng = random.Random(seed)
     kind = list(KINDS)[seed % len(KINDS)]
     return kind, KINDS[kind](parts_of(rng), rng)
 
 
 def limit_memory(more: int) -> None:
-    """Let this process have so many bytes more than it has now."""
+    """Limit this process to a number of bytes more than it uses now."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + more
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
@@ -385,7 +385,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="folder for the files that showed a fault")
     asked = parser.parse_args()
     found: Counter[tuple[str, str]] = Counter()
-    infer(*_something())  # what libraries need once is there before the limit
+    infer(*_something())  # libraries allocate what they need once before the limit
     limit_memory(MEMORY_BYTES)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mutant.safetensors"

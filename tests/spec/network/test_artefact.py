@@ -1,4 +1,4 @@
-"""The artefact: what comes back is what was saved, or an error that says what is wrong."""
+"""The artefact: loading returns what was saved, or an error that says what is wrong."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from ..random_networks import networks, with_activity
 
 @pytest.fixture
 def small():
-    """A network whose file is as short as it gets, with provenance whose JSON has several spellings."""
+    """A network with the shortest possible file, whose provenance could be written as JSON in several ways."""
     layers = [Layer.from_dense(np.array([[1, -2], [3, 4]]), [5, -6], 7, 4)] * 2
     return Network(LatencyEncoder([200, 9]), layers, (2,), ("é", "b"), {"seed": 0, "rate": 1e-05})
 
@@ -78,7 +78,7 @@ def test_the_activity_of_some_layers_only(small, path):
 
 
 def test_a_file_without_activity_says_nothing_about_it(small, profiled, path):
-    """It is byte for byte the file of programs that knew no activity."""
+    """It is byte for byte the same file as before there was activity."""
     save_network(small, path)
     assert b"activity" not in path.read_bytes()
     assert load_network(path).layers[0].activity is None
@@ -93,7 +93,7 @@ def test_saving_twice_gives_the_same_bytes(either, path, tmp_path):
 
 
 def refused(path, content):
-    """Return what `load_network` says of a file with this content; ``None`` if it takes it."""
+    """Return the error of `load_network` for a file with this content, or ``None``."""
     path.write_bytes(content)
     try:
         load_network(path)
@@ -162,7 +162,7 @@ LAYER_0 = {"threshold": 3, "weight_bits": 4, "potential_bits": 12}
         ({"format": "other"}, "not a network of firstspike .format 'other', wanted 'firstspike-network'"),
         ({"format_version": "3"}, "format version '3' is unknown: this program reads 1 and 2; update firstspike"),
         ({"digest": "0" * 64}, "the content is damaged: its digest is .*, the file says 0000000000000000"),
-        ({"network": "[]"}, "the description is damaged .no JSON object"),
+        ({"network": "[]"}, "the description is damaged .not a JSON object"),
         ({"network": "{"}, "the description is damaged"),
         ({"network": "[" * 100_000}, "the description is damaged"),
         ({"drop": ("layers.1.row_targets",)}, "tensors are missing or unknown: layers.1.row_targets"),
@@ -258,7 +258,7 @@ def test_deeply_nested_provenance(depth, small, path):
         load_network(path)
 
 
-def test_a_header_of_10_gigabytes_is_refused_without_making_room_for_it(path):
+def test_a_header_of_10_gigabytes_is_refused_without_allocating_it(path):
     path.write_bytes((10 << 30).to_bytes(8, "little") + b"{}")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(InputError, match="its header should have 10,737,418,240 bytes, the file has 10"):
@@ -280,14 +280,14 @@ def test_a_file_larger_than_any_network_is_not_read(path):
     [b"", b"1234567", b"12345678", (2).to_bytes(8, "little") + b"\xff\xff", random.Random(0).randbytes(100)],
     ids=["empty", "seven bytes", "eight bytes", "no JSON", "noise"],
 )
-def test_files_that_are_no_safetensors(content, path):
+def test_files_that_are_not_safetensors(content, path):
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"header|truncated"):
         load_network(path)
 
 
 @pytest.mark.parametrize("metadata", [None, {}, {"format": "pt"}])
-def test_safetensors_of_somebody_else(metadata, path):
+def test_safetensors_of_other_programs(metadata, path):
     path.write_bytes(save({"weight": np.zeros((2, 2))}, metadata))
     with pytest.raises(InputError, match="not a network of firstspike"):
         load_network(path)
@@ -308,7 +308,7 @@ def test_the_saved_tensors_have_the_documented_types(profiled, path):
     assert types["layers.0.row_weights"] == np.int16
 
 
-# Saving: whole, or not at all.
+# Saving: completely, or not at all.
 
 
 def names_in(folder):
@@ -382,7 +382,7 @@ def test_checks_before_long_work(tmp_path):
 
 
 def test_encoders_of_another_integer_type_are_refused(small, path):
-    """One network has one file: the encoder's type counts like every other."""
+    """One network has one file, so the encoder's type counts too."""
     content = rebuilt(small, tensors={"encoder.thresholds": small.encoder.thresholds.astype(np.uint16)})
     assert refused(path, content)
     assert LatencyEncoder(small.encoder.thresholds.astype(np.uint16)).time_steps == small.time_steps

@@ -1,4 +1,4 @@
-"""Removing dead neurons changes nothing that anybody can see."""
+"""Removing dead neurons changes no result."""
 
 from dataclasses import replace
 
@@ -44,12 +44,12 @@ def test_a_neuron_that_cannot_fire_is_removed():
     assert compacted_sizes(layer([[4, 5], [4, 6], [20, -20]]), layer([[1, 1, 1]], 1)) == [2, 1]
 
 
-def test_a_neuron_that_nobody_reads_is_removed():
+def test_a_neuron_without_connections_to_the_next_layer_is_removed():
     assert compacted_sizes(layer([[10], [10], [10]]), layer([[1, 0, 1]], 1)) == [2, 1]
 
 
 def test_a_removal_that_makes_others_dead_goes_on():
-    # Layer 1's second neuron cannot fire; then nobody reads layer 0's second one.
+    # Layer 1's second neuron cannot fire; without it, layer 0's second one has no connection left.
     assert compacted_sizes(layer([[10], [10]]), layer([[10, 0], [0, 9]]), layer([[1, 1]], 1)) == [1, 1, 1]
 
 
@@ -71,7 +71,7 @@ def test_potentials_get_the_width_that_they_need():
 @given(networks(), st.integers(0, 2**32 - 1))
 @settings(max_examples=60, deadline=None)
 def test_the_neurons_that_stay_keep_their_activity(network, seed):
-    """Told by a number of its own for each neuron: its initial potential, on top of what makes it fire or not."""
+    """Each neuron is recognised by its initial potential, which is unique and does not change whether it fires."""
     network = with_activity(network, seed)
     marked, layers = {}, []
     for index, one in enumerate(network.layers):
@@ -89,7 +89,7 @@ def test_the_neurons_that_stay_keep_their_activity(network, seed):
 
 
 def test_a_channel_goes_with_its_maps():
-    """Of three channels, one has no kernel left and one is read by nobody; the activity of the others' maps stays theirs."""
+    """Of three channels, one has no kernel and one has no reader; the third keeps the activity of its maps."""
     first = Maps(1, 4, 4, 3, 3)
     kernels = np.stack([np.full(9, 3), np.zeros(9, int), np.full(9, 2)])
     last = Maps.whole(3, 2, 2)

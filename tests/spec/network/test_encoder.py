@@ -1,4 +1,4 @@
-"""The latency encoder: a table that no two programs can read differently."""
+"""The latency encoder: a table that all programs read alike."""
 
 import math
 
@@ -16,7 +16,7 @@ ALL_PIXELS = np.arange(256, dtype=np.uint8)
 
 
 def tables():
-    """Lists of 2 .. 256 numbers in 1 .. 256 that do not rise, with steps that are empty or without."""
+    """Lists of 2 .. 256 numbers in 1 .. 256 that do not rise, with or without empty steps."""
     values = st.lists(st.integers(1, 256), min_size=1, max_size=255, unique=True) | st.lists(st.integers(1, 256), max_size=255)
     return st.builds(lambda numbers, last: sorted([*numbers, last], reverse=True), values, st.integers(1, 255)).filter(
         lambda numbers: len(numbers) > 1
@@ -146,6 +146,6 @@ def test_bad_pixels(pixels):
         (complex, "scale and convert them"),
     ],
 )
-def test_pixels_of_another_type_are_told_with_what_to_do(dtype, advice):
+def test_pixels_of_another_type_are_refused_with_advice(dtype, advice):
     with pytest.raises(InputTypeError, match=rf"not of {np.dtype(dtype)}; {advice}"):
         check_pixels(np.zeros(3, dtype))

@@ -1,4 +1,4 @@
-"""Many network files with something wrong in them: each is refused in clear words, or is a network that works.
+"""Many network files with faults: each is refused in clear words, or is a network that works.
 
 `file_mutants` makes and tries them in a process of its own, under a limit of memory. A file that shows a fault is kept in
 ``build/failures``.
@@ -27,14 +27,24 @@ COUNT = 11_000 if THOROUGH else 880
 
 
 def test_every_mutant_is_refused_or_right(record_property):
-    command = [sys.executable, "-W", "error", "-m", "tests.spec.network.file_mutants", "--count", COUNT, "--keep", "build/failures"]
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-m",
+        "tests.spec.network.file_mutants",
+        "--count",
+        COUNT,
+        "--keep",
+        "build/failures",
+    ]
     ended = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr[-3000:]
     found = json.loads(ended.stdout)
     assert sum(kind["fault"] for kind in found.values()) == 0, ended.stderr[-6000:]
     assert set(found) == set(KINDS)
     assert all(kind["refused"] + kind["right"] == COUNT // len(KINDS) for kind in found.values())
-    # The mutants are what they are meant to be: files as they were made are right, and each change is noticed mostly.
+    # The mutants work as intended: unchanged files are right, and most changes are noticed.
     assert found["untouched"]["refused"] == 0
     assert all(found[kind]["refused"] > 0.6 * COUNT // len(KINDS) for kind in set(KINDS) - {"untouched"})
     assert all(found[kind]["right"] for kind in ("numbers", "sizes", "nesting"))
@@ -42,7 +52,7 @@ def test_every_mutant_is_refused_or_right(record_property):
 
 
 def refusal(path, content) -> str:
-    """Return what `load_network` says of a file, and check that it took little memory to say so."""
+    """Return the error of `load_network` for a file, and check that it took little memory."""
     path.write_bytes(content)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(InputError) as caught:
@@ -134,7 +144,7 @@ def test_other_files_are_named(start, told, path):
 
 @pytest.mark.parametrize("side", ["width", "height"])
 def test_a_long_kernel_takes_no_more_memory_than_its_maps(side):
-    """Where a kernel's ends reach was found by trying all places with all taps: 28 GB of them here."""
+    """The extent of a kernel must not be found by trying all places with all taps, which would take 28 GB here."""
     sizes = {"channels": 1, "height": 1, "width": 1, "kernel_height": 1, "kernel_width": 1}
     sizes |= {side: 60_000, f"kernel_{side}": 59_990}
     layout = MapLayout(Maps(**sizes))
@@ -158,7 +168,7 @@ def test_totals_over_all_layers():
         check_sizes([(1, 1, flat)] * (MAX_LAYERS + 1))
 
 
-def test_what_could_not_be_read_again_is_not_written(tmp_path):
+def test_a_file_that_could_not_be_read_is_not_written(tmp_path):
     layer = Layer.from_dense(np.ones((1, 1), int), [0], 1, 2)
     notes = {"notes": "x" * MAX_HEADER_BYTES}
     with pytest.raises(InputError, match=r"cannot write .*names and provenance of the network take 2,\d+,\d+ bytes"):

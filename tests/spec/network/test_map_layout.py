@@ -1,4 +1,4 @@
-"""Where maps lie: base and offset meet at the neuron's own place, or at one without a neuron."""
+"""Map layouts: base plus offset is the neuron's place, or a place without a neuron."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -48,7 +48,7 @@ def test_every_source_and_tap_lead_to_the_right_place(maps, channels):
                         elif at in numbers:
                             wrong.append(at)
     assert not wrong
-    # Nothing that a neuron sees is left out.
+    # Every source that a neuron sees has a row.
     assert seen == channels * int(maps.counts.sum())
 
 

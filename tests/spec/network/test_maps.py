@@ -37,7 +37,7 @@ def test_operations_and_potential_range_are_those_of_the_unrolled_weights(maps, 
 @given(maps_of_all_kinds)
 @settings(max_examples=100, deadline=None)
 def test_windows_of_each_single_spike(maps):
-    """Every source is seen exactly where the formula in the docstring says."""
+    """Every source is seen exactly where the formula in the docstring puts it."""
     seen = maps.windows(np.eye(maps.sources, dtype=np.int64)).reshape(maps.sources, maps.target_height, maps.target_width, -1)
     wanted = np.zeros_like(seen)
     for source in range(maps.sources):
@@ -85,8 +85,8 @@ def test_sizes_out_of_range(changes, message):
         Maps.from_dict(fitting | {"dilation": 1})
 
 
-def test_numpy_numbers_become_whole_ones():
-    """So that they can be written to a file, and do not wrap."""
+def test_numpy_integers_become_python_integers():
+    """They can then be written to a file, and do not wrap."""
     maps = Maps(*np.array([1, 100, 100, 3, 3], np.uint8))
     assert maps == Maps(1, 100, 100, 3, 3)
     assert {type(size) for size in maps.as_dict().values()} == {int}
@@ -112,7 +112,7 @@ def test_layers_that_do_not_follow_each_other():
 
 @given(map_networks())
 @settings(max_examples=30, deadline=None)
-def test_comes_back_from_its_file(tmp_path_factory, network):
+def test_round_trip_through_a_file(tmp_path_factory, network):
     path = tmp_path_factory.mktemp("maps") / "network.safetensors"
     save_network(network, path)
     loaded = load_network(path)

@@ -1,4 +1,4 @@
-"""The networks that ship are found in a clone, and in the package of a wheel."""
+"""The networks that come with firstspike are found in a clone and in an installed wheel."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def test_all_networks_of_the_clone_are_found_from_any_folder(tmp_path, monkeypat
     assert load_network(shipped_network("mnist-mlp")).inputs == 784
 
 
-def test_those_of_a_wheel_lie_in_its_package(tmp_path, monkeypatch):
+def test_an_installed_wheel_has_them_in_its_package(tmp_path, monkeypatch):
     package = tmp_path / "firstspike_spec"
     assert shipped.FOLDERS[0] == Path(firstspike_spec.__file__).parent / "networks"
     monkeypatch.setattr(shipped, "FOLDERS", (package / "networks", tmp_path / "nowhere"))
@@ -30,7 +30,7 @@ def test_those_of_a_wheel_lie_in_its_package(tmp_path, monkeypatch):
     assert shipped_network("one") == package / "networks" / "one.safetensors"
 
 
-def test_one_that_is_missing_is_told(tmp_path, monkeypatch):
+def test_a_missing_network_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(shipped, "FOLDERS", (tmp_path / "networks",))
     with pytest.raises(InputError, match=r"the network two is not where firstspike is installed .*; name a network's file"):
         shipped_network("two")

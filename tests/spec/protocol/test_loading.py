@@ -1,4 +1,4 @@
-"""How a network travels: the blocks, written as they come, are the memories; ranges have the checks of their words."""
+"""Loading: blocks fill exactly the memories, and a range is checked by the CRC-32 of its words."""
 
 import zlib
 from dataclasses import replace
@@ -26,11 +26,11 @@ def board_of(shape: EngineShape) -> NaiveBoard:
 @given(networks(max_layers=3), st.integers(1, 4), st.integers(11, 90))
 @settings(max_examples=60, deadline=None)
 def test_blocks_are_exactly_the_memories(network, lanes, most_bytes):
-    image = compile_network(network, plan(network, lanes))
-    board = board_of(image.shape)
+    contents = compile_network(network, plan(network, lanes))
+    board = board_of(contents.shape)
     board.answer(message(Kind.LOAD_BEGIN, 0))
     check = written = 0
-    for body in blocks(image, most_bytes):
+    for body in blocks(contents, most_bytes):
         assert len(body) <= most_bytes
         check = zlib.crc32(body, check)
         before = len(board.memories)
@@ -39,22 +39,22 @@ def test_blocks_are_exactly_the_memories(network, lanes, most_bytes):
         written += len(board.memories) - before
     expected = {
         (part.layer, part.lane, part.memory, address): word
-        for part in image.memories()
+        for part in contents.memories()
         for address, word in enumerate(part.words.tolist())
     }
     assert board.memories == expected
     assert written == len(expected)
-    assert board.answer(message(Kind.LOAD_END, 0, load_end(image, check)))[2] == b""
-    assert bytes(board.digest).hex() == image.digest
-    # And the board's memories, read back in parts, are what they should be.
-    for part in readable(image):
+    assert board.answer(message(Kind.LOAD_END, 0, load_end(contents, check)))[2] == b""
+    assert bytes(board.digest).hex() == contents.digest
+    # The board's memories, read back in parts, are right too.
+    for part in readable(contents):
         middle = len(part.words) // 2
         for first, count in ((0, len(part.words)), (middle, len(part.words) - middle), (middle, 1), (0, 0)):
             body, answer = check_range(part, first, count)
             assert board.answer(message(Kind.CHECK, 0, body))[2] == answer
 
 
-def test_a_larger_engine_is_loaded_in_all_places_that_count():
+def test_a_larger_engine_is_loaded_in_all_used_places():
     small, large = random_network(1, (5, 4, 3), bits=3), random_network(2, (16, 12, 9), bits=6)
     shape = plan(large, 4)
     shape = replace(
@@ -62,10 +62,10 @@ def test_a_larger_engine_is_loaded_in_all_places_that_count():
         layers=tuple(replace(layer, potential_bits=24) for layer in shape.layers),
         output=replace(shape.output, potential_bits=24),
     )
-    image = compile_network(small, shape)
+    contents = compile_network(small, shape)
     board = board_of(shape)
     board.answer(message(Kind.LOAD_BEGIN, 0))
-    for body in blocks(image, 64):
+    for body in blocks(contents, 64):
         board.answer(message(Kind.LOAD_BLOCK, 0, body))
 
     def loaded(*wanted):
@@ -84,8 +84,8 @@ def test_a_larger_engine_is_loaded_in_all_places_that_count():
 def test_the_bytes_of_a_range():
     """Low byte first, each word in as few bytes as its width needs."""
     network = random_network(3, (9, 7, 4))
-    image = compile_network(network, plan(network, 2))
-    for part in readable(image):
+    contents = compile_network(network, plan(network, 2))
+    for part in readable(contents):
         width = (part.bits + 7) // 8
         count = min(3, len(part.words) - 1)
         assert count > 0
@@ -105,20 +105,20 @@ def test_what_can_be_read_back():
     output = [(1, 0, memory) for memory in (Memory.ENTRIES, Memory.INITIAL_POTENTIALS)]
     assert [(part.layer, part.lane, part.memory) for part in parts] == hidden + output
     network = random_network(4, (6, 4, 3), connectivity=1.0)
-    image = compile_network(network, plan(network))
-    assert len(readable(image)) == len(list(image.memories())) - 1
+    contents = compile_network(network, plan(network))
+    assert len(readable(contents)) == len(list(contents.memories())) - 1
 
 
 def test_the_end_of_a_load():
     network = random_network(5, (4, 3))
-    image = compile_network(network, plan(network))
-    assert load_end(image, 0x01020304) == bytes([4, 3, 2, 1]) + bytes.fromhex(image.digest)
+    contents = compile_network(network, plan(network))
+    assert load_end(contents, 0x01020304) == bytes([4, 3, 2, 1]) + bytes.fromhex(contents.digest)
 
 
 def test_one_word_that_changes_changes_its_check():
     network = random_network(6, (9, 5, 3))
-    image = compile_network(network, plan(network, 2))
-    for part in readable(image):
+    contents = compile_network(network, plan(network, 2))
+    for part in readable(contents):
         _, right = check_range(part, 0, len(part.words))
         for address in range(len(part.words)):
             for bit in range(part.bits):
@@ -130,8 +130,8 @@ def test_one_word_that_changes_changes_its_check():
 @pytest.mark.parametrize("memory", [Memory.POINTERS, Memory.ENTRIES])
 def test_the_plain_board_takes_no_block_without_a_begin(memory):
     network = random_network(7, (4, 3, 2), connectivity=1.0)
-    image = compile_network(network, plan(network, 1))
-    board = board_of(image.shape)
-    body = next(body for body in blocks(image, 40) if body[2] == memory)
+    contents = compile_network(network, plan(network, 1))
+    board = board_of(contents.shape)
+    body = next(body for body in blocks(contents, 40) if body[2] == memory)
     assert board.answer(message(Kind.LOAD_BLOCK, 5, body)) == (Kind.ERROR, 5, bytes([Reason.NOT_LOADING]))
     assert board.memories == {}

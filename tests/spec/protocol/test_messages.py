@@ -1,4 +1,4 @@
-"""The link's messages: who a board is comes back as it was told, and what is something else is refused."""
+"""The link's messages: an identity survives a round trip, and everything else is refused."""
 
 import json
 from dataclasses import replace
@@ -47,22 +47,22 @@ def test_an_identity_comes_back(board, clock_hz, baud, buffer_bytes, digest):
     body = identity.pack()
     assert Identity.unpack(body) == identity
     assert body.endswith(identity.constants())
-    # What changes has its fixed place, where the gateware writes it.
+    # The parts that change have fixed places, where the gateware writes them.
     fixed = len(MAGIC) + 1
     assert body[:fixed] == MAGIC + bytes([VERSION])
     assert body[fixed] == bool(digest)
     assert body[fixed + 1 : fixed + 1 + DIGEST_BYTES] == bytes.fromhex(digest or "00" * DIGEST_BYTES)
 
 
-def test_the_digest_of_a_board_without_network_does_not_count():
+def test_without_a_loaded_network_the_digest_is_ignored():
     body = bytearray(replace(IDENTITY, digest="5a" * DIGEST_BYTES).pack())
     body[len(MAGIC) + 1] = 0
     assert Identity.unpack(bytes(body)) == IDENTITY
 
 
 @pytest.mark.parametrize("body", [b"", b"hello world", b"1sp", b"1Spk" + bytes(60)])
-def test_what_is_no_board_is_refused(body):
-    with pytest.raises(InputError, match="what answered is no firstspike board"):
+def test_other_devices_are_refused(body):
+    with pytest.raises(InputError, match="what answered is not a firstspike board"):
         Identity.unpack(body)
 
 
@@ -109,7 +109,7 @@ def test_damaged_facts_are_refused(change):
             Identity.unpack(IDENTITY.pack()[: len(MAGIC) + 2 + DIGEST_BYTES] + damaged)
 
 
-#: Stands for more digits than Python reads.
+#: A placeholder for more digits than Python reads.
 DIGITS = "digits"
 
 
@@ -138,7 +138,7 @@ def changed(facts: object, path: tuple, change) -> object:
     return facts
 
 
-#: An engine with everything that an identity can tell of.
+#: An engine whose identity has every possible entry.
 MAPS = replace(IDENTITY, shape=plan(random_map_network(0), 3))
 FACTS = json.loads(MAPS.constants())
 WRONG = {
@@ -158,7 +158,7 @@ WRONG = {
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_every_fact_is_of_its_kind_and_in_range(wrong):
-    """In every place of an identity, also of the engine's layers and address tables."""
+    """At every place of an identity, including the engine's layers and address tables."""
     names = {path[-1] for path in paths(FACTS) if path}
     assert {"board", "clock_hz", "baud", "buffer_bytes", "engine", "address_table", "places", "queue_depth", 0} < names
     for path in paths(FACTS):
@@ -170,8 +170,8 @@ def test_every_fact_is_of_its_kind_and_in_range(wrong):
             Identity.unpack(body)
 
 
-def test_nothing_is_missing_and_nothing_is_more():
-    """But an address table, which not every layer has."""
+def test_no_entry_may_be_missing_or_unknown():
+    """Except for an address table, which is optional."""
     for path in paths(FACTS)[1:]:
         if path[-1] == "address_table" or isinstance(path[-1], int):
             continue
@@ -195,7 +195,7 @@ def test_nothing_is_missing_and_nothing_is_more():
         ("engine", None, "not the description of an engine"),
     ],
 )
-def test_what_is_out_of_range_is_named(name, value, said):
+def test_values_out_of_range_are_named(name, value, said):
     with pytest.raises(InputError, match=said):
         Identity.unpack(told({**FACTS, name: value}))
 
@@ -215,7 +215,7 @@ def test_what_is_out_of_range_is_named(name, value, said):
     ],
     ids=["nested", "nested, ended", "objects", "long", "twice", "twice in the engine", "two", "zero", "not ASCII"],
 )
-def test_text_that_is_no_identity(text):
+def test_text_that_is_not_an_identity(text):
     with pytest.raises(InputError, match="the board's identity cannot be read"):
         Identity.unpack(told(text))
 
@@ -229,7 +229,7 @@ def test_a_flag_that_is_neither_0_nor_1(loaded):
 
 
 def test_the_largest_identity_has_room():
-    """15 hidden layers with address tables, every size as long as can be."""
+    """15 hidden layers with address tables, every size with as many digits as possible."""
     layer = LayerShape(16, 250, 1, 1 << 8, 1 << 14, 1 << 16, 10, 32, AddressTableShape(1 << 16, 8, 8, 0))
     first = replace(layer, address_table=AddressTableShape(1 << 16, 0, 16, 10))
     output = OutputShape(16, 255, 16, 32, AddressTableShape(1 << 16, 8, 8, 0))
@@ -241,13 +241,13 @@ def test_the_largest_identity_has_room():
 
 
 @given(st.integers(0, 255), st.integers(0, (1 << 32) - 1), st.binary(max_size=20))
-def test_messages_come_apart_as_they_were_put_together(kind, number, body):
+def test_messages_are_split_as_they_were_made(kind, number, body):
     content = message(kind, number, body)
     assert split(content) == (kind, number, body)
     assert len(content) == HEAD_BYTES + len(body)
 
 
-def test_kinds_are_told_apart_from_answers():
+def test_requests_and_answers_have_different_kinds():
     requests = [kind for kind in Kind if kind not in (Kind.ERROR, Kind.NOTICE)]
     assert all(0 < kind < REPLY for kind in requests)
     assert not {kind | REPLY for kind in requests} & {Kind.ERROR, Kind.NOTICE}

@@ -1,4 +1,4 @@
-"""docs/protocol.md says what the code says."""
+"""The tables of docs/protocol.md agree with the code."""
 
 import re
 from pathlib import Path
@@ -20,7 +20,7 @@ def test_every_number_has_its_row_and_no_other(names):
     }
 
 
-def test_no_row_is_left_over():
+def test_no_row_is_unknown():
     named = {row[1] for row in ROWS if len(row) > 1 and re.fullmatch(r"[A-Z]+(_[A-Z]+)*", row[1])}
     assert named == {name for names in (Kind, Reason, Status, Loss) for name in names.__members__}
 

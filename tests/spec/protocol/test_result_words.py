@@ -1,4 +1,4 @@
-"""Result words tell what the golden model says; those that no engine can give are refused."""
+"""Result words give the golden model's results; words that no engine can give are refused."""
 
 import random
 from dataclasses import replace
@@ -26,13 +26,13 @@ def test_result_words(network, lanes, empty, seed, early_exit):
     """Also those of a larger engine, which reports the places that the network leaves empty."""
     shape = plan(network, lanes)
     shape = replace(shape, output=replace(shape.output, neurons=shape.output.neurons + empty))
-    image = compile_network(network, shape)
+    contents = compile_network(network, shape)
     times = random_times(seed, network, 3)
     inference = infer_spikes(network, times, early_exit=early_exit)
     expected = Results.from_inference(inference, early_exit=early_exit)
-    words = result_words(image, expected, random.Random(seed), early_exit=early_exit)
+    words = result_words(contents, expected, random.Random(seed), early_exit=early_exit)
     got = with_hidden_spikes(
-        read_results(image, words, batch=3, early_exit=early_exit),
+        read_results(contents, words, batch=3, early_exit=early_exit),
         inference.spike_times[:-1],
         early_exit=early_exit,
         time_steps=network.time_steps,
@@ -96,7 +96,7 @@ SILENT = silent(-5, -5, -5)
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([word(**SPIKE), word(**CHOSEN) + (np.uint64(1) << np.uint64(60))], "a word of it has more than 58 bits"),
+        ([word(**SPIKE), word(**CHOSEN) + (np.uint64(1) << np.uint64(60))], "a result word has more than 58 bits"),
         ([word(neuron=4, fired=1), word(neuron=4, fired=1, decision=1)], "it reported output 4, of 4"),
         ([word(**{**SPIKE, "step": 250}), word(**{**CHOSEN, "step": 250})], "it reported output 2 in step 250, of 4"),
         (
@@ -139,7 +139,7 @@ SILENT = silent(-5, -5, -5)
     ],
 )
 def test_words_that_no_inference_can_give(words, message):
-    """Each tells the image, behind one that is right."""
+    """The error names the image; the image before it is right."""
     right = [word(**SPIKE), word(**CHOSEN)]
     read([*right, *right], early_exit=True, batch=2)
     with pytest.raises(ImpossibleResults, match=message) as caught:
@@ -157,21 +157,23 @@ def test_without_early_exit_every_output_is_reported():
 
 @given(st.integers(0, 2**32 - 1))
 @settings(max_examples=300 * (20 if THOROUGH else 1), deadline=None)
-def test_what_is_refused_is_impossible_and_what_is_not_is_possible(seed):
-    """Right words with a few changes, judged by plain loops."""
+def test_exactly_the_impossible_words_are_refused(seed):
+    """Right words with a few changes, checked by plain loops."""
     rng = random.Random(seed)
     network = random_network(rng.randrange(50), (4, rng.randrange(1, 4)), time_steps=rng.choice([2, 4]), bits=3, threshold=5)
     shape = plan(network)
-    image = compile_network(network, replace(shape, output=replace(shape.output, neurons=network.outputs + rng.randrange(2))))
+    contents = compile_network(
+        network, replace(shape, output=replace(shape.output, neurons=network.outputs + rng.randrange(2)))
+    )
     early_exit = rng.random() < 0.5
     inference = infer_spikes(network, random_times(seed, network, 1), early_exit=early_exit)
-    words = result_words(image, Results.from_inference(inference, early_exit=early_exit), rng, early_exit=early_exit)
-    assert is_possible(image, words, early_exit=early_exit)
+    words = result_words(contents, Results.from_inference(inference, early_exit=early_exit), rng, early_exit=early_exit)
+    assert is_possible(contents, words, early_exit=early_exit)
     words = changed_words(words, rng)
     refused = False
     try:
-        read_results(image, words, batch=1, early_exit=early_exit)
+        read_results(contents, words, batch=1, early_exit=early_exit)
     except InputError:
         refused = True
-    assert refused != is_possible(image, words, early_exit=early_exit)
+    assert refused != is_possible(contents, words, early_exit=early_exit)
     event(f"refused: {refused}")

@@ -10,7 +10,7 @@ from firstspike_spec.protocol.spike_code import decode_spikes, encode_spikes
 
 
 def written_out(times: list[int], time_steps: int) -> bytes:
-    """The code, as its table says, one neuron after the other."""
+    """The code, as its table says, one input after the other."""
     nibbles = []
     for step in range(time_steps):
         gap = 0
@@ -31,7 +31,7 @@ def written_out(times: list[int], time_steps: int) -> bytes:
 
 @settings(max_examples=200, deadline=None)
 @given(st.data())
-def test_equals_plain_loops_and_comes_back(data):
+def test_equals_plain_loops_and_decodes_to_the_same_spikes(data):
     time_steps = data.draw(st.sampled_from([2, 3, 4, 8, 16]))
     inputs = data.draw(st.sampled_from([1, 2, 15, 270, 283, 284, 285, 538, 600]))
     share = data.draw(st.sampled_from([0, 0.005, 0.1, 1]))
@@ -62,10 +62,10 @@ def test_no_spikes_are_only_ends():
         ([], "ends in step 0"),
         ([3, 15], "ends in step 1"),
         ([3, 15, 14, 2], "ends within a gap, in step 1"),
-        ([10, 15, 15, 0], "a spike of neuron 10; there are 10 inputs"),
-        ([9, 0, 15, 15], "a spike of neuron 10;"),
-        ([14, 0, 0, 15, 15, 0], "a spike of neuron 14;"),
-        ([3, 15, 3, 15], "two spikes of neuron 3"),
+        ([10, 15, 15, 0], "a spike of input 10; there are 10 inputs"),
+        ([9, 0, 15, 15], "a spike of input 10;"),
+        ([14, 0, 0, 15, 15, 0], "a spike of input 14;"),
+        ([3, 15, 3, 15], "two spikes of input 3"),
         ([15, 15, 15, 0], "goes on after 2 ends"),
         ([15, 15, 0, 0], "goes on after 2 ends"),
         ([3, 15, 15, 1], "goes on after 2 ends"),

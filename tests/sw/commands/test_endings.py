@@ -82,7 +82,7 @@ def test_an_output_without_room_is_told_and_the_results_file_is_kept(network_fil
         run = start("run", network_file, "--input", image_file, "--output", table, *options, stdout=full)
         code, _, err = finish(run)
         assert (code, finish(start("info", network_file, "--json", stdout=full, stderr=full))[0]) == (2, 2)
-    assert err == "firstspike: No space left on device; make room where it is written to, or write elsewhere\n"
+    assert err == "firstspike: No space left on device; free some space there, or write elsewhere\n"
     assert len(table.read_text("utf-8").splitlines()) == 41
 
 
@@ -181,7 +181,7 @@ def test_a_working_folder_that_is_gone_is_told(firstspike, network_file, tmp_pat
     for arguments in (("plot", "weights", network_file, "--out", "new.png"), ("selftest", network_file, "--device", "engine")):
         shown = firstspike(*arguments)
         assert (shown.code, shown.out, shown.err.count("\n")) == (2, "", 1), shown.err
-    assert shown.err == "firstspike: the folder that this runs in has been removed; change to another\n"
+    assert shown.err == "firstspike: the current folder has been removed; change to another\n"
     assert firstspike("info", network_file).code == 0
 
 
@@ -194,7 +194,7 @@ def test_errors_that_are_ours_are_not_disguised(firstspike, network_file, monkey
 
 @pytest.mark.parametrize(
     ("error", "told"),
-    [(MemoryError(), "not enough memory"), (RuntimeError("can't start new thread"), "raise their number (ulimit -u)")],
+    [(MemoryError(), "not enough memory"), (RuntimeError("can't start new thread"), "raise the limit (ulimit -u)")],
 )
 def test_too_little_of_the_machine_is_told(firstspike, network_file, monkeypatch, error, told):
     meeting(monkeypatch, raising(error))

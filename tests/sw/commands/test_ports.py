@@ -34,5 +34,5 @@ def test_for_programs_each_is_the_name_of_a_device(firstspike, there):
 
 
 def test_no_port(firstspike, there):
-    assert firstspike("ports").out == "no serial port; plug a board in\n"
+    assert firstspike("ports").out == "no serial port found; plug a board in\n"
     assert firstspike("ports", "--json").json == {"ports": []}

@@ -179,7 +179,7 @@ def test_a_word_that_changed_behind_its_back_is_named(way, count):
 def test_a_network_that_does_not_fit_leaves_the_old_one(way):
     device = opened(way)
     way.requests.clear()
-    with pytest.raises(InputError, match="layer 0 has 40 neurons, the engine's 12"):
+    with pytest.raises(InputError, match="layer 0 needs 10 neurons per lane, the engine has 3"):
         device.load(random_network(1, (12, 40, 5)))
     assert way.requests == []
     check(device, LARGE)

@@ -211,7 +211,7 @@ def test_seven_baud_rates_take_bounded_time(monkeypatch, change, chatter):
         (refused, "refused the request IDENTIFY: no network is loaded"),
         (only(Kind.COUNTERS), "answers small requests, but not the request IDENTIFY within 1 s"),
         (lambda request, answer: [(0.0, framed(request))], "answered the request IDENTIFY with a message of kind 0x1"),
-        (lambda request, answer: [(0.0, framed(answer[:5]))], "what answered is no firstspike board"),
+        (lambda request, answer: [(0.0, framed(answer[:5]))], "what answered is not a firstspike board"),
         (lambda request, answer: [(0.0, framed(answer[:50]))], "the board's identity cannot be read"),
         (lambda request, answer: [(0.0, framed(answer[:9] + b"\x01" + answer[10:]))], "speaks version 1 of the protocol"),
         (lambda request, answer: [(0.0, framed(bytes([Kind.ERROR]) + answer[1:5]))], "with 0 bytes, where 1 were wanted"),

@@ -226,7 +226,7 @@ def test_a_way_that_is_too_bad_is_told_and_gives_no_wrong_answer(seed):
     board = FakeBoard(seed=seed, faults=dict.fromkeys(("lost", "damaged", "delayed", "doubled"), 0.25))
     link = linked(board)
     made, got = bodies(seed, 300), []
-    with pytest.raises(DeviceError, match=r"does not answer|loses what it is sent"):
+    with pytest.raises(DeviceError, match=r"does not answer|loses requests"):
         got.extend(link.exchange(images(made)))
     assert got == list(map(result, made))[: len(got)]
     assert board.most_room <= IDENTITY.buffer_bytes
@@ -257,9 +257,7 @@ def test_a_request_that_never_arrives():
     board = FakeBoard(damages=lambda content: split(content)[2] == b"never")
     link = linked(board)
     got = []
-    with pytest.raises(
-        DeviceError, match="the fake board loses what it is sent: the request INFER was sent 4 times; try another"
-    ):
+    with pytest.raises(DeviceError, match="the fake board loses requests: the request INFER was sent 4 times; try another"):
         got.extend(link.exchange(images([b"first", b"never", b"last"])))
     assert got == [result(b"first")]
     check_usable(link, board)
@@ -348,7 +346,7 @@ class Impostor(FakeBoard):
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b"hello", "the fake board: what answered is no firstspike board"),
+        (b"hello", "the fake board: what answered is not a firstspike board"),
         (MAGIC + bytes([VERSION + 1]) + IDENTITY.pack()[5:], f"the fake board: the board speaks version {VERSION + 1}"),
         (IDENTITY.pack()[:-1], "the fake board: the board's identity cannot be read"),
     ],

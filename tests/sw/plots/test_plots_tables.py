@@ -281,7 +281,7 @@ def test_wrong_columns_are_refused(tmp_path, columns, message):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("97.5", "it is a share, in 0 .. 1, not per cent"),
+        ("97.5", "it is a share, 0 .. 1, not per cent"),
         ("nan", "no finite number"),
         ("good", "no finite number"),
         ("", "no run"),
@@ -307,7 +307,7 @@ def test_wrong_values_are_refused(tmp_path, value, message):
         ("s.json", b"{}", "list of objects"),
         ("s.json", b"[{", "is no JSON"),
         ("s.txt", b"a,b\n1,2\n", r"results are \.csv, \.json, \.safetensors files"),
-        ("s.safetensors", b"a,b\n1,2\n", "truncated or no safetensors file"),
+        ("s.safetensors", b"a,b\n1,2\n", "truncated or not a safetensors file"),
     ],
 )
 def test_files_that_are_no_results_are_refused(tmp_path, name, content, message):

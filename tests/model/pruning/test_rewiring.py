@@ -1,4 +1,4 @@
-"""Grad R and STDS move weights as their rules say, and the cut keeps exactly the budget."""
+"""Grad R and STDS move weights by their rules, and are steered to a budget."""
 
 import copy
 import math
@@ -6,10 +6,11 @@ import math
 import pytest
 import torch
 
-from firstspike_model.pruning import SCHEDULES, STDS, GradR, Rewiring, cut_to_budget, layer_budgets, schedule
+from firstspike_model.pruning import STDS, GradR, Rewiring
 from firstspike_model.pruning.gradr import prior_centre
-from firstspike_model.recipes.recipe import CHOICES
 from firstspike_spec import InputError
+
+from .masks import check_strongest
 
 START = [0.5, -0.5, 0.003, -0.003, 0.0]
 GRADIENTS = [
@@ -21,7 +22,7 @@ GRADIENTS = [
 
 
 class ScalarAdam:
-    """One number's Adam, as in Kingma and Ba 2014."""
+    """Adam for one number, as in Kingma and Ba 2014."""
 
     def __init__(self):
         self.first = self.second = self.step = 0
@@ -66,7 +67,7 @@ def test_gradr_equals_a_scalar_recomputation_step_by_step(alpha, cost):
     assert weights[2:4].tolist() == [0, 0]  # dormant in the end
 
 
-def test_a_dormant_synapse_comes_back_with_its_old_sign():
+def test_a_dormant_synapse_returns_with_its_old_sign():
     weights = torch.nn.Parameter(torch.tensor([-0.001]))
     gradr = GradR([weights], 0.01, alpha=0.0)
     signs = []
@@ -100,7 +101,7 @@ def test_stds_equals_a_scalar_recomputation_step_by_step():
 
 
 @pytest.mark.parametrize("make", [lambda w: GradR(w, 0.01, alpha=0.2), lambda w: STDS(w, 0.01, threshold=0.1)])
-def test_an_optimiser_goes_on_from_its_state(make):
+def test_an_optimiser_continues_from_its_state(make):
     def advance(weights, optimiser, steps):
         for step in steps:
             weights.grad = torch.tensor(GRADIENTS[step])
@@ -158,63 +159,6 @@ def test_prior_has_the_share_below_zero(target):
     assert prior_centre(0, target) == 0
 
 
-def test_schedules_run_from_end_to_end():
-    assert tuple(SCHEDULES) == CHOICES["alpha_schedule"] == CHOICES["threshold_schedule"]
-    values = {name: [schedule(name, done) for done in (-1, 0, 0.25, 0.5, 1, 2)] for name in SCHEDULES}
-    quarter = (1 - math.sqrt(0.5)) / 2
-    assert values["constant"] == [1] * 6
-    assert values["linear"] == [0, 0, 0.25, 0.5, 1, 1]
-    assert values["sine"] == pytest.approx([0, 0, quarter, 0.5, 1, 1])
-    assert values["cubic"] == [0, 0, 1 - 0.75**3, 0.875, 1, 1]
-    assert values["falling"] == [1, 1, 0.75, 0.5, 0, 0]
-    assert values["cosine"] == pytest.approx([1, 1, 1 - quarter, 0.5, 0, 0])
-    with pytest.raises(InputError, match=r"schedule must be one of constant, .*, not 'step'"):
-        schedule("step", 0.5)
-
-
-def random_layers() -> list[torch.Tensor]:
-    generator = torch.Generator().manual_seed(3)
-    return [torch.randn(shape, generator=generator) for shape in ((30, 17), (7, 30), (3, 7))]
-
-
-def check_strongest(weights: torch.Tensor, mask: torch.Tensor) -> None:
-    assert set(mask.unique().tolist()) <= {0.0, 1.0}
-    if 0 < mask.sum() < mask.numel():
-        assert weights[mask == 1].abs().min() >= weights[mask == 0].abs().max()
-
-
-@pytest.mark.parametrize("connectivity", [0.0, 0.013, 0.1, 0.37, 1.0])
-def test_cut_is_exact(connectivity):
-    weights = random_layers()
-    masks = cut_to_budget(weights, connectivity)
-    assert sum(int(mask.sum()) for mask in masks) == math.floor(connectivity * sum(weight.numel() for weight in weights))
-    for weight, mask in zip(weights, masks, strict=True):
-        check_strongest(weight, mask)
-
-
-def test_cut_is_exact_for_each_layer():
-    weights, budgets = random_layers(), (0.05, 0.5, 1.0)
-    masks = cut_to_budget(weights, budgets)
-    for weight, mask, budget in zip(weights, masks, budgets, strict=True):
-        assert int(mask.sum()) == math.floor(budget * weight.numel())
-        check_strongest(weight, mask)
-
-
-def test_cut_keeps_what_is_connected_where_the_budget_is_larger():
-    weights = [torch.tensor([[0.0, 1.0], [2.0, 0.0]]), torch.zeros(2, 2)]
-    masks = cut_to_budget(weights, 0.9)
-    assert masks[0].tolist() == [[0, 1], [1, 0]]
-    assert not masks[1].any()
-
-
-@pytest.mark.parametrize(
-    ("budget", "message"), [((0.1, 0.1), "one for each of 3 layers, not 2"), (1.5, r"in 0 \.\. 1, not 1.5")]
-)
-def test_wrong_budgets_are_refused(budget, message):
-    with pytest.raises(InputError, match=message):
-        cut_to_budget(random_layers(), budget)
-
-
 def advanced(make) -> tuple[Rewiring, list[torch.nn.Parameter]]:
     """An optimiser with two groups of one random matrix each, after a step that moved nothing."""
     generator = torch.Generator().manual_seed(5)
@@ -228,7 +172,7 @@ def advanced(make) -> tuple[Rewiring, list[torch.nn.Parameter]]:
 
 @pytest.mark.parametrize("make", [lambda w: GradR(w, 0.01, alpha=0.0), lambda w: STDS(w, 0.01)])
 @pytest.mark.parametrize("share", [0.0, 0.013, 0.5, 1.0, (0.1, 0.75), (1.0, 0.0)])
-def test_steering_leaves_the_strongest_and_as_many_as_asked(make, share):
+def test_steering_keeps_the_strongest_and_exactly_the_share(make, share):
     optimiser, matrices = advanced(make)
     before = [matrix.detach().clone() for matrix in matrices]
     optimiser.prune_to(share)
@@ -268,34 +212,6 @@ def test_steering_pulls_harder_at_what_costs_more():
     check_strongest(worth, kept.float())
 
 
-def test_steering_asks_for_a_share_a_group():
+def test_steering_needs_a_share_for_each_group():
     with pytest.raises(ValueError, match="shorter"):
         advanced(lambda w: STDS(w, 0.01))[0].prune_to([0.5])
-
-
-@pytest.mark.parametrize(
-    ("budget", "part", "kept"),
-    [
-        (0.05, 0.22, (31760 - 6987, 6987)),
-        (0.02, 0.5, (6352, 6352)),
-        (0.05, 0.5, (31760 - 8000, 8000)),  # no room for half in the output layer
-        (0.01, 0.0, (6351, 1)),  # never nothing
-        (1.0, 0.01, (627200, 8000)),  # no room for the rest in the other
-    ],
-)
-def test_the_output_layer_gets_its_part(budget, part, kept):
-    counts = [627200, 8000]
-    shares = layer_budgets(budget, part, counts)
-    generator = torch.Generator().manual_seed(0)
-    masks = cut_to_budget([torch.rand(count, generator=generator) + 0.1 for count in counts], shares)
-    assert tuple(int(mask.sum()) for mask in masks) == kept
-
-
-def test_the_output_layers_part_leaves_the_others_even():
-    counts = [1000, 500, 100]
-    first, second, last = layer_budgets(0.1, 0.25, counts)
-    assert first == second == 120 / 1500
-    assert last == 40 / 100
-    shares = layer_budgets(0.3, 0.2, [64 * 20, 20 * 15, 15 * 10])
-    assert sum(round(share * count) for share, count in zip(shares, [1280, 300, 150], strict=True)) == 519
-    assert layer_budgets(0.01, 0.001, counts)[-1] == 1 / 100  # never nothing

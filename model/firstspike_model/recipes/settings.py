@@ -1,0 +1,79 @@
+"""A recipe's settings as plain values, of the kinds that TOML and JSON have."""
+
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, fields
+from typing import Any, get_args
+
+from firstspike_spec import InputError, InputTypeError
+
+from .recipe import Recipe
+
+
+def recipe_of(name: str, settings: Mapping[str, Any]) -> Recipe:
+    """Return the recipe with the given settings.
+
+    Parameters
+    ----------
+    name : str
+    settings : mapping
+        Values of the kinds that TOML and JSON have, by the names of `Recipe`'s attributes.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        If a setting is missing, unknown, of the wrong kind or out of range.
+    """
+    kinds = {field.name: field.type for field in fields(Recipe) if field.name != "name"}
+    needed = {field.name for field in fields(Recipe) if field.name != "name" and field.default is MISSING}
+    unknown, missing = sorted(set(settings) - set(kinds)), sorted(needed - set(settings))
+    if unknown or missing:
+        parts = [f"unknown: {', '.join(unknown)}"] * bool(unknown) + [f"missing: {', '.join(missing)}"] * bool(missing)
+        raise InputError(f"recipe {name}: settings {'; '.join(parts)}; the settings are {', '.join(kinds)}")
+    try:
+        return Recipe(name, **{key: _typed(key, setting, kinds[key]) for key, setting in settings.items()})
+    except (InputError, InputTypeError) as error:
+        raise type(error)(f"recipe {name}: {error}") from error
+
+
+def settings_of(recipe: Recipe) -> dict[str, Any]:
+    """Return all settings but the name, as values of the kinds that TOML and JSON have: the reverse of `recipe_of`."""
+    settings: dict[str, Any] = {
+        key: list(value) if isinstance(value, tuple) else value for key, value in asdict(recipe).items()
+    }
+    del settings["name"]
+    return settings
+
+
+def settings_names() -> list[str]:
+    """Return the names of all settings."""
+    return [field.name for field in fields(Recipe) if field.name != "name"]
+
+
+def _typed(key: str, value: Any, kind: Any) -> Any:
+    """Return a TOML value as a setting of the type ``kind``: bool, str, int, float, a tuple of these, or a union of such."""
+    kinds = get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    for single in kinds:
+        if isinstance(single, types.GenericAlias) and isinstance(value, list):
+            inner = get_args(single)[0]
+            if all(_is_a(number, inner) for number in value):
+                return tuple(inner(number) for number in value)
+        elif not isinstance(single, types.GenericAlias) and _is_a(value, single):
+            return single(value)
+    raise InputTypeError(f"{key} must be {' or '.join(_WORDS[single] for single in kinds)}, not {value!r}")
+
+
+def _is_a(value: object, kind: type) -> bool:
+    if isinstance(value, bool) or kind is bool:
+        return isinstance(value, bool) and kind is bool
+    return isinstance(value, int | float if kind is float else kind)
+
+
+_WORDS: dict[Any, str] = {
+    bool: "true or false",
+    str: "a string",
+    int: "a whole number",
+    float: "a number",
+    tuple[int, ...]: "a list of whole numbers",
+    tuple[float, ...]: "a list of numbers",
+}
