@@ -7,6 +7,9 @@ from firstspike_spec.common.words import Word
 from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.compiler.shapes import LayerShape
 
+#: A byte of a frame's contents on the link, and whether it is the last one.
+FRAME_BYTE = data.StructLayout({"data": 8, "last": 1})
+
 
 def word_layout(word: Word) -> data.StructLayout:
     """Return the structure of a word."""
