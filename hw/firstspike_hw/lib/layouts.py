@@ -6,6 +6,9 @@ from amaranth.lib import data
 from firstspike_spec.common.words import Word
 from firstspike_spec.compiler.engine_shape import EngineShape
 
+#: A byte of a frame's contents on the link, and whether it is the last one.
+FRAME_BYTE = data.StructLayout({"data": 8, "last": 1})
+
 
 def word_layout(word: Word) -> data.StructLayout:
     """Return the structure of a word."""

@@ -4,7 +4,7 @@ from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .layouts import FRAME_BYTE
+from ..lib.layouts import FRAME_BYTE
 
 
 class Arbiter(wiring.Component):

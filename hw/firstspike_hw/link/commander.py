@@ -18,8 +18,8 @@ from firstspike_spec.protocol.messages import (
     Reason,
 )
 
+from ..lib.layouts import FRAME_BYTE
 from .answer import ALL_COUNTERS, DIGEST_AT, Answer
-from .layouts import FRAME_BYTE
 
 
 class Commander(wiring.Component):

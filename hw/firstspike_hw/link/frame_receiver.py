@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 from firstspike_spec.protocol.frames import CHECK_BYTES, DELIMITER, LONGEST_GROUP
 from firstspike_spec.protocol.messages import HEAD_BYTES
 
-from .layouts import FRAME_BYTE
+from ..lib.layouts import FRAME_BYTE
 
 
 class FrameReceiver(wiring.Component):

@@ -8,8 +8,7 @@ from amaranth.lib.wiring import In, Out
 from firstspike_spec.common.words import LOAD_WORD, Memory
 from firstspike_spec.protocol.messages import BLOCK_HEAD, COUNT_BYTES
 
-from ..lib.layouts import word_layout
-from .layouts import FRAME_BYTE
+from ..lib.layouts import FRAME_BYTE, word_layout
 
 
 class MemoryAccess(wiring.Component):

@@ -7,8 +7,7 @@ from amaranth.lib.wiring import In, Out
 from firstspike_spec.common.words import RESULT_WORD
 from firstspike_spec.protocol.messages import HEAD_BYTES, RESULT_BYTES
 
-from ..lib.layouts import word_layout
-from .layouts import FRAME_BYTE
+from ..lib.layouts import FRAME_BYTE, word_layout
 
 
 class ResultSender(wiring.Component):

@@ -28,7 +28,7 @@ IMAGES = np.zeros((2, 6), np.uint8)
 
 
 @pytest.mark.parametrize(
-    ("weights", "starts", "message"),
+    ("weights", "initial_potentials", "message"),
     [
         (
             np.ones((2, 3), int),
@@ -53,9 +53,9 @@ IMAGES = np.zeros((2, 6), np.uint8)
         (np.ones((1, 1), int), [0.5], "initial_potentials must be integers, not an array of type float64"),
     ],
 )
-def test_from_dense(weights, starts, message):
+def test_from_dense(weights, initial_potentials, message):
     with pytest.raises(UserError, match=message):
-        Layer.from_dense(weights, starts, 1, 4)
+        Layer.from_dense(weights, initial_potentials, 1, 4)
 
 
 def test_maps_that_are_none_and_ragged_activity():

@@ -21,7 +21,7 @@ def hidden_in(contents, layer):
     neuron_bits = max(1, (shape.lane_neurons - 1).bit_length())
     lane_bits = (shape.lanes - 1).bit_length()
     weights = np.zeros((1 << shape.address_bits, 1 << shape.source_bits), np.int64)
-    starts, start_row = {}, []
+    initial, start_row = {}, []
     assert len(contents.banks[layer]) * shape.bank_lanes == shape.lanes
     for bank, content in enumerate(contents.banks[layer]):
         assert len(content.pointers) == 1 << shape.source_bits
@@ -29,7 +29,7 @@ def hidden_in(contents, layer):
         assert len(content.initial_potentials) == shape.lane_neurons * shape.bank_lanes
         for place, start in enumerate(content.initial_potentials.tolist()):
             neuron, within = place >> (shape.bank_lanes - 1), place & (shape.bank_lanes - 1)
-            starts[neuron << lane_bits | (bank * shape.bank_lanes + within)] = start
+            initial[neuron << lane_bits | (bank * shape.bank_lanes + within)] = start
         entries, read = content.entries.tolist(), 0
         for source, pointer in enumerate(content.pointers.tolist()):
             assert pointer >> (start_bits + shape.bank_lanes * length_bits) == 0
@@ -55,7 +55,7 @@ def hidden_in(contents, layer):
                 at += length
                 assert at <= len(entries)
         assert read == len(entries), "entries that no row has, or that two rows have"
-    return weights, starts, start_row
+    return weights, initial, start_row
 
 
 def output_in(contents):
@@ -64,7 +64,7 @@ def output_in(contents):
     per_slice = max(1, 16 // shape.weight_bits)
     assert len(contents.output) == (shape.neurons + per_slice - 1) // per_slice
     weights = np.zeros((len(contents.output) * per_slice, 1 << shape.source_bits), np.int64)
-    starts = []
+    initial = []
     for index, content in enumerate(contents.output):
         assert len(content.weights) == 1 << shape.source_bits
         for source, word in enumerate(content.weights.tolist()):
@@ -73,9 +73,9 @@ def output_in(contents):
                 weight = number(word, place * shape.weight_bits, shape.weight_bits, signed=True)
                 weights[index * per_slice + place, source] = weight
         assert len(content.initial_potentials) == min(per_slice, shape.neurons - index * per_slice)
-        starts += content.initial_potentials.tolist()
+        initial += content.initial_potentials.tolist()
     assert not weights[shape.neurons :].any()
-    return weights[: shape.neurons], dict(enumerate(starts))
+    return weights[: shape.neurons], dict(enumerate(initial))
 
 
 def check_contents(contents):
@@ -87,13 +87,13 @@ def check_contents(contents):
         potentials = layer.initial_potentials.astype(np.int64) - layer.threshold
         if index < len(contents.shape.layers):
             shape = contents.shape.layers[index]
-            weights, starts, start_row = hidden_in(contents, index)
+            weights, initial, start_row = hidden_in(contents, index)
             # No neuron has the address of all ones, here or in the next layer.
             assert addresses.max() < (1 << shape.address_bits) - 1
             assert sorted(start_row) == sorted(addresses[potentials >= 0].tolist())
         else:
             shape = contents.shape.output
-            weights, starts = output_in(contents)
+            weights, initial = output_in(contents)
             assert addresses.tolist() == list(range(layer.targets))
         assert source_addresses.max() < (1 << shape.source_bits) - 1
         assert len(set(addresses.tolist())) == layer.targets
@@ -102,7 +102,7 @@ def check_contents(contents):
         np.testing.assert_array_equal(weights, expected)
         lowest = -(1 << (shape.potential_bits - 1))
         own = dict(zip(addresses.tolist(), potentials.tolist(), strict=True))
-        assert starts == dict.fromkeys(starts, lowest) | own
-        compared += weights.size + len(starts)
+        assert initial == dict.fromkeys(initial, lowest) | own
+        compared += weights.size + len(initial)
         source_addresses = addresses
     return compared

@@ -117,7 +117,7 @@ def test_start_rows(connectivity, start, bank_lanes):
     shape = plan(network, 2, bank_lanes=bank_lanes)
     contents = compile_network(network, shape)
     assert check_contents(contents) > 0
-    _weights, _starts, start_row = hidden_in(contents, 0)
+    _weights, _initial, start_row = hidden_in(contents, 0)
     listed = 7 if start >= 5 else 0
     assert len(start_row) == listed
     entries = int(connectivity) * 21 + listed

@@ -72,18 +72,18 @@ def check_hidden(contents, index, source_addresses):
     wanted = np.array(naive_model.unrolled(layer.dense().tolist(), layer.maps))
     np.testing.assert_array_equal(found[addresses], wanted)
 
-    starts = np.zeros(1 << shape.address_bits, np.int64)
+    initial = np.zeros(1 << shape.address_bits, np.int64)
     for number, bank in enumerate(contents.banks[index]):
         for place, start in enumerate(bank.initial_potentials.tolist()):
             lane = number * shape.bank_lanes + place % shape.bank_lanes
-            starts[(place // shape.bank_lanes) << shape.lane_bits | lane] = start
+            initial[(place // shape.bank_lanes) << shape.lane_bits | lane] = start
     own = layer.initial_potentials.repeat(layer.maps.positions) - layer.threshold
-    assert starts[addresses].tolist() == own.tolist()
+    assert initial[addresses].tolist() == own.tolist()
     # A place without a neuron never fires or wraps, whatever is added to it.
-    empty = np.ones(len(starts), bool)
+    empty = np.ones(len(initial), bool)
     empty[addresses] = False
     touched = empty & (found != 0).any(axis=1)
-    low, high = (starts + part.sum(axis=1) for part in (np.minimum(found, 0), np.maximum(found, 0)))
+    low, high = (initial + part.sum(axis=1) for part in (np.minimum(found, 0), np.maximum(found, 0)))
     assert (high[touched] < 0).all()
     assert (low[touched] >= -(1 << (shape.potential_bits - 1))).all()
 
