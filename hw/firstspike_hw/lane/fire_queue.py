@@ -5,6 +5,7 @@ from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..memory.description import Memories, MemoryDescription, Place, Ram
+from ..memory.lane_memory import inferred_blocks
 from .parameters import LayerParameters
 
 
@@ -56,9 +57,12 @@ class FireQueue(wiring.Component):
     def memories(parameters: LayerParameters) -> Memories:
         """Yield the memories of a fire queue."""
         places, style = 1 << parameters.place_bits, parameters.memory_style
-        few = style.lut_ram and places <= style.lut_ram_words
-        queue = Ram(parameters.lane_spike.size, places, Place.LUTS if few else Place.BLOCKS)
-        marks = Ram(1, places, Place.LUTS if _marks_in_luts(parameters) else Place.EITHER)
+        few, bits = style.lut_ram and places <= style.lut_ram_words, parameters.lane_spike.size
+        is_ecp5 = style.output_registers
+        queue_blocks, marks_blocks = (inferred_blocks(width, places) if is_ecp5 else None for width in (bits, 1))
+        queue = Ram(bits, places, Place.LUTS if few else Place.BLOCKS, queue_blocks)
+        in_luts = _marks_in_luts(parameters)
+        marks = Ram(1, places, Place.LUTS, 0) if in_luts else Ram(1, places, Place.EITHER, marks_blocks)
         yield MemoryDescription.of(FireQueue, queue, marks, parameters=parameters), 1
 
     def elaborate(self, platform: object) -> Module:

@@ -74,8 +74,9 @@ class RowReader(wiring.Component):
     @staticmethod
     def memories(parameters: LayerParameters) -> Memories:
         """Yield the memory of a row reader: its queue."""
+        bits, depth = parameters.lane_token.size, parameters.queue_depth
         in_luts = parameters.memory_style.lut_ram
-        queue = Ram(parameters.lane_token.size, parameters.queue_depth, Place.LUTS if in_luts else Place.EITHER)
+        queue = Ram(bits, depth, Place.LUTS, 0) if in_luts else Ram(bits, depth, Place.EITHER)
         yield MemoryDescription.of(RowReader, queue, parameters=parameters), 1
 
     def elaborate(self, platform: object) -> Module:

@@ -18,11 +18,22 @@ class Place(Enum):
 
 @dataclass(frozen=True)
 class Ram:
-    """One memory: its width, its number of words, and where it lies."""
+    """One memory.
+
+    Parameters
+    ----------
+    bits, depth : int
+        Width of a word, and number of words.
+    place : Place
+        Where it lies; for estimates.
+    blocks : int, optional
+        The block RAMs that it takes, if a rule says exactly how many; by default only synthesis knows.
+    """
 
     bits: int
     depth: int
     place: Place
+    blocks: int | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,12 @@ class MemoryDescription:
     def of(cls, component: Callable[..., wiring.Component], *rams: Ram, **arguments: object) -> "MemoryDescription":
         """Return the description of a component with given arguments."""
         return cls(component, tuple(arguments.items()), rams)
+
+    @property
+    def blocks(self) -> int | None:
+        """The block RAMs that all its memories take, if rules say exactly how many."""
+        known = [ram.blocks for ram in self.rams if ram.blocks is not None]
+        return sum(known) if len(known) == len(self.rams) else None
 
     def create(self) -> wiring.Component:
         """Return the component."""

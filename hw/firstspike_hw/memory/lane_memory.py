@@ -14,6 +14,10 @@ from .style import GENERIC_MEMORY, MemoryStyle
 #: An ECP5's block RAM that is written at one port and read at the other, as synthesis infers it: bits, words.
 WIDE_BITS, WIDE_WORDS = 36, 512
 
+# Where Yosys has the choice on an ECP5, it puts memories of at most this many bits into LUTs. For memories of more words than
+# the second number, it weighs block RAMs against the logic that chooses between them.
+_MOST_INFERRED_LUT_RAM_BITS, _MOST_INFERRED_WORDS = 1024, 4096
+
 
 def wide_blocks(bits: int, depth: int) -> int:
     """Return how many of an ECP5's block RAMs a memory takes if each is written at one port and read at the other."""
@@ -23,6 +27,18 @@ def wide_blocks(bits: int, depth: int) -> int:
 def late_word_blocks(bits: int, depth: int) -> int:
     """Return how many of an ECP5's block RAMs a `LaneMemory` with late words takes if it does not lie in LUTs."""
     return min(wide_blocks(bits, depth), grid(bits, depth).blocks)
+
+
+def inferred_blocks(bits: int, depth: int) -> int | None:
+    """Return how many of an ECP5's block RAMs Yosys makes of a memory where it has the choice; None if no rule says it."""
+    if bits * depth <= _MOST_INFERRED_LUT_RAM_BITS:
+        return 0
+    return late_word_blocks(bits, depth) if depth <= _MOST_INFERRED_WORDS else None
+
+
+def inferred_wide_blocks(bits: int, depth: int) -> int | None:
+    """Return the same of a memory that can only be written at one port and read at the other."""
+    return wide_blocks(bits, depth) if depth <= _MOST_INFERRED_WORDS else None
 
 
 def forwarded(m: Module, read: Value, *, is_written: Value, word: Value, cycles: int) -> Value:
@@ -88,10 +104,12 @@ class LaneMemory(wiring.Component):
         """Return the only memory in it."""
         depth = max(2, depth)
         if style.lut_ram and _has_few_words(bits, depth, style):
-            place = Place.LUTS
-        else:
-            place = Place.EITHER if style.lut_ram and not style.has_late_words(depth) else Place.BLOCKS
-        return Ram(bits, depth, place)
+            return Ram(bits, depth, Place.LUTS, 0)
+        if style.has_late_words(depth):
+            inferred = wide_blocks(bits, depth) < grid(bits, depth).blocks
+            count = inferred_wide_blocks(bits, depth) if inferred else grid(bits, depth).blocks
+            return Ram(bits, depth, Place.BLOCKS, count)
+        return Ram(bits, depth, Place.EITHER if style.lut_ram else Place.BLOCKS)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from firstspike_spec.common.words import Memory
 
 from .description import MemoryDescription, Place, Ram
-from .dp16kd import Dp16kd
+from .dp16kd import Dp16kd, blocks
 from .load_bus import LoadBus
 from .ram import LATENCY, InferredRam
 from .spram import BITS, WORDS, Spram
@@ -89,8 +89,11 @@ class LoadableMemory(wiring.Component):
     @staticmethod
     def description(*, bits: int, depth: int, ports: int, style: MemoryStyle) -> MemoryDescription:
         """Return what a memory of these sizes is made of; whether it is ``staged`` makes no difference."""
-        place = Place.LUTS if style.output_registers and not style.has_late_words(depth) else Place.EITHER
-        ram = Ram(bits, max(2, depth), Place.BLOCKS if style.has_late_words(depth) else place)
+        if style.output_registers:
+            count = blocks(bits, depth, style)
+            ram = Ram(bits, max(2, depth), Place.BLOCKS if count else Place.LUTS, count)
+        else:
+            ram = Ram(bits, max(2, depth), Place.EITHER)
         return MemoryDescription.of(LoadableMemory, ram, kind=Memory.ENTRIES, bits=bits, depth=depth, ports=ports, style=style)
 
     def elaborate(self, platform: object) -> Module:

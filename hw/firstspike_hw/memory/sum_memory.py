@@ -7,7 +7,7 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from .description import MemoryDescription, Place, Ram
-from .lane_memory import WIDE_BITS, LaneMemory, forwarded, late_word_blocks, wide_blocks
+from .lane_memory import WIDE_BITS, LaneMemory, forwarded, inferred_wide_blocks, late_word_blocks, wide_blocks
 from .style import GENERIC_MEMORY, MemoryStyle
 
 #: This many bits of a word of an ECP5's block RAM can be written without the others.
@@ -85,7 +85,8 @@ class SumMemory(wiring.Component):
     def description(*, sum_bits: int, potential_bits: int, depth: int, style: MemoryStyle) -> MemoryDescription:
         """Return what a memory of these sizes is made of."""
         if _has_shared_words(sum_bits, potential_bits, depth, style):
-            rams = [Ram(_padded(sum_bits) + _padded(potential_bits), depth, Place.BLOCKS)]
+            bits = _padded(sum_bits) + _padded(potential_bits)
+            rams = [Ram(bits, depth, Place.BLOCKS, inferred_wide_blocks(bits, depth))]
         else:
             rams = [LaneMemory.ram(bits, depth, style) for bits in (sum_bits, potential_bits)]
         sizes = {"sum_bits": sum_bits, "potential_bits": potential_bits, "depth": depth}

@@ -39,7 +39,8 @@ def memories(shape: EngineShape, style: MemoryStyle) -> Counter[MemoryDescriptio
 def block_rams(shapes: Iterable[EngineShape], fpga: Fpga, toolchain: str) -> list[int]:
     """Return how many block RAMs each engine takes in an FPGA.
 
-    Each kind of memory is synthesised once: the result is the same as within the engine.
+    Each kind of memory is synthesised once, unless a rule says exactly what becomes of it: the result is the same as within
+    the engine.
 
     Parameters
     ----------
@@ -50,7 +51,10 @@ def block_rams(shapes: Iterable[EngineShape], fpga: Fpga, toolchain: str) -> lis
     """
     wanted = [memories(shape, fpga.memory_style) for shape in shapes]
     kinds = list(dict.fromkeys(kind for counts in wanted for kind in counts))
-    cells = dict(zip(kinds, synthesised(kinds, fpga, toolchain), strict=True))
+    cells = {kind: kind.blocks for kind in kinds if kind.blocks is not None}
+    unknown = [kind for kind in kinds if kind not in cells]
+    if unknown:
+        cells |= zip(unknown, synthesised(unknown, fpga, toolchain), strict=True)
     return [sum(cells[kind] * count for kind, count in counts.items()) for counts in wanted]
 
 
