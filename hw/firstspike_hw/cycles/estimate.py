@@ -12,10 +12,9 @@ from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.compiler.shapes import LayerShape
 from firstspike_spec.inference.golden import infer_spikes
 
-from ..lane.entry_stage import entry_stages
 from ..lane.fire_queue import FireQueue
+from ..lane.parameters import TOKEN_SLACK, entry_stages
 from ..lane.row_reader import RowReader
-from ..layer.bank import Bank
 from ..layer.spike_merger import SpikeMerger
 from .estimate_tokens import StepTokens, input_steps, layer_steps
 from .figures import figures
@@ -91,7 +90,7 @@ class _Lanes:
 
         # When each lane is free, and when it began each of the last tokens that can wait.
         self._free = np.full((streams, shape.lanes), _BEFORE)
-        self._places = max(1, queue_depth - Bank.slack + _AT_THE_HEAD)
+        self._places = max(1, queue_depth - TOKEN_SLACK + _AT_THE_HEAD)
         self._begun = np.full((self._places, streams * shape.lanes), _BEFORE)
         self._tokens = np.zeros(streams * shape.lanes, np.int64)
         self._oldest = np.full((streams, shape.lanes), _BEFORE)

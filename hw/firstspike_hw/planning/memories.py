@@ -1,7 +1,7 @@
-"""The block RAMs of an engine: those that synthesis makes of each of its memories."""
+"""The memories of an engine, and what synthesis makes of each."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from firstspike_spec.common.files import temporary_folder
 from firstspike_spec.compiler.engine_shape import EngineShape
@@ -34,28 +34,6 @@ def memories(shape: EngineShape, style: MemoryStyle) -> Counter[MemoryDescriptio
     for description, count in Engine.memories(shape, style):
         found[description] += count
     return found
-
-
-def block_rams(shapes: Iterable[EngineShape], fpga: Fpga, toolchain: str) -> list[int]:
-    """Return how many block RAMs each engine takes in an FPGA.
-
-    Each kind of memory is synthesised once, unless a rule says exactly what becomes of it: the result is the same as within
-    the engine.
-
-    Parameters
-    ----------
-    shapes : iterable of EngineShape
-    fpga : Fpga
-    toolchain : str
-        As of `firstspike_hw.flow.tools.find_tool`.
-    """
-    wanted = [memories(shape, fpga.memory_style) for shape in shapes]
-    kinds = list(dict.fromkeys(kind for counts in wanted for kind in counts))
-    cells = {kind: kind.blocks for kind in kinds if kind.blocks is not None}
-    unknown = [kind for kind in kinds if kind not in cells]
-    if unknown:
-        cells |= zip(unknown, synthesised(unknown, fpga, toolchain), strict=True)
-    return [sum(cells[kind] * count for kind, count in counts.items()) for counts in wanted]
 
 
 def synthesised(kinds: Sequence[MemoryDescription], fpga: Fpga, toolchain: str) -> list[int]:

@@ -13,8 +13,8 @@ from firstspike_spec.network.network import Network
 
 from ..boards.fpga import Fpga
 from ..cycles import replayed_figures
+from .blocks import block_rams
 from .estimates import Estimate, clock_mhz, luts
-from .memories import block_rams
 
 #: Numbers of lanes that a search tries, for each hidden layer.
 LANES = (1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64)

@@ -10,8 +10,8 @@ from firstspike_hw.benchmark.measure import SHORT_IMAGES, short_figures
 from firstspike_hw.benchmark.points import POINTS
 from firstspike_hw.boards.fpga import find_fpga
 from firstspike_hw.flow.tools import YOWASP
+from firstspike_hw.planning.blocks import block_rams
 from firstspike_hw.planning.estimates import clock_mhz, luts
-from firstspike_hw.planning.memories import block_rams
 from firstspike_spec import load_dataset, load_network
 from firstspike_spec.common.errors import InputError
 from firstspike_spec.compiler.compile import compile_network
