@@ -10,7 +10,6 @@ from firstspike_hw.chain.engine import Engine
 from firstspike_hw.flow.convert import to_rtlil
 from firstspike_hw.lane.accumulator import Accumulator
 from firstspike_hw.lane.fire_queue import FireQueue
-from firstspike_hw.lane.lane import Lane
 from firstspike_hw.lane.row_reader import RowReader
 from firstspike_hw.memory.lane_memory import LaneMemory
 from firstspike_hw.memory.style import ECP5_MEMORY, GENERIC_MEMORY, ICE40UP_MEMORY
@@ -60,25 +59,6 @@ def test_a_description_makes_what_it_describes(shape, style):
         assert isinstance(made, description.component)
         assert description.rams
         to_rtlil(made, "memory")
-
-
-#: Lanes of few and many neurons, with potentials of few and many bits, without maps and with them.
-LANES = [
-    LayerShape(10, 2, 2, neurons, 3000, 16, 4, bits, table)
-    for neurons, bits in [(20, 9), (64, 9), (65, 9), (130, 8), (200, 20), (260, 9), (700, 9), (1100, 16), (2500, 9)]
-    for table in (None, AddressTableShape(784, 0, 3, 8))
-]
-
-
-def test_rules_say_what_synthesis_makes():
-    """Of every memory of an ECP5 for which there is a rule."""
-    kinds = [kind for shape in SHAPES for kind in memories(shape, ECP5_MEMORY)]
-    kinds += [kind for shape in LANES for kind, _ in Lane.memories(parameters(shape, memory_style=ECP5_MEMORY))]
-    kinds = [kind for kind in dict.fromkeys(kinds) if kind.blocks is not None]
-    assert len(kinds) > 60
-    assert {kind.blocks for kind in kinds} >= {0, 1, 2, 3}
-    made = synthesised(kinds, find_fpga("ecp5-85k"), "yowasp")
-    assert {kind: count for kind, count in zip(kinds, made, strict=True) if count != kind.blocks} == {}
 
 
 def test_words_in_luts():
