@@ -98,7 +98,7 @@ def rows_of(shape, bank):
 
 
 def rows_word(rows, end, last):
-    """Return the fields of `firstspike_hw.lane.parameters.LayerParameters.lane_token`; ``rows`` are (start, length), of length 0 if there is none.
+    """Return the fields of a `LayerParameters.lane_token`; ``rows`` are (start, length), of length 0 if there is none.
 
     What else such a row says has no meaning.
     """
@@ -225,5 +225,5 @@ def in_steps(tokens):
 
 
 def in_lane_steps(items):
-    """Return what a lane gives (`firstspike_hw.lib.layouts.lane_layout`) as `in_steps` does; ``last`` matters with an end only."""
+    """Return what a lane gives (`lane_layout`) as `in_steps` does; ``last`` matters with an end only."""
     return in_steps([(address, 1 - end, end, last & end) for address, end, last in items])

@@ -92,8 +92,8 @@ class ReadOut(wiring.Component):
             with m.If(verdict.last):
                 m.d.sync += [step.eq(0), spiked.eq(0), self.finished.eq(self.finished + 1)]
 
-        # From the inference's first token to when `o` will be valid. It is late by a cycle when the verdicts of the next inference
-        # begin, but at least one verdict or end comes before the one that decides.
+        # From the inference's first token to when `o` will be valid. It is late by a cycle when the verdicts of the next
+        # inference begin, but at least one verdict or end comes before the one that decides.
         then, elapsed = Signal(TIME_BITS), Signal(TIME_BITS)
         m.d.sync += [then.eq(self.now + 2 + self.latency), elapsed.eq(then - self.start_time)]
 

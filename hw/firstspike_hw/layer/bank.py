@@ -150,5 +150,7 @@ class Bank(wiring.Component):
                 lane.load.write.eq(self.load.write & mine & is_initial),
                 lane.load.peek.eq(self.load.peek & mine & is_initial),
             ]
-        m.d.sync += self.load.peeked.eq(any_of([part.load.peeked for part in (pointers, entries, *lanes)]))
+        m.d.sync += self.load.peeked.eq(
+            any_of([pointers.load.peeked, entries.load.peeked, *(lane.load.peeked for lane in lanes)])
+        )
         return m

@@ -58,7 +58,7 @@ class LaneGroup(wiring.Component):
         banks: int,
         contents: Sequence[BankContents] | None = None,
     ):
-        self._parameters, self._first_bank, self._contents = parameters, first_bank, contents or [None] * banks
+        self._parameters, self._first_bank, self._banks, self._contents = parameters, first_bank, banks, contents
         lanes = banks * parameters.shape.bank_lanes
         tokens = stream.Signature(parameters.row_token)
         super().__init__(
@@ -77,7 +77,8 @@ class LaneGroup(wiring.Component):
         parameters, shape = self._parameters, self._parameters.shape
         ports = range(parameters.spikes_per_token)
         banks = []
-        for number, contents in enumerate(self._contents):
+        for number in range(self._banks):
+            contents = self._contents[number] if self._contents else None
             m.submodules[f"bank_{number}"] = bank = Bank(parameters, contents)
             for lane in range(shape.bank_lanes):
                 wiring.connect(m, bank.lanes[lane], wiring.flipped(self.lanes[number * shape.bank_lanes + lane]))

@@ -113,7 +113,7 @@ class SpikeMerger(wiring.Component):
 
     @staticmethod
     def levels(lanes: int, roots: int) -> list[int]:
-        """Return how many bits of a lane's number each level of a tree with at most ``roots`` roots merges, the lowest first."""
+        """Return how many bits of a lane's number each level of the tree merges, the lowest level first."""
         bits: list[int] = []
         while lanes > roots:
             bits.append(1 if lanes <= 2 * roots else 2)

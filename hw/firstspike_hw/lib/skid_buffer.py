@@ -1,17 +1,17 @@
-"""The skid buffer: a stage of a stream that hands on everything from registers, in both directions."""
+"""The skid buffer: a stage of a stream with registers in both directions."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, ShapeLike, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 
 class SkidBuffer(wiring.Component):
-    """Cuts a stream's long ways: neither payload and ``valid`` nor ``ready`` go through it in one cycle.
+    """Cuts the long paths of a stream: neither payload and ``valid`` nor ``ready`` pass through it in one cycle.
 
     Parameters
     ----------
     layout : ShapeLike
-        Of the payload.
+        The payload's shape.
 
     Members
     -------
@@ -26,12 +26,12 @@ class SkidBuffer(wiring.Component):
     #: Cycles from a payload's transfer to ``o.valid``.
     latency = 1
 
-    def __init__(self, layout):
+    def __init__(self, layout: ShapeLike):
         super().__init__({"i": In(stream.Signature(layout)), "o": Out(stream.Signature(layout))})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
-        kept = Signal.like(self.o.payload)  # came while the receiver was not ready
+        kept = Signal.like(self.o.payload)  # what came while the receiver was not ready
         keeps = Signal()
         m.d.comb += self.i.ready.eq(~keeps)
         with m.If(~self.o.valid | self.o.ready):

@@ -36,7 +36,7 @@ def several(bits: Value) -> Value:
 
 
 def running_total(m: Module, parts: Sequence[tuple[Value, int]]) -> Value:
-    """Return the sum of parts that are added one after the other, with a register behind each: the last comes out first.
+    """Return the sum of parts that are added one after the other, with a register after each: the last part comes out first.
 
     Parameters
     ----------
@@ -44,7 +44,8 @@ def running_total(m: Module, parts: Sequence[tuple[Value, int]]) -> Value:
     parts : sequence of (Value, int)
         Each with its greatest value.
     """
-    total, most = Const(0), 0
+    total: Value = Const(0)
+    most = 0
     for part, greatest in parts:
         most += greatest
         so_far = Signal(range(most + 1), name=f"total_of_{most}")
@@ -54,7 +55,7 @@ def running_total(m: Module, parts: Sequence[tuple[Value, int]]) -> Value:
 
 
 def lowest_set(m: Module, bits: Value) -> tuple[Value, Value]:
-    """Return whether any bit is set, and the number of the lowest one that is (of no meaning if none is).
+    """Return whether any bit is set, and the number of the lowest one that is set (without meaning if none is).
 
     Each node of the tree is a signal in ``m``: written as one expression, it would be repeated wherever it is used. Call
     it outside of conditions.

@@ -98,9 +98,10 @@ class SumMemory(wiring.Component):
         if _has_shared_words(self._sum_bits, self._potential_bits, self._depth, self._style):
             self._shared(m, read_address)
             return m
-        sizes = {"depth": self._depth, "style": self._style}
-        m.submodules.sums = sums = LaneMemory(bits=self._sum_bits, **sizes)
-        m.submodules.initials = initials = LaneMemory(bits=self._potential_bits, contents=self._contents, **sizes)
+        m.submodules.sums = sums = LaneMemory(bits=self._sum_bits, depth=self._depth, style=self._style)
+        m.submodules.initials = initials = LaneMemory(
+            bits=self._potential_bits, depth=self._depth, contents=self._contents, style=self._style
+        )
         m.d.comb += [
             sums.address.eq(self.address),
             sums.write.eq(self.write),

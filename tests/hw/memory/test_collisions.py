@@ -1,6 +1,7 @@
-"""No word that is read and written in one cycle is ever used: synthesis may leave it undefined (`firstspike_hw.flow.command_lines`).
+"""No word that is read and written in one cycle is ever used.
 
-The whole design runs with memories that give such words inverted, and must not notice.
+Synthesis may leave it undefined (`firstspike_hw.flow.command_lines`). The whole design runs with memories that give such words
+inverted, and must not notice.
 """
 
 import functools
@@ -126,7 +127,7 @@ OPERATIONS = [*ADDS[:20], END, *ADDS[20:30], END, *ADDS[30:], LAST] * 4
 
 
 def run_lane(*, in_luts):
-    """Return the steps that a lane's accumulator and fire queue give, and how many words were read and written in one cycle."""
+    """Return the steps that a lane's accumulator and fire queue give, and how many words were read while they were written."""
     style = GENERIC_MEMORY if in_luts else BLOCK_RAMS
     run, collisions, happened = Run(SHAPE, time_steps=4, initials=INITIALS, style=style), [], 0
 
