@@ -35,8 +35,9 @@ def run(*command, cwd: Path, **environment: str) -> str:
     return finished.stdout
 
 
+@pytest.fixture(scope="module")
 def tracked() -> list[str]:
-    """The files that git knows and that are there."""
+    """The files that git knows and that are there, as they are when the first test begins."""
     names = run("git", "ls-files", "-z", cwd=ROOT).split("\0")
     return [name for name in names if name and (ROOT / name).is_file()]
 
@@ -49,11 +50,11 @@ def build(source: Path, kind: str, into: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sdist(tmp_path_factory) -> Path:
+def sdist(tracked, tmp_path_factory) -> Path:
     """The sdist, of the files that git knows, as they are now."""
     pytest.importorskip("hatchling", reason="hatchling builds the wheel; it comes with the extra dev")
     folder = tmp_path_factory.mktemp("sdist")
-    for name in tracked():
+    for name in tracked:
         (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "source" / name).write_bytes((ROOT / name).read_bytes())
     return build(folder / "source", "sdist", folder / "dist")
@@ -69,10 +70,10 @@ def wheel(sdist, tmp_path_factory) -> Path:
     return build(source, "wheel", folder / "dist")
 
 
-def test_the_wheel_has_the_packages_and_the_networks_and_nothing_else(wheel):
+def test_the_wheel_has_the_packages_and_the_networks_and_nothing_else(wheel, tracked):
     expected = {
         f"{place}/{name.removeprefix(folder + '/')}"
-        for name in tracked()
+        for name in tracked
         for folder, place in PLACES.items()
         if name.startswith(f"{folder}/")
     }
@@ -86,11 +87,11 @@ def test_the_wheel_has_the_packages_and_the_networks_and_nothing_else(wheel):
     assert not any("test" in Path(name).name for name in found if name.endswith(".py") and not name.endswith("selftest.py"))
 
 
-def test_the_sdist_has_what_a_developer_needs(sdist):
+def test_the_sdist_has_what_a_developer_needs(sdist, tracked):
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"pyproject.toml", "README.md", "LICENSE", "Makefile", "constraints.txt", "tests/e2e/test_wheel.py"} <= names
-    assert set(tracked()) <= names | {".gitignore"}
+    assert set(tracked) <= names | {".gitignore"}
 
 
 def test_the_demo_runs_where_only_the_wheel_is_installed(wheel, tmp_path):

@@ -110,13 +110,13 @@ def raising(error):
 @pytest.mark.parametrize(
     ("number", "advice"),
     [
-        (errno.ENOSPC, "make room"),
-        (errno.EDQUOT, "make room"),
+        (errno.ENOSPC, "free some space"),
+        (errno.EDQUOT, "free some space"),
         (errno.EFBIG, "ulimit -f"),
         (errno.EROFS, "that you have the rights for"),
         (errno.EACCES, "that you have the rights for"),
         (errno.EMFILE, "ulimit -n"),
-        (errno.EIO, "is broken or has gone"),
+        (errno.EIO, "is broken or was removed"),
         (errno.ENAMETOOLONG, "choose a shorter name"),
         (errno.ELOOP, "leads back to itself"),
         (errno.ENOTDIR, "part of the path is a file"),

@@ -86,7 +86,7 @@ def test_progress_is_shown(profiled, monkeypatch):
 def test_info_tells_whether_the_activity_is_known(profiled, firstspike, network_file):
     assert "firstspike profile NETWORK" in firstspike("info", network_file).out.replace("\n", " ")
     profiled()
-    assert "synaptic operations an image" in firstspike("info", network_file).out.replace("\n", " ")
+    assert "synaptic operations per image" in firstspike("info", network_file).out.replace("\n", " ")
     layers = firstspike("info", network_file, "--json").json["layers"]
     assert all(layer["expected_operations"] > 0 for layer in layers)
 

@@ -217,7 +217,7 @@ def test_characters_that_the_font_lacks_are_told_of_once(plot, network, tmp_path
     save_network(replace(network, class_names=names), tmp_path / "named.safetensors")
     shown = plot("raster", network=tmp_path / "named.safetensors")
     assert shown.code == 0
-    told = "note: some characters, as of class names, are not in Matplotlib's font, and are drawn as boxes\n"
+    told = "note: some characters, such as of class names, are not in Matplotlib's font and are drawn as boxes\n"
     assert shown.err == told
 
 
@@ -245,7 +245,7 @@ def test_an_image_out_of_range_is_refused(plot, tmp_path, image):
 
 @pytest.mark.parametrize("kind", OF_NETWORKS)
 def test_a_file_that_is_no_network_is_refused(plot, image_file, tmp_path, kind):
-    assert_refused(plot(kind, network=image_file), str(image_file), "no safetensors file")
+    assert_refused(plot(kind, network=image_file), str(image_file), "not a safetensors file")
     assert_refused(plot(kind, network=tmp_path / "none.safetensors"), "cannot read")
     assert files_in(tmp_path / "here") == []
 
