@@ -8,6 +8,7 @@ from firstspike_hw.chain.engine import COUNTERS, Engine
 from firstspike_hw.flow import convert
 from firstspike_hw.flow.convert import to_simulation, to_verilog
 from firstspike_hw.lane.lane import Lane
+from firstspike_hw.lane.parameters import LayerParameters
 from firstspike_hw.layer.bank import Bank
 from firstspike_spec import InputError
 from firstspike_spec.common.words import LOAD_WORD, RESULT_WORD
@@ -59,15 +60,14 @@ def test_the_ports_of_the_engine(contents):
 
 
 def test_the_ports_of_a_part(contents):
-    lane = Lane(contents.shape.layers[0], width=2, time_steps=4, queue_depth=8, slack=5)
+    lane = Lane(LayerParameters.of(contents.shape, 0))
     found = ports(to_verilog(lane, "lane"), "lane")
-    assert {"rows", "o__payload", "o__valid", "o__ready", "load__payload", "entry", "operation"} <= set(found)
-    assert "load__ready" not in found  # constant
+    assert {"rows", "o__payload", "o__valid", "o__ready", "load__word", "load__peeked", "entry", "operation"} <= set(found)
 
 
 def test_the_ports_of_arrays(contents):
     """Each element is a port."""
-    bank = Bank(contents.shape.layers[0], width=2, time_steps=4, queue_depth=8)
+    bank = Bank(LayerParameters.of(contents.shape, 0))
     found = ports(to_verilog(bank, "bank"), "bank")
     assert {"addresses__0", "addresses__1", "lanes__0__payload", "lanes__1__valid", "lanes__1__ready"} <= set(found)
 
