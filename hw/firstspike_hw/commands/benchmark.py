@@ -11,30 +11,34 @@ from firstspike_spec.common.files import check_writable_folder, write_file
 from firstspike_spec.datasets import load_dataset
 from firstspike_spec.network.artefact import load_network
 from firstspike_spec.network.shipped import shipped_network
-from firstspike_spec.terminal.console import SafeConsole, say
+from firstspike_spec.terminal.console import SafeConsole
 
 from ..benchmark.points import POINTS, Point
-from ..benchmark.table import table
+from ..benchmark.table import cells
 from ..flow.tools import TOOLCHAINS, YOWASP
+from .records import print_records
 
 
 def benchmark(
     points: Annotated[list[str] | None, typer.Argument(help=f"What to measure: {', '.join(POINTS)}; default: all.")] = None,
     seeds: Annotated[int, typer.Option(help="Seeds of place-and-route.", min=1, max=100)] = 8,
-    images: Annotated[int, typer.Option(help="Test images whose cycles are counted, by the compiled RTL.", min=2)] = 10_000,
+    limit: Annotated[
+        int, typer.Option(help="Count the cycles of the first N test images, on the compiled RTL.", metavar="N", min=2)
+    ] = 10_000,
     networks: Annotated[
         Path | None, typer.Option(help="Folder of the networks.", show_default="those that come with firstspike")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results, one JSON file a point.")] = Path("docs/results/benchmark"),
-    work: Annotated[Path, typer.Option(help="Folder for what is being made.")] = Path("build/benchmark"),
+    work: Annotated[Path, typer.Option(help="Folder for intermediate files.")] = Path("build/benchmark"),
     data: Annotated[Path | None, typer.Option(help="Folder that contains mnist/ (docs/data.md).")] = None,
     toolchain: Annotated[str, typer.Option(help=f"One of {', '.join(TOOLCHAINS)}.")] = YOWASP,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show all figures.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False,
 ) -> None:
     """Measure bare engines: cycles on the network's test images, clock and size by place-and-route.
 
-    Each point takes minutes a seed. A run that was stopped goes on where it was; what is up to date is not done again.
-    Clock and size are those that place-and-route reports, with a register at each port of the engine; no device is needed.
+    Each point takes minutes a seed. A run that was stopped continues where it was; what is up to date is not done again.
+    Clock and size are those that place-and-route reports, with a register at each port of the engine; no FPGA is needed.
     """
     unknown = [name for name in points or () if name not in POINTS]
     if unknown:
@@ -43,7 +47,7 @@ def benchmark(
         from ..benchmark.measure import measure
     chosen = [POINTS[name] for name in points or POINTS]
     for point in chosen:
-        load_network(_file(point, networks))  # what is missing should not be told after hours
+        load_network(_file(point, networks))  # what is missing is an error now, not after hours
     for folder in (out, work):
         check_writable_folder(folder)
     console = SafeConsole(stderr=True, quiet=json)
@@ -55,15 +59,14 @@ def benchmark(
             console.print(f"{name}: {text}")
 
         network = load_network(_file(point, networks))
-        pictures = load_dataset(network.dataset, "test", data).first(images).images
+        pictures = load_dataset(network.dataset, "test", data).first(limit).images
         result = measure(point, network, pictures, seeds=seeds, folder=work / name, toolchain=toolchain, note=note)
         write_file(out / f"{name}.json", json_format.dumps(result, indent=1) + "\n")
         results.append(result)
     if json:
         print(json_format.dumps({"points": results}))
         return
-    for line in table(results):
-        say(line)
+    print_records(SafeConsole(), [cells(result, verbose=verbose) for result in results])
 
 
 def _file(point: Point, networks: Path | None) -> Path:

@@ -4,14 +4,15 @@ import json as json_format
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from firstspike_spec.common.errors import needing
 from firstspike_spec.terminal.console import SafeConsole
 
+from .records import print_records
+
 
 def boards(json: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False) -> None:
-    """List the boards that a bitstream can be built for."""
+    """List the boards that a bitstream can be built for. ``firstspike plan --fpga`` takes the names of the FPGAs."""
     with needing("boards", "amaranth-boards", "amaranth", "amaranth_boards", what="the list of boards"):
         from ..boards.registry import BOARDS
 
@@ -33,17 +34,17 @@ def boards(json: Annotated[bool, typer.Option("--json", help="Print one JSON obj
     if json:
         print(json_format.dumps({"boards": rows}))
         return
-    table = Table()
-    for heading in ("board", "FPGA", "logic", "block RAMs", "MHz", "baud", "USD"):
-        table.add_column(heading, justify="left" if heading in ("board", "FPGA") else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(
-            row["name"],
-            row["fpga"],
-            f"{row['logic']:,}",
-            f"{row['block_rams']}",
-            f"{row['clock_mhz']:g}",
-            f"{row['baud']:,}",
-            f"{row['price_usd']}",
-        )
-    SafeConsole().print(table)
+    records = [
+        {
+            "board": board.name,
+            "FPGA": board.fpga.name,
+            "logic": f"{board.fpga.logic:,}",
+            "block RAMs": f"{board.fpga.block_rams}",
+            "MHz": f"{board.clock_hz / 1e6:g}",
+            "baud": f"{board.baud:,}",
+            "lanes": f"{board.lanes}",
+            "USD": f"{board.price_usd}",
+        }
+        for board in BOARDS.values()
+    ]
+    print_records(SafeConsole(), records)

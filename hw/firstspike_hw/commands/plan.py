@@ -5,9 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich import box
-from rich.table import Table
-from rich.text import Text
 
 from firstspike_spec.common.checks import whole_number
 from firstspike_spec.common.errors import needing
@@ -16,56 +13,77 @@ from firstspike_spec.terminal.console import SafeConsole, say
 from firstspike_spec.terminal.lanes import parse_lanes
 
 from ..flow.tools import TOOLCHAINS, YOWASP, find_tool
+from .records import print_records
 
 if TYPE_CHECKING:
     from ..planning.search import Outlook
 
+#: Images whose cycles are counted: by replay, and by the estimates of a search.
+REPLAYED_IMAGES, ESTIMATED_IMAGES = 500, 200
+
 
 def plan(
     network: Annotated[Path, typer.Argument(help="The network's file (.safetensors).", show_default=False)],
-    fpga: Annotated[str, typer.Option(help="ecp5-85k, ecp5-25k, ice40up5k or gw1nr-9.", show_default=False)],
+    fpga: Annotated[
+        str, typer.Option(help="ecp5-85k, ecp5-45k, ecp5-25k, ecp5-12k, ice40up5k or gw1nr-9.", show_default=False)
+    ],
     lanes: Annotated[
         str | None,
-        typer.Option(help="Lanes of each hidden layer: one number, or one for each, as in 16,8. By default a search."),
+        typer.Option(
+            help="Lanes of each hidden layer: one number, or one for each, as in 16,8. By default a search.",
+            show_default=False,
+        ),
     ] = None,
     engines: Annotated[
         int | None,
-        typer.Option(help="Engines side by side. By default one with --lanes, else every number that there is room for."),
+        typer.Option(
+            help="Engines side by side. By default one with --lanes, else every number that there is room for.",
+            show_default=False,
+        ),
     ] = None,
-    images: Annotated[int, typer.Option(help="Images whose cycles are counted.")] = 500,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            help=f"Use the first N test images: {REPLAYED_IMAGES} by default, {ESTIMATED_IMAGES} in a search.",
+            metavar="N",
+            show_default=False,
+        ),
+    ] = None,
     dataset: Annotated[
         str | None,
         typer.Option(
-            help="Name of the data set whose test images they are; by default the one that the network was trained on. If "
-            "that is not at hand, spikes are drawn, as often as the network's own activity says.",
+            help="Name of the data set; by default the one that the network was trained on. If that is not at hand, "
+            "spikes are drawn, as often as the network's own activity says.",
             show_default=False,
         ),
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="Folder of the data set; your own images, too (docs/data.md).", show_default=False),
+        typer.Option(help="Folder of the data set; also your own images (docs/data.md).", show_default=False),
     ] = None,
     toolchain: Annotated[str, typer.Option(help=f"One of {', '.join(TOOLCHAINS)}.")] = YOWASP,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show all figures.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False,
 ) -> None:
-    """Say whether bare engines for a network fit an FPGA, and what they will do there, before any synthesis.
+    """Say whether bare engines for a network fit an FPGA, and what they will do there, without place-and-route.
 
-    Block RAMs are those that synthesis makes, and cycles those of the RTL, both exact; cycles depend on the spikes, and the
-    plan says whose they are: of the first --images test images, so figures over all test images differ by some per cent.
-    Logic and clock are estimates, each with the largest error that it has had. Without --lanes it prints what is worth
-    building: all else is slower or larger.
+    With --lanes, cycles are those of the RTL, exactly. They depend on the spikes, and the plan says whose they are: those of
+    the first test images, so figures over all test images differ by some per cent. Without --lanes it lists the engines that
+    are worth building, as all others are slower or larger; their cycles are estimates. Block RAMs are exact. Logic and clock
+    are estimates, each with the largest error that it has had.
     """
     with needing("boards", "amaranth-boards", "amaranth", "amaranth_boards", what="plan"):
         from ..boards.fpga import find_fpga
-        from ..planning.search import lanes_to_try, outlooks, pareto_front
+        from ..planning.search import outlooks, pareto_front, shapes_to_try
     from ..planning.spikes import input_spikes
 
     chosen = find_fpga(fpga)
     if engines is not None:
         engines = whole_number(engines, "engines", 1, 1024)
-    count = whole_number(images, "images", 2, 1 << 31)
-    loaded = load_network(network)
-    asked = parse_lanes(lanes)
+    loaded, asked = load_network(network), parse_lanes(lanes)
+    if limit is None:
+        limit = ESTIMATED_IMAGES if asked is None else REPLAYED_IMAGES
+    count = whole_number(limit, "limit", 2, 1 << 31)
     find_tool("yosys", toolchain, note=_tell)
     spikes = input_spikes(loaded, count, dataset, data, _tell)
     console = SafeConsole(stderr=True, quiet=json)
@@ -74,8 +92,9 @@ def plan(
             loaded,
             chosen,
             spikes.times,
-            lanes=lanes_to_try(loaded, chosen) if asked is None else [asked],
+            shapes=shapes_to_try(loaded, chosen) if asked is None else [chosen.family.plan(loaded, asked)],
             engines=engines or (1 if asked is not None else None),
+            exact=asked is not None,
             toolchain=toolchain,
             note=status.update,
         )
@@ -88,31 +107,36 @@ def plan(
     if not found:
         say(f"No engine for {network} fits {fpga}: take a larger FPGA, or a network with fewer connections.")
         return
-    SafeConsole().print(_table(found, f"{fpga}: {chosen.logic:,} logic cells, {chosen.block_rams} block RAMs"))
-    say(f"cycles of {spikes.source}")
+    title = f"{fpga}: {chosen.logic:,} logic cells, {chosen.block_rams} block RAMs"
+    print_records(SafeConsole(), [_cells(one, verbose=verbose) for one in found], title)
+    if asked is not None:
+        say(f"cycles: exact, from image to image of {spikes.source}")
+    else:
+        say(f"cycles: estimated, from image to image of {spikes.source};")
+        say(f"within {found[0].cycles_error:.0%} for the networks that ship, less exact for tiny ones; --lanes counts exactly")
     if not all(one.fits for one in found):
         say(f"It does not fit {fpga}: take fewer lanes or engines, a larger FPGA, or a network with fewer connections.")
 
 
+def _cells(one: "Outlook", *, verbose: bool) -> dict[str, str]:
+    cells = {
+        "lanes": ",".join(map(str, one.lanes)),
+        "engines": str(one.engines),
+        "logic": f"{one.luts.value:,.0f} ±{one.luts.error:.0%}",
+        "RAMs": f"{one.block_rams}",
+        "MHz": f"{one.fmax_mhz.value:.0f} ±{one.fmax_mhz.error:.0%}",
+        "cycles": f"{one.cycles_mean:.1f}",
+        "images/s": f"{one.images_per_second:,.0f}",
+        "latency": f"{one.latency_us_median:.2f} us",
+    }
+    details = {
+        "latency, 99 %": f"{one.latency_us_p99:.2f} us",
+        "cycles, 99 %": f"{one.cycles_p99:.0f}",
+        "lanes busy": f"{one.lane_utilisation:.0%}",
+        "fits": "yes" if one.fits else "no",
+    }
+    return cells | details if verbose else cells
+
+
 def _tell(text: str) -> None:
     say(f"note: {text}", error=True)
-
-
-def _table(found: "list[Outlook]", title: str) -> Table:
-    table = Table(title=title, box=box.SIMPLE, padding=0, pad_edge=False)  # all of it on 80 columns
-    for heading in ("lanes", "engines", "logic", "block\nRAMs", "MHz", "cycles", "images/s", "median\nus", "99 %\nus"):
-        table.add_column(Text(heading), justify="right", no_wrap=True)
-    for one in found:
-        table.add_row(
-            ", ".join(map(str, one.lanes)),
-            str(one.engines),
-            f"{one.luts.value:,.0f} ±{one.luts.error:.0%}",
-            f"{one.block_rams}",
-            f"{one.fmax_mhz.value:.0f} ±{one.fmax_mhz.error:.0%}",
-            f"{one.cycles_mean:.1f}",
-            f"{one.images_per_second:,.0f}",
-            f"{one.latency_us_median:.2f}",
-            f"{one.latency_us_p99:.2f}",
-            style=None if one.fits else "red",
-        )
-    return table

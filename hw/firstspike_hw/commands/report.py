@@ -1,71 +1,72 @@
 """The sub-command ``firstspike report``."""
 
 import json as json_format
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from firstspike_spec.common.errors import InputError
-from firstspike_spec.terminal.console import say
+from firstspike_spec.terminal.console import SafeConsole
 
 from ..flow.report import REPORT
+from .records import print_records
 
-#: What ``firstspike throughput --json`` may have been written to in the folder.
+#: The file in a folder that may hold the output of ``firstspike throughput --json``.
 THROUGHPUT = "throughput.json"
 
-#: Headings, and how each cell comes from a folder's facts; a cell without its facts stays empty.
-_COLUMNS = {
-    "board": lambda facts: facts["board"],
-    "network": lambda facts: facts["network"],
+_Facts = dict[str, Any]
+
+#: Headings, and how each cell follows from a folder's facts; a cell without its facts stays empty.
+_CELLS: dict[str, Callable[[_Facts], str]] = {
+    "board": lambda facts: str(facts["board"]),
+    "network": lambda facts: str(facts["network"]),
     "lanes": lambda facts: " + ".join(map(str, facts["lanes"])),
-    "clock reached / wanted": lambda facts: "{achieved:.1f} / {wanted:.1f} MHz".format(**facts["clock_mhz"]),
-    "logic": lambda facts: _of(facts, "logic"),
-    "flip-flops": lambda facts: _of(facts, "flip_flops"),
+    "clock reached": lambda facts: "{achieved:.1f} MHz".format(**facts["clock_mhz"]),
     "block RAMs": lambda facts: _of(facts, "block_rams"),
-    "bitstream": lambda facts: f"{facts['bitstream']['bytes']:,} bytes",
-    "busy cycles an image": lambda facts: f"{facts[THROUGHPUT]['busy_cycles_per_image']:,.0f}",
+    "logic": lambda facts: _of(facts, "logic"),
     "images/s, logic only": lambda facts: f"{facts[THROUGHPUT]['logic_only_images_per_second']:,.0f}",
     "images/s over the link": lambda facts: f"{facts[THROUGHPUT]['images_per_device_second']:,.0f}",
+}
+_DETAILS: dict[str, Callable[[_Facts], str]] = {
+    "clock wanted": lambda facts: "{wanted:.1f} MHz".format(**facts["clock_mhz"]),
+    "flip-flops": lambda facts: _of(facts, "flip_flops"),
+    "bitstream": lambda facts: f"{facts['bitstream']['bytes']:,} bytes",
+    "busy cycles an image": lambda facts: f"{facts[THROUGHPUT]['busy_cycles_per_image']:,.0f}",
     "link busy": lambda facts: f"{facts[THROUGHPUT]['link_busy']:.0%}",
 }
 
 
 def report(
     folders: Annotated[list[Path], typer.Argument(help="Folders that `firstspike build` made.", show_default=False)],
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show all figures.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False,
 ) -> None:
-    """Compare builds: a table in Markdown, one row a folder.
+    """Compare builds.
 
-    With a throughput.json in a folder (firstspike throughput --json), its figures come too.
+    If a folder has a throughput.json (firstspike throughput --json), its figures are shown too.
     """
     found = [_facts(folder) for folder in folders]
     if json:
         print(json_format.dumps({"builds": found}))
         return
-    for line in table(found):
-        say(line)
+    cells = _CELLS | _DETAILS if verbose else _CELLS
+    print_records(SafeConsole(), [{heading: _cell(facts, cell) for heading, cell in cells.items()} for facts in found])
 
 
-def table(found: list[dict[str, Any]]) -> list[str]:
-    """Return the lines of the table."""
-    rows = [list(_COLUMNS), ["---"] * len(_COLUMNS)]
-    rows += [[_cell(facts, column) for column in _COLUMNS] for facts in found]
-    return [f"| {' | '.join(row)} |" for row in rows]
-
-
-def _cell(facts: dict[str, Any], column: str) -> str:
+def _cell(facts: _Facts, cell: Callable[[_Facts], str]) -> str:
     try:
-        return _COLUMNS[column](facts)
+        return cell(facts)
     except (KeyError, TypeError):
         return ""
 
 
-def _of(facts: dict[str, Any], what: str) -> str:
+def _of(facts: _Facts, what: str) -> str:
     return "{used:,} of {of:,}".format(**facts["utilisation"][what])
 
 
-def _facts(folder: Path) -> dict[str, Any]:
+def _facts(folder: Path) -> _Facts:
     facts = _read(folder / REPORT)
     measured = folder / THROUGHPUT
     return {**facts, THROUGHPUT: _read(measured) if measured.is_file() else None}

@@ -9,20 +9,22 @@ import numpy as np
 from firstspike_spec.common.errors import InputError
 from firstspike_spec.compiler.compile import compile_network
 from firstspike_spec.compiler.engine_shape import EngineShape
+from firstspike_spec.inference.golden import infer_spikes
 from firstspike_spec.network.network import Network
 
 from ..boards.fpga import Fpga
 from ..cycles import replayed_figures
+from ..cycles.estimate import ERROR, estimated_figures
 from .blocks import block_rams
 from .estimates import Estimate, clock_mhz, luts
 
 #: Numbers of lanes that a search tries, for each hidden layer.
 LANES = (1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64)
 
-#: Place-and-route needs some room: a part of the logic that engines may take.
+#: The part of the logic that engines may take: place-and-route needs some room.
 MOST_LOGIC = 0.95
 
-#: What more logic has to bring at least, to be worth it.
+#: A larger engine is worth it if it is so many times as fast.
 _WORTH = 1.1
 
 
@@ -36,12 +38,14 @@ class Outlook:
         Of each hidden layer.
     engines : int
     fits : bool
-        Whether there is room in the FPGA, as far as the estimate goes.
+        Whether there is room in the FPGA, as far as the estimate of the logic goes.
     block_rams : int
         Exact.
     luts, fmax_mhz : Estimate
     cycles_mean, cycles_p99 : float
-        From one image to the next of the same engine; exact for the images tried.
+        From one image to the next of the same engine.
+    cycles_error : float
+        How far off the mean may be, as a part of it. 0: the cycles are exact for the images tried.
     images_per_second : float
         Of all engines, at the estimated clock.
     latency_us_median, latency_us_p99 : float
@@ -57,6 +61,7 @@ class Outlook:
     fmax_mhz: Estimate
     cycles_mean: float
     cycles_p99: float
+    cycles_error: float
     images_per_second: float
     latency_us_median: float
     latency_us_p99: float
@@ -72,12 +77,13 @@ def outlooks(
     fpga: Fpga,
     spike_times: np.ndarray,
     *,
-    lanes: Sequence[int | Sequence[int]],
+    shapes: Sequence[EngineShape],
     engines: int | None,
+    exact: bool,
     toolchain: str,
     note: Callable[[str], None] = lambda text: None,
 ) -> list[Outlook]:
-    """Return what engines with each of some numbers of lanes would do.
+    """Return what engines of each of some shapes would do.
 
     Parameters
     ----------
@@ -85,46 +91,53 @@ def outlooks(
     fpga : Fpga
     spike_times : ndarray of int16, shape (images, inputs)
         Of the images whose cycles are counted.
-    lanes : sequence of int or of sequences of int
-        To try, as of `firstspike_hw.boards.family.Family.plan`.
+    shapes : sequence of EngineShape
+        Those of the network, as of `firstspike_hw.boards.family.Family.plan`.
     engines : int, optional
         Side by side; by default every number for which there is room.
+    exact : bool
+        Replay each cycle. Otherwise cycles are estimated (`firstspike_hw.cycles.estimate`), which is far faster.
     toolchain : str
         As of `firstspike_hw.flow.tools.find_tool`.
     note : callable
-        Is told what is being done.
+        Receives a line on each step.
     """
-    shapes = [fpga.family.plan(network, count) for count in lanes]
+    if engines is None:
+        shapes = [shape for shape in shapes if _most_by_logic(shape, fpga)]
     note(f"block RAMs of {len(shapes)} engines ...")
     rams = block_rams(shapes, fpga, toolchain)
+    inference = None if exact else infer_spikes(network, spike_times, early_exit=False)
     found = []
     for shape, blocks in zip(shapes, rams, strict=True):
         counts = [engines] if engines else _numbers(shape, blocks, fpga)
         if not counts:
             continue
         note(f"cycles of {len(spike_times):,} images with {', '.join(str(layer.lanes) for layer in shape.layers)} lanes ...")
-        cycles = replayed_figures(compile_network(network, shape), spike_times)
-        found += [_outlook(shape, count, blocks, fpga, cycles) for count in counts]
+        contents = compile_network(network, shape)
+        if inference is None:
+            cycles, error = replayed_figures(contents, spike_times), 0.0
+        else:
+            cycles, error = estimated_figures(contents, spike_times, inference), ERROR
+        found += [_outlook(shape, count, blocks, fpga, cycles, error) for count in counts]
     return found
 
 
-def lanes_to_try(network: Network, fpga: Fpga) -> list[int]:
-    """Return the numbers of lanes that a search tries: up to those of the widest hidden layer."""
+def shapes_to_try(network: Network, fpga: Fpga) -> list[EngineShape]:
+    """Return the engines that a search tries: those of `LANES` that have no more lanes than the widest hidden layer."""
     channels = [layer.channels for layer in network.layers[:-1]]
     possible = []
     for count in LANES:
         if count > max(channels, default=1):
             break
         try:
-            fpga.family.plan(network, count)
+            possible.append(fpga.family.plan(network, count))
         except InputError:
             continue  # such an engine cannot be built
-        possible.append(count)
     return possible
 
 
 def pareto_front(found: Iterable[Outlook]) -> list[Outlook]:
-    """Return those that fit and are faster than all that are smaller, by a tenth at least; the smallest first."""
+    """Return those that fit and are at least a tenth faster than every smaller one; the smallest first."""
     front: list[Outlook] = []
     for one in sorted((one for one in found if one.fits), key=lambda one: (one.luts.value, -one.images_per_second)):
         if not front or one.images_per_second >= _WORTH * front[-1].images_per_second:
@@ -132,16 +145,21 @@ def pareto_front(found: Iterable[Outlook]) -> list[Outlook]:
     return front
 
 
+def _most_by_logic(shape: EngineShape, fpga: Fpga) -> int:
+    return int(MOST_LOGIC * fpga.logic // luts(shape, fpga).value)
+
+
 def _numbers(shape: EngineShape, blocks: int, fpga: Fpga) -> range:
-    room = int(MOST_LOGIC * fpga.logic // luts(shape, fpga).value)
-    return range(1, min(room, fpga.block_rams // max(1, blocks)) + 1)
+    return range(1, min(_most_by_logic(shape, fpga), fpga.block_rams // max(1, blocks)) + 1)
 
 
 def _fits(shape: EngineShape, blocks: int, fpga: Fpga, engines: int) -> bool:
     return luts(shape, fpga, engines).value <= MOST_LOGIC * fpga.logic and engines * blocks <= fpga.block_rams
 
 
-def _outlook(shape: EngineShape, engines: int, blocks: int, fpga: Fpga, cycles: dict[str, float]) -> Outlook:
+def _outlook(
+    shape: EngineShape, engines: int, blocks: int, fpga: Fpga, cycles: dict[str, float], cycles_error: float
+) -> Outlook:
     logic = luts(shape, fpga, engines)
     clock = clock_mhz(shape, logic.value, fpga)
     return Outlook(
@@ -153,6 +171,7 @@ def _outlook(shape: EngineShape, engines: int, blocks: int, fpga: Fpga, cycles: 
         fmax_mhz=clock,
         cycles_mean=cycles["cycles_mean"],
         cycles_p99=cycles["cycles_p99"],
+        cycles_error=cycles_error,
         images_per_second=engines * clock.value * 1e6 / cycles["cycles_mean"],
         latency_us_median=cycles["latency_cycles_median"] / clock.value,
         latency_us_p99=cycles["latency_cycles_p99"] / clock.value,

@@ -1,5 +1,6 @@
-"""The bench: what it measures, that it goes on where it stopped, and what it stores."""
+"""The benchmark: what it measures, that it continues where it stopped, and what it stores."""
 
+import io
 import json
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from firstspike_hw.benchmark.counting import counted_figures
 from firstspike_hw.benchmark.implementation import Implementation
 from firstspike_hw.benchmark.measure import combine, measure
 from firstspike_hw.benchmark.points import POINTS, Point
-from firstspike_hw.benchmark.table import table
+from firstspike_hw.benchmark.table import cells
 from firstspike_hw.boards.fpga import FPGAS
 from firstspike_hw.chain.engine import Engine
+from firstspike_hw.commands.records import print_records
 from firstspike_hw.cycles import replayed_figures
 from firstspike_hw.flow.bare import Bare
 from firstspike_hw.flow.command_lines import NETLIST
@@ -20,6 +22,7 @@ from firstspike_hw.flow.convert import to_verilog
 from firstspike_spec import Dataset, load_network
 from firstspike_spec.common.errors import InputError
 from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.terminal.console import SafeConsole
 
 from ...spec.random_networks import random_times
 from ..flow.fakes import ROUTED
@@ -94,8 +97,8 @@ def test_a_seed_that_failed_is_tried_again(image, toolchain, tmp_path):
 
 def test_no_room_is_told_and_what_was_done_is_kept(image, toolchain, tmp_path, monkeypatch):
     toolchain.write("nextpnr-ecp5", route({1: 120.0}))
-    bench, notes = implement(image, tmp_path, []), []
-    bench.run(1)
+    design, notes = implement(image, tmp_path, []), []
+    design.run(1)
 
     def full(*arguments, **options):
         raise OSError(28, "No space left on device")
@@ -103,7 +106,7 @@ def test_no_room_is_told_and_what_was_done_is_kept(image, toolchain, tmp_path, m
     with monkeypatch.context() as patch:
         patch.setattr("firstspike_hw.benchmark.implementation.run_tool", full)
         with pytest.raises(InputError, match=f"cannot write into {tmp_path}: No space left on device; make room"):
-            bench.run(2)
+            design.run(2)
     implement(image, tmp_path, notes).run(1)
     assert notes == []
 
@@ -124,7 +127,7 @@ def test_a_point_is_measured_as_a_whole(network, toolchain, tmp_path):
     assert 0 < result["lane_utilisation"] <= 1
     assert (result["luts"], result["block_rams"], result["images"]) == (1200, 7, 60)
     assert json.loads(json.dumps(result)) == result
-    assert "| tiny |" in table([result])[2]
+    assert cells(result, verbose=False)["point"] == "tiny"
 
 
 def test_engines_share_nothing_and_nothing_of_them_is_optimised_away(image):
@@ -160,10 +163,23 @@ def test_the_points_networks_are_found_from_any_folder(firstspike, tmp_path, mon
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("firstspike_hw.commands.benchmark.load_dataset", lambda *arguments: DIGITS)
     monkeypatch.setattr("firstspike_hw.benchmark.measure.measure", lambda point, network, pictures, **options: network.digest)
-    monkeypatch.setattr("firstspike_hw.commands.benchmark.table", lambda results: map(str, results))
+    monkeypatch.setattr("firstspike_hw.commands.benchmark.cells", lambda result, verbose: {"digest": result})
     names = ("two", "icebreaker-88")
     wanted = [load_network(ROOT / "networks" / f"{POINTS[name].network}.safetensors").digest for name in names]
-    assert firstspike("benchmark", *names).out.splitlines() == wanted
+    shown = firstspike("benchmark", *names).out
+    assert all(digest in shown for digest in wanted)
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_the_stored_results_on_80_columns(verbose):
+    results = [json.loads(path.read_text()) for path in sorted((ROOT / "docs" / "results" / "benchmark").glob("*.json"))]
+    console = SafeConsole(width=80, file=io.StringIO())
+    records = [cells(result, verbose=verbose) for result in results]
+    print_records(console, records)
+    shown = console.file.getvalue()
+    assert "…" not in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    assert all(cell in shown for record in records for cell in record.values())
 
 
 def test_the_figures_are_those_of_images_alone_and_back_to_back(image, network):

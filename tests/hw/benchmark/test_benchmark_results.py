@@ -1,18 +1,20 @@
-"""The stored results of the bench: the engine has not become slower or larger since, and plans agree with them."""
+"""The stored results of the benchmark: the engine has not become slower or larger since, and plans agree with them."""
 
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from firstspike_hw.benchmark.implementation import Implementation
 from firstspike_hw.benchmark.measure import SHORT_IMAGES, short_figures
 from firstspike_hw.benchmark.points import POINTS
 from firstspike_hw.boards.fpga import find_fpga
+from firstspike_hw.cycles.estimate import ERROR, estimated_figures
 from firstspike_hw.flow.tools import YOWASP
 from firstspike_hw.planning.blocks import block_rams
 from firstspike_hw.planning.estimates import clock_mhz, luts
-from firstspike_spec import load_dataset, load_network
+from firstspike_spec import infer_spikes, load_dataset, load_network
 from firstspike_spec.common.errors import InputError
 from firstspike_spec.compiler.compile import compile_network
 
@@ -72,7 +74,24 @@ def test_plans_agree_with_the_reports():
                 assert abs(estimate.value / reported - 1) <= min(0.15, estimate.error + 1e-9), name
 
 
-def test_a_small_device_placed_and_routed(tmp_path):
+@pytest.mark.parametrize("name", RESULTS)
+def test_estimated_cycles_agree_with_the_stored_ones(name):
+    """Within the error that a search prints. The images are drawn: the first ones are easier."""
+    result, network = RESULTS[name], network_of(RESULTS[name])
+    try:
+        images = load_dataset(network.dataset, "test").images
+    except InputError as error:
+        pytest.skip(str(error))
+    drawn = np.random.default_rng(0).permutation(len(images))[:500]
+    spike_times = network.spike_times(images[drawn])
+    inference = infer_spikes(network, spike_times, early_exit=False)
+    estimated = estimated_figures(compile_network(network, shape_of(result)), spike_times, inference)
+    assert estimated["cycles_mean"] == pytest.approx(result["cycles_mean"], rel=ERROR)
+    for figure, error in (("cycles_p99", 0.15), ("latency_cycles_median", 0.08), ("latency_cycles_p99", 0.08)):
+        assert estimated[figure] == pytest.approx(result[figure], rel=error), figure
+
+
+def test_a_small_fpga_placed_and_routed(tmp_path):
     """What is stored can be had again, and the logic has not grown by more than 2 %."""
     result = RESULTS[SMALL]
     image = compile_network(network_of(result), shape_of(result))

@@ -14,7 +14,11 @@ def test_the_list(capsys):
     assert (ulx3s["fpga"], ulx3s["part"], ulx3s["baud"], ulx3s["block_rams"]) == ("ecp5-85k", "LFE5U-85F", 3_000_000, 208)
 
 
-def test_the_table_has_every_name_whole(capsys):
+def test_the_table_is_whole_on_80_columns(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     boards(json=False)
     shown = capsys.readouterr().out
-    assert all(name in shown for name in BOARDS)
+    assert all(name in shown and board.fpga.name in shown for name, board in BOARDS.items())
+    assert all(heading in shown for heading in ("board", "FPGA", "logic", "block RAMs", "MHz", "baud", "lanes", "USD"))
+    assert "…" not in shown
+    assert max(map(len, shown.splitlines())) <= 80

@@ -10,7 +10,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from firstspike_hw.commands.plan import _table, plan
+from firstspike_hw.boards.fpga import FPGAS
+from firstspike_hw.commands.plan import _cells, plan
+from firstspike_hw.commands.records import print_records
 from firstspike_hw.planning import search
 from firstspike_hw.planning.estimates import Estimate
 from firstspike_hw.planning.search import Outlook
@@ -27,7 +29,7 @@ NETWORK = Path(__file__).resolve().parents[3] / "networks" / "mnist-mlp-88.safet
 
 @pytest.fixture(autouse=True)
 def block_rams_by_lanes(monkeypatch):
-    """Synthesis is not asked; `test_bench_results` does that."""
+    """Nothing is synthesised; `test_benchmark_results` does that."""
     monkeypatch.setattr(search, "block_rams", lambda shapes, fpga, toolchain: [shape.layers[0].lanes for shape in shapes])
 
 
@@ -46,7 +48,7 @@ def own(tmp_path):
 def run(*arguments, network=NETWORK, columns=200):
     app = typer.Typer()
     app.command()(plan)
-    return CliRunner().invoke(app, [str(network), "--images", "20", *map(str, arguments)], env={"COLUMNS": str(columns)})
+    return CliRunner().invoke(app, [str(network), "--limit", "20", *map(str, arguments)], env={"COLUMNS": str(columns)})
 
 
 def spikes_of(result):
@@ -71,7 +73,7 @@ def test_without_any_data_set_spikes_are_drawn(own):
     network = profile(load_network(file), images)
     save_network(network, file)
     assert spikes_of(run(*ONE, network=file)) == "20 images, spikes drawn from the network's activity, each at any step"
-    assert "cycles of 20 images, spikes drawn from the network's activity" in run(*ONE[:-1], network=file).stdout
+    assert "20 images, spikes drawn from the network's activity" in run(*ONE[:-1], network=file).stdout
     times = drawn_spikes(network, 5000).times
     np.testing.assert_array_equal((times < network.time_steps).mean(axis=0), [1] * 5 + [0] * 25)
     assert set(times[:, 0]) == set(range(network.time_steps))
@@ -152,7 +154,7 @@ def test_what_does_not_fit_is_told_with_what_to_do():
         (["--fpga", "spartan"], "unknown FPGA 'spartan'"),
         (["--fpga", "ecp5-85k", "--lanes", "x"], "x"),
         (["--fpga", "ecp5-85k", "--lanes", "4", "--engines", "0"], "engines"),
-        (["--fpga", "ecp5-85k", "--images", "1"], "images"),
+        (["--fpga", "ecp5-85k", "--limit", "1"], "limit"),
     ],
 )
 def test_bad_input(arguments, message):
@@ -169,18 +171,31 @@ def test_what_is_compiled_first_is_told_on_standard_error(own, tmp_path, monkeyp
     json.loads(result.stdout)
 
 
-def test_the_table_is_whole_on_80_columns(own):
-    """No heading and no figure is cut, whatever a table of an engine that is as large as any has in it."""
-    shown = run("--fpga", "ice40up5k", "--lanes", "2", network=own(), columns=80).stdout
-    assert all(
-        heading in shown for heading in ("lanes", "engines", "logic", "RAMs", "MHz", "cycles", "images/s", "median", "99 %")
-    )
+@pytest.mark.parametrize("verbose", [False, True])
+def test_the_table_is_whole_on_80_columns(verbose, own):
+    """No heading and no figure is cut, even for engines as large as any."""
+    options = ["--verbose"] if verbose else []
+    shown = run("--fpga", "ice40up5k", "--lanes", "2", *options, network=own(), columns=80).stdout
+    assert all(heading in shown for heading in ("lanes", "engines", "logic", "RAMs", "MHz", "cycles", "images/s", "latency"))
+    assert ("latency, 99 %" in shown) == verbose
     luts, clock = Estimate(83_640, 0.12), Estimate(156, 0.06)
-    large = Outlook((6, 28, 5), 4, True, 177, luts, clock, 12_263.5, 20_000, 1_457_568, 138.06, 165.35, 0.9)
+    large = Outlook((16, 28, 28), 4, True, 177, luts, clock, 12_263.5, 20_000, 0.05, 1_457_568, 138.06, 165.35, 0.9)
     console = SafeConsole(width=80, file=io.StringIO())
-    console.print(_table([large], "ecp5-85k"))
+    cells = _cells(large, verbose=verbose)
+    print_records(console, [cells], "ecp5-85k")
     wide = console.file.getvalue()
-    assert "6, 28, 5" in wide
-    assert "83,640 ±12%" in wide
-    assert "12263.5 1,457,568" in wide
+    assert all(cell in wide for pair in cells.items() for cell in pair)
     assert "…" not in shown + wide
+    assert max(map(len, wide.splitlines())) <= 80
+
+
+def test_a_search_says_that_its_cycles_are_estimates(monkeypatch):
+    monkeypatch.setattr(search, "LANES", (3, 4))
+    shown = run("--fpga", "ice40up5k", columns=80).stdout
+    assert "cycles: estimated" in shown
+    assert "cycles: exact" in run("--fpga", "ice40up5k", "--lanes", "4", columns=80).stdout
+
+
+def test_the_help_names_all_fpgas():
+    text = " ".join(run("--help", columns=120).stdout.replace("│", " ").split())
+    assert f"{', '.join(list(FPGAS)[:-1])} or {list(FPGAS)[-1]}." in text

@@ -7,9 +7,10 @@ import pytest
 
 from firstspike_hw.boards.fpga import find_fpga
 from firstspike_hw.cycles import interval, latency, replay
+from firstspike_hw.cycles.estimate import ERROR
 from firstspike_hw.planning import search
 from firstspike_hw.planning.estimates import Estimate
-from firstspike_hw.planning.search import Outlook, lanes_to_try, outlooks, pareto_front
+from firstspike_hw.planning.search import Outlook, outlooks, pareto_front, shapes_to_try
 from firstspike_spec.compiler.compile import compile_network
 
 from ...spec.random_networks import random_network
@@ -18,7 +19,7 @@ FPGA = find_fpga("ecp5-25k")
 
 
 def outlook(luts, rate, *, fits=True):
-    return Outlook((4,), 1, fits, 5, Estimate(luts, 0.1), Estimate(100, 0.1), 10, 20, rate, 1, 2, 0.9)
+    return Outlook((4,), 1, fits, 5, Estimate(luts, 0.1), Estimate(100, 0.1), 10, 20, 0, rate, 1, 2, 0.9)
 
 
 @pytest.fixture
@@ -52,32 +53,47 @@ def test_the_front_has_what_is_a_tenth_faster_than_all_that_is_smaller():
 
 @pytest.mark.usefixtures("four_block_rams")
 def test_cycles_are_those_of_the_model(network, times):
-    (one,) = outlooks(network, FPGA, times, lanes=[3], engines=2, toolchain="yowasp")
-    image = compile_network(network, FPGA.family.plan(network, 3))
+    shape = FPGA.family.plan(network, 3)
+    (one,) = outlooks(network, FPGA, times, shapes=[shape], engines=2, exact=True, toolchain="yowasp")
+    image = compile_network(network, shape)
     alone = latency(replay(image, times, stream_images=1, early_exit=True))
     assert one.cycles_mean == interval(replay(image, times, stream_images=20, early_exit=True)).mean
     assert one.latency_us_median == pytest.approx(alone.median / one.fmax_mhz.value)
     assert one.images_per_second == pytest.approx(2 * one.fmax_mhz.value * 1e6 / one.cycles_mean)
-    assert (one.lanes, one.engines, one.block_rams, one.fits) == ((3,), 2, 8, True)
+    assert (one.lanes, one.engines, one.block_rams, one.fits, one.cycles_error) == ((3,), 2, 8, True, 0)
+
+
+@pytest.mark.usefixtures("four_block_rams")
+def test_a_search_estimates_cycles(network, times):
+    shape = FPGA.family.plan(network, 3)
+    exact, estimated = (
+        outlooks(network, FPGA, times, shapes=[shape], engines=1, exact=exact, toolchain="yowasp")[0]
+        for exact in (True, False)
+    )
+    assert (estimated.luts, estimated.block_rams, estimated.fmax_mhz) == (exact.luts, exact.block_rams, exact.fmax_mhz)
+    assert estimated.cycles_error == ERROR
+    assert estimated.cycles_mean == pytest.approx(exact.cycles_mean, rel=0.5)  # so few cycles are mostly short waits
 
 
 @pytest.mark.usefixtures("four_block_rams")
 def test_as_many_engines_as_there_is_room_for(network, times):
     """By default every number of engines that fits; what does not fit is told only if it was asked for."""
-    found = outlooks(network, FPGA, times, lanes=[1, 2], engines=None, toolchain="yowasp")
+    shapes = [FPGA.family.plan(network, lanes) for lanes in (1, 2)]
+    options = {"exact": False, "toolchain": "yowasp"}
+    found = outlooks(network, FPGA, times, shapes=shapes, engines=None, **options)
     assert all(one.fits for one in found)
     for lanes in (1, 2):
         mine = [one for one in found if one.lanes == (lanes,)]
         room = int(0.95 * FPGA.logic // mine[0].luts.value)
         assert [one.engines for one in mine] == list(range(1, min(FPGA.block_rams // 4, room) + 1))
     tiny = dataclasses.replace(FPGA, logic=10)
-    assert outlooks(network, tiny, times, lanes=[1], engines=None, toolchain="yowasp") == []
-    (one,) = outlooks(network, tiny, times, lanes=[1], engines=1, toolchain="yowasp")
+    assert outlooks(network, tiny, times, shapes=shapes[:1], engines=None, **options) == []
+    (one,) = outlooks(network, tiny, times, shapes=shapes[:1], engines=1, **options)
     assert not one.fits
 
 
-def test_lanes_to_try(network):
-    """No more than the widest hidden layer has neurons, and only what the compiler takes."""
-    lanes = lanes_to_try(network, FPGA)
+def test_shapes_to_try(network):
+    """No more lanes than the widest hidden layer has neurons, and only what the compiler takes."""
+    lanes = [shape.layers[0].lanes for shape in shapes_to_try(network, FPGA)]
     assert lanes[0] == 1
     assert max(lanes) <= max(layer.targets for layer in network.layers[:-1])
