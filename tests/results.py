@@ -32,7 +32,7 @@ NETWORKS = (
     "mnist-mlp-88",
 )
 #: Networks whose whole test set has run on the compiled RTL, and one on the whole of a board.
-RTL = ("mnist-mlp", "mnist-mlp-2", "mnist-mlp-448")
+RTL = ("mnist-mlp", "mnist-mlp-2", "mnist-mlp-448", "mnist-conv")
 #: The benchmark's points, in the order of the tables.
 POINTS = (
     *("fast", "balanced", "accurate", "conv", "fashion", "filled", "small", "eight", "two"),
