@@ -1,4 +1,4 @@
-"""The engine: a chain of layers between an entrance and a read-out."""
+"""The engine: a chain of layers between an input gate and a read-out."""
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
@@ -79,7 +79,7 @@ class Engine(wiring.Component):
 
     @staticmethod
     def peek_latency(shape: EngineShape) -> int:
-        """Return the cycles from a peek's transfer at ``load`` to its word: that of the slowest layer, and two registers."""
+        """Return the cycles from a peek's transfer at ``load`` to its word: those of the slowest layer, and two registers."""
         return 2 + max(_peek_latencies(shape))
 
     def __init__(

@@ -70,8 +70,8 @@ class ReadOut(wiring.Component):
         taken = self.i.valid & fits
         m.d.comb += [self.i.ready.eq(fits), self.spike.eq(taken & ~verdict.end & verdict.fired)]
 
-        # The step's best verdict so far. Those of lower addresses came before, so only a larger potential is better; and a
-        # neuron that fired has a larger one than any that did not.
+        # The step's best verdict so far. Verdicts of lower addresses came before, so only a larger potential is better. A
+        # neuron that fired has a larger potential than any that did not.
         best_valid, best_address, best_potential = Signal(), Signal.like(verdict.address), Signal.like(verdict.potential)
         larger = (best_potential - verdict.potential)[-1]  # the sign; shorter than a comparison
         with m.If(self.i.valid & ~verdict.end & (~best_valid | larger)):  # while it waits, again and again

@@ -128,7 +128,7 @@ class Accumulator(wiring.Component):
 
         # Stage 3: read. What the two operations before write is not in the memory yet. After an inference's last end comes
         # a cycle of rest: the inference that is now at the next stage is the operation's own. Two comparisons, each of half of
-        # its number, say whether a sum is of it. Late words have been through a register already.
+        # its number, say whether a sum belongs to it. Late words have been through a register already.
         late = parameters.has_late_words
         arriving = "comb" if late else "sync"
         now = Signal(time)
@@ -159,8 +159,8 @@ class Accumulator(wiring.Component):
             second_in_step.eq(~(operation[5].end | (operation[4].end & valid[4]))),
         ]
 
-        # Stage 4: what the sum means now. That of the second operation before is in `added`; if that was the end of an
-        # inference, what has been read is of an older one than that.
+        # Stage 4: what the sum means now. The sum of the second operation before is in `added`; if that operation ended an
+        # inference, the sum that was read belongs to an even older one.
         with m.If(valid[4] & operation[4].end):
             m.d.sync += [
                 now.step.eq(Mux(operation[4].last, 0, now.step + 1)),

@@ -38,7 +38,7 @@ class FireQueue(wiring.Component):
     #: Cycles from an end's push to ``o.valid``.
     latency = 2
 
-    #: Operations that may still take a place once the fire queue is crowded; with maps, by the entry stages more.
+    #: Operations that may still take a place once the fire queue is crowded; with maps, the entry stages come on top.
     slack = 8
 
     def __init__(self, parameters: LayerParameters):
@@ -76,7 +76,7 @@ class FireQueue(wiring.Component):
         fires_read, fires_write = fires.read_port(), fires.write_port()
 
         marks = self.marks
-        # Places are counted with one bit more than they have: a full queue is not an empty one.
+        # Counters of places have one bit more than a place: a full queue differs from an empty one.
         put, after_put = Signal(self._place_bits + 1), Signal(self._place_bits + 1)
         m.d.comb += [after_put.eq(put + marks.push), self.next_place.eq(after_put)]
         m.d.sync += put.eq(after_put)
@@ -91,7 +91,7 @@ class FireQueue(wiring.Component):
             fires_write.data.eq(marks.fires),
         ]
 
-        # Only what lies before an end is read: no mark of it can change any more.
+        # Only neurons before an end are read: their marks can no longer change.
         limit = Signal.like(put)  # the place after the last end
         got, after_got = Signal.like(put), Signal.like(put, init=1)
         has, taken, fetch = Signal(), Signal(), Signal()
@@ -100,8 +100,8 @@ class FireQueue(wiring.Component):
             m.d.sync += [got.eq(after_got), after_got.eq(after_got + 1), more.eq(after_got != limit)]
         with m.If(marks.push & marks.end):
             m.d.sync += [limit.eq(put + 1), more.eq(1)]
-        # A neuron that does not fire goes when `ready` comes, or a cycle later: what comes out of block RAM decides nothing in
-        # the cycle in which it comes.
+        # A neuron that does not fire leaves when `ready` comes, or a cycle later: a word from block RAM decides nothing in the
+        # cycle in which it is read.
         found, skip = queue_read.data, Signal()
         m.d.sync += skip.eq(has & ~taken & ~self.o.valid)
         m.d.comb += [
@@ -116,7 +116,7 @@ class FireQueue(wiring.Component):
         ]
         m.d.sync += [has.eq(fetch | (has & ~taken))]
 
-        # As long as no end waits or comes, no more than the lane's neurons and one end can come.
+        # Until an end is in the queue or on its way, only the lane's neurons and one end can come.
         waiting, fetched = Signal(self._place_bits + 1), Signal()
         m.d.sync += [
             fetched.eq(fetch),

@@ -41,14 +41,14 @@ class Lane(wiring.Component):
     entry : ``In(parameters.entry)``
         The entry at the address of 2 cycles before; of 3 cycles before in a layer with maps.
     o : ``Out(stream.Signature(parameters.lane_spike))``
-        Spikes of this lane's neurons, in no order within a step, and the ends of steps.
+        Spikes of this lane's neurons, in any order within a step, and the ends of steps.
     operation : ``Out(1)``
         A weight was added.
     load : ``In(LoadBus(shape.potential_bits))``
         As in `Accumulator`.
     """
 
-    #: Cycles from a row's coming to its first entry's mark; a layer with maps takes `entry_stages` more.
+    #: Cycles from a row's arrival to its first entry's mark; a layer with maps takes `entry_stages` more.
     latency = RowReader.latency + Accumulator.latency
 
     #: Cycles from ``peek`` to ``peeked``.

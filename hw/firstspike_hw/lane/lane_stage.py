@@ -10,7 +10,7 @@ from ..lib.layouts import lane_layout
 class LaneStage(wiring.Component):
     """A stage of a lane's stream that holds one spike or end, with a flip-flop for each of the two.
 
-    Logic that decides by what several stages hold so needs few levels, and its answer goes to few flip-flops.
+    So logic that looks at several stages needs few levels, and its result goes to few flip-flops.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ def operation_layout() -> data.StructLayout:
 
 
 class RowReader(wiring.Component):
-    """Keeps the rows that wait, and goes through them entry by entry.
+    """Holds the rows that wait, and goes through them entry by entry.
 
     A token without a row in this lane is dropped: it costs nothing.
 
@@ -48,11 +48,11 @@ class RowReader(wiring.Component):
 
     Notes
     -----
-    Throughput: one operation a cycle without gaps, but for one cycle of rest after an inference's last end, so that no two
-    inferences' operations are neighbours.
+    Throughput: one operation a cycle without gaps, except for one cycle of rest after an inference's last end: operations of
+    two inferences are never in neighbouring cycles.
     """
 
-    #: Cycles from a row's coming to its first operation.
+    #: Cycles from a row's arrival to its first operation.
     latency = 4
 
     def __init__(self, parameters: LayerParameters):
@@ -82,13 +82,13 @@ class RowReader(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         spikes, queue_depth = self._parameters.spikes_per_token, self._parameters.queue_depth
-        # Each token is stored with whether it is several things to do.
+        # A token is stored together with whether it has several parts.
         layout = data.StructLayout({name: self.i.shape()[name].shape for name in ("rows", "end", "last")} | {"several": 1})
 
-        # The queue. What came, and what went in the cycle before, is counted with a delay that `token_slack` allows for. It is
-        # in parts, each with addresses of its own: an address goes to no more LUTs than half of the memory takes. The second
-        # part lies one place further, so that its addresses are the next ones of the first. Where LUTs cannot be memories, a
-        # block RAM holds what only the head needs, and is the head's register.
+        # The queue. Tokens that come and go are counted a cycle later, which `token_slack` allows for. The memory is in parts,
+        # each with its own addresses, so that an address goes to the LUTs of half of the memory only. The second part is
+        # shifted by one place: its addresses are the next ones of the first part. Where LUTs cannot be memories, a block RAM holds the
+        # bits that only the head needs, and is the head's register.
         places = range(queue_depth)
         put, put_next = Signal(range(2 * len(places))), Signal(range(2 * len(places)), init=1)
         got, got_next = Signal.like(put), Signal.like(put, init=1)
@@ -140,14 +140,14 @@ class RowReader(wiring.Component):
         with m.If(goes):
             m.d.sync += [got.eq(got_next), got_next.eq(got_next + 1)]
 
-        # The token at the head, and what of it is still to be done: by row; then the end. The next token follows it once the
-        # last of that begins.
+        # The token at the head, and which of its parts still wait: its rows, then its end. The next token follows when the
+        # last part begins.
         waits = Signal(spikes + 1)
         some_wait, several_wait = Signal(), Signal()  # of `waits`
-        # The operation under way is its row's last, or there is none: for the queue; and the opposite, for the operations.
+        # The operation under way is its row's last, or there is none. The queue uses one signal, the operations its opposite.
         may_begin, goes_on = Signal(init=1), Signal()
         may_follow = Signal()
-        held, moves = Signal(), Signal(init=1)  # likewise for the queue, and the opposite for the operations
+        held, moves = Signal(), Signal(init=1)  # likewise
         m.d.sync += [held.eq(self.hold), moves.eq(~self.hold)]
         m.d.comb += [
             may_follow.eq(~some_wait | (may_begin & ~several_wait)),
@@ -202,5 +202,5 @@ class RowReader(wiring.Component):
 
 
 def _parts(token: data.View) -> Value:
-    """Return what of a token exists: by row, and the end."""
+    """Return which parts a token has: its rows, then its end."""
     return Cat(*(row.exists for row in token.rows), token.end)

@@ -18,7 +18,7 @@ from .parameters import AddressTableParameters
 
 
 class AddressTable(wiring.Component):
-    """Gives each spike the address of its source's row, and its base, in place of the source's address.
+    """Gives each spike the address of its source's row, and its base, instead of the source's address.
 
     Pooling, strides and the edges of maps are in the table alone: a source's position is never calculated. A spike that
     no neuron sees is dropped.
@@ -81,7 +81,7 @@ class AddressTable(wiring.Component):
         )
         wiring.connect(m, wiring.flipped(self.load), table.load)
 
-        # There is a place for whatever has been taken.
+        # There is a place for every token that has been taken.
         taken, gone, held = self.i.valid & self.i.ready, self.o.valid & self.o.ready, Signal(range(self.places + 1))
         after, full = Signal.like(held), Signal()
         m.d.comb += [after.eq(held + taken - gone), self.i.ready.eq(~full)]
@@ -135,7 +135,7 @@ class AddressTable(wiring.Component):
 def attach_address_table(
     m: Module, layer: wiring.Component, parameters: AddressTableParameters, contents: Iterable[int], *, lane: int, delay: int
 ) -> tuple[stream.Interface, Value]:
-    """Put an address table in front of a layer; it is loaded with the layer's words for a ``lane``.
+    """Put an address table in front of a layer; it takes the layer's load words for a ``lane``.
 
     Returns
     -------

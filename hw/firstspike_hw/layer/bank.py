@@ -1,4 +1,4 @@
-"""The bank: lanes that share a memory of row pointers and one of entries."""
+"""The bank: lanes that share a memory of row pointers and a memory of entries."""
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
@@ -17,7 +17,7 @@ from ..memory.loadable_memory import LoadableMemory
 
 
 class Bank(wiring.Component):
-    """Finds the rows of the sources that spike, and hands each lane its own.
+    """Finds the rows of the sources that spike, and gives each lane its own.
 
     The memory of pointers has a port for each spike of a token; the memory of entries has one for each lane.
 

@@ -17,7 +17,7 @@ from .bank import Bank
 
 
 class LaneGroup(wiring.Component):
-    """Gives each token to its banks, and on to the next group.
+    """Gives each token to its banks and to the next group.
 
     No signal of the token stream goes to more than a few lanes. Groups need not be at the same token.
 
@@ -94,7 +94,7 @@ class LaneGroup(wiring.Component):
         room = Signal()
         offered, goes = self.i.valid & room, self.i.valid & self.i.ready
         m.d.comb += [self.o.payload.eq(token), self.o.valid.eq(offered), self.i.ready.eq(room & self.o.ready)]
-        # What the next group has been offered stays on offer: its room is not taken away.
+        # A token that has been offered to the next group stays on offer.
         m.d.sync += room.eq((Cat(bank.room for bank in banks).all() & ~sweeps) | (offered & ~goes))
 
         # The token without its addresses, until the pointers are there.

@@ -21,12 +21,12 @@ from .parameters import AddressTableParameters
 from .spike_merger import SpikeMerger
 from .start_row_inserter import StartRowInserter
 
-#: Banks of a lane group: as many as one signal reaches without slowing down.
+#: Banks of a lane group: as many as one signal reaches in time.
 GROUP_BANKS = 4
 
 
 class Layer(wiring.Component):
-    """Hands each token from lane group to lane group, through a skid buffer each, and collects what the lanes give.
+    """Passes each token from lane group to lane group, with a skid buffer before each, and merges the lanes' spikes.
 
     Parameters
     ----------

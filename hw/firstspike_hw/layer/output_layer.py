@@ -19,7 +19,7 @@ from ..memory.loadable_memory import LoadableMemory
 from .address_table import AddressTable, attach_address_table
 from .parameters import AddressTableParameters, OutputParameters
 
-#: What goes through the pipeline beside the weights: whether there is a token, and what it ends.
+#: What goes through the pipeline with the weights: whether there is a token, and what it ends.
 _MARKS = data.StructLayout({"taken": 1, "end": 1, "last": 1})
 
 
@@ -52,7 +52,7 @@ class OutputLayer(wiring.Component):
 
     Notes
     -----
-    Latency: `latency` cycles from a step's end to its first verdict, or to the end itself if it has none. Throughput: one
+    Latency: `latency` cycles from a step's end to its first verdict, or to the end itself if there is none. Throughput: one
     token a cycle, one verdict a cycle, and an end every `end_interval` cycles, with one cycle more for each verdict.
 
     A reset ends the inference and keeps what was loaded.
@@ -161,7 +161,7 @@ class OutputLayer(wiring.Component):
             ending.eq(pending[-1]),
         ]
 
-        # First the lowest one is chosen, then its potential.
+        # The lowest one is chosen first, then its potential.
         chosen, chosen_last, chooses = Signal.like(pending), Signal(), Signal()
         fits = ~self.o.valid | self.o.ready
         with m.If(fits):

@@ -85,7 +85,7 @@ def staged(m: Module, neuron_bits: int, streams: list[stream.Interface]) -> list
 class SpikeMerger(wiring.Component):
     """Merges a layer's lanes, in a tree with as many roots as a token has spikes, and makes tokens of what the roots give.
 
-    A lane gives a spike in two cycles at most, and so does each merge below the roots: several feed one of the next.
+    A lane gives at most one spike in two cycles, and so does each merge below the roots: several feed one of the next level.
 
     Parameters
     ----------

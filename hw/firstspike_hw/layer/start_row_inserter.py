@@ -28,7 +28,7 @@ class StartRowInserter(wiring.Component):
     """
 
     def __init__(self, parameters: LayerParameters):
-        # All bits of its address are set: that takes one LUT input before each.
+        # All bits of its address are set: each bit takes one LUT input more.
         assert parameters.shape.start_row == (1 << parameters.shape.row_bits) - 1
         self._parameters = parameters
         tokens = stream.Signature(parameters.row_token)

@@ -1,4 +1,4 @@
-"""Structures of the streams and words, made from the descriptions that every side shares."""
+"""Structures of the streams and words, from the descriptions that gateware and host share."""
 
 from amaranth.hdl import signed, unsigned
 from amaranth.lib import data
@@ -23,7 +23,7 @@ def input_layout(shape: EngineShape) -> data.StructLayout:
 def token_layout(address_bits: int, spikes_per_token: int, base_bits: int = 0) -> data.StructLayout:
     """Return a token: up to ``spikes_per_token`` spikes, then perhaps the end of a step, the inference's ``last`` or not.
 
-    There is a spike of the neuron at ``address_0`` if ``valid_0``, and so on. The spikes of a step come in any order, all
+    If ``valid_0``, the neuron at ``address_0`` spikes, and so on. The spikes of a step come in any order, all
     of them before its end; the last ones may share a token with it. An inference is exactly ``T`` ends of steps. After an
     address table, ``address_0`` is the address of the source's row; and ``base_0``, if there are bases, is to be added to the
     neurons in its entries.
@@ -44,7 +44,7 @@ def lane_layout(neuron_bits: int) -> data.StructLayout:
 def verdict_layout(address_bits: int, potential_bits: int) -> data.StructLayout:
     """Return what the output layer gives: the ``potential`` (minus the threshold) of a neuron, or the end of a step.
 
-    A neuron comes in the step in which it spikes (``fired``), or, having not spiked at all, in the last step. So ``fired``
-    says that the potential is not negative.
+    A neuron comes in the step in which it spikes (``fired``), or in the last step if it has not spiked. So ``fired`` says that
+    the potential is not negative.
     """
     return data.StructLayout({"address": address_bits, "potential": signed(potential_bits), "fired": 1, "end": 1, "last": 1})

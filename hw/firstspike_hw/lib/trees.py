@@ -9,7 +9,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
 
 def count_ones(bits: Value) -> Value:
-    """Return how many bits are set, just wide enough for all of them."""
+    """Return how many bits are set; the result is just wide enough."""
     return sum_of(list(bits))[: len(bits).bit_length()]
 
 
@@ -31,7 +31,7 @@ def any_of(words: Sequence[Value]) -> Value:
 
 
 def several(bits: Value) -> Value:
-    """Return whether two bits are set, or more."""
+    """Return whether two or more bits are set."""
     return reduce(or_, [first & second for first, second in combinations(bits, 2)])
 
 
@@ -57,8 +57,8 @@ def running_total(m: Module, parts: Sequence[tuple[Value, int]]) -> Value:
 def lowest_set(m: Module, bits: Value) -> tuple[Value, Value]:
     """Return whether any bit is set, and the number of the lowest one that is set (without meaning if none is).
 
-    Each node of the tree is a signal in ``m``: written as one expression, it would be repeated wherever it is used. Call
-    it outside of conditions.
+    Each node of the tree is a signal in ``m``, for an expression would be repeated wherever it is used. Call it outside of
+    conditions.
     """
     wires = Signal(len(bits))
     m.d.comb += wires.eq(bits)

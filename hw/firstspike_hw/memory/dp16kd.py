@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 from .ram import ram_members
 from .style import MemoryStyle
 
-#: Words in a block, by their width.
+#: Words in a block, by the width of a word.
 WORDS = {18: 1024, 9: 2048, 4: 4096, 2: 8192, 1: 16384}
 
 # A block's contents are parameters of 16 fields of 20 bits each, of which 18 are used.
@@ -89,7 +89,7 @@ class Dp16kd(wiring.Component):
         m = Module()
         width, columns, rows, low = self._grid.width, self._grid.columns, self._grid.rows, self._grid.word_bits
 
-        # By row and column, what each port shows.
+        # By row and column, the word at each port.
         shown = [[[Signal(width) for _ in self.word] for _ in range(columns)] for _ in range(rows)]
         for row in range(rows):
             write = self.write & (self.address[0][low:] == row)
@@ -118,8 +118,8 @@ class Dp16kd(wiring.Component):
 def _block(
     width: int, contents: Sequence[int], addresses: Sequence[Value], write: Value, data: Value, words: Sequence[Signal]
 ) -> Instance:
-    """Return a block, with the values that Yosys gives where it infers one, but for the output registers."""
-    # An address is that of a bit; words of 18 bits have write enables of their halves where it has bits to spare.
+    """Return a block with the parameters that Yosys gives where it infers one, except for the output registers."""
+    # Addresses count bits; for words of 18 bits, the unused low bits of an address are the write enables of the halves.
     aligned = _ADDRESS_BITS - (WORDS[width] - 1).bit_length()
     pins: dict[str, Value | int] = {}
     for port, name in enumerate("AB"):

@@ -35,8 +35,8 @@ class LoadableMemory(wiring.Component):
     ports : int
         Read ports, 1 or 2.
     staged : bool
-        The register for what is loaded stands after the choice of the address, for all ports, instead of before it. For a
-        memory of so many blocks that an address takes a cycle to reach them all.
+        The register for what is loaded comes after the choice of the address, for all ports, instead of before it. For a
+        memory of many blocks, which an address takes a cycle to reach.
     style : MemoryStyle
 
     Members

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class MemoryStyle:
-    """The memories of a kind of FPGA: a parameter of the build, which every component takes from there.
+    """The memories of a kind of FPGA: a parameter of the build, which it passes to all components.
 
     Parameters
     ----------

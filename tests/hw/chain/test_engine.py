@@ -114,7 +114,7 @@ class Bench:
         return got, inference
 
     def _spike_times(self, contents, marks, batch):
-        """Yield the spike times that each probe has told of since it had so many tokens."""
+        """Yield the spike times that each probe has shown since it had the given number of tokens."""
         network = contents.network
         for index, (probe, mark) in enumerate(zip(self.probes, marks, strict=True)):
             names = getattr(self.dut, f"probe_{index}").payload.shape().members

@@ -18,7 +18,7 @@ BEGIN = (1 << TIME_BITS) - 30
 
 
 def start_time(inference):
-    """Return the time at which an inference begins, as the bench tells it; they come in no order."""
+    """Return the time at which an inference begins, as the bench says; these times are in no order."""
     return [17, BEGIN, 300, BEGIN - 2][inference % (1 << INFERENCE_BITS)]
 
 
@@ -109,7 +109,7 @@ def run(tokens, count, *, early_exit, stalls=(0, 0)):
 
 
 def check_times(given, offers):
-    """Each decision tells the cycles from its inference's start to the one in which it is first on offer."""
+    """Each decision gives the cycles from its inference's start to the one in which it is first on offer."""
     inference, before = 0, -1
     for cycle, (value, *_, decision) in given:
         offered = offers.index(1, before + 1)
@@ -162,7 +162,7 @@ def test_latency_and_throughput(early_exit):
 
 
 def test_a_decision_two_cycles_behind_the_inference_before():
-    """It tells the time from its own start. None comes sooner: there is a verdict before the end that decides."""
+    """It gives the time from its own start. None comes sooner: there is a verdict before the end that decides."""
     spike, end, last = (0, 5, 1, 0, 0), (0, 0, 0, 1, 0), (0, 0, 0, 1, 1)
     tokens = [spike, end, last] * 6
     _taken, given, *_, offers = run(tokens, 12, early_exit=1)

@@ -120,7 +120,7 @@ class Proof:
         self.reach(taken == 3, f"{name} third")
 
     def run(self, folder: Path, *, depth: int, induction: int = 0) -> None:
-        """Prove it for so many cycles after power-up, and, if ``induction`` is so many cycles, for all.
+        """Prove it for ``depth`` cycles after power-up, and for all cycles by ``induction`` over that many.
 
         Raises
         ------

@@ -140,7 +140,7 @@ def test_word_queue(tmp_path):
 
 
 def test_arbiter(tmp_path):
-    """Frames of two senders come out whole: a byte of the other sender never stands in one."""
+    """Frames of two senders come out whole: a byte of the other sender never gets into one."""
     proof, dut = Proof(), Arbiter()
     m = proof.m
     m.submodules.dut = dut

@@ -63,7 +63,7 @@ class ScriptedReader(wiring.Component):
 
 
 class Run:
-    """A lane's accumulator and fire queue: what they are told, and what they say.
+    """A lane's accumulator and fire queue, with their inputs and outputs.
 
     Attributes
     ----------
@@ -143,7 +143,7 @@ class Run:
         assert self.given == []
 
     async def operations(self, ctx, operations, *, gap=0.0, stalls=(0.0, 0.0)):
-        """Begin operations, with so many gaps; the receiver's stalls begin and go on as likely as given."""
+        """Begin operations, with gaps; the receiver's stalls begin and go on with the given probabilities."""
         waiting, stalled = deque(operations), False
         while waiting:
             stalled = self.rng.random() < stalls[stalled]
@@ -236,7 +236,7 @@ def neighbours(begun, neurons, renewed=0):
 
 
 def possible_neighbours(neurons):
-    """Return all that `neighbours` can find: there is rest behind an inference's last end, and an inference has two ends."""
+    """Return all that `neighbours` can find: there is a rest after an inference's last end, and an inference has two ends."""
     found = set()
     for operations in product([None, END, LAST, *((neuron, 1) for neuron in range(neurons))], repeat=4):
         rests = all(after is None for before, after in pairwise(operations) if before == LAST)
@@ -295,7 +295,7 @@ def test_random_operations(neurons, maps):
 
 
 def test_rising_and_falling():
-    """A neuron is judged once, at the end of a step; one that has spiked never does again."""
+    """Whether a neuron fires is decided once, at the end of a step; one that has spiked never does again."""
     steps = {
         "rises and falls": ([(0, 3), (0, -2)], []),
         "rises, falls and rises": ([(0, 1), (0, -1), (0, 3), (0, -3), (0, 7), (0, -5)], [0]),
@@ -353,7 +353,7 @@ def run_words_of_old_inferences(neurons, style=None):
 
 @pytest.mark.parametrize("neurons", [1, 2, 3, 5, 8, 15, 16, 31, 40])
 def test_words_of_old_inferences(neurons):
-    """Neurons that are touched once in so many inferences begin anew each time, however often the tags come round."""
+    """Neurons that are touched once in many inferences begin anew each time, however often the tags come round."""
     run_words_of_old_inferences(neurons)
 
 

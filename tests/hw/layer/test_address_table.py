@@ -94,7 +94,7 @@ def test_every_spike_gets_its_row(shape, width, stalls):
 
 
 def test_it_holds_as_many_tokens_as_it_says():
-    """While nobody takes any, so many go in and no more."""
+    """While none is taken, this many go in and no more."""
     shape = SHAPES[0]
     dut = make(shape, 1, random_locations(random.Random(0), shape))
     taken = []

@@ -89,7 +89,7 @@ class Run:
 
 
 def some_banks(seed, banks, bank_lanes, width, sizes=(8, 13, 1), **options):
-    """Return the shape and the memories of a random network's layer of so many banks; and what the whole engine holds."""
+    """Return the shape and the memories of a random network's layer with ``banks`` banks; and what the whole engine holds."""
     contents = random_contents(seed, sizes, banks * bank_lanes, width=width, bank_lanes=bank_lanes, **options)
     assert contents.shape.layers[0].banks == banks
     return contents.shape.layers[0], contents.banks[0], contents

@@ -281,7 +281,7 @@ def test_a_reset_ends_the_inference_and_keeps_what_was_loaded(width):
 
 @pytest.mark.parametrize("late", [0, 1, 2])
 def test_a_word_that_is_loaded_when_the_reset_comes_is_kept(late):
-    """The reset comes in the cycle of its transfer, or so many cycles later."""
+    """The reset comes in the cycle of its transfer, or ``late`` cycles later."""
     layer = make([[3, -2]], [-3, -9])
     contents, dut, reset = contents_of(layer).output[0], build(layer, 1, loaded=True), Signal()
 

@@ -181,7 +181,7 @@ def test_latency_and_throughput(lanes, width):
 
 @pytest.mark.parametrize("width", [1, 2])
 def test_levels(width):
-    """As few as four lanes a node allow, down to so many roots, and the lane's number is made up of all of them."""
+    """As few levels as four lanes a node allow, down to ``width`` roots; together they make up the lane's number."""
     for lanes in range(1, 257):
         bits = SpikeMerger.levels(lanes, width)
         roots = lanes

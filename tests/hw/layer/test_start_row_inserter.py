@@ -40,7 +40,7 @@ def test_one_before_each_inference(width, stalls):
 
 
 def sent(token, width):
-    """Return a token without what stands at ports without a spike."""
+    """Return a token without the addresses of ports that have no spike."""
     spikes = [(token[2 * port] if token[2 * port + 1] else None) for port in range(width)]
     return (*spikes, *token[-2:])
 

@@ -1,4 +1,4 @@
-"""The skid buffer hands on what comes, whoever waits."""
+"""The skid buffer passes on what comes, whichever side waits."""
 
 import random
 
@@ -36,7 +36,7 @@ def test_all_come_once_and_in_order(layout, stalls):
 
 
 def test_latency_and_throughput():
-    """One payload a cycle, each `latency` cycles behind its transfer."""
+    """One payload a cycle, each `latency` cycles after its transfer."""
     items = list(range(50))
     dut, taken, given = SkidBuffer(6), [], []
     simulate(dut, sender(dut.i, items), receiver(dut.o, 50, []), background=[watch(dut.i, taken), watch(dut.o, given)])

@@ -58,7 +58,7 @@ def test_lowest_set(width):
 
 
 def test_no_set_bit_is_told_apart_from_any():
-    """What the number is then is of no meaning, and nobody's business."""
+    """The number has no meaning then."""
     assert {width: evaluate(width, lowest_set, [0])[0][0][0] for width in WIDTHS} == dict.fromkeys(WIDTHS, 0)
 
 
