@@ -87,8 +87,8 @@ class RowReader(wiring.Component):
 
         # The queue. Tokens that come and go are counted a cycle later, which `token_slack` allows for. The memory is in parts,
         # each with its own addresses, so that an address goes to the LUTs of half of the memory only. The second part is
-        # shifted by one place: its addresses are the next ones of the first part. Where LUTs cannot be memories, a block RAM holds the
-        # bits that only the head needs, and is the head's register.
+        # shifted by one place: its addresses are the next ones of the first part. Where LUTs cannot be memories, a block RAM
+        # holds the bits that only the head needs, and is the head's register.
         places = range(queue_depth)
         put, put_next = Signal(range(2 * len(places))), Signal(range(2 * len(places)), init=1)
         got, got_next = Signal.like(put), Signal.like(put, init=1)

@@ -195,7 +195,7 @@ def engine_vectors(
         "batch": len(spike_times),
         "first_tokens": (np.cumsum(lengths) - lengths).tolist(),
         "input": fields_of(shape.input_word),
-        **{f"tap_{at}": fields_of(word_of(token_layout(bits, shape.spikes_per_token))) for at, bits in enumerate(sources)},
+        **{f"probe_{at}": fields_of(word_of(token_layout(bits, shape.spikes_per_token))) for at, bits in enumerate(sources)},
     }
     arrays = {
         "load_words": words if load else words[:0],
@@ -290,7 +290,7 @@ def compare_seen(
         words = dict(file)
     times = []
     for index, layer in enumerate((*shape.layers, shape.output)):
-        fields = word_of(token_layout(layer.source_bits, shape.spikes_per_token)).unpack(words[f"tap_{index}"])
+        fields = word_of(token_layout(layer.source_bits, shape.spikes_per_token)).unpack(words[f"probe_{index}"])
         sizes = {"batch": batch, "time_steps": network.time_steps, "addresses": addresses[index]}
         times.append(spike_times_of_tokens(*token_ports(fields), fields["end"], **sizes))
     got = with_hidden_spikes(
