@@ -171,7 +171,7 @@ def test_a_stuck_design_is_a_failure(request, tmp_path, group, vectors):
 def test_torch_stays_outside(request, tmp_path, group, vectors, monkeypatch):
     text = """
 import sys
-from firstspike_sim import engine_bench, lane_group_bench, layer_bench, output_layer_bench, readout_bench
+from firstspike_sim.benches import engine_bench, lane_group_bench, layer_bench, output_layer_bench, readout_bench
 from firstspike_sim.scoreboard import Scoreboard
 @cocotb.test()
 async def modules(dut):
