@@ -168,7 +168,7 @@ class LinkedDevice:
         is_hidden = part.layer < len(self._shape.layers)
         parts = self._shape.layers[part.layer].banks if is_hidden else self._shape.output.slices
         if part.lane == parts:
-            return "address_table"
+            return "address table"
         return f"{'bank' if is_hidden else 'slice'} {part.lane}, {_MEMORIES[part.memory]}"
 
     def _wrong_words(self, part: MemoryContents, first: int, count: int) -> Iterator[int]:

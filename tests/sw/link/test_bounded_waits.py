@@ -214,7 +214,7 @@ def test_seven_baud_rates_take_bounded_time(monkeypatch, change, chatter):
         (lambda request, answer: [(0.0, framed(answer[:5]))], "what answered is not a firstspike board"),
         (lambda request, answer: [(0.0, framed(answer[:50]))], "the board's identity cannot be read"),
         (lambda request, answer: [(0.0, framed(answer[:9] + b"\x01" + answer[10:]))], "speaks version 1 of the protocol"),
-        (lambda request, answer: [(0.0, framed(bytes([Kind.ERROR]) + answer[1:5]))], "with 0 bytes, where 1 were wanted"),
+        (lambda request, answer: [(0.0, framed(bytes([Kind.ERROR]) + answer[1:5]))], "with 0 bytes instead of 1"),
     ],
 )
 def test_a_bad_answer_to_the_first_question_is_told_as_what_it_is(monkeypatch, baud, change, message):
