@@ -34,16 +34,16 @@ LAYERS, MOST_NEURONS, BATCH = (1, 2, 3, 4), 40, 3
 
 #: By number of layers, engines with room for any such network; lanes differ, and some share a bank.
 SHAPES = {
-    1: roomy((40, 40), (), width=1, time_steps=16),
-    2: roomy((40, 40, 40), (4,), width=2, bank_lanes=2, time_steps=16),
-    3: roomy((40, 40, 40, 40), (1, 2), width=1, time_steps=16),
-    4: roomy((40, 40, 40, 40, 40), (3, 2, 1), width=2, time_steps=16, queue_depth=16),
+    1: roomy((40, 40), (), spikes_per_token=1, time_steps=16),
+    2: roomy((40, 40, 40), (4,), spikes_per_token=2, bank_lanes=2, time_steps=16),
+    3: roomy((40, 40, 40, 40), (1, 2), spikes_per_token=1, time_steps=16),
+    4: roomy((40, 40, 40, 40, 40), (3, 2, 1), spikes_per_token=2, time_steps=16, queue_depth=16),
 }
 
 #: By number of layers, engines for networks that begin with convolutions.
 SHAPES_FOR_MAPS = {
     2: roomy_for_maps((2,), bank_lanes=2),
-    3: roomy_for_maps((1, 3), width=1),
+    3: roomy_for_maps((1, 3), spikes_per_token=1),
     4: roomy_for_maps((3, 2, 1), queue_depth=16),
 }
 

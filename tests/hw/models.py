@@ -22,24 +22,24 @@ def parameters(shape, *, spikes_per_token=1, time_steps=4, queue_depth=8, **opti
     return LayerParameters(shape, **sizes, **options)
 
 
-def random_contents(seed, sizes, lanes=1, *, width=2, bank_lanes=None, queue_depth=8, **options):
-    """Return a random network as an engine holds it; ``width`` is the spikes that a token has room for."""
+def random_contents(seed, sizes, lanes=1, *, spikes_per_token=2, bank_lanes=None, queue_depth=8, **options):
+    """Return a random network as an engine holds it; a token has room for ``spikes_per_token`` spikes."""
     network = random_network(seed, sizes, **options)
-    shape = plan(network, lanes, spikes_per_token=width, bank_lanes=bank_lanes, queue_depth=queue_depth)
+    shape = plan(network, lanes, spikes_per_token=spikes_per_token, bank_lanes=bank_lanes, queue_depth=queue_depth)
     return compile_network(network, shape)
 
 
-def roomy(sizes, lanes, *, width=2, bank_lanes=1, time_steps=256, queue_depth=8):
+def roomy(sizes, lanes, *, spikes_per_token=2, bank_lanes=1, time_steps=256, queue_depth=8):
     """Return a shape with room for any network whose layers have at most the given sizes; ``lanes`` are of hidden layers."""
     layers, source_bits = [], index_bits(sizes[0] + 1)
     for sources, targets, count in zip(sizes, sizes[1:-1], lanes, strict=False):
         neurons = -(-targets // count)
         layers.append(LayerShape(source_bits, count, bank_lanes, neurons, (sources + 1) * targets, neurons, 8, 16))
         source_bits = layers[-1].address_bits
-    return EngineShape(tuple(layers), OutputShape(source_bits, sizes[-1], 8, 16), width, time_steps, queue_depth)
+    return EngineShape(tuple(layers), OutputShape(source_bits, sizes[-1], 8, 16), spikes_per_token, time_steps, queue_depth)
 
 
-def roomy_for_maps(lanes, *, width=2, bank_lanes=1, time_steps=8, queue_depth=8):
+def roomy_for_maps(lanes, *, spikes_per_token=2, bank_lanes=1, time_steps=8, queue_depth=8):
     """Return a shape with room for any of `map_networks` that has as many hidden layers as ``lanes`` says."""
     layers, source_bits, lane_bits = [], 6, 0  # images of at most 36 pixels
     for count in lanes:
@@ -47,7 +47,7 @@ def roomy_for_maps(lanes, *, width=2, bank_lanes=1, time_steps=8, queue_depth=8)
         layers.append(LayerShape(source_bits, count, bank_lanes, 400, 1024, 255, 8, 16, address_table))
         source_bits, lane_bits = layers[-1].address_bits, layers[-1].lane_bits
     output = OutputShape(source_bits, 4, 8, 16, AddressTableShape(400, lane_bits, row_bits=9, base_bits=0))
-    return EngineShape(tuple(layers), output, width, time_steps, queue_depth)
+    return EngineShape(tuple(layers), output, spikes_per_token, time_steps, queue_depth)
 
 
 def words_in(contents):
@@ -106,7 +106,7 @@ def rows_word(rows, end, last):
     return {"means_something": end or any(row["exists"] for row in rows), "rows": rows, "end": end, "last": last}
 
 
-def random_tokens(seed, addresses, time_steps, inferences, *, address_bits, width, silent=0.3, empty=0.05):
+def random_tokens(seed, addresses, time_steps, inferences, *, address_bits, spikes_per_token, silent=0.3, empty=0.05):
     """Return tokens (`firstspike_hw.lib.layouts.token_layout`) as tuples.
 
     Each address spikes at most once an inference, in any order within a step, at any port. What stands at ports without a
@@ -115,7 +115,10 @@ def random_tokens(seed, addresses, time_steps, inferences, *, address_bits, widt
     rng = random.Random(f"tokens {seed}")
 
     def token(spikes, end=0, last=0):
-        ports = [*((address, 1) for address in spikes), *((rng.getrandbits(address_bits), 0) for _ in range(width))][:width]
+        ports = [
+            *((address, 1) for address in spikes),
+            *((rng.getrandbits(address_bits), 0) for _ in range(spikes_per_token)),
+        ][:spikes_per_token]
         rng.shuffle(ports)
         return (*(value for port in ports for value in port), end, last)
 
@@ -128,7 +131,7 @@ def random_tokens(seed, addresses, time_steps, inferences, *, address_bits, widt
         for number, spikes in enumerate(steps):
             groups = []
             while spikes:
-                count = rng.randint(1, width)
+                count = rng.randint(1, spikes_per_token)
                 groups.append(spikes[:count])
                 spikes = spikes[count:]
             with_end = groups.pop() if groups and rng.random() < 0.5 else []
@@ -139,9 +142,9 @@ def random_tokens(seed, addresses, time_steps, inferences, *, address_bits, widt
     return tokens
 
 
-def with_start_tokens(shape, width, tokens):
+def with_start_tokens(shape, spikes_per_token, tokens):
     """Return what lane groups get of a layer's tokens: a spike of the start row before each inference's first one."""
-    start = (shape.start_row, 1, *(0, 0) * (width - 1), 0, 0)
+    start = (shape.start_row, 1, *(0, 0) * (spikes_per_token - 1), 0, 0)
     firsts = [True, *(last for *_, last in tokens[:-1])]
     return [item for first, token in zip(firsts, tokens, strict=True) for item in ([start] * first + [token])]
 

@@ -146,12 +146,12 @@ CASES = [
 
 
 @pytest.mark.parametrize("stalls", [(0, 0), (0.5, 0.5)])
-@pytest.mark.parametrize(("sizes", "lanes", "bank_lanes", "width", "time_steps", "group_banks"), CASES)
-def test_equals_the_golden_model(sizes, lanes, bank_lanes, width, time_steps, group_banks, stalls, monkeypatch):
+@pytest.mark.parametrize(("sizes", "lanes", "bank_lanes", "spikes_per_token", "time_steps", "group_banks"), CASES)
+def test_equals_the_golden_model(sizes, lanes, bank_lanes, spikes_per_token, time_steps, group_banks, stalls, monkeypatch):
     """Classes, latencies, potentials, decision steps and hidden spikes; early exit off, on, and off again."""
     monkeypatch.setattr(layer_module, "GROUP_BANKS", group_banks)
     network = random_network(len(sizes), sizes, time_steps=time_steps, connectivity=0.6)
-    shape = plan(network, lanes, spikes_per_token=width, bank_lanes=bank_lanes, queue_depth=8)
+    shape = plan(network, lanes, spikes_per_token=spikes_per_token, bank_lanes=bank_lanes, queue_depth=8)
     contents = compile_network(network, shape)
     bench = Bench(shape, contents)
 
@@ -220,11 +220,11 @@ def test_many_images_back_to_back():
     bench.simulate(drive)
 
 
-@pytest.mark.parametrize("width", [1, 2])
-def test_counters_and_cycles(width):
+@pytest.mark.parametrize("spikes_per_token", [1, 2])
+def test_counters_and_cycles(spikes_per_token):
     """Early exit off: all spikes and operations are counted. A decision's cycles run from the image's first token."""
     network = random_network(1, (8, 6, 5, 4), time_steps=4, connectivity=0.5)
-    contents = compile_network(network, plan(network, 2, spikes_per_token=width))
+    contents = compile_network(network, plan(network, 2, spikes_per_token=spikes_per_token))
     bench = Bench(contents.shape, contents)
 
     async def drive(ctx):
@@ -252,12 +252,12 @@ def test_counters_and_cycles(width):
 
 
 @pytest.mark.parametrize("stalls", [0, 0.5])
-@pytest.mark.parametrize(("width", "bank_lanes"), [(1, 1), (2, 2)])
-def test_networks_from_the_load_port(width, bank_lanes, stalls):
+@pytest.mark.parametrize(("spikes_per_token", "bank_lanes"), [(1, 1), (2, 2)])
+def test_networks_from_the_load_port(spikes_per_token, bank_lanes, stalls):
     """An engine without contents is loaded; then a smaller network with another T; then the first one again."""
     large = random_network(2, (9, 7, 6, 5), time_steps=4, connectivity=0.7)
     small = random_network(3, (6, 5, 3, 2), time_steps=2, connectivity=0.5)
-    shape = roomy((9, 7, 6, 5), (2, 2), width=width, bank_lanes=bank_lanes)
+    shape = roomy((9, 7, 6, 5), (2, 2), spikes_per_token=spikes_per_token, bank_lanes=bank_lanes)
     bench = Bench(shape)
 
     async def drive(ctx):

@@ -12,26 +12,29 @@ from firstspike_spec.compiler.shapes import OutputShape
 
 from ..bench import STALLS, load_word, loader, plain, receiver, sender, simulate, watch
 
-SHAPES = {width: EngineShape((), OutputShape(3, 2, 4, 8), spikes_per_token=width, time_steps=256) for width in (1, 2)}
+SHAPES = {
+    spikes_per_token: EngineShape((), OutputShape(3, 2, 4, 8), spikes_per_token=spikes_per_token, time_steps=256)
+    for spikes_per_token in (1, 2)
+}
 WRAP = 1 << INFERENCE_BITS
 
 
-def spike(address, width=1):
+def spike(address, spikes_per_token=1):
     """Return a token with one spike."""
-    return (address, 1) + (0, 0) * (width - 1) + (0,)
+    return (address, 1) + (0, 0) * (spikes_per_token - 1) + (0,)
 
 
-def end(width=1):
+def end(spikes_per_token=1):
     """Return a token that only ends a step."""
-    return (0, 0) * width + (1,)
+    return (0, 0) * spikes_per_token + (1,)
 
 
-def random_inputs(rng, width, time_steps, inferences):
+def random_inputs(rng, spikes_per_token, time_steps, inferences):
     """Return (address_0, valid_0, ..., end) tokens, some of them with fewer spikes than there is room for, or none."""
     tokens = []
     for _ in range(inferences * time_steps):
         for at in range(count := rng.choice([1, 1, 2, 5])):
-            ports = [(rng.randrange(8), int(rng.random() < 0.7)) for _ in range(width)]
+            ports = [(rng.randrange(8), int(rng.random() < 0.7)) for _ in range(spikes_per_token)]
             tokens.append((*(value for port in ports for value in port), int(at == count - 1)))
     return tokens
 
@@ -55,12 +58,12 @@ def with_last(tokens, time_steps):
 
 @pytest.mark.parametrize("decides", [False, True])
 @pytest.mark.parametrize("stalls", STALLS)
-@pytest.mark.parametrize(("width", "time_steps", "seed"), [(1, 2, 0), (1, 3, 1), (2, 2, 0), (2, 5, 2)])
-def test_against_the_model(width, time_steps, seed, stalls, decides):
+@pytest.mark.parametrize(("spikes_per_token", "time_steps", "seed"), [(1, 2, 0), (1, 3, 1), (2, 2, 0), (2, 5, 2)])
+def test_against_the_model(spikes_per_token, time_steps, seed, stalls, decides):
     """20 inferences, so that their numbers wrap; some are decided at random, and their further spikes dropped."""
     rng = random.Random(f"{time_steps} {decides}")
-    tokens = random_inputs(rng, width, time_steps, 20)
-    dut = InputGate(SHAPES[width], time_steps=time_steps)
+    tokens = random_inputs(rng, spikes_per_token, time_steps, 20)
+    dut = InputGate(SHAPES[spikes_per_token], time_steps=time_steps)
     expected, got, dropped = [], [], 0
 
     async def model(ctx):
@@ -150,11 +153,11 @@ def test_every_number_of_steps(time_steps, loaded):
     assert got == with_last([end()] * 3 * time_steps, time_steps)
 
 
-@pytest.mark.parametrize("width", [1, 2])
-def test_latency_and_throughput(width):
-    dut = InputGate(SHAPES[width], time_steps=2)
+@pytest.mark.parametrize("spikes_per_token", [1, 2])
+def test_latency_and_throughput(spikes_per_token):
+    dut = InputGate(SHAPES[spikes_per_token], time_steps=2)
     taken, given = [], []
-    tokens = [end(width) if number % 4 == 3 else spike(number % 8, width) for number in range(16)]
+    tokens = [end(spikes_per_token) if number % 4 == 3 else spike(number % 8, spikes_per_token) for number in range(16)]
     simulate(dut, sender(dut.i, tokens), receiver(dut.o, 16, []), background=[watch(dut.i, taken), watch(dut.o, given)])
     assert [cycle for cycle, _item in taken] == list(range(taken[0][0], taken[0][0] + 16))
     assert [cycle for cycle, _item in given] == [cycle for cycle, _item in taken]

@@ -32,9 +32,9 @@ SETTLING = 40
 
 SIZES = {"no hidden layer": (20, 6), "one hidden layer": (16, 14, 5), "two hidden layers": (40, 30, 9, 4)}
 SHAPES = {
-    "no hidden layer": roomy(SIZES["no hidden layer"], (), width=2),
-    "one hidden layer": roomy(SIZES["one hidden layer"], (5,), width=1, queue_depth=16),
-    "two hidden layers": roomy(SIZES["two hidden layers"], (4, 1), width=2, bank_lanes=1),
+    "no hidden layer": roomy(SIZES["no hidden layer"], (), spikes_per_token=2),
+    "one hidden layer": roomy(SIZES["one hidden layer"], (5,), spikes_per_token=1, queue_depth=16),
+    "two hidden layers": roomy(SIZES["two hidden layers"], (4, 1), spikes_per_token=2, bank_lanes=1),
 }
 
 
@@ -141,7 +141,7 @@ def test_equals_the_rtl_on_real_digits(mnist_test):
 
 def test_streams_in_parts(monkeypatch):
     """Where not all streams fit into memory at once, the replay is the same, also with a shorter last stream."""
-    image = random_contents(3, (20, 14, 3), 2, width=2)
+    image = random_contents(3, (20, 14, 3), 2, spikes_per_token=2)
     times = random_times(1, image.network, 23)
     at_once = replayed(image, times, stream_images=4, early_exit=True)
     monkeypatch.setattr(import_module("firstspike_hw.cycles.replay"), "STREAMS_BYTES", 1)
@@ -152,7 +152,7 @@ def test_streams_in_parts(monkeypatch):
 
 def test_after_a_reset():
     """The first image waits until the lanes have swept."""
-    image = random_contents(3, (6, 7, 3), 2, width=1)
+    image = random_contents(3, (6, 7, 3), 2, spikes_per_token=1)
     times = random_times(1, image.network, 5)
     dut, words = Engine(image.shape, image), []
     fields = image.shape.input_word.unpack(input_tokens(image.shape, times, image.network.time_steps))
@@ -178,7 +178,7 @@ def test_after_a_reset():
 
 
 def test_streams_do_not_touch_each_other():
-    image = random_contents(5, (12, 9, 4), 3, width=2, time_steps=8)
+    image = random_contents(5, (12, 9, 4), 3, spikes_per_token=2, time_steps=8)
     times = random_times(2, image.network, 11)
     together = replayed(image, times, stream_images=4, early_exit=True)
     assert together.cycles.shape == (3, 4)
@@ -198,7 +198,7 @@ def test_without_images():
 
 
 def test_summary():
-    image = random_contents(7, (30, 24, 4), 4, width=1, connectivity=0.8)
+    image = random_contents(7, (30, 24, 4), 4, spikes_per_token=1, connectivity=0.8)
     times = random_times(3, image.network, 20, silent=0)
     stream = replayed(image, times, stream_images=20, early_exit=False)
     assert latency(stream).mean == pytest.approx(stream.cycles.mean())

@@ -17,18 +17,18 @@ LATE = 1
 
 
 @thorough
-@pytest.mark.parametrize("width", [1, 2])
-def test_every_operation_in_its_place(tmp_path, width):
+@pytest.mark.parametrize("spikes_per_token", [1, 2])
+def test_every_operation_in_its_place(tmp_path, spikes_per_token):
     """An operation of a number chosen at will is the one that its token asks for."""
     shape = LayerShape(2, 1, 1, 2, 4, 3, 2, 4)
     slack = cycles_until_counted() + LATE
-    proof, dut = Proof(), RowReader(parameters(shape, spikes_per_token=width, token_slack=slack))
+    proof, dut = Proof(), RowReader(parameters(shape, spikes_per_token=spikes_per_token, token_slack=slack))
     m, token = proof.m, dut.i
     m.submodules.dut = dut
     for name in ("i", "hold"):
         proof.drive(getattr(dut, name), name)
-    rows = [token.rows[number] for number in range(width)]
-    any_row = rows[0].exists if width == 1 else rows[0].exists | rows[1].exists
+    rows = [token.rows[number] for number in range(spikes_per_token)]
+    any_row = rows[0].exists if spikes_per_token == 1 else rows[0].exists | rows[1].exists
     proof.assume(token.means_something == (any_row | token.end), "means something")
     proof.assume(~token.last | token.end, "only an end is last")
     for number, row in enumerate(rows):
@@ -37,7 +37,7 @@ def test_every_operation_in_its_place(tmp_path, width):
     proof.assume(~token.means_something | room, "room")
 
     # What the token asks for: the operations of its rows, then its end.
-    lengths = [Signal(3, name=f"length_{number}") for number in range(width)]
+    lengths = [Signal(3, name=f"length_{number}") for number in range(spikes_per_token)]
     m.d.comb += [length.eq(Mux(row.exists, row.more + 1, 0)) for length, row in zip(lengths, rows, strict=True)]
     of_rows, number = Signal(4), proof.constant(5, "number")
     asked, done, offset = Signal(6), Signal(6), Signal(6)

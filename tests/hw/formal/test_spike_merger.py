@@ -15,12 +15,12 @@ DEPTH = 14
 
 
 @pytest.mark.parametrize(
-    ("lanes", "width"), [(1, 1), pytest.param(2, 1, marks=thorough), pytest.param(3, 1, marks=thorough), (2, 2)]
+    ("lanes", "spikes_per_token"), [(1, 1), pytest.param(2, 1, marks=thorough), pytest.param(3, 1, marks=thorough), (2, 2)]
 )
-def test_no_step_overtakes_another(tmp_path, lanes, width):
+def test_no_step_overtakes_another(tmp_path, lanes, spikes_per_token):
     """Each spike carries its step's number, modulo four: it must come out in that step. Two steps are an inference."""
     shape = LayerShape(2, lanes, 1, 8, 8, 8, 2, 4)
-    proof, dut = Proof(), SpikeMerger(parameters(shape, spikes_per_token=width))
+    proof, dut = Proof(), SpikeMerger(parameters(shape, spikes_per_token=spikes_per_token))
     m = proof.m
     m.submodules.dut = dut
     ends = [Signal(4, name=f"ends_{lane}") for lane in range(lanes)]
@@ -46,7 +46,7 @@ def test_no_step_overtakes_another(tmp_path, lanes, width):
         with m.If(marked & stream.ready):
             m.d.sync += [sent.eq(1), sent_step.eq(ended)]
     theirs = []
-    for port in range(width):
+    for port in range(spikes_per_token):
         number, address = (token[f"address_{port}"][part] for part in (slice(shape.lane_bits), slice(shape.lane_bits, None)))
         valid = goes & token[f"valid_{port}"]
         proof.hold(~valid | (address[:2] == done[:2]), f"step {port}")

@@ -51,10 +51,10 @@ OUTPUT = OutputShape(LAYER.address_bits, 4, 4, 4)
 
 
 @pytest.mark.parametrize("shape", [LAYER, WITH_MAPS], ids=["rows", "maps"])
-@pytest.mark.parametrize("width", [1, 2])
-def test_start_row_inserter(tmp_path, shape, width):
+@pytest.mark.parametrize("spikes_per_token", [1, 2])
+def test_start_row_inserter(tmp_path, shape, spikes_per_token):
     """The same, with a spike of the start row before each inference's first token, and nothing beside it."""
-    proof, dut = Proof(), StartRowInserter(parameters(shape, spikes_per_token=width))
+    proof, dut = Proof(), StartRowInserter(parameters(shape, spikes_per_token=spikes_per_token))
     m, bits = proof.m, len(Value.cast(dut.o.payload))
     between(proof, dut)
     proof.assume(~dut.i.valid | dut.i.p.end | ~dut.i.p.last, "only an end is last")
@@ -70,7 +70,7 @@ def test_start_row_inserter(tmp_path, shape, width):
         m.d.sync += taken.eq(taken + 1)
     proof.assume(put < 16, "few")
     token = dut.o.payload
-    others = Cat(token[f"valid_{port}"] for port in range(1, width))
+    others = Cat(token[f"valid_{port}"] for port in range(1, spikes_per_token))
     is_start = token.valid_0 & token.address_0.all() & ~others.any() & ~token.end & ~token.last
     if shape.base_bits:
         is_start &= token.base_0 == 0

@@ -35,10 +35,10 @@ class Run:
     #: From a look at ``room`` to the token's rows.
     delay = LoadableMemory.latency + 1
 
-    def __init__(self, shape, bank, *, width, time_steps, queue_depth=8, loaded=False, seed=0):
-        self.shape, self.bank, self.width, self.rng = shape, bank, width, random.Random(f"run {seed}")
+    def __init__(self, shape, bank, *, spikes_per_token, time_steps, queue_depth=8, loaded=False, seed=0):
+        self.shape, self.bank, self.spikes_per_token, self.rng = shape, bank, spikes_per_token, random.Random(f"run {seed}")
         self._queue_depth = queue_depth
-        sizes = parameters(shape, spikes_per_token=width, time_steps=time_steps, queue_depth=queue_depth)
+        sizes = parameters(shape, spikes_per_token=spikes_per_token, time_steps=time_steps, queue_depth=queue_depth)
         self.dut = Lane(sizes, () if loaded else bank.initial_potentials)
         pointers = shape.pointer.unpack(bank.pointers)
         self._rows = list(zip(pointers["start"].tolist(), pointers["length_0"].tolist(), strict=True))
@@ -66,12 +66,12 @@ class Run:
             begins, self._first = True, False
         elif goes:
             self._first = token[-1]
-        going = (self.shape.start_row, 1, *(0, 0) * (self.width - 1), 0, 0) if begins else token
+        going = (self.shape.start_row, 1, *(0, 0) * (self.spikes_per_token - 1), 0, 0) if begins else token
         self._to_come.append(going if goes else None)
         coming = self._to_come.popleft()
         if coming:
             self.came.append(self.cycle_number)
-        ctx.set(dut.rows, self.rows(coming or (0,) * (2 * self.width + 2)))
+        ctx.set(dut.rows, self.rows(coming or (0,) * (2 * self.spikes_per_token + 2)))
         ctx.set(Value.cast(dut.entry), self._entries.popleft())
         address = ctx.get(dut.address)
         self._entries.append(int(self.bank.entries[address]) if address < len(self.bank.entries) else 0)
@@ -105,7 +105,7 @@ class Run:
 
     async def settle(self, ctx):
         """Take what still comes."""
-        quiet, most = 0, self._queue_depth * self.width * self.shape.row_entries + self.shape.lane_neurons
+        quiet, most = 0, self._queue_depth * self.spikes_per_token * self.shape.row_entries + self.shape.lane_neurons
         while quiet < Lane.latency + FireQueue.latency + 4 + most:
             before = len(self.given)
             await self.cycle(ctx)
@@ -115,10 +115,10 @@ class Run:
         return in_lane_steps([item for _, item in self.given])
 
 
-def check(contents, tokens, *, width, time_steps, stalls=(0.0, 0.0), seed=0, **options):
+def check(contents, tokens, *, spikes_per_token, time_steps, stalls=(0.0, 0.0), seed=0, **options):
     """Run tokens and compare all with the model; return the run."""
     shape, bank = contents.shape.layers[0], contents.banks[0][0]
-    run = Run(shape, bank, width=width, time_steps=time_steps, seed=seed, **options)
+    run = Run(shape, bank, spikes_per_token=spikes_per_token, time_steps=time_steps, seed=seed, **options)
 
     async def drive(ctx):
         await run.sweep(ctx)
@@ -132,15 +132,17 @@ def check(contents, tokens, *, width, time_steps, stalls=(0.0, 0.0), seed=0, **o
     return run
 
 
-@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize("spikes_per_token", [1, 2])
 @pytest.mark.parametrize("stalls", [*STALLS, (0, 0.95)])
 @pytest.mark.parametrize("sizes", [(1, 1, 1), (7, 5, 1), (11, 13, 1)])
-def test_equals_the_model_under_stalls(sizes, stalls, width):
+def test_equals_the_model_under_stalls(sizes, stalls, spikes_per_token):
     for seed in range(2):
-        contents = random_contents(seed, sizes, width=width, connectivity=[0.8, 0.15][seed])
+        contents = random_contents(seed, sizes, spikes_per_token=spikes_per_token, connectivity=[0.8, 0.15][seed])
         shape = contents.shape.layers[0]
-        tokens = random_tokens(seed, range(sizes[0]), 3 + seed, 4, address_bits=shape.source_bits, width=width)
-        check(contents, tokens, width=width, time_steps=4, stalls=stalls, seed=seed)
+        tokens = random_tokens(
+            seed, range(sizes[0]), 3 + seed, 4, address_bits=shape.source_bits, spikes_per_token=spikes_per_token
+        )
+        check(contents, tokens, spikes_per_token=spikes_per_token, time_steps=4, stalls=stalls, seed=seed)
 
 
 @pytest.mark.parametrize("extreme", [False, True])
@@ -151,16 +153,16 @@ def test_many_inferences(time_steps, extreme):
     shape = contents.shape.layers[0]
     assert (contents.banks[0][0].initial_potentials >= 0).any()
     count = 120 // time_steps
-    tokens = random_tokens(1, range(8), time_steps, count, address_bits=shape.source_bits, width=2, silent=0.5)
-    check(contents, tokens, width=2, time_steps=time_steps, stalls=(0.1, 0.3))
+    tokens = random_tokens(1, range(8), time_steps, count, address_bits=shape.source_bits, spikes_per_token=2, silent=0.5)
+    check(contents, tokens, spikes_per_token=2, time_steps=time_steps, stalls=(0.1, 0.3))
 
 
 @pytest.mark.parametrize("queue_depth", [8, 16, 32, 64])
 def test_no_token_is_lost_while_nobody_takes_anything(queue_depth):
     contents = random_contents(3, (7, 12, 1), connectivity=1.0, threshold=1)
     shape, bank = contents.shape.layers[0], contents.banks[0][0]
-    tokens = random_tokens(3, range(7), 4, 10 + queue_depth // 4, address_bits=shape.source_bits, width=2, empty=0)
-    run = Run(shape, bank, width=2, time_steps=4, queue_depth=queue_depth)
+    tokens = random_tokens(3, range(7), 4, 10 + queue_depth // 4, address_bits=shape.source_bits, spikes_per_token=2, empty=0)
+    run = Run(shape, bank, spikes_per_token=2, time_steps=4, queue_depth=queue_depth)
 
     async def drive(ctx):
         await run.sweep(ctx)
@@ -182,13 +184,13 @@ def test_no_token_is_lost_while_nobody_takes_anything(queue_depth):
 def test_a_reset_in_the_middle(cut):
     contents = random_contents(cut, (6, 9, 1), connectivity=0.6, threshold=3)
     shape, bank = contents.shape.layers[0], contents.banks[0][0]
-    run = Run(shape, bank, width=2, time_steps=5, seed=cut)
+    run = Run(shape, bank, spikes_per_token=2, time_steps=5, seed=cut)
     top, reset = with_reset(run.dut)
 
     async def drive(ctx):
         await run.sweep(ctx)
         for seed in range(6):
-            tokens = random_tokens(seed, range(6), 5, 4, address_bits=shape.source_bits, width=2)
+            tokens = random_tokens(seed, range(6), 5, 4, address_bits=shape.source_bits, spikes_per_token=2)
             await run.tokens(ctx, tokens[: run.rng.randrange(len(tokens))], stalls=(0, [0, 0.5, 0.9, 0.97][cut]))
             ctx.set(reset, 1)
             ctx.set(run.dut.rows, run.rows((0,) * 6))
@@ -196,7 +198,7 @@ def test_a_reset_in_the_middle(cut):
             ctx.set(reset, 0)
             run.forget()
             await run.sweep(ctx)
-            tokens = random_tokens(seed + 9, range(6), 3, 3, address_bits=shape.source_bits, width=2)
+            tokens = random_tokens(seed + 9, range(6), 3, 3, address_bits=shape.source_bits, spikes_per_token=2)
             await run.tokens(ctx, tokens)
             await run.settle(ctx)
             assert run.steps() == layer_outputs(shape, [bank], tokens)[0]
@@ -207,8 +209,8 @@ def test_a_reset_in_the_middle(cut):
 def test_initial_potentials_from_the_load_port_and_back():
     contents = random_contents(4, (5, 6, 1), connectivity=0.5)
     shape, bank = contents.shape.layers[0], contents.banks[0][0]
-    run, initials = Run(shape, bank, width=1, time_steps=4, loaded=True), bank.initial_potentials.tolist()
-    tokens = random_tokens(4, range(5), 4, 5, address_bits=shape.source_bits, width=1)
+    run, initials = Run(shape, bank, spikes_per_token=1, time_steps=4, loaded=True), bank.initial_potentials.tolist()
+    tokens = random_tokens(4, range(5), 4, 5, address_bits=shape.source_bits, spikes_per_token=1)
 
     async def drive(ctx):
         await run.sweep(ctx)
@@ -230,7 +232,7 @@ SHAPE = LayerShape(3, 1, 1, 4, 64, 5, 4, 8)
 def timed(rows, tokens):
     """Return a run of tokens without stalls on a lane with the given rows, whose neurons start at -1."""
     bank = make_bank(SHAPE, {source: [row] for source, row in rows.items()}, [[-1] * SHAPE.lane_neurons])
-    run = Run(SHAPE, bank, width=1, time_steps=4)
+    run = Run(SHAPE, bank, spikes_per_token=1, time_steps=4)
 
     async def drive(ctx):
         await run.sweep(ctx)
@@ -271,7 +273,7 @@ def test_the_next_step_goes_on_while_nobody_takes_the_last_one():
     """Spikes and ends wait in the fire queue; the next steps' weights are added meanwhile."""
     rows = {0: [(0, 1)], 1: [(1, 1)], 2: [(2, 1)]}
     bank = make_bank(SHAPE, {source: [row] for source, row in rows.items()}, [[-1] * SHAPE.lane_neurons])
-    run = Run(SHAPE, bank, width=1, time_steps=4)
+    run = Run(SHAPE, bank, spikes_per_token=1, time_steps=4)
     tokens = [(0, 1, 1, 0), (1, 1, 1, 0), (2, 1, 1, 1)]
 
     async def drive(ctx):

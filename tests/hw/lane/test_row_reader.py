@@ -14,9 +14,12 @@ from ..bench import note, simulate
 from ..models import parameters, rows_word
 
 
-def make(row_entries=5, *, width, slack, queue_depth=8, style=GENERIC_MEMORY):
+def make(row_entries=5, *, spikes_per_token, slack, queue_depth=8, style=GENERIC_MEMORY):
     """Return a row reader of a lane with 200 entries."""
-    shape, sizes = LayerShape(3, 1, 1, 4, 200, row_entries, 4, 8), {"spikes_per_token": width, "queue_depth": queue_depth}
+    shape, sizes = (
+        LayerShape(3, 1, 1, 4, 200, row_entries, 4, 8),
+        {"spikes_per_token": spikes_per_token, "queue_depth": queue_depth},
+    )
     return RowReader(parameters(shape, **sizes, token_slack=slack, memory_style=style))
 
 
@@ -32,7 +35,7 @@ def operations_of(tokens):
     return operations
 
 
-def random_tokens(rng, count, *, width, longest, empty=0.3, ends=0.3):
+def random_tokens(rng, count, *, spikes_per_token, longest, empty=0.3, ends=0.3):
     """Return random tokens, those without a meaning among them; T is not the same in all inferences."""
 
     def row():
@@ -42,8 +45,8 @@ def random_tokens(rng, count, *, width, longest, empty=0.3, ends=0.3):
     tokens = []
     for _ in range(count):
         end = int(rng.random() < ends)
-        tokens.append(([row() for _ in range(width)], end, end & rng.randrange(2)))
-    return [*tokens, ([(7, longest)] * width, 1, 1)]
+        tokens.append(([row() for _ in range(spikes_per_token)], end, end & rng.randrange(2)))
+    return [*tokens, ([(7, longest)] * spikes_per_token, 1, 1)]
 
 
 def at_random(begin, go_on):
@@ -129,7 +132,7 @@ def check(tokens, came, given, holds, *, sweeps=0):
 @functools.cache
 def cycles_until_held():
     """Return how many cycles after ``hold`` nothing moves."""
-    dut, valid = make(width=1, slack=8), []
+    dut, valid = make(spikes_per_token=1, slack=8), []
 
     async def drive(ctx):
         ctx.set(dut.i, rows_word([(0, 5)], 1, 0))
@@ -150,7 +153,7 @@ def cycles_until_counted():
     """Return how many cycles after a token's coming ``room`` counts it."""
     depth, begin = 8, 5
     for count in range(1, 12):
-        dut, room = make(width=1, queue_depth=depth, slack=depth - 2), []
+        dut, room = make(spikes_per_token=1, queue_depth=depth, slack=depth - 2), []
 
         async def drive(ctx, dut=dut, room=room, count=count):
             ctx.set(dut.hold, 1)
@@ -167,13 +170,15 @@ def cycles_until_counted():
 
 @pytest.mark.parametrize("queue", [GENERIC_MEMORY, ICE40UP_MEMORY], ids=["LUTs", "block RAM"])
 @pytest.mark.parametrize("hold", [(0, 0), (0.3, 0.3), (0.02, 0.97), (0.9, 0.9)])
-@pytest.mark.parametrize("width", [1, 2])
-def test_operations_and_their_cycles(width, hold, queue):
+@pytest.mark.parametrize("spikes_per_token", [1, 2])
+def test_operations_and_their_cycles(spikes_per_token, hold, queue):
     """Rows of all lengths at all ports, with and without pressure; no gap but the rest after an inference's last end."""
     for seed, (depth, late, longest) in enumerate([(8, 0, 1), (8, 3, 5), (16, 2, 31), (64, 5, 2)]):
-        rng = random.Random(f"{width} {hold} {seed}")
-        tokens = random_tokens(rng, 60, width=width, longest=longest, empty=rng.choice([0, 0.3, 0.8]))
-        dut = make(longest, width=width, queue_depth=depth, slack=cycles_until_counted() + late, style=queue)
+        rng = random.Random(f"{spikes_per_token} {hold} {seed}")
+        tokens = random_tokens(rng, 60, spikes_per_token=spikes_per_token, longest=longest, empty=rng.choice([0, 0.3, 0.8]))
+        dut = make(
+            longest, spikes_per_token=spikes_per_token, queue_depth=depth, slack=cycles_until_counted() + late, style=queue
+        )
         stall = rng.choice([0, 0.3, 0.8])
         came, given, holds = run(dut, tokens, delay=late, hold=at_random(*hold), stall=stall, seed=seed)
         check(tokens, came, given, holds)
@@ -184,9 +189,9 @@ def test_operations_and_their_cycles(width, hold, queue):
 def test_no_token_is_lost_at_full_pressure(depth, late):
     """Long holds with a token on offer in each cycle: the queue becomes full, and nothing is lost."""
     slack = cycles_until_counted() + late
-    for width in (1, 2):
-        tokens = [([(at % 190, int(at % 3 == 0))] * width, 1, int(at % 4 == 3)) for at in range(3 * depth)]
-        dut = make(width=width, queue_depth=depth, slack=slack)
+    for spikes_per_token in (1, 2):
+        tokens = [([(at % 190, int(at % 3 == 0))] * spikes_per_token, 1, int(at % 4 == 3)) for at in range(3 * depth)]
+        dut = make(spikes_per_token=spikes_per_token, queue_depth=depth, slack=slack)
         came, given, holds = run(dut, tokens, delay=late, hold=lambda rng, cycle, held: cycle // (depth + 20) % 2 == 0)
         check(tokens, came, given, holds)
         # At most two are not in the queue any more: one is at its head, one is under way.
@@ -197,9 +202,13 @@ def test_no_token_is_lost_at_full_pressure(depth, late):
 
 def test_tokens_that_mean_nothing_are_not_kept():
     """They cost no cycle and no room, so also more of them than the queue has places."""
-    for width in (1, 2):
-        dut = make(width=width, slack=7)
-        tokens = [*[([(9, 0)] * width, 0, 0)] * 40, ([(3, 2)] + [(0, 0)] * (width - 1), 0, 0), ([(9, 0)] * width, 1, 0)]
+    for spikes_per_token in (1, 2):
+        dut = make(spikes_per_token=spikes_per_token, slack=7)
+        tokens = [
+            *[([(9, 0)] * spikes_per_token, 0, 0)] * 40,
+            ([(3, 2)] + [(0, 0)] * (spikes_per_token - 1), 0, 0),
+            ([(9, 0)] * spikes_per_token, 1, 0),
+        ]
         came, given, holds = run(dut, tokens)
         assert came == list(range(came[0], came[0] + 42))
         check(tokens, came, given, holds)
@@ -208,7 +217,7 @@ def test_tokens_that_mean_nothing_are_not_kept():
 @pytest.mark.parametrize("sweeps", [1, 2, 5])
 def test_sweeps(sweeps):
     """Each is an operation, and after the last one it rests."""
-    dut = make(width=2, slack=4)
+    dut = make(spikes_per_token=2, slack=4)
     tokens = [([(5, 2), (9, 1)], 1, 0), ([(0, 0), (1, 1)], 1, 1)]
     came, given, holds = run(dut, tokens, sweeps=sweeps, seed=3)
     check(tokens, came, given, holds, sweeps=sweeps)
@@ -216,7 +225,7 @@ def test_sweeps(sweeps):
 
 def test_latency():
     """`latency` cycles from a row's coming to its first operation."""
-    dut = make(width=2, slack=4)
+    dut = make(spikes_per_token=2, slack=4)
     for rows in ([(5, 2), (9, 0)], [(0, 0), (5, 2)]):
-        came, given, _ = run(dut if rows[1][1] == 0 else make(width=2, slack=4), [(rows, 1, 0)])
+        came, given, _ = run(dut if rows[1][1] == 0 else make(spikes_per_token=2, slack=4), [(rows, 1, 0)])
         assert given == [(came[0] + RowReader.latency + at, what) for at, what in enumerate([5, 6, "end"])]

@@ -29,10 +29,10 @@ def words_of(shape, locations):
     return [int(seen) | row << 1 | base << (1 + shape.row_bits) for seen, row, base in locations]
 
 
-def located(shape, locations, token, width):
+def located(shape, locations, token, spikes_per_token):
     """Return what a token becomes: the row's address and base at each port with a spike that some neuron sees."""
     ports = []
-    for port in range(width):
+    for port in range(spikes_per_token):
         address, valid = token[2 * port : 2 * port + 2]
         place, lane = address >> shape.lane_bits, address & ((1 << shape.lane_bits) - 1)
         seen, row, base = locations[place] if valid else (False, 0, 0)
@@ -40,11 +40,11 @@ def located(shape, locations, token, width):
     return (*ports, *token[-2:])
 
 
-def sent(shape, token, width):
+def sent(shape, token, spikes_per_token):
     """Return a token that came out likewise."""
     fields = 3 if shape.base_bits else 2
     ports = []
-    for port in range(width):
+    for port in range(spikes_per_token):
         address, valid, *base = token[fields * port : fields * (port + 1)]
         ports.append((address, *(base or [0])) if valid else None)
     return (*ports, *token[-2:])
@@ -54,9 +54,9 @@ def source_bits(shape):
     return (shape.places - 1).bit_length() + shape.lane_bits
 
 
-def make(shape, width, locations):
+def make(shape, spikes_per_token, locations):
     """Return the component, with the table in it."""
-    parameters = AddressTableParameters(shape, source_bits=source_bits(shape), spikes_per_token=width)
+    parameters = AddressTableParameters(shape, source_bits=source_bits(shape), spikes_per_token=spikes_per_token)
     return AddressTable(parameters, words_of(shape, locations))
 
 
@@ -65,12 +65,14 @@ def addresses(shape):
 
 
 @pytest.mark.parametrize("stalls", STALLS)
-@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize("spikes_per_token", [1, 2])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_every_spike_gets_its_row(shape, width, stalls):
-    locations = random_locations(random.Random(f"{shape} {width}"), shape)
-    tokens = random_tokens(width, addresses(shape), 3, 4, address_bits=source_bits(shape), width=width)
-    dut = make(shape, width, locations)
+def test_every_spike_gets_its_row(shape, spikes_per_token, stalls):
+    locations = random_locations(random.Random(f"{shape} {spikes_per_token}"), shape)
+    tokens = random_tokens(
+        spikes_per_token, addresses(shape), 3, 4, address_bits=source_bits(shape), spikes_per_token=spikes_per_token
+    )
+    dut = make(shape, spikes_per_token, locations)
     taken, given = [], []
 
     async def drive(ctx):
@@ -80,8 +82,8 @@ def test_every_spike_gets_its_row(shape, width, stalls):
 
     background = [watch(dut.i, taken), watch(dut.o, given), drain(dut.o, stalls=stalls[1])]
     simulate(dut, drive, background=background, hostile=True)
-    expected = [located(shape, locations, token, width) for token in tokens]
-    assert [sent(shape, token, width) for _, token in given] == expected
+    expected = [located(shape, locations, token, spikes_per_token) for token in tokens]
+    assert [sent(shape, token, spikes_per_token) for _, token in given] == expected
     assert any(
         port is None and token[2 * at + 1]
         for token, out in zip(tokens, expected, strict=True)
@@ -111,7 +113,7 @@ def test_it_is_loaded_and_read_back():
     """With words of its own kind only; the table that was there before counts no more."""
     shape, rng = SHAPES[0], random.Random(1)
     old, new = random_locations(rng, shape), random_locations(rng, shape)
-    tokens = random_tokens(5, addresses(shape), 2, 3, address_bits=source_bits(shape), width=1)
+    tokens = random_tokens(5, addresses(shape), 2, 3, address_bits=source_bits(shape), spikes_per_token=1)
     dut = make(shape, 1, old)
     words = [load_word(Memory.POINTERS, place, word) for place, word in enumerate(words_of(shape, new))]
     others = [load_word(Memory.ENTRIES, place, 0) for place in range(shape.places)]

@@ -28,8 +28,8 @@ class Run:
     as there are tokens.
     """
 
-    def __init__(self, dut, shape, *, width, stalls=(), seed=0):
-        self.dut, self.shape, self.width, self.rng = dut, shape, width, random.Random(f"bank {seed}")
+    def __init__(self, dut, shape, *, spikes_per_token, stalls=(), seed=0):
+        self.dut, self.shape, self.spikes_per_token, self.rng = dut, shape, spikes_per_token, random.Random(f"bank {seed}")
         self.given, self.operations = [[] for _ in range(shape.bank_lanes)], []
         self._stalls = stalls or [0.0] * shape.bank_lanes
 
@@ -49,13 +49,13 @@ class Run:
 
     async def tokens(self, ctx, tokens, *, stall=0.0, after=300):
         """Send tokens, as long as there is room, each inference's first one after the start row; then wait."""
-        start_row = (self.shape.start_row, 1, *(0, 0) * (self.width - 1), 0, 0)
+        start_row = (self.shape.start_row, 1, *(0, 0) * (self.spikes_per_token - 1), 0, 0)
         waiting, on_their_way, first = deque(), deque([None] * LoadableMemory.latency), True
         cycle = 0
         for token in tokens:
             waiting += [start_row, token] if first else [token]
             first = token[-1]
-        names = [f"valid_{port}" for port in range(self.width)] + ["end", "last"]
+        names = [f"valid_{port}" for port in range(self.spikes_per_token)] + ["end", "last"]
         while waiting or after:
             goes = waiting and ctx.get(self.dut.room) and self.rng.random() >= stall
             token = waiting.popleft() if goes else None
@@ -81,27 +81,27 @@ class Run:
         return together
 
 
-def one_bank(seed, sizes, lanes, width, **options):
+def one_bank(seed, sizes, lanes, spikes_per_token, **options):
     """Return the shape and the memories of a layer of one bank, of a random network; and what the whole engine holds."""
-    contents = random_contents(seed, sizes, lanes, width=width, bank_lanes=lanes, **options)
+    contents = random_contents(seed, sizes, lanes, spikes_per_token=spikes_per_token, bank_lanes=lanes, **options)
     return contents.shape.layers[0], contents.banks[0][0], contents
 
 
-def make(shape, bank=None, *, width, time_steps=4, queue_depth=8):
+def make(shape, bank=None, *, spikes_per_token, time_steps=4, queue_depth=8):
     """Return the component."""
-    return Bank(parameters(shape, spikes_per_token=width, time_steps=time_steps, queue_depth=queue_depth), bank)
+    return Bank(parameters(shape, spikes_per_token=spikes_per_token, time_steps=time_steps, queue_depth=queue_depth), bank)
 
 
 @pytest.mark.parametrize("stalls", [(0, 0, 0), (0.4, 0.5, 0.1), (0, 0.9, 0), (0, 0, 0.9)])
-@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize("spikes_per_token", [1, 2])
 @pytest.mark.parametrize("lanes", [1, 2])
-def test_equals_the_model_under_stalls(lanes, width, stalls):
+def test_equals_the_model_under_stalls(lanes, spikes_per_token, stalls):
     """Also lanes of which one waits for long: the other one goes on as far as the queue reaches."""
     for seed, (sizes, connectivity) in enumerate([((9, 7, 1), 0.6), ((6, 12, 1), 0.2)]):
-        shape, bank, _ = one_bank(seed, sizes, lanes, width, connectivity=connectivity)
-        tokens = random_tokens(seed, range(sizes[0]), 4, 5, address_bits=shape.source_bits, width=width)
-        dut = make(shape, bank, width=width)
-        run = Run(dut, shape, width=width, stalls=stalls[1 : lanes + 1], seed=seed)
+        shape, bank, _ = one_bank(seed, sizes, lanes, spikes_per_token, connectivity=connectivity)
+        tokens = random_tokens(seed, range(sizes[0]), 4, 5, address_bits=shape.source_bits, spikes_per_token=spikes_per_token)
+        dut = make(shape, bank, spikes_per_token=spikes_per_token)
+        run = Run(dut, shape, spikes_per_token=spikes_per_token, stalls=stalls[1 : lanes + 1], seed=seed)
 
         async def drive(ctx, run=run, tokens=tokens):
             await run.sweep(ctx)
@@ -114,15 +114,15 @@ def test_equals_the_model_under_stalls(lanes, width, stalls):
         assert max(run.operations) <= lanes
 
 
-@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize("spikes_per_token", [1, 2])
 @pytest.mark.parametrize("lanes", [1, 2])
-def test_all_its_memories_from_the_load_port_and_back(lanes, width):
+def test_all_its_memories_from_the_load_port_and_back(lanes, spikes_per_token):
     """A word a cycle, each `peek_latency` cycles later; what runs afterwards is not changed by it."""
-    shape, bank, contents = one_bank(5, (9, 7, 1), lanes, width, connectivity=0.6)
+    shape, bank, contents = one_bank(5, (9, 7, 1), lanes, spikes_per_token, connectivity=0.6)
     words = [(place, word) for place, word in words_in(contents) if place[-1] == 0]
-    dut = make(shape, width=width)
-    run = Run(dut, shape, width=width)
-    tokens = random_tokens(5, range(9), 4, 4, address_bits=shape.source_bits, width=width)
+    dut = make(shape, spikes_per_token=spikes_per_token)
+    run = Run(dut, shape, spikes_per_token=spikes_per_token)
+    tokens = random_tokens(5, range(9), 4, 4, address_bits=shape.source_bits, spikes_per_token=spikes_per_token)
 
     async def drive(ctx):
         await run.sweep(ctx)
@@ -150,8 +150,8 @@ def test_two_spikes_at_once(lanes):
     tokens = []
     for number, (a, b) in enumerate(pairs):
         tokens += [(a, 1, b, 1, 0, 0), (a, number % 2, b, 1 - number % 2, 1, 0), (b, 0, a, 1, 1, 1)]
-    dut = make(shape, bank, width=2)
-    run = Run(dut, shape, width=2)
+    dut = make(shape, bank, spikes_per_token=2)
+    run = Run(dut, shape, spikes_per_token=2)
 
     async def drive(ctx):
         await run.sweep(ctx)
@@ -169,12 +169,14 @@ def test_two_spikes_at_once(lanes):
 def test_no_token_is_lost_while_one_lane_waits(blocked, queue_depth):
     """At full pressure: each token means something to both lanes; the blocked one's room is what counts."""
     shape, bank, _ = one_bank(2, (7, 13, 1), 2, 2, connectivity=1.0, threshold=1)
-    tokens = random_tokens(2, range(7), 3, 8 + queue_depth // 3, address_bits=shape.source_bits, width=2, empty=0, silent=0)
-    dut = make(shape, bank, width=2, time_steps=3, queue_depth=queue_depth)
+    tokens = random_tokens(
+        2, range(7), 3, 8 + queue_depth // 3, address_bits=shape.source_bits, spikes_per_token=2, empty=0, silent=0
+    )
+    dut = make(shape, bank, spikes_per_token=2, time_steps=3, queue_depth=queue_depth)
     # It takes a few now and then, and waits for long in between.
     stalls = [0, 0]
     stalls[blocked] = lambda cycle: cycle % (3 * queue_depth + 160) < 3 * queue_depth + 100
-    run = Run(dut, shape, width=2, stalls=stalls)
+    run = Run(dut, shape, spikes_per_token=2, stalls=stalls)
 
     async def drive(ctx):
         await run.sweep(ctx)

@@ -40,7 +40,7 @@ class Run:
         shape,
         banks,
         *,
-        width,
+        spikes_per_token,
         last=False,
         time_steps=4,
         queue_depth=8,
@@ -50,8 +50,8 @@ class Run:
         seed=0,
         rule=True,
     ):
-        self.shape, self.width, self._stalls, self._seed = shape, width, stalls, seed
-        sizes = parameters(shape, spikes_per_token=width, time_steps=time_steps, queue_depth=queue_depth)
+        self.shape, self.spikes_per_token, self._stalls, self._seed = shape, spikes_per_token, stalls, seed
+        sizes = parameters(shape, spikes_per_token=spikes_per_token, time_steps=time_steps, queue_depth=queue_depth)
         contents = None if loaded else banks
         self.dut = LaneGroup(sizes, first_bank=first_bank, banks=len(banks), contents=contents)
         self.taken, self.handed_on, self.given, self.operations = [], [], [[] for _ in self.dut.lanes], []
@@ -76,7 +76,7 @@ class Run:
         simulate(top or self.dut, drive, background=self.background, hostile=True, limit=100_000)
 
     def with_starts(self, tokens):
-        return with_start_tokens(self.shape, self.width, tokens)
+        return with_start_tokens(self.shape, self.spikes_per_token, tokens)
 
     def steps(self):
         """Return the steps that all lanes give together, as `layer_outputs` does."""
@@ -88,22 +88,24 @@ class Run:
         return together
 
 
-def some_banks(seed, banks, bank_lanes, width, sizes=(8, 13, 1), **options):
+def some_banks(seed, banks, bank_lanes, spikes_per_token, sizes=(8, 13, 1), **options):
     """Return the shape and the memories of a random network's layer with ``banks`` banks; and what the whole engine holds."""
-    contents = random_contents(seed, sizes, banks * bank_lanes, width=width, bank_lanes=bank_lanes, **options)
+    contents = random_contents(
+        seed, sizes, banks * bank_lanes, spikes_per_token=spikes_per_token, bank_lanes=bank_lanes, **options
+    )
     assert contents.shape.layers[0].banks == banks
     return contents.shape.layers[0], contents.banks[0], contents
 
 
 @pytest.mark.parametrize("stalls", [(0, 0, 0), (0.5, 0.5, 0.5), (0, 0.9, 0), (0, 0, 0.9)])
 @pytest.mark.parametrize(
-    ("banks", "bank_lanes", "width", "last"), [(1, 1, 1, False), (1, 2, 1, True), (2, 2, 2, False), (3, 1, 2, True)]
+    ("banks", "bank_lanes", "spikes_per_token", "last"), [(1, 1, 1, False), (1, 2, 1, True), (2, 2, 2, False), (3, 1, 2, True)]
 )
-def test_equals_the_model_under_stalls(banks, bank_lanes, width, stalls, last):
+def test_equals_the_model_under_stalls(banks, bank_lanes, spikes_per_token, stalls, last):
     """The lanes' spikes, the weights added, and each token once and in order for the next group."""
-    shape, contents_of_banks, _ = some_banks(banks, banks, bank_lanes, width, connectivity=0.4)
-    tokens = random_tokens(banks, range(8), 3, 3, address_bits=shape.source_bits, width=width)
-    run = Run(shape, contents_of_banks, width=width, last=last, stalls=stalls)
+    shape, contents_of_banks, _ = some_banks(banks, banks, bank_lanes, spikes_per_token, connectivity=0.4)
+    tokens = random_tokens(banks, range(8), 3, 3, address_bits=shape.source_bits, spikes_per_token=spikes_per_token)
+    run = Run(shape, contents_of_banks, spikes_per_token=spikes_per_token, last=last, stalls=stalls)
 
     async def drive(ctx):
         await run.infer(ctx, tokens)
@@ -120,8 +122,8 @@ def test_equals_the_model_under_stalls(banks, bank_lanes, width, stalls, last):
 def test_what_the_next_group_is_offered_stays():
     """The stream's rule: what is offered stays the same until it is taken."""
     shape, contents_of_banks, _ = some_banks(2, 2, 2, 2, connectivity=1.0)
-    tokens = random_tokens(2, range(8), 3, 6, address_bits=shape.source_bits, width=2, silent=0)
-    run, offers = Run(shape, contents_of_banks, width=2, last=False, stalls=(0, 0.3, 0.9)), []
+    tokens = random_tokens(2, range(8), 3, 6, address_bits=shape.source_bits, spikes_per_token=2, silent=0)
+    run, offers = Run(shape, contents_of_banks, spikes_per_token=2, last=False, stalls=(0, 0.3, 0.9)), []
 
     async def drive(ctx):
         await run.infer(ctx, tokens)
@@ -139,18 +141,18 @@ def test_what_the_next_group_is_offered_stays():
 
 
 @pytest.mark.parametrize("stall", [0, 0.5])
-@pytest.mark.parametrize("width", [1, 2])
-def test_the_start_row_is_a_row_as_any_other(width, stall):
+@pytest.mark.parametrize("spikes_per_token", [1, 2])
+def test_the_start_row_is_a_row_as_any_other(spikes_per_token, stall):
     """Weights in it, which it normally has not, count; before all that the first token does."""
     shape = LayerShape(3, 2, 2, 3, 20, 3, 4, 8)
     rows = {shape.start_row: [[(0, 1), (1, 2)], [(2, 3)]], 1: [[(0, 1)], []]}
     bank = make_bank(shape, rows, [[-1, -4, -5], [-1, -5, -6]])
     # Inferences whose first token is an end, an end with a spike, a spike, or nothing at all.
-    nothing, spike = (0, 0) * width, (1, 1, *(0, 0) * (width - 1))
+    nothing, spike = (0, 0) * spikes_per_token, (1, 1, *(0, 0) * (spikes_per_token - 1))
     tokens = []
     for first in ([], [(*nothing, 0, 0)], [(*spike, 0, 0)], [(*spike, 1, 0)], []):
         tokens += [*first, (*nothing, 1, 0), (*nothing, 1, 1)]
-    run = Run(shape, [bank], width=width, last=True, stalls=(stall, 0, stall))
+    run = Run(shape, [bank], spikes_per_token=spikes_per_token, last=True, stalls=(stall, 0, stall))
 
     async def drive(ctx):
         await run.infer(ctx, tokens)
@@ -167,7 +169,7 @@ def test_throughput():
     """One token a cycle."""
     shape, contents_of_banks, _ = some_banks(1, 1, 1, 1, connectivity=0)
     tokens = [(at % 8, 1, 0, 0) for at in range(7)] + [(0, 0, 1, 0), (3, 1, 0, 0), (0, 0, 1, 1)] + [(1, 1, 0, 0)] * 3
-    run = Run(shape, contents_of_banks, width=1, last=False)
+    run = Run(shape, contents_of_banks, spikes_per_token=1, last=False)
 
     async def drive(ctx):
         await ctx.tick().repeat(2 * shape.lane_neurons)
@@ -186,8 +188,8 @@ def test_no_token_is_lost_at_full_pressure(blocked, queue_depth):
     """Each token means something to each lane, and one lane, or the next group, takes nothing for long."""
     shape, contents_of_banks, _ = some_banks(2, 2, 2, 2, sizes=(7, 26, 1), connectivity=1.0, threshold=1)
     count = 6 + queue_depth // 3
-    tokens = random_tokens(2, range(7), 3, count, address_bits=shape.source_bits, width=2, silent=0, empty=0)
-    run = Run(shape, contents_of_banks, width=2, last=False, time_steps=3, queue_depth=queue_depth)
+    tokens = random_tokens(2, range(7), 3, count, address_bits=shape.source_bits, spikes_per_token=2, silent=0, empty=0)
+    run = Run(shape, contents_of_banks, spikes_per_token=2, last=False, time_steps=3, queue_depth=queue_depth)
     everything = len(run.with_starts(tokens))
     waits = run.dut.o if blocked is None else run.dut.lanes[blocked]
 
@@ -212,8 +214,8 @@ def test_all_its_memories_from_the_load_port_and_back(banks, bank_lanes, first):
     """Each word goes to its own bank; a word a cycle, each `peek_latency` cycles later."""
     shape, contents_of_banks, contents = some_banks(5, banks, bank_lanes, 2, connectivity=0.6)
     words = [((*place[:3], place[3] + first, 0), word) for place, word in words_in(contents) if place[4] == 0]
-    run = Run(shape, contents_of_banks, width=2, last=True, first_bank=first, loaded=True)
-    tokens = random_tokens(5, range(8), 4, 3, address_bits=shape.source_bits, width=2)
+    run = Run(shape, contents_of_banks, spikes_per_token=2, last=True, first_bank=first, loaded=True)
+    tokens = random_tokens(5, range(8), 4, 3, address_bits=shape.source_bits, spikes_per_token=2)
 
     async def drive(ctx):
         await loader(run.dut.load, [(word, *place[1:]) for place, word in words])(ctx)
@@ -235,13 +237,13 @@ def test_a_reset_in_the_middle(seed):
     """It sweeps then, and begins a new inference; nothing is left of the old one."""
     shape, contents_of_banks, _ = some_banks(seed, 2, 2, 2, connectivity=0.6, threshold=2)
     assert any((bank.initial_potentials >= 0).any() for bank in contents_of_banks)
-    run = Run(shape, contents_of_banks, width=2, last=False, stalls=(0, 0.1, 0.3), seed=seed, rule=False)
+    run = Run(shape, contents_of_banks, spikes_per_token=2, last=False, stalls=(0, 0.1, 0.3), seed=seed, rule=False)
     top, reset = with_reset(run.dut)
     rng = random.Random(seed)
 
     async def drive(ctx):
         for number in range(4):
-            tokens = random_tokens(number, range(8), 4, 3, address_bits=shape.source_bits, width=2)
+            tokens = random_tokens(number, range(8), 4, 3, address_bits=shape.source_bits, spikes_per_token=2)
             await sender(run.dut.i, run.with_starts(tokens)[: rng.randrange(len(tokens))])(ctx)
             await ctx.tick().repeat(rng.randint(1, 20))
             ctx.set(reset, 1)
@@ -250,7 +252,7 @@ def test_a_reset_in_the_middle(seed):
             await ctx.tick()  # what was taken in the cycle of the reset has been noted
             for given in (run.handed_on, *run.given):
                 given.clear()
-            tokens = random_tokens(number + 99, range(8), 3, 3, address_bits=shape.source_bits, width=2)
+            tokens = random_tokens(number + 99, range(8), 3, 3, address_bits=shape.source_bits, spikes_per_token=2)
             await run.infer(ctx, tokens)
             assert run.steps() == layer_outputs(shape, contents_of_banks, tokens)[0]
             assert [item for _, item in run.handed_on] == run.with_starts(tokens)

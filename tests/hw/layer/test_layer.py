@@ -53,13 +53,13 @@ class Run:
 def tokens_for(contents, seed, inferences, *, time_steps=None, **options):
     shape, inputs = contents.shape, contents.network.inputs
     steps = time_steps or shape.time_steps
-    options = {"address_bits": shape.source_bits, "width": shape.spikes_per_token, **options}
+    options = {"address_bits": shape.source_bits, "spikes_per_token": shape.spikes_per_token, **options}
     return random_tokens(seed, range(inputs), steps, inferences, **options)
 
 
 @pytest.mark.parametrize("stalls", [(0, 0.6), (0.5, 0.5)])
 @pytest.mark.parametrize(
-    ("lanes", "bank_lanes", "group_banks", "width"),
+    ("lanes", "bank_lanes", "group_banks", "spikes_per_token"),
     [
         (1, 1, 4, 1),
         (1, 1, 4, 2),
@@ -72,10 +72,12 @@ def tokens_for(contents, seed, inferences, *, time_steps=None, **options):
         (9, 1, 4, 1),
     ],
 )
-def test_equals_the_model_under_stalls(lanes, bank_lanes, group_banks, width, stalls, monkeypatch):
+def test_equals_the_model_under_stalls(lanes, bank_lanes, group_banks, spikes_per_token, stalls, monkeypatch):
     """One lane group and more, full and not; spikes, ends, and weights added."""
     monkeypatch.setattr(layer_module, "GROUP_BANKS", group_banks)
-    contents = random_contents(lanes, (8, 17, 1), lanes, width=width, bank_lanes=bank_lanes, connectivity=0.4)
+    contents = random_contents(
+        lanes, (8, 17, 1), lanes, spikes_per_token=spikes_per_token, bank_lanes=bank_lanes, connectivity=0.4
+    )
     assert contents.shape.layers[0].lanes == lanes
     tokens = tokens_for(contents, lanes, 2)
     run = Run(contents, stalls=stalls)

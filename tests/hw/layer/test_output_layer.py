@@ -40,16 +40,18 @@ def make(weights, initials):
     return Layer.from_dense(np.array(weights).T, np.array(initials) + 1, 1, 4, 8)
 
 
-def build(layer, width, *, loaded=False, style=GENERIC_MEMORY):
+def build(layer, spikes_per_token, *, loaded=False, style=GENERIC_MEMORY):
     contents = contents_of(layer)
-    parameters = OutputParameters(contents.shape.output, spikes_per_token=width, memory_style=style)
+    parameters = OutputParameters(contents.shape.output, spikes_per_token=spikes_per_token, memory_style=style)
     return OutputLayer(parameters, None if loaded else contents.output)
 
 
-def tokens_for(seed, layer, width, time_steps, inferences):
+def tokens_for(seed, layer, spikes_per_token, time_steps, inferences):
     """Return random tokens for a layer."""
     bits = index_bits(layer.sources + 1)
-    return random_tokens(seed, range(layer.sources), time_steps, inferences, address_bits=bits, width=width)
+    return random_tokens(
+        seed, range(layer.sources), time_steps, inferences, address_bits=bits, spikes_per_token=spikes_per_token
+    )
 
 
 def model(layer, tokens):
@@ -101,28 +103,28 @@ def run(dut, tokens, count, *, stalls=(0, 0), seed=0, before=None):
 @pytest.mark.parametrize(("sizes", "conditions"), each_choice(SIZES, [*product(WIDTHS, STALLS)]))
 def test_equals_the_model_under_stalls(sizes, conditions, late_block_rams):
     """Whole and part slices, weights of all widths, some of them extreme, dense and sparse; many inferences in a row."""
-    (sources, neurons, bits), ((width, together), stalls) = sizes, conditions
+    (sources, neurons, bits), ((spikes_per_token, together), stalls) = sizes, conditions
     style = late_block_rams if together == 2 else GENERIC_MEMORY
     for seed in range(2):
         generator = np.random.default_rng([seed, sources, neurons, bits])
         options = {"connectivity": [1.0, 0.4][seed], "extreme": seed == 0, "spread": seed}
         layer = random_layer(generator, sources, neurons, bits=bits, **options)
-        tokens = tokens_for(seed, layer, width, [2, 5][seed], 6)
+        tokens = tokens_for(seed, layer, spikes_per_token, [2, 5][seed], 6)
         expected, operations = model(layer, tokens)
-        _taken, given, done = run(build(layer, width, style=style), tokens, len(expected), stalls=stalls, seed=seed)
+        _taken, given, done = run(build(layer, spikes_per_token, style=style), tokens, len(expected), stalls=stalls, seed=seed)
         assert [item for _cycle, item in given] == expected
         assert sum(done) == operations
 
 
-@pytest.mark.parametrize(("width", "together"), WIDTHS)
+@pytest.mark.parametrize(("spikes_per_token", "together"), WIDTHS)
 @pytest.mark.parametrize(("neurons", "bits"), [(1, 4), (10, 4), (5, 3), (3, 16), (33, 1)])
-def test_loads_and_reads_back_all_its_memories(neurons, bits, width, together, late_block_rams):
+def test_loads_and_reads_back_all_its_memories(neurons, bits, spikes_per_token, together, late_block_rams):
     """Words of other kinds and slices change nothing, and reading back does not change what runs afterwards."""
     style = late_block_rams if together == 2 else GENERIC_MEMORY
     layer = random_layer(np.random.default_rng(neurons), 6, neurons, bits=bits, connectivity=0.8)
-    contents, dut = contents_of(layer), build(layer, width, loaded=True, style=style)
+    contents, dut = contents_of(layer), build(layer, spikes_per_token, loaded=True, style=style)
     words = words_in(contents)
-    tokens = tokens_for(0, layer, width, 3, 4)
+    tokens = tokens_for(0, layer, spikes_per_token, 3, 4)
     expected, _operations = model(layer, tokens)
     slices = contents.shape.output.slices
     assert {(place[2], place[3]) for place, _ in words} == {
@@ -143,13 +145,13 @@ def test_loads_and_reads_back_all_its_memories(neurons, bits, width, together, l
 
 
 @pytest.mark.parametrize(
-    ("fpga", "width", "source_bits", "together"),
+    ("fpga", "spikes_per_token", "source_bits", "together"),
     [("ecp5-25k", 1, 9, 2), ("ecp5-25k", 2, 9, 1), ("ecp5-25k", 1, 10, 1), ("ecp5-25k", 1, 6, 1), ("ice40up5k", 1, 9, 1)],
 )
-def test_two_slices_share_a_block_where_they_fit_into_it(fpga, width, source_bits, together):
+def test_two_slices_share_a_block_where_they_fit_into_it(fpga, spikes_per_token, source_bits, together):
     """Of 18 bits and 1,024 words, with two ports."""
     shape, style = OutputShape(source_bits, 10, 4, 10), find_fpga(fpga).memory_style
-    parameters = OutputParameters(shape, spikes_per_token=width, memory_style=style)
+    parameters = OutputParameters(shape, spikes_per_token=spikes_per_token, memory_style=style)
     assert parameters.memory_slices == together
     assert [number for numbers in parameters.memories for number in numbers] == list(range(shape.slices))
     assert {len(numbers) for numbers in parameters.memories[:-1]} == {together}
@@ -231,14 +233,14 @@ def test_spikes_are_taken_while_the_verdicts_wait():
     assert plain_ends(got) == expected
 
 
-@pytest.mark.parametrize("width", [1, 2])
-def test_a_reset_ends_the_inference_and_keeps_what_was_loaded(width):
+@pytest.mark.parametrize("spikes_per_token", [1, 2])
+def test_a_reset_ends_the_inference_and_keeps_what_was_loaded(spikes_per_token):
     """Whenever it comes: in the middle of a step, of the verdicts, or of an end that waits."""
-    rng = random.Random(width)
+    rng = random.Random(spikes_per_token)
     layer = random_layer(np.random.default_rng(2), 9, 7, connectivity=0.7)
-    contents, dut = contents_of(layer), build(layer, width, loaded=True)
+    contents, dut = contents_of(layer), build(layer, spikes_per_token, loaded=True)
     reset = Signal()
-    tokens = tokens_for(0, layer, width, 4, 2)
+    tokens = tokens_for(0, layer, spikes_per_token, 4, 2)
     expected, _operations = model(layer, tokens)
 
     async def testbench(ctx):

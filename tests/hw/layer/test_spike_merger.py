@@ -13,10 +13,10 @@ from ..bench import STALLS, receiver, sender, simulate, watch
 from ..models import in_lane_steps, in_steps, parameters, spikes_in
 
 
-def make(lanes, width):
+def make(lanes, spikes_per_token):
     """Return a spike merger of lanes with four neurons each, and the layer's shape."""
     shape = LayerShape(3, lanes, 1, 4, 8, 8, 4, 8)
-    return SpikeMerger(parameters(shape, spikes_per_token=width)), shape
+    return SpikeMerger(parameters(shape, spikes_per_token=spikes_per_token)), shape
 
 
 def lane_items(rng, neurons, steps):
@@ -77,13 +77,13 @@ def test_merge(inputs, stalls):
         assert in_lane_steps(got) == expected
 
 
-@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize("spikes_per_token", [1, 2])
 @pytest.mark.parametrize("stalls", STALLS)
 @pytest.mark.parametrize("lanes", [1, 2, 3, 4, 5, 6, 9, 17])
-def test_lanes_in_different_steps(lanes, stalls, width):
+def test_lanes_in_different_steps(lanes, stalls, spikes_per_token):
     """Each step holds the spikes of all lanes and then one end; a lane's own spikes keep their order."""
-    rng = random.Random(f"{lanes} {stalls} {width}")
-    dut, shape = make(lanes, width)
+    rng = random.Random(f"{lanes} {stalls} {spikes_per_token}")
+    dut, shape = make(lanes, spikes_per_token)
     items = [lane_items(rng, shape.lane_neurons, 6) for _ in range(lanes)]
     expected = together(items, lambda lane, neuron: neuron << shape.lane_bits | lane)
     tokens = []
@@ -113,12 +113,12 @@ def test_lanes_in_different_steps(lanes, stalls, width):
         assert mine == [neuron for neuron, end, _ in items[lane] if not end]
 
 
-@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize("spikes_per_token", [1, 2])
 @pytest.mark.parametrize("lanes", [2, 3, 6])
-def test_an_end_waits_for_the_slowest_lane(lanes, width):
+def test_an_end_waits_for_the_slowest_lane(lanes, spikes_per_token):
     """Whichever it is; and nothing of the next step comes before, although the other lanes are there already."""
     for slow in range(lanes):
-        (dut, _), tokens = make(lanes, width), []
+        (dut, _), tokens = make(lanes, spikes_per_token), []
 
         async def late(ctx, dut=dut, tokens=tokens, slow=slow):
             await ctx.tick().repeat(40)
@@ -143,14 +143,14 @@ def test_an_end_waits_for_the_slowest_lane(lanes, width):
         assert in_steps([token for _, token in tokens]) == [([2 << bits | slow], 0), (second, 1)]
 
 
-@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize("spikes_per_token", [1, 2])
 @pytest.mark.parametrize("lanes", [1, 2, 3, 4, 5, 8, 9, 17])
-def test_latency_and_throughput(lanes, width):
-    """A cycle for each level and two; ``width`` spikes a cycle or an end, if all roots have spikes.
+def test_latency_and_throughput(lanes, spikes_per_token):
+    """A cycle for each level and two; ``spikes_per_token`` spikes a cycle or an end, if all roots have spikes.
 
     A merge below the roots gives one in two cycles, so that is so if each root is fed by more than one, evenly.
     """
-    (dut, _), taken, tokens = make(lanes, width), [], []
+    (dut, _), taken, tokens = make(lanes, spikes_per_token), [], []
     items = [(neuron, 0, 0) for neuron in range(4)] + [(0, 1, 0), (0, 1, 1)]
 
     async def take(ctx):
@@ -164,7 +164,7 @@ def test_latency_and_throughput(lanes, width):
         take,
         background=[watch(dut.lanes[0], taken), watch(dut.o, tokens)],
     )
-    levels = SpikeMerger.levels(lanes, width)
+    levels = SpikeMerger.levels(lanes, spikes_per_token)
     assert tokens[0][0] - taken[0][0] == len(levels) + LaneStage.latency + SkidBuffer.latency
     # The first root has the most lanes: full subtrees come first.
     first_root = min(lanes, 1 << sum(levels))
@@ -179,15 +179,15 @@ def test_latency_and_throughput(lanes, width):
         assert all(len(spikes_in(token)) == 2 for _, token in tokens[:-2])
 
 
-@pytest.mark.parametrize("width", [1, 2])
-def test_levels(width):
-    """As few levels as four lanes a node allow, down to ``width`` roots; together they make up the lane's number."""
+@pytest.mark.parametrize("spikes_per_token", [1, 2])
+def test_levels(spikes_per_token):
+    """As few levels as four lanes a node allow, down to the roots; together they make up the lane's number."""
     for lanes in range(1, 257):
-        bits = SpikeMerger.levels(lanes, width)
+        bits = SpikeMerger.levels(lanes, spikes_per_token)
         roots = lanes
         for level in bits:
             assert level in (1, 2)
             roots = -(-roots // (1 << level))
-        assert roots <= width
-        assert 0 <= (lanes - 1).bit_length() - sum(bits) <= width - 1
-        assert 4 ** (len(bits) - 1) * width < lanes or not bits
+        assert roots <= spikes_per_token
+        assert 0 <= (lanes - 1).bit_length() - sum(bits) <= spikes_per_token - 1
+        assert 4 ** (len(bits) - 1) * spikes_per_token < lanes or not bits

@@ -13,9 +13,9 @@ from ..models import parameters, random_tokens, with_start_tokens
 SHAPE = LayerShape(3, 2, 2, 3, 20, 3, 4, 8)
 
 
-def run(tokens, width, *, stalls=(0, 0), count=None):
+def run(tokens, spikes_per_token, *, stalls=(0, 0), count=None):
     """Return what comes out, with the cycle of each transfer."""
-    dut, given = StartRowInserter(parameters(SHAPE, spikes_per_token=width)), []
+    dut, given = StartRowInserter(parameters(SHAPE, spikes_per_token=spikes_per_token)), []
 
     async def drive(ctx):
         await sender(dut.i, tokens, stalls=stalls[0])(ctx)
@@ -28,20 +28,20 @@ def run(tokens, width, *, stalls=(0, 0), count=None):
 
 
 @pytest.mark.parametrize("stalls", [(0, 0), (0.6, 0), (0, 0.6), (0.5, 0.5)])
-@pytest.mark.parametrize("width", [1, 2])
-def test_one_before_each_inference(width, stalls):
-    tokens = random_tokens(width, range(7), 2, 6, address_bits=3, width=width)
-    expected = with_start_tokens(SHAPE, width, tokens)
+@pytest.mark.parametrize("spikes_per_token", [1, 2])
+def test_one_before_each_inference(spikes_per_token, stalls):
+    tokens = random_tokens(spikes_per_token, range(7), 2, 6, address_bits=3, spikes_per_token=spikes_per_token)
+    expected = with_start_tokens(SHAPE, spikes_per_token, tokens)
     assert len(expected) == len(tokens) + 6
-    given = run(tokens, width, stalls=stalls, count=len(expected))
-    assert [sent(token, width) for _, token in given] == [sent(token, width) for token in expected]
+    given = run(tokens, spikes_per_token, stalls=stalls, count=len(expected))
+    assert [sent(token, spikes_per_token) for _, token in given] == [sent(token, spikes_per_token) for token in expected]
     if stalls == (0, 0):
         assert {after - before for (before, _), (after, _) in pairwise(given)} == {1}
 
 
-def sent(token, width):
+def sent(token, spikes_per_token):
     """Return a token without the addresses of ports that have no spike."""
-    spikes = [(token[2 * port] if token[2 * port + 1] else None) for port in range(width)]
+    spikes = [(token[2 * port] if token[2 * port + 1] else None) for port in range(spikes_per_token)]
     return (*spikes, *token[-2:])
 
 

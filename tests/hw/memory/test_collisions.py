@@ -31,9 +31,10 @@ from ..models import roomy
 
 
 @pytest.mark.parametrize(
-    ("registers", "width"), [pytest.param(False, 2, marks=thorough), pytest.param(True, 2, marks=thorough), (True, 1)]
+    ("registers", "spikes_per_token"),
+    [pytest.param(False, 2, marks=thorough), pytest.param(True, 2, marks=thorough), (True, 1)],
 )
-def test_the_whole_design_does_not_notice(tmp_path, registers, width, request, monkeypatch):
+def test_the_whole_design_does_not_notice(tmp_path, registers, spikes_per_token, request, monkeypatch):
     """No memory lies in LUTs: all have registered read ports, with one more register after them or without.
 
     With output registers and one spike a token, two slices of the output layer share a memory.
@@ -42,9 +43,9 @@ def test_the_whole_design_does_not_notice(tmp_path, registers, width, request, m
     design = functools.partial(LinkedEngine, memory_style=style)
     monkeypatch.setattr("firstspike_hw.simulation.native_link.LinkedEngine", design)
     sizes = (12, 9, 5)
-    shape = roomy(sizes, (4,), width=width, bank_lanes=2, time_steps=8)
+    shape = roomy(sizes, (4,), spikes_per_token=spikes_per_token, bank_lanes=2, time_steps=8)
     assert shape.output.slices == 3
-    assert len(OutputParameters.of(shape, style).memories) == (2 if registers and width == 1 else 3)
+    assert len(OutputParameters.of(shape, style).memories) == (2 if registers and spikes_per_token == 1 else 3)
     with hostile_memories() as collisions:
         far_end = NativeLink(Identity(shape, "inverting", clock_hz=0, baud=0, buffer_bytes=256), cache=tmp_path)
     assert len(collisions) > 30

@@ -20,7 +20,7 @@ from ..models import roomy
 SHAPES = {
     "one layer": (roomy((12, 5), ()), (12, 5)),
     "two layers": (roomy((12, 9, 5), (4,), bank_lanes=2), (12, 9, 5)),
-    "three layers": (roomy((9, 6, 7, 4), (1, 3), width=1), (9, 6, 7, 4)),
+    "three layers": (roomy((9, 6, 7, 4), (1, 3), spikes_per_token=1), (9, 6, 7, 4)),
 }
 
 
