@@ -115,7 +115,7 @@ def test_a_closed_accelerator_says_so(network, images):
 def test_an_unknown_device_is_named(network):
     with pytest.raises(InputError, match="unknown device 'fpga': name one of golden, sim, engine, sim:BOARD, serial:PORT"):
         Accelerator.open("fpga", network=network)
-    with pytest.raises(InputTypeError, match="named by a string"):
+    with pytest.raises(InputTypeError, match="name of a device must be a string"):
         Accelerator.open(3, network=network)
 
 

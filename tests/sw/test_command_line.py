@@ -219,11 +219,11 @@ def test_files_that_are_no_images_are_refused(firstspike, network_file, image_fi
         firstspike("run", network_file, "--input", tmp_path / "none.npy"), "cannot read", "none.npy", ".npy or .npz file"
     )
     image_file.write_bytes(image_file.read_bytes()[:-5])
-    assert_refused(firstspike("run", network_file, "--input", image_file), "no .npy file")
+    assert_refused(firstspike("run", network_file, "--input", image_file), "is not a .npy file")
     image_file.write_bytes(b"")
-    assert_refused(firstspike("run", network_file, "--input", image_file), "no .npy file")
+    assert_refused(firstspike("run", network_file, "--input", image_file), "is not a .npy file")
     image_file.write_bytes(b"hello, this is text")
-    assert_refused(firstspike("run", network_file, "--input", image_file), "no .npy file")
+    assert_refused(firstspike("run", network_file, "--input", image_file), "is not a .npy file")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs /proc or a plain file in the way")
