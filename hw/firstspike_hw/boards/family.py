@@ -36,6 +36,8 @@ class Family:
         Of a bitstream's file name.
     logic, flip_flops, block_rams : str
         Their names in the report of place-and-route; empty where it does not count them.
+    block_bits : int
+        Bits of a block RAM.
     spikes_per_token, bank_lanes, queue_depth : int or None
         As of `firstspike_spec.compiler.plan.plan`; with few lanes, `Family.plan` takes fewer spikes and shorter queues.
     """
@@ -50,6 +52,7 @@ class Family:
     logic: str
     flip_flops: str
     block_rams: str
+    block_bits: int
     spikes_per_token: int
     bank_lanes: int | None
     queue_depth: int
@@ -97,6 +100,7 @@ ECP5 = Family(
     logic="TRELLIS_COMB",
     flip_flops="TRELLIS_FF",
     block_rams="DP16KD",
+    block_bits=18_432,
     spikes_per_token=2,
     bank_lanes=None,  # 2, but for an odd number of lanes
     queue_depth=16,
@@ -113,6 +117,7 @@ ICE40 = Family(
     logic="ICESTORM_LC",
     flip_flops="",
     block_rams="ICESTORM_RAM",
+    block_bits=4_096,
     spikes_per_token=1,
     bank_lanes=1,
     queue_depth=8,
@@ -129,6 +134,7 @@ GOWIN = Family(
     logic="LUT4",
     flip_flops="DFF",
     block_rams="BSRAM",
+    block_bits=18_432,
     spikes_per_token=1,
     bank_lanes=1,
     queue_depth=8,

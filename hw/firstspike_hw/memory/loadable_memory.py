@@ -19,6 +19,11 @@ from .style import GENERIC_MEMORY, MemoryStyle
 _LEAST_SPRAM_BITS = 1 << 15
 
 
+def _fits_spram(bits: int, depth: int, ports: int, style: MemoryStyle) -> bool:
+    """Return whether an SPRAM can be the memory, unless it holds something at power-up."""
+    return style.large_ram and bits * depth >= _LEAST_SPRAM_BITS and depth <= WORDS and bits <= BITS and ports == 1
+
+
 class LoadableMemory(wiring.Component):
     """A memory with one or two read ports; the first one also loads it and reads it back.
 
@@ -92,6 +97,8 @@ class LoadableMemory(wiring.Component):
         if style.output_registers:
             count = blocks(bits, depth, style)
             ram = Ram(bits, max(2, depth), Place.BLOCKS if count else Place.LUTS, count)
+        elif _fits_spram(bits, max(2, depth), ports, style):
+            ram = Ram(bits, max(2, depth), Place.BLOCKS, 0)  # an SPRAM, which is not counted with the block RAMs
         else:
             ram = Ram(bits, max(2, depth), Place.EITHER)
         return MemoryDescription.of(LoadableMemory, ram, kind=Memory.ENTRIES, bits=bits, depth=depth, ports=ports, style=style)
@@ -132,7 +139,6 @@ class LoadableMemory(wiring.Component):
             if style.has_late_words(depth):
                 return Dp16kd(bits=bits, depth=depth, contents=contents, ports=ports)
             return InferredRam(bits=bits, depth=depth, contents=contents, ports=ports, in_luts=True)
-        large = bits * depth >= _LEAST_SPRAM_BITS
-        if style.large_ram and large and depth <= WORDS and bits <= BITS and ports == 1 and not contents:
+        if _fits_spram(bits, depth, ports, style) and not contents:
             return Spram(bits=bits, depth=depth)
         return InferredRam(bits=bits, depth=depth, contents=contents, ports=ports)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from firstspike_spec.compiler.engine_shape import EngineShape
 
 from ..boards.fpga import Fpga
+from ..memory.description import Place, Ram
 from .memories import memories, synthesised
 
 
@@ -28,3 +29,17 @@ def block_rams(shapes: Iterable[EngineShape], fpga: Fpga, toolchain: str) -> lis
     if unknown:
         cells |= zip(unknown, synthesised(unknown, fpga, toolchain), strict=True)
     return [sum(cells[kind] * count for kind, count in counts.items()) for counts in wanted]
+
+
+def least_block_rams(shape: EngineShape, fpga: Fpga) -> int:
+    """Return a number of block RAMs that an engine needs at least, without synthesis."""
+    return sum(
+        count * sum(_least(ram, fpga.family.block_bits) for ram in kind.rams)
+        for kind, count in memories(shape, fpga.memory_style).items()
+    )
+
+
+def _least(ram: Ram, block_bits: int) -> int:
+    if ram.blocks is not None:
+        return ram.blocks
+    return 0 if ram.place is Place.LUTS else ram.bits * ram.depth // block_bits

@@ -19,7 +19,18 @@ from ..memory.description import MemoryDescription, Place, Ram
 from ..memory.style import MemoryStyle
 
 #: Cells that are block RAMs, by the beginning of their names. An SPRAM is none of them.
-_BLOCK_RAMS = {"ECP5": ("DP16KD", "PDPW16KD"), "iCE40": ("SB_RAM40",), "Gowin": ("SP", "DP", "SDP", "pROM")}
+_BLOCK_RAMS = {
+    "ECP5": ("DP16KD", "PDPW16KD"),
+    "iCE40": ("$__ICE40_RAM4K",),
+    "Gowin": ("$__GOWIN_SP", "$__GOWIN_DP", "$__GOWIN_SDP"),
+}
+
+#: What synthesis does with memories. For the last two it stops before it gives the cells their parameters, which takes long.
+_MAPPING = {
+    "ECP5": ("begin:map_gates", ""),
+    "iCE40": ("begin:map_ram", "memory_libmap -lib +/ice40/brams.txt -lib +/ice40/spram.txt -no-auto-huge"),
+    "Gowin": ("begin:map_ram", "memory_libmap -lib +/gowin/lutrams.txt -lib +/gowin/brams.txt"),
+}
 
 #: Where synthesis chooses, as it does on a Gowin, a memory of at most this many bits goes into LUTs; for estimates only.
 _MOST_INFERRED_IN_LUTS = 1_500
@@ -39,6 +50,7 @@ def memories(shape: EngineShape, style: MemoryStyle) -> Counter[MemoryDescriptio
 def synthesised(kinds: Sequence[MemoryDescription], fpga: Fpga, toolchain: str) -> list[int]:
     """Return how many block RAMs synthesis makes of each description's component in an FPGA."""
     yosys = find_tool("yosys", toolchain)
+    steps, mapping = _MAPPING[fpga.family.name]
     names = [f"memory_{number}" for number in range(len(kinds))]
     bare = Bare({name: kind.create() for name, kind in zip(names, kinds, strict=True)})
     with temporary_folder(_ROOM) as work:
@@ -46,7 +58,8 @@ def synthesised(kinds: Sequence[MemoryDescription], fpga: Fpga, toolchain: str) 
         script = [
             "read_rtlil top.il",
             NO_COLLISION_LOGIC,
-            f"{fpga.synthesis} -run begin:map_gates -top top",
+            f"{fpga.synthesis} -run {steps} -top top",
+            mapping,
             "select top",
             "write_json -selected top.json",
         ]

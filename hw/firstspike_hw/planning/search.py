@@ -15,7 +15,7 @@ from firstspike_spec.network.network import Network
 from ..boards.fpga import Fpga
 from ..cycles import replayed_figures
 from ..cycles.estimate import ERROR, estimated_figures
-from .blocks import block_rams
+from .blocks import block_rams, least_block_rams
 from .estimates import Estimate, clock_mhz, luts
 
 #: Numbers of lanes that a search tries, for each hidden layer.
@@ -103,7 +103,7 @@ def outlooks(
         Receives a line on each step.
     """
     if engines is None:
-        shapes = [shape for shape in shapes if _most_by_logic(shape, fpga)]
+        shapes = [shape for shape in shapes if _may_fit(shape, fpga)]
     note(f"block RAMs of {len(shapes)} engines ...")
     rams = block_rams(shapes, fpga, toolchain)
     inference = None if exact else infer_spikes(network, spike_times, early_exit=False)
@@ -143,6 +143,10 @@ def pareto_front(found: Iterable[Outlook]) -> list[Outlook]:
         if not front or one.images_per_second >= _WORTH * front[-1].images_per_second:
             front.append(one)
     return front
+
+
+def _may_fit(shape: EngineShape, fpga: Fpga) -> bool:
+    return _most_by_logic(shape, fpga) > 0 and least_block_rams(shape, fpga) <= fpga.block_rams
 
 
 def _most_by_logic(shape: EngineShape, fpga: Fpga) -> int:
