@@ -32,7 +32,7 @@ NETWORKS = (
     "mnist-mlp-88",
 )
 #: Networks whose whole test set has run on the compiled RTL, and one on the whole of a board.
-RTL = ("mnist-mlp", "mnist-mlp-2", "mnist-mlp-448", "mnist-conv")
+RTL = ("mnist-mlp", "mnist-mlp-2", "mnist-mlp-448", "mnist-conv", "fashion-conv", "mnist-conv-ulx3s-85f")
 #: The benchmark's points, in the order of the tables.
 POINTS = (
     *("fast", "balanced", "accurate", "conv", "fashion", "filled", "small", "eight", "two"),
