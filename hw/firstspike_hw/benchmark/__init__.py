@@ -1,1 +1,1 @@
-"""Measurements of bare engines: cycles, clock and size."""
+"""Benchmarks of bare engines: cycles, clock and size."""

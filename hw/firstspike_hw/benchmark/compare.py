@@ -1,4 +1,4 @@
-"""Designs of the engine side by side, on real spikes: the tables of ``docs/engine-design.md``.
+"""Compares designs of the engine on real spikes, for the tables of ``docs/engine-design.md``.
 
 Run it as ``python -m firstspike_hw.benchmark.compare``.
 """
@@ -25,7 +25,7 @@ from ..cycles.summary import Distribution, interval, latency, utilisation
 
 @dataclass(frozen=True)
 class Figures:
-    """What a design comes to.
+    """The figures of a design.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Figures:
     interval : float
         Mean cycles from image to image.
     latency : Distribution
-        Cycles from an image's first token to its decision, if the engine was idle.
+        Cycles from an image's first token to its decision, in an idle engine.
     utilisation : float
         Synaptic operations of the first hidden layer by lane and cycle of work.
     kilobits : float
@@ -48,27 +48,27 @@ class Figures:
 
 
 def alone(network: Network, shape: EngineShape, spike_times: np.ndarray) -> Replay:
-    """Return what an engine does with images that each come when it is idle."""
+    """Return the replay of images that each find the engine idle."""
     return replay(compile_network(network, shape), spike_times, stream_images=1, early_exit=True)
 
 
 def back_to_back(network: Network, shape: EngineShape, spike_times: np.ndarray) -> Replay:
-    """Return what an engine does with images without a pause."""
+    """Return the replay of images without a pause."""
     return replay(compile_network(network, shape), spike_times, stream_images=STREAM_IMAGES, early_exit=True)
 
 
-def own_queues(network: Network, spike_times: np.ndarray, lanes: int, *, width: int) -> Figures:
-    """Return the figures of this engine: each lane with its own queue and rows, ``width`` spikes a token."""
-    shape = plan(network, lanes, spikes_per_token=width)
+def own_queues(network: Network, spike_times: np.ndarray, lanes: int, *, spikes_per_token: int) -> Figures:
+    """Return the figures of this engine: each lane with its own queue and rows, ``spikes_per_token`` spikes a token."""
+    shape = plan(network, lanes, spikes_per_token=spikes_per_token)
     stream = back_to_back(network, shape, spike_times)
-    name = f"own queues, {('one spike', 'two spikes')[width - 1]} a cycle"
+    name = f"own queues, {('one spike', 'two spikes')[spikes_per_token - 1]} a cycle"
     return Figures(
         name, interval(stream).mean, latency(alone(network, shape, spike_times)), utilisation(stream)[0], kilobits(shape)
     )
 
 
 def several_engines(network: Network, spike_times: np.ndarray, lanes: int, *, engines: int) -> Figures:
-    """Return the figures of engines that share the lanes, if each always has its next image at hand."""
+    """Return the figures of engines that share the lanes, if each always has its next image."""
     shape = plan(network, lanes // engines)
     stream = back_to_back(network, shape, spike_times)
     return Figures(
@@ -83,8 +83,8 @@ def several_engines(network: Network, spike_times: np.ndarray, lanes: int, *, en
 def lock_step(network: Network, spike_times: np.ndarray, lanes: int) -> Figures:
     """Return bounds of the figures of an engine that reads words with one entry for each lane, one word a cycle.
 
-    A source has as many words as its longest row in any lane, and a cycle at least; so have the start row and the end of a
-    step. That is the first hidden layer; pipelines and further layers take no time.
+    A source takes as many words as its longest row in any lane, and at least a cycle; so do the start row and the end of a
+    step. This counts the first hidden layer only; pipelines and further layers take no time.
     """
     layer, shape = network.layers[0], plan(network, lanes)
     hidden = shape.layers[0]
@@ -96,7 +96,7 @@ def lock_step(network: Network, spike_times: np.ndarray, lanes: int) -> Figures:
     words = lengths.max(axis=1)
 
     inference = infer_spikes(network, spike_times, early_exit=True)
-    fires = inference.spike_times[0] < network.time_steps  # what comes after the decision is not there
+    fires = inference.spike_times[0] < network.time_steps  # nothing is sent after the decision
     rows_read = fires @ np.maximum(words[:-1], 1) + max(1, words[-1])
     operations = fires @ layer.row_lengths
     decisions = rows_read + inference.decision_steps + 1
@@ -121,9 +121,9 @@ def kilobits(shape: EngineShape) -> float:
 
 def designs(network: Network, spike_times: np.ndarray, lanes: int) -> Iterator[Figures]:
     """Yield the figures of all designs."""
-    yield own_queues(network, spike_times, lanes, width=1)
+    yield own_queues(network, spike_times, lanes, spikes_per_token=1)
     yield lock_step(network, spike_times, lanes)
-    yield own_queues(network, spike_times, lanes, width=2)
+    yield own_queues(network, spike_times, lanes, spikes_per_token=2)
     for engines in (2, 4):
         yield several_engines(network, spike_times, lanes, engines=engines)
 
@@ -132,10 +132,10 @@ def main(
     networks: list[Path],
     lanes: Annotated[list[int] | None, typer.Option(help="Lanes of a hidden layer; 16 and 32 by default.")] = None,
     dataset: Annotated[str, typer.Option(help="Test images of this data set.")] = "mnist",
-    images: Annotated[int, typer.Option(help="So many of them, from the first.")] = 1000,
+    limit: Annotated[int, typer.Option(help="Use the first N test images.", metavar="N")] = 1000,
 ) -> None:
     """Compare designs of the engine on real images, in Markdown."""
-    data = load_dataset(dataset, "test").first(images)
+    data = load_dataset(dataset, "test").first(limit)
     loaded = {path.stem: load_network(path) for path in networks}
     spike_times = {name: network.spike_times(data.images) for name, network in loaded.items()}
     lanes = lanes or [16, 32]

@@ -1,4 +1,4 @@
-"""Counts an engine's cycles by its compiled RTL."""
+"""Counts an engine's cycles on its compiled RTL."""
 
 from collections.abc import Callable
 
@@ -13,24 +13,32 @@ from ..simulation import NativeEngine
 STREAM_IMAGES = 250
 
 
-def counted_figures(image: EngineContents, spike_times: np.ndarray, *, note: Callable[[str], None]) -> dict[str, float]:
+def counted_figures(contents: EngineContents, spike_times: np.ndarray, *, note: Callable[[str], None]) -> dict[str, float]:
     """Return the figures of `firstspike_hw.cycles.figures`.
 
     Parameters
     ----------
-    image : EngineContents
+    contents : EngineContents
     spike_times : ndarray of int16, shape (images, inputs)
         At least two images.
     note : callable
-        Is told when the engine has to be compiled.
+        Receives a line if the engine must be compiled.
     """
-    engine = NativeEngine(image.shape, note=note)
-    engine.load(image)
-    between = []
+    engine = NativeEngine(contents.shape, note=note)
+    engine.load(contents)
+    between: list[np.ndarray] = []
     for first in range(0, len(spike_times), STREAM_IMAGES):
         engine.run(spike_times[first : first + STREAM_IMAGES], early_exit=True)
         between.append(np.diff(engine.decision_cycles))
-    alone = [engine.run(spike_times[[number]], early_exit=True).cycles for number in range(len(spike_times))]
+    alone = []
+    for number in range(len(spike_times)):
+        cycles = engine.run(spike_times[[number]], early_exit=True).cycles
+        if cycles is None:
+            raise RuntimeError("the engine's results have no cycles")
+        alone.append(cycles)
     engine.close()
-    between, alone = (Distribution.of(np.concatenate(cycles)) for cycles in (between, alone))
-    return figures(len(spike_times), between=between, alone=alone)
+    return figures(
+        len(spike_times),
+        between=Distribution.of(np.concatenate(between)),
+        alone=Distribution.of(np.concatenate(alone)),
+    )

@@ -28,27 +28,27 @@ _ROOM = 5_000_000
 
 
 class Implementation:
-    """Bare engines in an FPGA; each step is done once, and what has been done is kept.
+    """Bare engines in an FPGA. Each step is done once, and its result is kept.
 
     Parameters
     ----------
-    image : EngineContents
+    contents : EngineContents
         What each engine holds, where the FPGA's memories can hold something at power-up.
     engines : int
     fpga : Fpga
     goal_mhz : float
         The clock that place-and-route works towards.
     folder : Path
-        Where everything is kept. What another design left there is thrown away.
+        Where everything is kept. Results of another design are deleted.
     toolchain : str
         ``"yowasp"`` or ``"native"``.
     note : callable
-        Is told what is being done.
+        Receives a line on each step.
     """
 
     def __init__(
         self,
-        image: EngineContents,
+        contents: EngineContents,
         engines: int,
         fpga: Fpga,
         *,
@@ -60,8 +60,10 @@ class Implementation:
         self._fpga, self._goal_mhz, self._folder, self._note = fpga, goal_mhz, folder, note
         self._yosys, self._nextpnr = find_tool("yosys", toolchain), find_tool(fpga.family.router, toolchain)
         style = fpga.memory_style
-        contents = None if style.large_ram else image  # large RAM holds nothing at power-up
-        component = Bare({f"engine_{number}": Engine(image.shape, contents, memory_style=style) for number in range(engines)})
+        initial = None if style.large_ram else contents  # large RAM holds nothing at power-up
+        component = Bare(
+            {f"engine_{number}": Engine(contents.shape, initial, memory_style=style) for number in range(engines)}
+        )
         design = to_rtlil(component, DESIGN)
         script = "\n".join(
             [
@@ -80,7 +82,7 @@ class Implementation:
         (folder / CONSTRAINTS).write_text(fpga.constraints, "utf-8")
 
     def run(self, seeds: int) -> dict[str, Any]:
-        """Synthesise, then place and route with the seeds 1, 2, ... that have not been tried yet.
+        """Synthesise, then place and route with those of the seeds 1, 2, ... that have not been tried yet.
 
         Returns
         -------
@@ -109,7 +111,7 @@ class Implementation:
         }
 
     def _by_seed(self, seeds: int) -> dict[int, dict[str, Any]]:
-        """Return the figures of each seed, once all is done that has not been done yet."""
+        """Return the figures of each seed, after doing what is missing."""
         if not self._done["synthesised"]:
             self._note("synthesis ...")
             self._tool(self._yosys, ["-q", _SCRIPT], "synthesis")
@@ -143,7 +145,7 @@ class Implementation:
         run_tool(tool, arguments, work=self._folder, log=self._folder / f"{step}.log")
 
     def _known(self, netlist: str, routing: str) -> dict[str, Any]:
-        """Return what earlier runs have done of what is asked for now, which the two digests tell."""
+        """Return what earlier runs have done of this work, which the two digests identify."""
         try:
             known = json.loads((self._folder / _STAGE).read_text("utf-8"))
         except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Measures a point: cycles on its images, clock and size by place-and-route."""
+"""Measures a point: cycles on its images; clock and size by place-and-route."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +16,10 @@ from .counting import counted_figures
 from .implementation import Implementation
 from .points import Point
 
-#: So many of the first images are replayed for how busy the lanes are.
+#: First images that are replayed to see how busy the lanes are.
 _REPLAYED_IMAGES = 100
 
-#: So many are replayed in pairs, for tests that cycles have not become more.
+#: First images that are replayed in pairs, for a test that the cycles have not grown.
 SHORT_IMAGES = 20
 
 
@@ -41,31 +41,31 @@ def measure(
     network : Network
         The point's.
     images : ndarray of uint8, shape (images, inputs)
-        Whose cycles are counted.
+        Images whose cycles are counted.
     seeds : int
         Of place-and-route.
     folder : Path
-        Where what is being made is kept, so that a run that was stopped goes on.
+        Folder for intermediate files, with which a stopped run continues.
     toolchain : str
         As of `firstspike_hw.flow.tools.find_tool`.
     note : callable
-        Is told what is being done.
+        Receives a line on each step.
     """
     fpga = find_fpga(point.fpga)
-    image = compile_network(network, fpga.family.plan(network, point.lanes))
+    contents = compile_network(network, fpga.family.plan(network, point.lanes))
     implementation = Implementation(
-        image, point.engines, fpga, goal_mhz=point.goal_mhz, folder=folder, toolchain=toolchain, note=note
+        contents, point.engines, fpga, goal_mhz=point.goal_mhz, folder=folder, toolchain=toolchain, note=note
     )
     note(f"cycles of {len(images):,} images ...")
     spike_times = network.spike_times(images)
-    stream = replay(image, spike_times[:_REPLAYED_IMAGES], stream_images=STREAM_IMAGES, early_exit=True)
-    cycles = {**counted_figures(image, spike_times, note=note), "lane_utilisation": busiest(stream)}
-    return {**combine(point, cycles, implementation.run(seeds)), "short": short_figures(image, spike_times)}
+    stream = replay(contents, spike_times[:_REPLAYED_IMAGES], stream_images=STREAM_IMAGES, early_exit=True)
+    cycles = {**counted_figures(contents, spike_times, note=note), "lane_utilisation": busiest(stream)}
+    return {**combine(point, cycles, implementation.run(seeds)), "short": short_figures(contents, spike_times)}
 
 
-def short_figures(image: EngineContents, spike_times: np.ndarray) -> dict[str, float]:
+def short_figures(contents: EngineContents, spike_times: np.ndarray) -> dict[str, float]:
     """Return the figures of the first images by replay: latencies are those of each pair's first one."""
-    pairs = replay(image, spike_times[:SHORT_IMAGES], stream_images=2, early_exit=True)
+    pairs = replay(contents, spike_times[:SHORT_IMAGES], stream_images=2, early_exit=True)
     return figures(SHORT_IMAGES, between=interval(pairs), alone=Distribution.of(pairs.cycles[:, 0]))
 
 

@@ -17,10 +17,10 @@ class Point:
     lanes : int or tuple of int
         Of each hidden layer: one number for all, or one for each.
     engines : int
-        Side by side; images are dealt out in turn.
+        Side by side; each takes the next image in turn.
     goal_mhz : float
-        The clock that place-and-route works towards. On an ECP5 the router goes on until its own estimate meets it, which is
-        up to 7 % above what the final analysis says, and gives up after 1,000 passes: ask for little more than it reaches.
+        The clock that place-and-route works towards. On an ECP5 the router continues until its own estimate meets it, which is
+        up to 7 % above the final analysis, and gives up after 1,000 passes: choose little more than it reaches.
     """
 
     name: str

@@ -1,6 +1,10 @@
 """Colorlight i5, an LED receiver card, on Muse Lab's extension board."""
 
+from typing import Any
+
 from amaranth.build import Attrs, Clock, Pins, PinsN, Resource
+from amaranth.build.run import BuildPlan
+from amaranth.hdl import Fragment
 from amaranth.vendor import LatticeECP5Platform
 from amaranth_boards.resources import LEDResources, UARTResource
 
@@ -29,7 +33,8 @@ class ColorlightI5Platform(LatticeECP5Platform):
     )
     connectors = ()
 
-    def toolchain_prepare(self, fragment, name, **kwargs):
+    def toolchain_prepare(self, fragment: Fragment, name: str, **kwargs: Any) -> BuildPlan:
+        """Return the build's steps; the bitstream is compressed."""
         return super().toolchain_prepare(fragment, name, ecppack_opts="--compress", **kwargs)
 
 

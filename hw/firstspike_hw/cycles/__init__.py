@@ -1,7 +1,7 @@
-"""A model of the engine that tells its cycles without simulating its RTL.
+"""A model of the engine that gives its exact cycles without simulating its RTL.
 
-It has the engine's parts, with all registers that can hold something up, and takes their latencies from them. But a stream
-of images is one column of numpy arrays, so that many go through at once.
+It has the engine's parts, with every register that can delay something, and takes their latencies from the gateware. A stream
+of images is one column of numpy arrays, so many streams go through at once.
 """
 
 from .figures import STREAM_IMAGES, figures, replayed_figures

@@ -11,7 +11,7 @@ from .items import NOTHING
 
 
 class AddressTable:
-    """As `firstspike_hw.layer.address_table.AddressTable`: only its time, for the model's tokens keep the addresses of sources.
+    """Models the timing of `firstspike_hw.layer.address_table.AddressTable`; the model's tokens keep the sources' addresses.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class AddressTable:
         return np.where(self._put > self._got, waiting, NOTHING)
 
     def step(self, tokens: np.ndarray, gone: np.ndarray) -> None:
-        """Go through a clock edge: ``tokens`` are on offer; of the address_table's own, some are ``gone``."""
+        """Go through a clock edge: ``tokens`` are on offer; the table's own are taken where ``gone``."""
         taken = self.ready & (tokens != NOTHING)
         arrived = self._coming.popleft()
         self._coming.append(np.where(taken, tokens, NOTHING))
@@ -48,13 +48,13 @@ class AddressTable:
 
 
 def rows_of_sources(shape: LayerShape | OutputShape, locations: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the row address of each source address, its base, and whether anybody sees it.
+    """Return the row address of each source address, its base, and whether the layer has synapses from it.
 
     Parameters
     ----------
     shape : LayerShape or OutputShape
     locations : ndarray of uint64
-        `AddressTableShape.location` words; not looked at where there is no address table.
+        `AddressTableShape.location` words; unused where there is no address table.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The figures of an engine's cycles that the bench and the planner tell."""
+"""The figures of an engine's cycles that the benchmark and the planner report."""
 
 import numpy as np
 
@@ -7,12 +7,12 @@ from firstspike_spec.compiler.contents import EngineContents
 from .replay import replay
 from .summary import Distribution, busiest, interval, latency
 
-#: Images of each stream that the rate is told from.
+#: Images of each stream from which the rate is computed.
 STREAM_IMAGES = 20
 
 
 def figures(images: int, *, between: Distribution, alone: Distribution) -> dict[str, float]:
-    """Return by name the cycles of images back to back, from one decision to the next, and of images that come alone."""
+    """Return the cycles by name: from one decision to the next of images back to back, and of images that come alone."""
     return {
         "images": images,
         "cycles_mean": between.mean,
@@ -22,15 +22,15 @@ def figures(images: int, *, between: Distribution, alone: Distribution) -> dict[
     }
 
 
-def replayed_figures(image: EngineContents, spike_times: np.ndarray) -> dict[str, float]:
-    """Return the figures by replay, and ``lane_utilisation``, that of the busiest layer.
+def replayed_figures(contents: EngineContents, spike_times: np.ndarray) -> dict[str, float]:
+    """Return the figures by replay, and ``lane_utilisation`` of the busiest layer.
 
     Parameters
     ----------
-    image : EngineContents
+    contents : EngineContents
     spike_times : ndarray of int16, shape (images, inputs)
     """
-    alone = latency(replay(image, spike_times, stream_images=1, early_exit=True))
-    stream = replay(image, spike_times, stream_images=STREAM_IMAGES, early_exit=True)
+    alone = latency(replay(contents, spike_times, stream_images=1, early_exit=True))
+    stream = replay(contents, spike_times, stream_images=STREAM_IMAGES, early_exit=True)
     cycles = figures(len(spike_times), between=interval(stream), alone=alone)
     return {**cycles, "lane_utilisation": busiest(stream)}

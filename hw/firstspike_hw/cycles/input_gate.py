@@ -10,7 +10,7 @@ from .latencies import MOST_UNDER_WAY
 
 
 class InputGate:
-    """As `firstspike_hw.chain.input_gate.InputGate`, with a sender before it that always has a token on offer until there are no more.
+    """Models `firstspike_hw.chain.input_gate.InputGate`. Its sender offers a token in every cycle, until there are no more.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class InputGate:
 
     @property
     def out(self) -> np.ndarray:
-        """Tokens on offer to what follows, shape (streams,)."""
+        """Tokens on offer to the first layer, shape (streams,)."""
         token = self._tokens[np.minimum(self._at, len(self._tokens) - 1)]
         sent = np.where(self._decided & self._under_way, token & ENDS, token)
         return np.where(self.offers & self._may_go, sent, NOTHING)
@@ -67,26 +67,26 @@ class InputGate:
     def _may_go(self) -> np.ndarray:
         return self._offered | self._under_way | self._has_number
 
-    def step(self, cycle: int, taken: np.ndarray, judged: np.ndarray, decided: np.ndarray) -> None:
+    def step(self, cycle: int, taken: np.ndarray, finished: np.ndarray, decided: np.ndarray) -> None:
         """Go through a clock edge.
 
         Parameters
         ----------
         cycle : int
         taken : ndarray of bool, shape (streams,)
-            The ready of what follows.
-        judged : ndarray of int, shape (streams,)
-            Inferences judged.
+            Whether the first layer is ready.
+        finished : ndarray of int, shape (streams,)
+            Inferences finished.
         decided : ndarray of bool, shape (streams,)
-            The one being judged is decided.
+            The oldest unfinished inference is decided.
         """
         offers, waits = self.offers, (self.out != NOTHING) & ~taken
         ready = taken & self._may_go
-        self._has_number = self.started - judged < MOST_UNDER_WAY
+        self._has_number = self.started - finished < MOST_UNDER_WAY
         self._offered = waits
-        self._decided = np.where(waits, self._decided, decided & (self.started - self._under_way == judged))
+        self._decided = np.where(waits, self._decided, decided & (self.started - self._under_way == finished))
         moves = offers & ready
-        self.stall_cycles += offers & ~ready & (self.started != judged)
+        self.stall_cycles += offers & ~ready & (self.started != finished)
 
         token = self._tokens[np.minimum(self._at, len(self._tokens) - 1)]
         begins = moves & ~self._under_way

@@ -1,20 +1,20 @@
-"""What goes through the model's streams: one whole number each, in arrays with the independent streams of images last."""
+"""The items of the model's streams: one whole number each, in arrays whose last axis is the independent streams of images."""
 
 import numpy as np
 
-#: There is nothing on offer.
+#: Nothing is on offer.
 NOTHING = 0
 
-#: The end of a step; `LAST` is set beside it in an inference's last one.
+#: The end of a step; the inference's last one also has `LAST`.
 END, LAST = 1, 2
 ENDS = END | LAST
 
-#: A spike's address, plus 1, stands above the ends; a token has so many bits for each of its spikes.
+#: Above the ends stand the spikes' addresses plus 1: so many bits for each spike of a token.
 SPIKE_SHIFT, PORT_BITS = 2, 17
 _PORT_MASK = (1 << PORT_BITS) - 1
 
 
-def spike(address: np.ndarray, port: int = 0) -> np.ndarray:
+def spike(address: np.ndarray | int, port: int = 0) -> np.ndarray:
     """Return the item of a spike of the neuron at ``address``, in a token's ``port``."""
     return (np.asarray(address, np.int64) + 1) << (SPIKE_SHIFT + PORT_BITS * port)
 
@@ -34,8 +34,8 @@ class SkidBuffer:
     """
 
     def __init__(self, shape: tuple[int, ...], kind: type):
-        self.out = np.zeros(shape, kind)
-        self._kept = np.zeros(shape, kind)
+        self.out: np.ndarray = np.zeros(shape, kind)
+        self._kept: np.ndarray = np.zeros(shape, kind)
 
     @property
     def ready(self) -> np.ndarray:
@@ -77,7 +77,7 @@ class LaneStage:
     """Stages of lanes' streams side by side (`firstspike_hw.lane.lane_stage.LaneStage`); as `SkidBuffer`."""
 
     def __init__(self, shape: tuple[int, ...], kind: type):
-        self.out = np.zeros(shape, kind)
+        self.out: np.ndarray = np.zeros(shape, kind)
 
     @property
     def ready(self) -> np.ndarray:

@@ -17,15 +17,15 @@ from .spike_merger import SpikeMerger
 
 
 class Layer:
-    """As `firstspike_hw.layer.layer.Layer`.
+    """Models `firstspike_hw.layer.layer.Layer`.
 
     Parameters
     ----------
     shape : LayerShape
     banks : tuple of BankContents
-    locations : ndarray of uint64
+    table : ndarray of uint64
         What its address table holds.
-    width, queue_depth, streams : int
+    spikes_per_token, queue_depth, streams : int
     after_reset : bool
         A reset has just ended.
 
@@ -41,9 +41,9 @@ class Layer:
         self,
         shape: LayerShape,
         banks: tuple[BankContents, ...],
-        locations: np.ndarray,
+        table: np.ndarray,
         *,
-        width: int,
+        spikes_per_token: int,
         queue_depth: int,
         streams: int,
         after_reset: bool,
@@ -51,17 +51,22 @@ class Layer:
         group_of_lane = np.arange(shape.lanes) // (GROUP_BANKS * shape.bank_lanes)
         self._first_lanes = np.flatnonzero(np.diff(group_of_lane, prepend=-1))
         groups = len(self._first_lanes)
-        # The lanes sweep, one neuron a cycle and one more, and the groups see a cycle later that it is over.
+        # The lanes sweep over their neurons, one a cycle and one more; the groups see the end of it a cycle later.
         self._room_from = shape.lane_neurons + 2 if after_reset else 0
         self._address_table = AddressTable(streams) if shape.address_table else None
         self._entrance = StartRowInserter(streams, int(spike(start_address(shape))))
         self._skid_buffers = SkidBuffer((groups - 1, streams), np.int64)
-        self._held = np.zeros((groups, streams), bool)  # a token is on offer to the next group, and stays so
+        self._held = np.zeros((groups, streams), bool)  # a token is on offer to the next group, and stays on offer
         self._coming = deque(np.zeros((groups, streams), np.int64) for _ in range(POINTERS))
         self._lanes = Lanes(
-            shape, Rows.of(shape, banks, locations), group_of_lane, width=width, queue_depth=queue_depth, streams=streams
+            shape,
+            Rows.of(shape, banks, table),
+            group_of_lane,
+            spikes_per_token=spikes_per_token,
+            queue_depth=queue_depth,
+            streams=streams,
         )
-        self._spike_merger = SpikeMerger(shape.lanes, width, streams)
+        self._spike_merger = SpikeMerger(shape.lanes, spikes_per_token, streams)
         self.work_cycles = np.zeros(streams, np.int64)
 
     @property
@@ -82,7 +87,7 @@ class Layer:
     def step(self, cycle: int, tokens: np.ndarray, taken: np.ndarray) -> None:
         """Go through a clock edge: ``tokens`` are on offer; the layer's own are ``taken``."""
         self.work_cycles += self._lanes.readers.entries > 0
-        judged = self._spike_merger.step(self._lanes.fire_queues.out, taken)
+        merged = self._spike_merger.step(self._lanes.fire_queues.out, taken)
 
         token = np.concatenate([self._entrance.out[None], self._skid_buffers.out])
         room = np.logical_and.reduceat(self._lanes.readers.room, self._first_lanes, axis=0)
@@ -99,4 +104,4 @@ class Layer:
         self._skid_buffers.step(np.where(offered, token, NOTHING)[:-1], goes[1:])
 
         self._coming.append(np.where(goes, token, NOTHING))
-        self._lanes.step(self._coming.popleft(), judged)
+        self._lanes.step(self._coming.popleft(), merged)

@@ -12,48 +12,49 @@ _FIRES = 4  # in an event: an output spiked in the step
 
 
 class OutputLayer:
-    """As `firstspike_hw.layer.output_layer.OutputLayer` and `firstspike_hw.chain.readout.ReadOut`, whose words are always taken.
+    """Models `firstspike_hw.layer.output_layer.OutputLayer` and `firstspike_hw.chain.readout.ReadOut`.
 
-    Nothing stalls the verdicts, so when they come and when the next end may come is known as soon as an end is taken.
+    The read-out's words are always taken. As nothing stalls the verdicts, the cycles of the verdicts and of the next end are
+    known as soon as an end is taken.
 
     Parameters
     ----------
-    image : EngineContents
+    contents : EngineContents
     images : ndarray of int, shape (streams,)
     early_exit : bool
 
     Attributes
     ----------
-    judged : ndarray of int, shape (streams,)
+    finished : ndarray of int, shape (streams,)
         Inferences whose last verdict has been taken.
     decided : ndarray of bool, shape (streams,)
-        The one that is judged next has been decided early.
+        The oldest unfinished inference has been decided early.
     decision_times : ndarray of int, shape (streams, most images)
         The cycle in which each decision is offered.
     spikes, operations : ndarray of int, shape (streams,)
         Of the output neurons; weights other than 0 added.
     """
 
-    def __init__(self, image: EngineContents, images: np.ndarray, *, early_exit: bool):
-        shape, streams = image.shape.output, len(images)
-        words = [shape.weights.unpack(part.weights) for part in image.output]
+    def __init__(self, contents: EngineContents, images: np.ndarray, *, early_exit: bool):
+        shape, streams = contents.shape.output, len(images)
+        words = [shape.weights.unpack(part.weights) for part in contents.output]
         weights = np.stack([word[field.name] for word in words for field in shape.weights.fields], axis=1)[:, : shape.neurons]
-        rows, _bases, seen = rows_of_sources(shape, image.address_tables[-1])
+        rows, _bases, seen = rows_of_sources(shape, contents.address_tables[-1])
         weights = np.where(seen[:, None], weights[rows], 0)
-        self._weights = np.concatenate([np.zeros((1, shape.neurons), np.int64), weights])  # behind those of no spike
+        self._weights = np.concatenate([np.zeros((1, shape.neurons), np.int64), weights])  # after those of no spike
         self._address_table = AddressTable(streams) if shape.address_table else None
         self._operations = np.count_nonzero(self._weights, axis=1)
-        self._starts = np.concatenate([part.initial_potentials for part in image.output])
-        self._ports, self._early_exit = range(image.shape.spikes_per_token), early_exit
+        self._starts = np.concatenate([part.initial_potentials for part in contents.output])
+        self._ports, self._early_exit = range(contents.shape.spikes_per_token), early_exit
 
         self._potentials = np.tile(self._starts, (streams, 1))
         self._fired = np.zeros((streams, shape.neurons), bool)
         self._free_from = np.zeros(streams, np.int64)  # the cycle from which on an end is taken
-        # Ends on their way to the read-out, by cycle.
+        # Ends on their way to the read-out, by cycle of arrival.
         self._events = np.zeros((VERDICTS + shape.neurons + 1, streams), np.int8)
         self._spiked = np.zeros(streams, bool)  # in an earlier step
 
-        self.judged = np.zeros(streams, np.int64)
+        self.finished = np.zeros(streams, np.int64)
         self.decided = np.zeros(streams, bool)
         self.decision_times = np.zeros((streams, max(images, default=0)), np.int64)
         self.spikes = np.zeros(streams, np.int64)
@@ -105,9 +106,9 @@ class OutputLayer:
         last, fires = events[streams] & LAST != 0, events[streams] & _FIRES != 0
         events[streams] = 0
         spiked = self._spiked[streams]
-        tells = (last | fires) & ~spiked if self._early_exit else last
-        self.decision_times[streams[tells], self.judged[streams[tells]]] = cycle + READOUT
+        decides = (last | fires) & ~spiked if self._early_exit else last
+        self.decision_times[streams[decides], self.finished[streams[decides]]] = cycle + READOUT
         self._spiked[streams] = (spiked | fires) & ~last
-        self.judged = self.judged.copy()
-        self.judged[streams] += last
+        self.finished = self.finished.copy()
+        self.finished[streams] += last
         self.decided = self._spiked & self._early_exit

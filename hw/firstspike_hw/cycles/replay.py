@@ -1,4 +1,4 @@
-"""A replay: the cycles of an engine on real images."""
+"""Replay of images, cycle by cycle, without the RTL."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from .items import NOTHING, sources
 from .layer import Layer
 from .output_layer import OutputLayer
 
-#: Memory that the streams of a replay may take at once.
+#: Bytes that the streams of a replay may take at once.
 STREAMS_BYTES = 1 << 30
 
 
@@ -29,7 +29,7 @@ class Replay:
     lanes : tuple of int
         Of each hidden layer.
     cycles : ndarray of int64, shape (streams, images)
-        From an image's first token to its decision, as the decision tells.
+        From an image's first token to its decision, as in the engine's results.
     starts, decisions : ndarray of int64, shape (streams, images)
         The cycles in which an image's first token is taken, and in which its decision is offered.
     total_cycles : ndarray of int64, shape (streams,)
@@ -54,13 +54,13 @@ class Replay:
 
 
 def replay(
-    image: EngineContents, spike_times: np.ndarray, *, stream_images: int, early_exit: bool, after_reset: bool = False
+    contents: EngineContents, spike_times: np.ndarray, *, stream_images: int, early_exit: bool, after_reset: bool = False
 ) -> Replay:
     """Return what an engine does with images, cycle by cycle, without its RTL.
 
     Parameters
     ----------
-    image : EngineContents
+    contents : EngineContents
     spike_times : ndarray of int16, shape (images, inputs)
     stream_images : int
         Images of each stream, back to back: the first ones are the first stream, and so on. The last stream may be shorter.
@@ -68,16 +68,16 @@ def replay(
     after_reset : bool
         The first token is on offer in the first cycle after a reset, not to an engine that has been idle for a while.
     """
-    most = max(1, STREAMS_BYTES // _stream_bytes(image.shape)) * stream_images
+    most = max(1, STREAMS_BYTES // _stream_bytes(contents.shape)) * stream_images
     parts = [
-        _replay(image, spike_times[first : first + most], stream_images, early_exit=early_exit, after_reset=after_reset)
+        _replay(contents, spike_times[first : first + most], stream_images, early_exit=early_exit, after_reset=after_reset)
         for first in range(0, max(1, len(spike_times)), most)
     ]
     return parts[0] if len(parts) == 1 else _joined(parts)
 
 
 def _stream_bytes(shape: EngineShape) -> int:
-    """Return about how much memory a stream takes: what is known of the neurons, and the fire queues' queues."""
+    """Return about how many bytes a stream takes: the neurons' states and the fire queues."""
     return sum(20 * layer.lanes * (layer.lane_neurons + (1 << place_bits(layer.lane_neurons))) for layer in shape.layers) + 1
 
 
@@ -88,45 +88,45 @@ def _joined(parts: list[Replay]) -> Replay:
     def by_image(values: np.ndarray) -> np.ndarray:
         return np.pad(values, ((0, 0), (0, images - values.shape[1])), constant_values=-1)
 
-    joined = {"lanes": parts[0].lanes}
+    joined: dict[str, np.ndarray] = {}
     for name in ("cycles", "starts", "decisions"):
         joined[name] = np.concatenate([by_image(getattr(part, name)) for part in parts])
     for name in ("total_cycles", "busy_cycles", "stall_cycles", "spikes", "synaptic_operations"):
         joined[name] = np.concatenate([getattr(part, name) for part in parts])
     for name in ("operations", "work_cycles"):
         joined[name] = np.concatenate([getattr(part, name) for part in parts], axis=1)
-    return Replay(**joined)
+    return Replay(lanes=parts[0].lanes, **joined)
 
 
 def _replay(
-    image: EngineContents, spike_times: np.ndarray, stream_images: int, *, early_exit: bool, after_reset: bool
+    contents: EngineContents, spike_times: np.ndarray, stream_images: int, *, early_exit: bool, after_reset: bool
 ) -> Replay:
     """Return what an engine does with some streams, as `replay`."""
-    shape = image.shape
+    shape = contents.shape
     count = -(-len(spike_times) // stream_images)
     images = np.full(count, stream_images)
     images[-1:] -= count * stream_images - len(spike_times)
     ports = range(shape.spikes_per_token)
 
-    input_gate = InputGate(shape, spike_times, images, time_steps=image.network.time_steps, after_reset=after_reset)
+    input_gate = InputGate(shape, spike_times, images, time_steps=contents.network.time_steps, after_reset=after_reset)
     layers = [
         Layer(
             part,
             banks,
-            locations,
-            width=shape.spikes_per_token,
+            table,
+            spikes_per_token=shape.spikes_per_token,
             queue_depth=shape.queue_depth,
             streams=count,
             after_reset=after_reset,
         )
-        for part, banks, locations in zip(shape.layers, image.banks, image.address_tables[:-1], strict=True)
+        for part, banks, table in zip(shape.layers, contents.banks, contents.address_tables[:-1], strict=True)
     ]
-    output = OutputLayer(image, images, early_exit=early_exit)
+    output = OutputLayer(contents, images, early_exit=early_exit)
 
     total, busy, spikes = (np.zeros(count, np.int64) for _ in range(3))
     cycle = 0
     while True:
-        is_busy = input_gate.started != output.judged
+        is_busy = input_gate.started != output.finished
         under_way = is_busy | input_gate.offers
         if not under_way.any():
             break
@@ -136,11 +136,11 @@ def _replay(
         # What is on offer between the parts in this cycle, and whether it is taken.
         offered = [input_gate.out, *(layer.out for layer in layers)]
         taken = [*(layer.ready for layer in layers), output.ready(cycle, offered[-1])]
-        judged, decided = output.judged, output.decided
+        finished, decided = output.finished, output.decided
         for tokens, takes in zip(offered, taken, strict=True):
             for port in ports:
                 spikes += takes & (sources(tokens, port) != NOTHING)
-        input_gate.step(cycle, taken[0], judged, decided)
+        input_gate.step(cycle, taken[0], finished, decided)
         for layer, tokens, takes in zip(layers, offered, taken[1:], strict=False):
             layer.step(cycle, tokens, takes)
         output.step(cycle, offered[-1])

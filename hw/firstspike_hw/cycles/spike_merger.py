@@ -7,11 +7,11 @@ from .items import ENDS, PORT_BITS, SPIKE_SHIFT, LaneStage, SkidBuffer
 
 
 class SpikeMerger:
-    """As `firstspike_hw.layer.spike_merger.SpikeMerger`, but for the stages at the lanes, which are in `FireQueues`.
+    """Models `firstspike_hw.layer.spike_merger.SpikeMerger`, without the stages at the lanes, which are in `FireQueues`.
 
     Parameters
     ----------
-    lanes, width, streams : int
+    lanes, spikes_per_token, streams : int
 
     Attributes
     ----------
@@ -19,9 +19,9 @@ class SpikeMerger:
         Tokens.
     """
 
-    def __init__(self, lanes: int, width: int, streams: int):
-        self._levels: list[tuple[int, SkidBuffer | LaneStage]] = []  # inputs of each merge, and the stages behind them
-        levels = Gateware.levels(lanes, width)
+    def __init__(self, lanes: int, spikes_per_token: int, streams: int):
+        self._levels: list[tuple[int, SkidBuffer | LaneStage]] = []  # inputs of each merge, and the stages after them
+        levels = Gateware.levels(lanes, spikes_per_token)
         for level, bits in enumerate(levels):
             lanes = -(-lanes // (1 << bits))
             stage = SkidBuffer if level == len(levels) - 1 else LaneStage
@@ -41,7 +41,7 @@ class SpikeMerger:
         items : ndarray of int32, shape (lanes, streams)
             What the lanes offer.
         taken : ndarray of bool, shape (streams,)
-            The ready of what follows.
+            Whether the next layer is ready.
 
         Returns
         -------
@@ -63,10 +63,10 @@ class SpikeMerger:
 
 
 def _merge(items: np.ndarray, inputs: int, ready: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return what each merge gives, and which of its inputs it takes if what follows is ``ready``."""
+    """Return the output of each merge, and which of its inputs it takes if the next stage is ``ready``."""
     lanes, streams = items.shape
     nodes = len(ready)
-    if lanes < nodes * inputs:  # an input that is not there has always ended
+    if lanes < nodes * inputs:  # a missing input has always ended
         items = np.concatenate([items, np.full((nodes * inputs - lanes, streams), ENDS, items.dtype)])
     groups = items.reshape(nodes, inputs, streams)
     merged = np.bitwise_and.reduce(groups, axis=1) & ENDS
@@ -83,7 +83,7 @@ def _merge(items: np.ndarray, inputs: int, ready: np.ndarray) -> tuple[np.ndarra
 
 
 def _token(roots: np.ndarray, ready: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the token that the roots of the tree give, and which of them are taken if what follows is ``ready``."""
+    """Return the token of the tree's roots, and which of them are taken if the skid buffer is ``ready``."""
     ended = np.bitwise_and.reduce(roots, axis=0) & ENDS
     token = ended.astype(np.int64)
     for port, root in enumerate(roots):

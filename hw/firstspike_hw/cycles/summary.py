@@ -1,4 +1,4 @@
-"""What a replay comes to: latency, cycles between images, how busy the lanes are."""
+"""Summaries of a replay: latency, cycles between images, how busy the lanes are."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from .replay import Replay
 
 @dataclass(frozen=True)
 class Distribution:
-    """Of a number of cycles over images.
+    """Distribution of a number of cycles over images.
 
     Attributes
     ----------

@@ -1,1 +1,1 @@
-"""``firstspike plan``: says before synthesis whether an engine fits an FPGA, and what it will do there."""
+"""``firstspike plan``: whether an engine fits an FPGA, and what it will do there, without place-and-route."""

@@ -1,4 +1,4 @@
-"""Estimates of logic and clock, fitted to what place-and-route has reported."""
+"""Estimates of logic and clock, fitted to reports of place-and-route."""
 
 import json
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from ..boards.fpga import Fpga
 from ..memory.style import GENERIC_MEMORY, MemoryStyle
 from .memories import lut_ram_luts
 
-#: What `firstspike_hw.planning.fit` has found.
+#: The coefficients that `firstspike_hw.planning.fit` has found.
 FITTED = "fitted.json"
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure, and how far such an estimate was off at most, as a part of it, where it could be checked."""
+    """A figure, and the largest error of such estimates so far, as a part of the figure."""
 
     value: float
     error: float
@@ -57,7 +57,7 @@ def luts(shape: EngineShape, fpga: Fpga, engines: int = 1) -> Estimate:
 
 
 def clock_mhz(shape: EngineShape, logic: float, fpga: Fpga) -> Estimate:
-    """Return the clock that engines of a shape reach if they take so much logic together."""
+    """Return the clock that engines of a shape reach if together they take that much logic."""
     fitted = _fitted(fpga.family.name)["clock"]
     return Estimate(float(clock_features(shape, logic) @ fitted["coefficients"]), fitted["error"])
 

@@ -1,6 +1,6 @@
 """Fits the estimates to results of ``firstspike benchmark``.
 
-Run ``python -m firstspike_hw.planning.fit docs/results/benchmark/*.json`` after those have changed.
+Run ``python -m firstspike_hw.planning.fit docs/results/benchmark/*.json`` after the results have changed.
 """
 
 import json
@@ -29,7 +29,7 @@ def fit(inputs: np.ndarray, wanted: np.ndarray, shape: np.ndarray) -> dict:
     inputs : ndarray of float, shape (points, coefficients)
     wanted : ndarray of float, shape (points,)
     shape : ndarray of float, shape (coefficients,)
-        The coefficients but for that factor.
+        The coefficients without that factor.
     """
     rows = inputs / wanted[:, None]
     if len(wanted) > inputs.shape[1]:
@@ -43,7 +43,7 @@ def fit(inputs: np.ndarray, wanted: np.ndarray, shape: np.ndarray) -> dict:
 
 
 def main(results: Sequence[str], networks: Path = Path("networks")) -> None:
-    """Write what fits the results to the package's folder."""
+    """Write the coefficients that fit the results to the package's folder."""
     logic, clock = defaultdict(list), defaultdict(list)
     for path in results:
         result = json.loads(Path(path).read_text("utf-8"))
@@ -54,10 +54,10 @@ def main(results: Sequence[str], networks: Path = Path("networks")) -> None:
         clock[family.name].append((shape, result["engines"], result["fmax_mhz"]["median"]))
 
     fitted: dict = {}
-    of_logic, of_clock = np.ones(4), np.array([1.0, 0, 0])  # where little is known: all alike, and always the same
+    of_logic, of_clock = np.ones(4), np.array([1.0, 0, 0])  # where there are few results: all alike, and constant
     for name in sorted(logic, key=lambda name: name != ECP5.name):
-        of_engine = fit(*map(np.array, zip(*logic[name], strict=True)), of_logic)
-        # A plan knows the estimated logic only.
+        of_engine = fit(np.array([row for row, _ in logic[name]]), np.array([luts for _, luts in logic[name]]), of_logic)
+        # A plan knows only the estimate of the logic.
         estimates = [
             engines * (row @ of_engine["coefficients"])
             for (row, _), (_, engines, _) in zip(logic[name], clock[name], strict=True)

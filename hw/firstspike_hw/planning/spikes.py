@@ -1,4 +1,4 @@
-"""The input spikes whose cycles a plan counts: of a data set's images where there is one, else drawn."""
+"""The input spikes whose cycles a plan counts: those of a data set's images, or random ones."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from firstspike_spec.network.encoder import SPIKE_TIME_TYPE
 from firstspike_spec.network.layer import FULL_ACTIVITY
 from firstspike_spec.network.network import Network
 
-#: Images of which one is seen to follow another, and images that are drawn at most.
+#: Fewest images that follow each other, and most images that are drawn.
 LEAST_IMAGES, MOST_DRAWN = 2, 10_000
 
 
@@ -24,7 +24,7 @@ class InputSpikes:
     ----------
     times : ndarray of int16, shape (images, inputs)
     source : str
-        What they are, in words.
+        Where they come from, in words.
     """
 
     times: np.ndarray
@@ -38,7 +38,7 @@ def input_spikes(
     data: Path | None = None,
     note: Callable[[str], None] = lambda text: None,
 ) -> InputSpikes:
-    """Return the spikes of test images; if no data set is asked for and none is at hand, spikes that are drawn.
+    """Return the spikes of test images, or random ones if no data set is asked for and none is at hand.
 
     Parameters
     ----------
@@ -50,12 +50,12 @@ def input_spikes(
     data : path, optional
         Its folder.
     note : callable
-        Told of a download, and why spikes are drawn.
+        Receives a line on a download, and on why spikes are drawn.
 
     Raises
     ------
     InputError, InputTypeError
-        If the data set that is asked for cannot be had, or does not fit the network.
+        If the data set that is asked for is not available, or does not fit the network.
     """
     usual = default_dataset(network)
     asked = dataset is not None or data is not None
@@ -75,9 +75,10 @@ def input_spikes(
 
 
 def drawn_spikes(network: Network, images: int) -> InputSpikes:
-    """Return spikes that are drawn: each input as often as the network's activity says, or every other time; at any step.
+    """Return random spikes at random steps, the same ones each time.
 
-    The same ones each time. Real images have spikes that lie together, so cycles with them differ somewhat.
+    Each input spikes as often as the network's activity says, or in every other image. The spikes of real images lie
+    together, so their cycles differ somewhat.
     """
     activity = network.layers[0].activity
     share = 0.5 if activity is None else activity / FULL_ACTIVITY

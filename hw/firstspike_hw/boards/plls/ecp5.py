@@ -30,11 +30,11 @@ class Ecp5Dividers:
     output_divider: int
 
 
-class Ecp5Pll(Pll):
+class Ecp5Pll(Pll[Ecp5Dividers]):
     """EHXPLLL: CLKOP is the feedback, CLKOS the clock."""
 
     @classmethod
-    def dividers(cls, input_hz, output_hz):
+    def dividers(cls, input_hz: int, output_hz: int) -> Ecp5Dividers:
         check_range("input", input_hz, INPUT_HZ)
         check_range("output", output_hz, OUTPUT_HZ)
         found = []
@@ -52,7 +52,7 @@ class Ecp5Pll(Pll):
             raise none_fits(input_hz, output_hz)
         return min(found, key=lambda one: (one.input_divider, abs(output_hz * one.output_divider - BEST_OSCILLATOR_HZ)))
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         feedback = Signal()
         m.submodules.buffer = buffer = io.Buffer("i", self._port)

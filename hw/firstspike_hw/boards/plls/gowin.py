@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from amaranth.hdl import Const, Instance, Module
 from amaranth.lib import io
+from amaranth.vendor import GowinPlatform
 
 from .pll import Pll, check_range, none_fits
 
@@ -30,14 +31,14 @@ class GowinDividers:
     output_divider: int
 
 
-class GowinPll(Pll):
+class GowinPll(Pll[GowinDividers]):
     """rPLL, with the feedback inside.
 
-    The device's name, which the primitive wants to know, is the platform's ``family``.
+    The primitive needs the chip's name, which is the platform's ``family``.
     """
 
     @classmethod
-    def dividers(cls, input_hz, output_hz):
+    def dividers(cls, input_hz: int, output_hz: int) -> GowinDividers:
         check_range("input", input_hz, INPUT_HZ)
         check_range("output", output_hz, OUTPUT_HZ)
         for input_divider in range(1, LARGEST_DIVIDER + 1):
@@ -51,7 +52,9 @@ class GowinPll(Pll):
                     return GowinDividers(input_divider, feedback, output_divider)
         raise none_fits(input_hz, output_hz)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
+        if not isinstance(platform, GowinPlatform):
+            raise TypeError(f"an rPLL needs a Gowin platform, not {type(platform).__name__}")
         m = Module()
         m.submodules.buffer = buffer = io.Buffer("i", self._port)
         m.submodules.primitive = Instance(

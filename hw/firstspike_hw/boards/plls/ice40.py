@@ -31,11 +31,11 @@ class Ice40Dividers:
     filter_range: int
 
 
-class Ice40Pll(Pll):
+class Ice40Pll(Pll[Ice40Dividers]):
     """SB_PLL40_PAD, on the one clock pin that leads straight to the PLL."""
 
     @classmethod
-    def dividers(cls, input_hz, output_hz):
+    def dividers(cls, input_hz: int, output_hz: int) -> Ice40Dividers:
         check_range("input", input_hz, INPUT_HZ)
         check_range("output", output_hz, OUTPUT_HZ)
         for divr in range(LARGEST_DIVR + 1):
@@ -50,7 +50,7 @@ class Ice40Pll(Pll):
                     return Ice40Dividers(divr, divf - 1, divq, filter_range)
         raise none_fits(input_hz, output_hz)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.primitive = Instance(
             "SB_PLL40_PAD",

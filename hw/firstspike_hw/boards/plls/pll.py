@@ -1,14 +1,21 @@
-"""What the PLLs of all device families share."""
+"""What the PLLs of all families share."""
 
+from abc import abstractmethod
+from typing import Generic, TypeVar
+
+from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.io import PortLike
 from amaranth.lib.wiring import Out
 
+#: What a family's primitive divides by.
+Dividers = TypeVar("Dividers")
 
-class Pll(wiring.Component):
+
+class Pll(wiring.Component, Generic[Dividers]):
     """Makes one clock from the clock at a pin.
 
-    A subclass knows one family's primitive, and computes its dividers from the frequencies.
+    A subclass knows the primitive of one family, and computes its dividers from the frequencies.
 
     Parameters
     ----------
@@ -26,18 +33,22 @@ class Pll(wiring.Component):
     Raises
     ------
     ValueError
-        If a frequency is out of the PLL's range, or no dividers give exactly the wanted one.
+        If a frequency is out of the PLL's range, or no dividers give exactly the frequency that is wanted.
     """
 
     def __init__(self, port: PortLike, input_hz: int, output_hz: int):
         self._port, self._input_hz = port, input_hz
-        self._dividers = self.dividers(input_hz, output_hz)
+        self._dividers: Dividers = self.dividers(input_hz, output_hz)
         super().__init__({"clock": Out(1), "locked": Out(1)})
 
     @classmethod
-    def dividers(cls, input_hz: int, output_hz: int) -> object:
-        """Return what the primitive divides by; each family has a type of its own."""
-        raise NotImplementedError
+    @abstractmethod
+    def dividers(cls, input_hz: int, output_hz: int) -> Dividers:
+        """Return what the primitive divides by."""
+
+    @abstractmethod
+    def elaborate(self, platform: object) -> Module:
+        """Return the primitive with its clock and its dividers."""
 
 
 def check_range(what: str, hz: int, limits: tuple[float, float]) -> None:

@@ -11,9 +11,9 @@ _SPIKED, _PLACED, _STEP = 1, 2, 4
 
 
 class Accumulators:
-    """As `firstspike_hw.lane.accumulator.Accumulator`.
+    """Models `firstspike_hw.lane.accumulator.Accumulator`.
 
-    Each operation is done when it begins; what it tells the fire queue comes when it does in the gateware.
+    Each operation is done when it begins; its effect on the fire queue comes in the same cycle as in the gateware.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Accumulators:
         self.operations = np.zeros(streams, np.int64)
 
     def step(self, valid: np.ndarray, address: np.ndarray, end: np.ndarray) -> np.ndarray:
-        """Do the operations that begin; return what each lane puts into its fire queue's queue (0 for nothing)."""
+        """Do the operations that begin; return what each lane puts into its fire queue (0 for nothing)."""
         ends = valid & (end != 0)
         at = np.flatnonzero(valid & ~ends)
         pushes = (ends * STEP_END).astype(np.int8)
@@ -52,7 +52,7 @@ class Accumulators:
         return pushes
 
     def _add(self, at: np.ndarray, entries: np.ndarray) -> np.ndarray:
-        """Add the entries' weights in the lanes ``at``; return those lanes that have a new neuron for the fire queue."""
+        """Add the entries' weights in the lanes ``at``; return the lanes that put a neuron into the fire queue."""
         rows = self._rows
         neurons = rows.neurons[entries & ENTRY_MASK] + (entries >> ENTRY_BITS)
         cells = neurons * len(self._now) + at  # by number within the lane, then lane, then stream

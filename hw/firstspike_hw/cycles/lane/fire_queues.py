@@ -14,7 +14,9 @@ NEURON, STEP_END = 1, 2
 
 
 class FireQueues:
-    """As `firstspike_hw.lane.fire_queue.FireQueue`, and the `LaneStage` behind it: the spike merger's, and where entries are late the lane's.
+    """Models `firstspike_hw.lane.fire_queue.FireQueue` and the stages after it.
+
+    There is the spike merger's `LaneStage`, and one more, the lane's, where entries are late.
 
     Parameters
     ----------
@@ -27,7 +29,7 @@ class FireQueues:
         shape = (lanes, streams)
         places = 1 << place_bits(lane_neurons)
         self._most = places - Gateware.slack - late
-        # Operations are done when they begin, so the queue also holds what is on its way to it in the gateware.
+        # Operations are done when they begin, so the queue also holds what is still on its way in the gateware.
         self._depth = 1 << (places + late + ACCUMULATOR).bit_length()
         self._queue = np.zeros(lanes * streams * self._depth, np.int32)
         self._queue_at = np.arange(lanes * streams) * self._depth
@@ -59,7 +61,7 @@ class FireQueues:
         return places
 
     def mark(self, at: np.ndarray, places: np.ndarray, items: np.ndarray) -> None:
-        """Say what becomes of places if the step ends now: spikes, or nothing."""
+        """Set what places give if the step ends now: spikes, or nothing."""
         self._queue[self._queue_at[at] + places] = items
 
     def step(self, pushes: np.ndarray, taken: np.ndarray) -> None:
@@ -68,15 +70,15 @@ class FireQueues:
         Parameters
         ----------
         pushes : ndarray of int8
-            What operations that begin now put into the queue.
+            What the operations that begin now put into the queue.
         taken : ndarray of bool
-            The ready of what follows.
+            Whether the spike merger is ready.
         """
         comes = self._coming.popleft()
         self._coming.append(pushes)
         comes_end = comes == STEP_END
 
-        item = self._item  # nothing, if none is there
+        item = self._item  # nothing, if there is none
         gone = self._has & (self._stages[0].ready | self._skip)
         self._skip = self._has & ~gone & (item == NOTHING)
         offers = [item, *(stage.out for stage in self._stages[:-1])]

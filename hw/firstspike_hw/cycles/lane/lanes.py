@@ -19,14 +19,23 @@ class Lanes:
     shape : LayerShape
     rows : Rows
     group_of_lane : ndarray of int, shape (lanes,)
-    width, queue_depth, streams : int
+    spikes_per_token, queue_depth, streams : int
     """
 
     def __init__(
-        self, shape: LayerShape, rows: Rows, group_of_lane: np.ndarray, *, width: int, queue_depth: int, streams: int
+        self,
+        shape: LayerShape,
+        rows: Rows,
+        group_of_lane: np.ndarray,
+        *,
+        spikes_per_token: int,
+        queue_depth: int,
+        streams: int,
     ):
         sizes = {"lane_neurons": shape.lane_neurons, "lanes": shape.lanes, "streams": streams}
-        self.readers = RowReaders(rows, group_of_lane, width=width, queue_depth=queue_depth, streams=streams)
+        self.readers = RowReaders(
+            rows, group_of_lane, spikes_per_token=spikes_per_token, queue_depth=queue_depth, streams=streams
+        )
         self.fire_queues = FireQueues(**sizes, late=entry_stages(shape))
         self.accumulators = Accumulators(rows, self.fire_queues, **sizes)
 

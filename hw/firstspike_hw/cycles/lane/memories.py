@@ -16,7 +16,7 @@ LENGTH_MASK, ENTRY_MASK = (1 << LENGTH_BITS) - 1, (1 << ENTRY_BITS) - 1
 
 
 def start_address(shape: LayerShape) -> int:
-    """Return the model's source address of the start row: with an address table, one that no source can have."""
+    """Return the model's source address of the start row; with an address table, one that no source has."""
     return 1 << shape.source_bits if shape.address_table else shape.start_row
 
 
@@ -34,7 +34,7 @@ class Rows:
     starts : ndarray, shape (lane neurons * lanes,)
         Initial potential minus threshold, by number within the lane, then lane.
     spikes : ndarray, shape (lane neurons * lanes,)
-        What the layer gives when that neuron fires.
+        The item that the layer sends when that neuron fires.
     """
 
     rows: np.ndarray
@@ -44,8 +44,8 @@ class Rows:
     spikes: np.ndarray
 
     @classmethod
-    def of(cls, shape: LayerShape, banks: tuple[BankContents, ...], locations: np.ndarray) -> "Rows":
-        """Return what banks and an address table hold."""
+    def of(cls, shape: LayerShape, banks: tuple[BankContents, ...], table: np.ndarray) -> "Rows":
+        """Return the rows that banks and an address table hold."""
         rows = np.zeros((shape.lanes, 1 + shape.rows), np.int64)
         entries = []
         first = 0
@@ -59,17 +59,17 @@ class Rows:
             entries.append(words)
             first += len(bank.entries)
         if shape.address_table:
-            row, base, seen = rows_of_sources(shape, locations)
+            row, base, seen = rows_of_sources(shape, table)
             found = rows[:, 1:][:, row]
             located = np.where(seen & (found != 0), found | base << (ENTRY_BITS + LENGTH_BITS), 0)
             rows = np.concatenate([rows[:, :1], located, rows[:, [1 + shape.start_row]]], axis=1)
         neurons, weights = (np.concatenate([words[name] for words in entries]) for name in ("neuron", "weight"))
         starts = np.concatenate([bank.initial_potentials.reshape(-1, shape.bank_lanes) for bank in banks], axis=1)
-        number, lane = np.divmod(np.arange(starts.size), shape.lanes)
+        neuron, lane_of_neuron = np.divmod(np.arange(starts.size), shape.lanes)
         return cls(
             rows=np.ascontiguousarray(rows),  # otherwise each `take` copies all of it
             neurons=neurons,
             weights=weights.astype(np.int32),
             starts=starts.astype(np.int32).reshape(-1),
-            spikes=spike(number << shape.lane_bits | lane).astype(np.int32),
+            spikes=spike(neuron << shape.lane_bits | lane_of_neuron).astype(np.int32),
         )

@@ -9,19 +9,19 @@ from ..items import ENDS, sources
 from ..latencies import QUEUE, ROOM
 from .memories import LENGTH_BITS, LENGTH_MASK, Rows
 
-# In a queue, the end behind a token's rows stands above the first of them.
+# In a queue, the end after a token's rows stands above the first of them.
 _END_SHIFT = 60
 _ROW_MASK = (1 << _END_SHIFT) - 1
 
 
 class RowReaders:
-    """As `firstspike_hw.lane.row_reader.RowReader`.
+    """Models `firstspike_hw.lane.row_reader.RowReader`.
 
     Parameters
     ----------
     rows : Rows
     group_of_lane : ndarray of int, shape (lanes,)
-    width, queue_depth, streams : int
+    spikes_per_token, queue_depth, streams : int
 
     Attributes
     ----------
@@ -30,22 +30,27 @@ class RowReaders:
     address : ndarray of int64
         Of its entry.
     end : ndarray of int64
-        The end that it is; 0 if it is an entry.
+        The end that it is; 0 for an entry.
     entries : ndarray of int64, shape (streams,)
         Entries that wait or are under way, in all lanes.
     """
 
-    def __init__(self, rows: Rows, group_of_lane: np.ndarray, *, width: int, queue_depth: int, streams: int):
+    def __init__(self, rows: Rows, group_of_lane: np.ndarray, *, spikes_per_token: int, queue_depth: int, streams: int):
         lanes, addresses = rows.rows.shape
         shape = lanes, streams
-        self._rows, self._group_of_lane, self._depth, self._ports = rows.rows, group_of_lane, queue_depth, range(width)
+        self._rows, self._group_of_lane, self._depth, self._ports = (
+            rows.rows,
+            group_of_lane,
+            queue_depth,
+            range(spikes_per_token),
+        )
         self._row_at = np.arange(lanes)[:, None] * addresses
         self._queues = [np.zeros(lanes * streams * queue_depth, np.int64) for _ in self._ports]
         self._queue_at = np.arange(lanes * streams) * queue_depth
         self._written, self._read = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
         self._head = [np.zeros(shape, np.int64) for _ in self._ports]
         self._head_end = np.zeros(shape, np.int64)
-        self._waits = [np.zeros(shape, bool) for _ in range(width + 1)]  # by row; then the end
+        self._waits = [np.zeros(shape, bool) for _ in range(spikes_per_token + 1)]  # by row; then the end
         self._left = np.zeros(shape, np.int64)
         self._told = deque(np.zeros(shape, np.int64) for _ in range(QUEUE))
         self._rooms = deque(np.ones(shape, bool) for _ in range(ROOM))
@@ -64,16 +69,16 @@ class RowReaders:
         Parameters
         ----------
         tokens : ndarray of int64, shape (groups, streams)
-            What comes from the groups' pointers.
+            Tokens that come from the groups' pointers.
         hold : ndarray of bool
-            Nothing moves in this cycle, but for what comes into the queues.
+            Nothing moves in this cycle, except into the queues.
         """
         goes = ~hold
         rests = self.under_way & (self.end == ENDS)
         begins = goes & (~self.under_way | ((self._left == 0) & ~rests))
 
         # The first that waits begins.
-        waits, several, chosen = self._waits[0], False, [self._waits[0]]
+        waits, several, chosen = self._waits[0], np.zeros_like(hold), [self._waits[0]]
         for following in self._waits[1:]:
             chosen.append(following & ~waits)
             several = several | (following & waits)
@@ -99,7 +104,7 @@ class RowReaders:
             self._take(tokens)
 
     def _load(self, at: np.ndarray) -> None:
-        """Take the token that has waited longest to the head."""
+        """Move the oldest token of the queue to the head."""
         place = self._queue_at[at] + self._read.ravel()[at] % self._depth
         for port in self._ports:
             row = self._queues[port][place]
@@ -112,7 +117,7 @@ class RowReaders:
             self._waits[port].ravel()[at] = row != 0
 
     def _take(self, tokens: np.ndarray) -> None:
-        """Keep what tokens mean to each lane, if anything."""
+        """Keep the rows of tokens that each lane has, and their ends."""
         ends = (tokens & ENDS) << _END_SHIFT
         came = []
         for port in self._ports:
