@@ -73,7 +73,9 @@ FAULTS = [
     ),
     _gateware("a weight's bit is stuck", "lane/accumulator", "new.eq(old + weight[5])", "new.eq(old + (weight[5] & ~2))"),
     _gateware("old sums are not renewed", "lane/accumulator", "0, renewed + 1))", "0, renewed))"),
-    _gateware("initial potentials one bit short", "lane/accumulator", "initial.eq(sums.initial),", "initial.eq(sums.initial[:-1]),"),
+    _gateware(
+        "initial potentials one bit short", "lane/accumulator", "initial.eq(sums.initial),", "initial.eq(sums.initial[:-1]),"
+    ),
     # The fire queue.
     _gateware("a step's end is left in the queue", "lane/fire_queue", "limit.eq(put + 1)", "limit.eq(put)"),
     _gateware("the fire queue is never crowded", "lane/fire_queue", "> places - self._slack", "> 2 * places"),
@@ -235,8 +237,8 @@ FAULTS = [
     Fault(
         "initial potentials of two lanes swapped",
         f"{_SPEC}/compiler/compile.py",
-        "initial_potentials[placement.numbers[owned] * shape.bank_lanes + within[owned]] = potentials[owned]",
-        "initial_potentials[placement.numbers[owned] * shape.bank_lanes + shape.bank_lanes - 1 - within[owned]] = potentials[owned]",
+        "shape.bank_lanes + within[owned]] = potentials[owned]",
+        "shape.bank_lanes + shape.bank_lanes - 1 - within[owned]] = potentials[owned]",
         ("tests/spec/compiler/test_compile.py",),
     ),
     Fault(

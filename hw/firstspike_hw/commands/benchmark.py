@@ -12,11 +12,11 @@ from firstspike_spec.datasets import load_dataset
 from firstspike_spec.network.artefact import load_network
 from firstspike_spec.network.shipped import shipped_network
 from firstspike_spec.terminal.console import SafeConsole
+from firstspike_spec.terminal.records import print_records
 
 from ..benchmark.points import POINTS, Point
 from ..benchmark.table import cells
 from ..flow.tools import TOOLCHAINS, YOWASP
-from .records import print_records
 
 
 def benchmark(

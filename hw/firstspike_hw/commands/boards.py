@@ -7,8 +7,7 @@ import typer
 
 from firstspike_spec.common.errors import needing
 from firstspike_spec.terminal.console import SafeConsole
-
-from .records import print_records
+from firstspike_spec.terminal.records import print_records
 
 
 def boards(json: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False) -> None:

@@ -11,9 +11,9 @@ from firstspike_spec.common.errors import needing
 from firstspike_spec.network.artefact import load_network
 from firstspike_spec.terminal.console import SafeConsole, say
 from firstspike_spec.terminal.lanes import parse_lanes
+from firstspike_spec.terminal.records import print_records
 
 from ..flow.tools import TOOLCHAINS, YOWASP, find_tool
-from .records import print_records
 
 if TYPE_CHECKING:
     from ..planning.search import Outlook

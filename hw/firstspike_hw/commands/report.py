@@ -9,9 +9,9 @@ import typer
 
 from firstspike_spec.common.errors import InputError
 from firstspike_spec.terminal.console import SafeConsole
+from firstspike_spec.terminal.records import print_records
 
 from ..flow.report import REPORT
-from .records import print_records
 
 #: The file in a folder that may hold the output of ``firstspike throughput --json``.
 THROUGHPUT = "throughput.json"

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from firstspike_spec import InputError
 from firstspike_spec.common.checks import whole_number
 from firstspike_spec.common.files import check_writable_folder
 from firstspike_spec.terminal.console import SafeConsole, say
 from firstspike_spec.terminal.options import DataOption, DatasetOption
+from firstspike_spec.terminal.records import print_records
 
 from ..recipes.files import load_recipe, parse_change
 from ..training.sweep import Run, grid, run_grid
@@ -102,9 +102,7 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
-    table = Table()
-    for name in rows[0]:
-        table.add_column(name, justify="right")
-    for row in rows:
-        table.add_row(*(f"{value:.4f}" if isinstance(value, float) else str(value) for value in row.values()))
-    SafeConsole().print(table)
+    records = [
+        {name: f"{value:.4f}" if isinstance(value, float) else str(value) for name, value in row.items()} for row in rows
+    ]
+    print_records(SafeConsole(), records)

@@ -14,7 +14,6 @@ from firstspike_hw.benchmark.points import POINTS, Point
 from firstspike_hw.benchmark.table import cells
 from firstspike_hw.boards.fpga import FPGAS
 from firstspike_hw.chain.engine import Engine
-from firstspike_hw.commands.records import print_records
 from firstspike_hw.cycles import replayed_figures
 from firstspike_hw.flow.bare import Bare
 from firstspike_hw.flow.command_lines import NETLIST
@@ -23,6 +22,7 @@ from firstspike_spec import Dataset, load_network
 from firstspike_spec.common.errors import InputError
 from firstspike_spec.compiler.compile import compile_network
 from firstspike_spec.terminal.console import SafeConsole
+from firstspike_spec.terminal.records import print_records
 
 from ...spec.random_networks import random_times
 from ..flow.fakes import ROUTED

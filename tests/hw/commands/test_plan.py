@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 
 from firstspike_hw.boards.fpga import FPGAS
 from firstspike_hw.commands.plan import _cells, plan
-from firstspike_hw.commands.records import print_records
 from firstspike_hw.planning import search
 from firstspike_hw.planning.estimates import Estimate
 from firstspike_hw.planning.search import Outlook
@@ -21,6 +20,7 @@ from firstspike_spec import load_network, profile, save_network
 from firstspike_spec.common.errors import InputError
 from firstspike_spec.datasets import published
 from firstspike_spec.terminal.console import SafeConsole
+from firstspike_spec.terminal.records import print_records
 
 from ...spec.random_networks import random_network
 

@@ -101,7 +101,7 @@ def test_equals_the_rtl(name):
 
 @pytest.mark.parametrize(("width", "hidden_behind"), each_choice([1, 2], [True, False]))
 def test_equals_the_rtl_on_maps(width, hidden_behind):
-    """Networks of the same maps in one engine, all their spikes too; address tables before hidden layers, or before the output."""
+    """Networks of the same maps in one engine, all their spikes too; address tables in hidden layers, or in the output."""
     choices = each_choice([0.1, 0.5, 1.0], [1, 6, None])
     options = [{"connectivity": share, "threshold": threshold} for share, threshold in choices]
     networks = [random_map_network(seed, spread=seed % 2, bits=3 + seed % 3, **some) for seed, some in enumerate(options)]

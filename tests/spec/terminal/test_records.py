@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from firstspike_hw.commands.records import print_records
 from firstspike_spec.terminal.console import SafeConsole
+from firstspike_spec.terminal.records import print_records
 
 RECORDS = [{"name": f"name-{number}", "size": f"{number},000 of 9,999", "often": ""} for number in range(5)]
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from rich import box
 from rich.console import Console
 
-from firstspike_spec.terminal.tables import FoldedTable
+from .tables import FoldedTable
 
 
 def print_records(console: Console, records: Sequence[Mapping[str, str]], title: str | None = None) -> None:
