@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from .test_imports import PACKAGES, ROOT
+from .imports import FOLDERS, ROOT
 
 
 def unnamed(source: str) -> list[int]:
@@ -29,9 +29,12 @@ def _is_unnamed(call: ast.Call) -> bool:
     return any(word in keywords for word in ("text", "universal_newlines"))
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize("package", FOLDERS)
 def test_every_text_has_an_encoding(package):
-    found = {str(path.relative_to(ROOT)): unnamed(path.read_text("utf-8")) for path in PACKAGES[package].rglob("*.py")}
+    found = {
+        str(path.relative_to(ROOT)): unnamed(path.read_text("utf-8"))
+        for path in (ROOT / FOLDERS[package] / package).rglob("*.py")
+    }
     assert found
     assert {path: lines for path, lines in found.items() if lines} == {}
 
