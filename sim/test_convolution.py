@@ -60,7 +60,7 @@ def test_networks_of_all_kinds(request, tmp_path, number, name):
     design = Layer(LayerParameters.of(shape, 0), contents.banks[0], contents.address_tables[0])
     simulator = build(design, "layer")
     parts = [layer_vectors(rng, first, shape, random_spike_times(rng, 6, first), load=False)]
-    # So many images that some must wait when nobody takes the spikes.
+    # Enough images that some must wait while the spikes are not taken.
     batch = max(12, 800 // (maps.positions * channels))
     parts += [layer_vectors(rng, network, shape, random_spike_times(rng, batch, network), load=True) for network in others]
     times = np.concatenate([border_spike_times(first), random_spike_times(rng, batch, first)])

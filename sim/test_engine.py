@@ -85,7 +85,7 @@ def test_networks_loaded_one_after_the_other(request, tmp_path, size):
     run_one_after_the_other(request, tmp_path, rng, shape, networks)
 
 
-#: Channels of each convolution, neurons of the layers behind them, lanes of each hidden layer, spikes a token.
+#: Channels of each convolution, neurons of the layers after them, lanes of each hidden layer, spikes a token.
 WITH_MAPS = {
     "a convolution before the output": ([5], [3], [2], 1),
     "two convolutions and a hidden layer": ([3, 7], [11, 4], [2, 4, 3], 2),

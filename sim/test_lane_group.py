@@ -52,7 +52,7 @@ def test_networks_of_all_kinds(request, tmp_path, banks, bank_lanes, width, neur
     first = group_network(rng, neurons, connectivity=0.35)
     simulator = build(make_group(shape, first), "lane_group")
 
-    # Dense rows fill the queues. Which neurons of the ladder spike tells their potential. Those of the pairs are left alone
+    # Dense rows fill the queues. Which neurons of the ladder spike shows their potential. Those of the pairs are left alone
     # for any number of inferences.
     dense, ladder = group_network(rng, neurons, connectivity=1.0), ladder_network(rng, INPUTS, neurons)
     pairs = pair_network(INPUTS, neurons)

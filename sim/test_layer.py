@@ -24,7 +24,7 @@ SIZES = [(1, 1, 2, 5), (3, 1, 1, 10), (4, 2, 1, 11), pytest.param(10, 2, 2, 27, 
 
 
 def lopsided_network(rng, neurons, lanes):
-    """Return a network in which few neurons, as many as a lane has room for, have far more connections than the others.
+    """Return a network in which the neurons of one lane have far more connections than the others.
 
     Placed in order, they fill the queue of one lane while the others wait.
     """

@@ -45,7 +45,7 @@ class Seen:
         np.savez(name, results=_words(self.results), **{f"probe_{at}": _words(probe) for at, probe in enumerate(self.probes)})
 
     def split(self, first: Vectors) -> tuple["Seen", "Seen"]:
-        """Return what was seen of the batch ``first``, and of what came behind it."""
+        """Return what was seen of the batch ``first``, and of what came after it."""
         batch, ends = first.settings["batch"], first.settings["batch"] * first.settings["time_steps"]
         tokens = len(first["tokens"])
         decisions = _after(self.results, RESULT_WORD, "decision", batch)
@@ -197,7 +197,7 @@ def _compare_results(scoreboard: Scoreboard, vectors: Vectors, key: str, seen: S
     fields = RESULT_WORD.unpack(_words(seen.results))
     decisions = np.flatnonzero(fields["decision"])
     scoreboard.compare("decisions", vectors.settings["batch"], len(decisions))
-    scoreboard.compare("result words behind the last decision", 0, len(seen.results) - (decisions[-1] + 1))
+    scoreboard.compare("result words after the last decision", 0, len(seen.results) - (decisions[-1] + 1))
     first = 0
     for image, decision in enumerate(decisions[: vectors.settings["batch"]]):
         where = {"image": image, "layer": layer}
@@ -213,8 +213,8 @@ def _compare_results(scoreboard: Scoreboard, vectors: Vectors, key: str, seen: S
             here = {**where, "neuron": neuron, "cycle": seen.results[at].cycle}
             scoreboard.compare("reports", int(runs_to_end or time <= step), len(mine), step=time, **here)
             if mine:
-                told = int(fields["step"][at]) if fields["fired"][at] else time_steps
-                scoreboard.compare("first-spike latency", time, told, step=int(fields["step"][at]), **here)
+                reported = int(fields["step"][at]) if fields["fired"][at] else time_steps
+                scoreboard.compare("first-spike latency", time, reported, step=int(fields["step"][at]), **here)
                 expected, got = int(potentials[image, neuron]), int(fields["value"][at])
                 scoreboard.compare("potential minus threshold", expected, got, step=int(fields["step"][at]), **here)
         for address, mine in reports.items():

@@ -5,14 +5,14 @@ from pathlib import Path
 
 #: What each one is, by name.
 POINTS = {
-    "entrance waits": "a token waits although nobody waits for the results: a queue is full",
+    "entrance waits": "a token waits although all results are taken at once: a queue is full",
     "many spikes": "several neurons of a hidden layer spike in the same step",
     "silent step": "a layer has a step without a spike, so its lanes only end it",
     "tie": "outputs spike first in the same step with equal potentials",
     "no output": "no output spikes, the largest potential decides",
     "first step": "an inference ends early after its first step",
     "last step": "with early exit, an inference is decided in its last step",
-    "back to back": "an image's first token goes in right behind the last one of the image before",
+    "back to back": "an image's first token goes in right after the last one of the image before",
     "load while idle": "a network is loaded while nothing is under way",
     "load while busy": "a network waits until the images under way are done",
     "reset": "a reset comes while an image is under way",

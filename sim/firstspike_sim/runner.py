@@ -160,7 +160,7 @@ def simulate(simulator: Simulator, bench: str, vectors: Path, *, run: str, seed:
     compared, reached = folder / "compared.txt", folder / "reached.txt"
     print(f"{run}: {bench} on {simulator.folder.name}, seed {seed}, log in {log}")
     runner = get_runner("verilator")
-    # The program does not run at all, or pytest's presence makes the runner exit: either way the files tell.
+    # The program does not run at all, or pytest's presence makes the runner exit: either way the files show what happened.
     try:
         runner.test(
             test_module=bench,

@@ -8,7 +8,7 @@ from .stimulus.handover import COMPARED_FILE, REACHED_FILE
 
 _MAX_NAMED = 20
 
-#: What tells the place of a comparison, in the order of the report.
+#: What names the place of a comparison, in the order of the report.
 _PLACES = ("network", "image", "layer", "lane", "memory", "address", "neuron", "step", "cycle")
 
 
@@ -49,7 +49,7 @@ class Scoreboard:
             self._named.append(f"{what}: {place or 'whole run'}: expected {expected}, got {got}")
 
     def reach(self, point: str, times: int = 1) -> None:
-        """Note that a situation of `firstspike_sim.points.POINTS` came about so many times."""
+        """Count how many times a situation of `firstspike_sim.points.POINTS` came about."""
         self._reached[point] += int(times)
 
     def finish(self) -> None:

@@ -16,7 +16,7 @@ from .streams import Transfer
 class Expected:
     """What some neurons do in a row of inferences.
 
-    A place without a neuron counts as one that never spikes; it has a column behind those of the neurons.
+    A place without a neuron counts as one that never spikes; it has a column after those of the neurons.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ def compare_tokens(scoreboard: Scoreboard, expected: Expected, word: Word, trans
     fields["address"], fields["valid"] = _spikes(fields)
     ends, where = np.flatnonzero(fields["end"]), {"layer": expected.layer, "lane": expected.lane}
     scoreboard.compare("ends of steps", int(expected.steps.sum()), len(ends), **where)
-    scoreboard.compare("tokens behind the last end", 0, len(transfers) - (ends[-1] + 1 if len(ends) else 0), **where)
+    scoreboard.compare("tokens after the last end", 0, len(transfers) - (ends[-1] + 1 if len(ends) else 0), **where)
     means_something = fields["valid"].any(axis=1) | (fields["end"] == 1)
     scoreboard.compare("tokens without spike or end", 0, len(transfers) - np.count_nonzero(means_something), **where)
     first, step_ends = 0, iter(ends)

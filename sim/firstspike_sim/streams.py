@@ -16,7 +16,7 @@ _PERIOD = 10  # ns
 #: A sink with this stall is ready only once it has seen ``valid``: a source that waits for ``ready`` never gets anywhere.
 PATIENT = 1.0
 
-#: A sink with this stall is ready for some cycles, and then for many not: whatever can fill up does.
+#: A sink with this stall is ready for some cycles, then busy for many, so everything that can fill up does.
 BURSTS = 2.0
 
 _LONGEST_BURST, _LONGEST_PAUSE = 50, 150  # cycles

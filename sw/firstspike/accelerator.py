@@ -48,7 +48,7 @@ class Accelerator:
             - ``"golden"``: the golden model in numpy.
             - ``"serial:/dev/ttyUSB0"``, ``"serial:COM3@2000000"``: the board at a serial port. Without a baud rate, the
               usual ones are tried.
-            - ``"sim"``: the engine behind its link: its RTL as native code in this process.
+            - ``"sim"``: the engine with its link: their RTL as native code in this process.
             - ``"sim:ulx3s-85f"``: a whole board, bit by bit on its serial line (slow).
             - ``"engine"``: the RTL of the bare engine, without a link that slows it down.
         network : Network or path of an artefact

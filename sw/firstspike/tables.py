@@ -38,7 +38,7 @@ def results_table(
     labels : ndarray of int, optional
         The true classes; rows with a wrong class are then red.
     names : sequence of str, optional
-        Names of the images, shown in place of numbers.
+        Names of the images, shown instead of numbers.
     """
     count = min(shown, len(results.classes))
     by_potential = results.latencies[:count].min(axis=1, initial=network.time_steps) == network.time_steps

@@ -12,9 +12,15 @@ from .plls.gowin import GowinPll
 from .plls.ice40 import Ice40Pll
 from .plls.pll import Pll
 
-#: Up to so many lanes, one spike a cycle keeps all of them busy; and with so few, work that waits in long queues when an image
-#: is decided early is wasted (docs/engine-design.md).
-_LANES_OF_ONE_SPIKE, _LANES_OF_SHORT_QUEUES, _SHORT_QUEUE = 8, 4, 8
+#: Up to this many lanes are all kept busy by one spike a cycle.
+_LANES_OF_ONE_SPIKE = 8
+
+#: Up to this many lanes have short queues. When an image is decided early, the work that still waits in long ones is wasted
+#: (docs/engine-design.md).
+_LANES_OF_SHORT_QUEUES = 4
+
+#: Rows that a short queue holds.
+_SHORT_QUEUE = 8
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ class Engine(wiring.Component):
 
     @staticmethod
     def memories(shape: EngineShape, memory_style: MemoryStyle) -> Memories:
-        """Yield the memories of an engine, but for small ones that always lie in LUTs."""
+        """Yield the memories of an engine, except small ones, which are always in LUTs."""
         for index in range(len(shape.layers)):
             yield from Layer.memories(LayerParameters.of(shape, index, memory_style))
         yield from OutputLayer.memories(OutputParameters.of(shape, memory_style))

@@ -11,7 +11,7 @@ from firstspike_spec.terminal.records import print_records
 
 
 def boards(json: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False) -> None:
-    """List the boards that a bitstream can be built for. ``firstspike plan --fpga`` takes the names of the FPGAs."""
+    """List the boards that a bitstream can be built for. firstspike plan --fpga takes the names of the FPGAs."""
     with needing("boards", "amaranth-boards", "amaranth", "amaranth_boards", what="the list of boards"):
         from ..boards.registry import BOARDS
 

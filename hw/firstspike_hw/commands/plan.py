@@ -70,7 +70,7 @@ def plan(
     With --lanes, cycles are those of the RTL, exactly. They depend on the spikes, and the plan says whose they are: those of
     the first test images, so figures over all test images differ by some per cent. Without --lanes it lists the engines that
     are worth building, as all others are slower or larger; their cycles are estimates. Block RAMs are exact. Logic and clock
-    are estimates, each with the largest error that it has had.
+    are estimates, shown with the largest error of such estimates so far.
     """
     with needing("boards", "amaranth-boards", "amaranth", "amaranth_boards", what="plan"):
         from ..boards.fpga import find_fpga
@@ -84,8 +84,8 @@ def plan(
     if limit is None:
         limit = ESTIMATED_IMAGES if asked is None else REPLAYED_IMAGES
     count = whole_number(limit, "limit", 2, 1 << 31)
-    find_tool("yosys", toolchain, note=_tell)
-    spikes = input_spikes(loaded, count, dataset, data, _tell)
+    find_tool("yosys", toolchain, note=_note)
+    spikes = input_spikes(loaded, count, dataset, data, _note)
     console = SafeConsole(stderr=True, quiet=json)
     with console.status("...") as status:
         found = outlooks(
@@ -138,5 +138,5 @@ def _cells(one: "Outlook", *, verbose: bool) -> dict[str, str]:
     return cells | details if verbose else cells
 
 
-def _tell(text: str) -> None:
+def _note(text: str) -> None:
     say(f"note: {text}", error=True)

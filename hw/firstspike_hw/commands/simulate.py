@@ -15,7 +15,7 @@ from firstspike_spec.terminal.lanes import parse_lanes
 
 def simulate(
     network: Annotated[
-        Path, typer.Argument(help="The network's file (.safetensors): its engine is made.", show_default=False)
+        Path, typer.Argument(help="The network's file (.safetensors); the board gets an engine for it.", show_default=False)
     ],
     board: Annotated[str, typer.Option(help="Name of the board (firstspike boards).")] = "ulx3s-85f",
     lanes: Annotated[

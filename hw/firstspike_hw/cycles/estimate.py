@@ -257,7 +257,7 @@ class _Gate:
                 self._layer.take(self.accepted, np.where(is_open[:, None], tokens.sources[:, place], no_spikes), goes)
 
     def _go(self, there: np.ndarray, goes: np.ndarray) -> None:
-        """Let a token leave the gate where it is there, for the first layer where it goes on."""
+        """Let the tokens that are ``there`` leave the gate; those that ``goes`` marks enter the first layer."""
         self.at = np.where(there, np.maximum(self.at + 1, self._accepted_before), self.at)
         accepted = self._layer.accepts(self.at + 1) if self._layer else self.at + 1
         self._accepted_before = np.where(goes, self.accepted, self._accepted_before)

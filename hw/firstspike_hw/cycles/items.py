@@ -9,7 +9,7 @@ NOTHING = 0
 END, LAST = 1, 2
 ENDS = END | LAST
 
-#: Above the ends stand the spikes' addresses plus 1: so many bits for each spike of a token.
+#: In the bits above the ends is the address plus 1 of each spike of a token, in `PORT_BITS` bits.
 SPIKE_SHIFT, PORT_BITS = 2, 17
 _PORT_MASK = (1 << PORT_BITS) - 1
 

@@ -44,10 +44,10 @@ class OutputLayer:
         self._weights = np.concatenate([np.zeros((1, shape.neurons), np.int64), weights])  # after those of no spike
         self._address_table = AddressTable(streams) if shape.address_table else None
         self._operations = np.count_nonzero(self._weights, axis=1)
-        self._starts = np.concatenate([part.initial_potentials for part in contents.output])
+        self._initial_potentials = np.concatenate([part.initial_potentials for part in contents.output])
         self._ports, self._early_exit = range(contents.shape.spikes_per_token), early_exit
 
-        self._potentials = np.tile(self._starts, (streams, 1))
+        self._potentials = np.tile(self._initial_potentials, (streams, 1))
         self._fired = np.zeros((streams, shape.neurons), bool)
         self._free_from = np.zeros(streams, np.int64)  # the cycle from which on an end is taken
         # Ends on their way to the read-out, by cycle of arrival.
@@ -91,11 +91,11 @@ class OutputLayer:
         verdicts = np.where(last, np.count_nonzero(~self._fired[streams], axis=1), np.count_nonzero(fires, axis=1))
         self.spikes[streams] += np.count_nonzero(fires, axis=1)
         self._fired[streams] = (self._fired[streams] | fires) & ~last[:, None]
-        self._potentials[streams[last]] = self._starts
+        self._potentials[streams[last]] = self._initial_potentials
 
         self._free_from[streams] = cycle + END_INTERVAL + verdicts
-        told = (cycle + VERDICTS + verdicts) % len(self._events)
-        self._events[told, streams] = END + LAST * last + _FIRES * fires.any(axis=1)
+        arrival = (cycle + VERDICTS + verdicts) % len(self._events)
+        self._events[arrival, streams] = END + LAST * last + _FIRES * fires.any(axis=1)
 
     def _give_verdicts(self, cycle: int) -> None:
         """Take the ends that the read-out gets in this cycle."""

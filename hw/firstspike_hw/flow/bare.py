@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module, Signal, ValueCastable
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-#: Inputs of each register of the output tree: as many as one LUT has.
+#: Inputs of each register of the output tree: those of one LUT.
 _TREE_INPUTS = 4
 
 

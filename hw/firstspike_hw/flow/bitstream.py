@@ -48,10 +48,10 @@ def build_bitstream(
     toolchain: str = YOWASP,
     note: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
-    """Build a bitstream into a folder, unless it is there already.
+    """Build a bitstream into a folder, unless a finished one is there.
 
     The folder then holds the bitstream, `REPORT` and the programs' logs. A new build first removes what an earlier one left.
-    A bitstream is there only if it is complete and meets its clock.
+    A bitstream is finished if it is complete and meets its clock.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ _PACKAGES, _LIBRARIES = ("firstspike_hw", "firstspike_spec"), ("amaranth", "amar
 def sources() -> bytes:
     """Return everything that designs are made from: all files of the packages, with their paths, and library versions.
 
-    All files count, in whatever folder: no list of files that matter could be relied on. The price is an unnecessary
+    All files count, in every folder, because a list of those that matter could be incomplete. The price is an unnecessary
     compilation when another file changes.
     """
     parts = [f"{library} {_version(library)} ".encode() for library in _LIBRARIES]

@@ -100,7 +100,7 @@ class Lane(wiring.Component):
             self.operation.eq(accumulator.operation),
         ]
         if late:
-            # With so many neurons, the fire queue is block RAM without an output register, far from the spike merger.
+            # In a lane of this size the fire queue is block RAM without an output register, far from the spike merger.
             m.submodules.stage = stage = LaneStage(parameters.shape.neuron_bits)
             wiring.connect(m, fire_queue.o, stage.i)
             m.d.comb += [

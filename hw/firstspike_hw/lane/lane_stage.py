@@ -20,7 +20,7 @@ class LaneStage(wiring.Component):
     -------
     i : ``In(stream.Signature(lane_layout(neuron_bits)))``
     o : ``Out(stream.Signature(...))``
-        With ``spike`` and ``end`` in the payload, of which one is set if ``valid`` is, and none otherwise.
+        Its payload has ``spike`` and ``end``: one of them is set while ``valid`` is, otherwise none.
 
     Notes
     -----

@@ -28,7 +28,7 @@ def place_bits(lane_neurons: int) -> int:
 
 
 def inference_tag_bits(lane_neurons: int) -> int:
-    """Return the width of the number that tells a neuron's state of this inference from older ones.
+    """Return the width of the number that distinguishes a neuron's state of this inference from older ones.
 
     Each end of a step renews the state of one neuron, and an inference has two steps at least: no state grows older
     than ``lane_neurons / 2 + 1`` inferences.

@@ -63,7 +63,7 @@ class AddressTable(wiring.Component):
 
     @staticmethod
     def memories(parameters: AddressTableParameters) -> Memories:
-        """Yield the memories of an address table, but for the places of tokens, which always lie in LUTs."""
+        """Yield the memories of an address table, except the places of tokens, which are always in LUTs."""
         shape = parameters.shape
         sizes = {"bits": shape.location.bits, "depth": shape.places, "ports": parameters.spikes_per_token}
         yield LoadableMemory.description(**sizes, style=parameters.memory_style), 1

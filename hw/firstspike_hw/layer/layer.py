@@ -21,7 +21,7 @@ from .parameters import AddressTableParameters
 from .spike_merger import SpikeMerger
 from .start_row_inserter import StartRowInserter
 
-#: Banks of a lane group: as many as one signal reaches in time.
+#: Banks of a lane group; a signal could not reach more of them in time.
 GROUP_BANKS = 4
 
 
@@ -44,7 +44,7 @@ class Layer(wiring.Component):
         Weights added, a few cycles before.
     load : ``In(LoadBus())``
         Words for this layer; their ``layer`` is ignored. ``lane`` is the number of a bank; the number after the last bank's
-        stands for the address table. ``peeked`` comes `peek_latency` cycles after ``peek``.
+        means the address table. ``peeked`` comes `peek_latency` cycles after ``peek``.
     """
 
     @staticmethod
@@ -70,7 +70,7 @@ class Layer(wiring.Component):
 
     @staticmethod
     def memories(parameters: LayerParameters) -> Memories:
-        """Yield the memories of a layer, but for small ones that always lie in LUTs."""
+        """Yield the memories of a layer, except small ones, which are always in LUTs."""
         yield from times(parameters.shape.banks, Bank.memories(parameters))
         table = AddressTableParameters.of(parameters)
         if table:

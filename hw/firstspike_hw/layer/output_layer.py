@@ -47,7 +47,7 @@ class OutputLayer(wiring.Component):
         Synaptic operations, which are weights other than 0 that were added: each is counted once, some cycles later.
     load : ``In(LoadBus())``
         Words for this layer; their ``layer`` is ignored. ``lane`` is the number of a slice; the number after the last slice's
-        stands for the address table. Not while an inference is under way, nor in the cycle before. ``peeked`` comes
+        means the address table. Not while an inference is under way, nor in the cycle before. ``peeked`` comes
         `peek_latency` cycles after ``peek``.
 
     Notes
@@ -85,7 +85,7 @@ class OutputLayer(wiring.Component):
 
     @staticmethod
     def memories(parameters: OutputParameters) -> Memories:
-        """Yield the memories of an output layer, but for small ones that always lie in LUTs."""
+        """Yield the memories of an output layer, except small ones, which are always in LUTs."""
         shape, style = parameters.shape, parameters.memory_style
         for slices in parameters.memories:
             ports = len(slices) * parameters.spikes_per_token

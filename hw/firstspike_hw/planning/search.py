@@ -24,7 +24,7 @@ LANES = (1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64)
 #: The part of the logic that engines may take: place-and-route needs some room.
 MOST_LOGIC = 0.95
 
-#: A larger engine is worth it if it is so many times as fast.
+#: A larger engine is worth building if it is faster by at least this factor.
 _WORTH = 1.1
 
 

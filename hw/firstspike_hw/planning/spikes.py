@@ -86,5 +86,5 @@ def drawn_spikes(network: Network, images: int) -> InputSpikes:
     size = min(images, MOST_DRAWN), network.inputs
     times = generator.integers(0, network.time_steps, size, SPIKE_TIME_TYPE)
     times[generator.random(size) >= share] = network.time_steps
-    told = "half of the inputs spike" if activity is None else "spikes drawn from the network's activity"
-    return InputSpikes(times, f"{len(times):,} images, {told}, each at any step")
+    rule = "half of the inputs spike" if activity is None else "spikes drawn from the network's activity"
+    return InputSpikes(times, f"{len(times):,} images, {rule}, each at any step")

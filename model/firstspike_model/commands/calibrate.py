@@ -60,15 +60,15 @@ def calibrate(
         from ..inference.torch_setup import prepare_torch
     prepare_torch()
 
-    def told(text: str) -> None:
+    def report(text: str) -> None:
         say(text, error=json)
 
     def note(encoder: LatencyEncoder, calibration: Calibration) -> None:
         thresholds = ", ".join(map(str, encoder.thresholds))
-        told(f"encoder {thresholds}: validation {calibration.accuracy:.2%} at step {calibration.mean_decision_step:.3f}")
+        report(f"encoder {thresholds}: validation {calibration.accuracy:.2%} at step {calibration.mean_decision_step:.3f}")
 
-    splits = load_splits(dataset, data, usual=loaded.dataset, note=told)
-    train, test = (fit_dataset(split, loaded, told) for split in splits)
+    splits = load_splits(dataset, data, usual=loaded.dataset, note=report)
+    train, test = (fit_dataset(split, loaded, report) for split in splits)
     held_back = held_back_images(loaded, train)
     target = Target(latest_step=decision_step, accuracy=accuracy)
     changed, calibration = recalibrate(loaded, held_back.images, held_back.labels, target, encoder=encoder, note=note)

@@ -54,7 +54,7 @@ def import_network(
         str | None, typer.Option(help="Entries that are not part of the network: epoch,lif*.", show_default=False)
     ] = None,
     under: Annotated[
-        str | None, typer.Option(help="Where the weights are in a checkpoint: model.", show_default=False)
+        str | None, typer.Option(help="In a checkpoint, the key that holds the weights: model.", show_default=False)
     ] = None,
     transpose: Annotated[
         bool | None,

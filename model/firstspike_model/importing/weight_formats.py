@@ -44,7 +44,8 @@ _OTHER_KINDS: dict[tuple[bytes, ...], str] = {
 }
 _TEXT = 'it is text; for a table of numbers, run numpy.savez("weights.npz", fc1_weight=numpy.loadtxt("FILE", delimiter=","))'
 
-#: What reading tensors and plain values calls. PyTorch also allows bytes, of which a short file could request any number.
+#: What a file with tensors and plain values may call. Bytes, which PyTorch allows, are missing: with them a short file could
+#: request any amount of memory.
 _PLAIN_NAMES = re.compile(
     r"collections\.(OrderedDict|Counter)|(builtins|__builtin__)\.(set|complex)|_codecs\.encode"
     r"|torch\.\w+|torch\.(_utils|storage|serialization|nn\.parameter)\.\w+"

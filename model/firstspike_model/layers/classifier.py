@@ -41,7 +41,7 @@ class FirstSpikeClassifier(nn.Module):
     surrogate : Surrogate
         For the hidden neurons.
     dropout : float
-        At least 0 and below 1: the share of hidden neurons that training silences, drawn anew for each image. The spikes of
+        At least 0 and below 1: the share of hidden neurons that training silences, drawn again for each image. The spikes of
         the others count more in proportion.
     **settings
         Further arguments of each `FirstSpikeLayer`.

@@ -44,7 +44,7 @@ def rescale_to_fan_in(weights: torch.Tensor, time_steps: int, pooling: int = 1) 
     """Scale each target's weights in place so that their variance is ``T / active fan-in`` again.
 
     After pruning, the sum over the remaining connections is far smaller than `ettfs_weights` made it. This restores it, with
-    the active fan-in in place of the full one. A target without connections does not change. The rule is ours.
+    the active fan-in instead of the full one. A target without connections does not change. The rule is ours.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 A neuron has spiked by a step if its highest potential so far reaches the threshold. So spikes are the step function of the
 *running maximum*, and the gradient goes to the one step that set this maximum. That is the exact derivative of the expression,
-with a smooth slope in place of the step function's. The alternative, a mask that earlier spikes set, has a gradient of the
+with a smooth slope instead of the step function's. The alternative, a mask that earlier spikes set, has a gradient of the
 wrong sign for spike times: with it, an early crossing seems to allow all later ones. This form of the gradient is ours.
 """
 

@@ -37,7 +37,7 @@ SLOPES: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 
 @dataclass(frozen=True)
 class Surrogate:
-    """The derivative that gradients use in place of the step function's.
+    """The derivative that gradients use instead of the step function's.
 
     Every slope is 1 at the threshold and falls with the distance from it, ``x = |margin| / width``:
 

@@ -66,7 +66,7 @@ class GradR(Rewiring):
         """Make the prior pull harder at some synapses.
 
         If the costs are the rates at which the sources spike, the prior penalises the expected number of synaptic operations,
-        and so the engine's cycles, in place of the number of connections.
+        and so the engine's cycles, instead of the number of connections.
 
         Parameters
         ----------

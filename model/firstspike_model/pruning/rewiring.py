@@ -16,7 +16,7 @@ Group: TypeAlias = dict[str, Any]
 
 
 class Rewiring(torch.optim.Adam):
-    """Adam on the hidden parameters behind a model's weights; a base class.
+    """Adam on hidden parameters, from which a model's weights are computed; a base class.
 
     Every weight has a hidden parameter. In a step, Adam moves the hidden parameters along the gradient with respect to the
     *weights*; so it reaches dormant synapses too, whose own gradient would be 0. Then the pruning method changes the hidden

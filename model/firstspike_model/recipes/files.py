@@ -27,7 +27,7 @@ def load_recipe(name: str | os.PathLike[str], changes: Mapping[str, Any] | None 
     name : str or path
         The name of a recipe of the package, or a file whose name ends with ``.toml``.
     changes : mapping, optional
-        Settings to use in place of those in the file, with values as TOML gives them.
+        Settings to use instead of those in the file, with values as TOML gives them.
 
     Raises
     ------

@@ -46,7 +46,7 @@ class Recipe:
     dimmest : int
         For a linear encoder, the smallest pixel value that spikes.
     encoder_thresholds : tuple of int
-        The threshold of each step in place of the linear ones, as for `LatencyEncoder`. If empty, the encoder is linear.
+        The threshold of each step instead of the linear ones, as for `LatencyEncoder`. If empty, the encoder is linear.
     weight_bits : int
         2 .. 8; or 32: the weights stay floats, and the network can be measured but not exported.
     keep_connected : bool
@@ -89,7 +89,7 @@ class Recipe:
         leaves it to the pruning.
     budget_by : float
         0 .. 1: the share of the first phase in which Grad R or STDS is steered down to the budget on a cubic schedule
-        (`firstspike_model.pruning.Rewiring.prune_to`), in place of ``alpha`` or ``threshold``. The rest of the phase rewires
+        (`firstspike_model.pruning.Rewiring.prune_to`), instead of ``alpha`` or ``threshold``. The rest of the phase rewires
         within the budget. 0 turns steering off: then the cut at the end of the phase removes what is over the budget.
     rescaled : bool
         Whether, after the cut, the weights of each neuron are scaled to the variance ``T / fan-in`` over its remaining

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 
 class RandomVariations:
-    """Images that are moved, mirrored, rotated, scaled and made brighter or darker at random, anew each time.
+    """Images that are moved, mirrored, rotated, scaled and made brighter or darker at random, differently each time.
 
     Parameters
     ----------
@@ -15,7 +15,7 @@ class RandomVariations:
     largest_shift : int
         Images move by at most this many pixels up, down, left and right; new pixels are 0. 0 leaves them in place.
     mirrored : bool
-        Whether half of the images, drawn anew each time, are mirrored left to right.
+        Whether half of the images, drawn again each time, are mirrored left to right.
     brightness : float
         At least 0: pixels are multiplied by ``exp(u)`` and limited to 255, with one ``u`` per image, uniform over
         ``-brightness .. brightness``. 0 changes nothing.

@@ -252,7 +252,7 @@ class OutputShape(SourcedShape):
 
     @property
     def slice_neurons(self) -> int:
-        """Neurons of a slice: as many as have their weights in 16 bits."""
+        """Neurons of a slice: their weights take at most 16 bits together."""
         return max(1, _SLICE_BITS // self.weight_bits)
 
     @property

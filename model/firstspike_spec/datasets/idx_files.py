@@ -35,7 +35,7 @@ def read_split(place: Path, split: Split, name: str, digests: dict[str, set[str]
     name : str
         Name of the data set.
     digests : dict of str to set of str, optional
-        By file name, MD5 digests of which the file must have one.
+        By file name, the MD5 digests that the file may have.
 
     Raises
     ------

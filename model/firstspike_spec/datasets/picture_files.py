@@ -115,7 +115,7 @@ def read_picture(path: Path, rules: PictureRules) -> list[np.ndarray]:
         raise InputError(
             f"cannot read the picture {path}: it is damaged or of an unknown format; save it again, as PNG, or remove it"
         ) from error
-    except Exception as error:  # of damaged files, Pillow raises anything
+    except Exception as error:  # Pillow raises errors of any kind for damaged files
         raise InputError(f"cannot read the picture {path}: {reason(error)}; save it again, or remove it") from error
 
 

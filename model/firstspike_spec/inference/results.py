@@ -96,7 +96,7 @@ def join_results(parts: Sequence[Results]) -> Results:
 def cut_at_decision(
     spike_times: tuple[np.ndarray, ...], decision_steps: np.ndarray, time_steps: int
 ) -> tuple[np.ndarray, ...]:
-    """Return spike times with ``T`` in place of those after each image's decision step."""
+    """Return spike times with ``T`` instead of those after each image's decision step."""
     kept = (np.where(times <= decision_steps[:, None], times, time_steps) for times in spike_times)
     return tuple(times.astype(SPIKE_TIME_TYPE) for times in kept)
 

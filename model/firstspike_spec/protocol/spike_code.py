@@ -10,7 +10,7 @@ nibbles             meaning
 ==================  ============================================================================
 
 An inference has exactly ``T`` ends. A byte holds two nibbles, the low one first; an unused nibble in the last byte is 0.
-Neighbouring pixels of a stroke take a nibble each: an MNIST image takes about 120 bytes, in place of 784 as pixels.
+Neighbouring pixels of a stroke take a nibble each: an MNIST image takes about 120 bytes, instead of 784 as pixels.
 """
 
 import numpy as np

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from ..common.text import printable
 
-#: Most characters shown of a table's cell or a line. Rich would take minutes for long ones, which nobody reads.
+#: Most characters shown of a table's cell or a line. Rich would take minutes for very long ones.
 SHOWN = 2000
 
 #: Columns that a terminal must have for tables, and the number that is assumed where it has, or claims, fewer.
@@ -16,7 +16,7 @@ LEAST_COLUMNS, COLUMNS = 20, 80
 
 
 class SafeConsole(Console):
-    """A console for strings that nobody has checked: class names, file names, messages of boards.
+    """A console for unchecked strings: class names, file names, messages of boards.
 
     Markup, emoji codes and numbers in a string have no effect. Control characters, including line ends, are shown as
     escapes, and long strings are cut. For colours, give a style, or a `rich.text.Text` of a fixed text.

@@ -9,8 +9,8 @@ NetworkArgument = Annotated[Path, typer.Argument(help="The network's file (.safe
 DeviceOption = Annotated[
     str,
     typer.Option(
-        help="golden: the golden model in software; sim: the engine behind its link, its own RTL compiled; sim:BOARD: a whole "
-        "board, bit by bit; engine: the RTL of the bare engine; serial:PORT: a real board."
+        help="golden: the golden model in software; sim: the compiled RTL of the engine and its link; sim:BOARD: a whole "
+        "board, bit by bit; engine: the compiled RTL of the bare engine; serial:PORT: a real board."
     ),
 ]
 LanesOption = Annotated[

@@ -9,7 +9,7 @@ from .tables import FoldedTable
 
 
 def print_records(console: Console, records: Sequence[Mapping[str, str]], title: str | None = None) -> None:
-    """Print records with the same headings. Nothing is cut: what does not fit side by side stands in tables of its own.
+    """Print records with the same headings. Nothing is cut: what does not fit side by side gets further tables.
 
     Parameters
     ----------

@@ -135,7 +135,7 @@ async def all_memories_can_be_read_back(dut, stall):
     run = await EngineRun.start(dut, vectors, 0.0, 0.0)
     loader = StreamSource(dut, "load", stall=stall)
     await loader.send(vectors["load_words"])
-    await wait(dut, 1)  # a word that is read right behind the last one written is not yet the new one
+    await wait(dut, 1)  # a word that is read right after the last one written is not yet the new one
     peeked = StreamSink(dut, "peeked", word=Word((Field("data", 32),)), marker="data", always_ready=True)
 
     fields = LOAD_WORD.unpack(vectors["peek_words"])

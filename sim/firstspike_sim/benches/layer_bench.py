@@ -1,11 +1,11 @@
-"""Bench of whatever takes tokens and gives spikes or verdicts: a lane group, a layer, an output layer."""
+"""Bench of the parts that take tokens and give spikes or verdicts: a lane group, a layer, an output layer."""
 
 import cocotb
 
 from firstspike_sim.layer_run import LayerRun
 from firstspike_sim.streams import STALLS, cycle, until
 
-#: Nothing that waits for something else than its receiver waits that long.
+#: A part that has not moved for this many cycles waits for its receiver.
 _STUCK = 200
 
 
@@ -23,7 +23,7 @@ async def outputs_match(dut, stall_in, stall_out):
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
 async def nothing_is_lost_while_an_output_waits(dut):
-    """One output is not taken until all that lies before it is full, and no token goes in any more."""
+    """While one output waits, everything before it fills up until no more tokens go in."""
     run = await LayerRun.start(dut)
     for number in range(len(run.networks)):
         vectors, sink = await run.load(number), run.sinks[number % len(run.sinks)]

@@ -41,7 +41,7 @@ async def reports_and_decisions_match(dut, stall_in, stall_out, early_exit):
 
 
 async def _keep_time(dut, vectors: Vectors) -> None:
-    """Drive the time, and as the start of the inference whose verdicts come a time that tells its number."""
+    """Drive the present time and the start time of the inference whose verdicts come, which follows from its number."""
     last = sum(field.bits for field in vectors.word("verdict").fields) - 1
     finished = 0
     while True:

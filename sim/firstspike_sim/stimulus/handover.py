@@ -10,8 +10,8 @@ import numpy as np
 
 from firstspike_spec.common.words import Field, Word
 
-#: Environment variables that tell a bench where its vectors are, and where it says how many values it compared and which
-#: situations it came into.
+#: Environment variables with the files of a bench: its vectors, the number of values that it compared, and the situations
+#: that it came into.
 VECTORS_FILE = "FIRSTSPIKE_SIM_VECTORS"
 COMPARED_FILE = "FIRSTSPIKE_SIM_COMPARED"
 REACHED_FILE = "FIRSTSPIKE_SIM_REACHED"

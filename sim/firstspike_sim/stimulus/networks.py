@@ -44,7 +44,7 @@ def roomy_shape(
 
 
 def shape_for(networks: Sequence[Network], lanes: int | Sequence[int], **options) -> EngineShape:
-    """Return an engine that holds each of some networks of as many layers, and has places left that nobody takes.
+    """Return an engine that holds any of the networks and has a few unused places. All have the same number of layers.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def _potential_bits(sources: int, weight_bits: int) -> int:
 
 
 def as_hidden(network: Network) -> Network:
-    """Return a network of one layer with an output layer of one neuron behind it, so that its own is a hidden one."""
+    """Return a network of one layer with an output layer of one neuron after it, so that its own is a hidden one."""
     (layer,) = network.layers
     output = Layer.from_dense(np.ones((1, layer.targets), int), np.zeros(1, int), 1, 2)
     return Network(network.encoder, (layer, output), network.input_shape)
@@ -112,10 +112,10 @@ def random_network(
         weights *= rng.random(weights.shape) < connectivity
         weights[:, rng.permutation(sources)[: max(1, sources // 10)]] = 0
         threshold = int(rng.integers(half, 2 * half))
-        starts = rng.integers(-half, half, targets)
+        potentials = rng.integers(-half, half, targets)
         if targets > 1:
-            starts[rng.integers(targets)] = threshold + rng.integers(half)
-        layers.append(Layer.from_dense(weights, starts, threshold, weight_bits))
+            potentials[rng.integers(targets)] = threshold + rng.integers(half)
+        layers.append(Layer.from_dense(weights, potentials, threshold, weight_bits))
         sources = targets
     return Network(LatencyEncoder.linear(time_steps), tuple(layers), (inputs,))
 
@@ -125,7 +125,7 @@ def random_convolution(
 ) -> Network:
     """Return a network of one convolution, without an engine's output layer: neurons spike early, late and not at all.
 
-    One channel has no kernel left, and one source channel, if there are several, is read by nobody.
+    One channel has no kernel left, and one source channel, if there are several, is not used.
     """
     half = 1 << (weight_bits - 1)
     weights = rng.integers(-half, half, (channels, maps.taps))
@@ -136,10 +136,10 @@ def random_convolution(
     if maps.channels > 1:
         weights.reshape(channels, maps.channels, -1)[:, rng.integers(maps.channels)] = 0
     threshold = int(rng.integers(half, 3 * half))
-    starts = rng.integers(-half, half, channels)
+    potentials = rng.integers(-half, half, channels)
     if channels > 3:
-        starts[rng.integers(channels)] = threshold  # a whole map that spikes by itself, where nothing holds it back
-    layer = Layer.from_dense(weights, starts, threshold, weight_bits, maps=maps)
+        potentials[rng.integers(channels)] = threshold  # a whole map that spikes by itself, where nothing holds it back
+    layer = Layer.from_dense(weights, potentials, threshold, weight_bits, maps=maps)
     return Network(LatencyEncoder.linear(time_steps), (layer,), maps.source_shape)
 
 
@@ -152,7 +152,7 @@ def random_map_network(
     weight_bits: int = 4,
     time_steps: int = 4,
 ) -> Network:
-    """Return a network of convolutions, the first one strided, and fully connected layers behind pooled maps.
+    """Return a network of convolutions, the first one strided, and fully connected layers after pooled maps.
 
     Of its layers, what `random_convolution` and `random_network` say holds.
 
@@ -162,7 +162,7 @@ def random_map_network(
     channels : sequence of int
         Of each convolution.
     neurons : sequence of int
-        Of each layer behind them, the output layer being the last one.
+        Of each layer after them, the output layer being the last one.
     image : tuple of int
     weight_bits, time_steps : int
     """
@@ -180,7 +180,7 @@ def random_map_network(
 def ladder_network(rng: np.random.Generator, inputs: int, targets: int, *, time_steps: int = 4) -> Network:
     """Return a network of one layer, all of whose neurons have the same weights, and initial potentials one apart.
 
-    Which of them spike in a step tells their potential exactly.
+    Which of them spike in a step shows their potential exactly.
     """
     weights = np.tile(rng.integers(-2, 4, inputs), (targets, 1))
     layer = Layer.from_dense(weights, -np.arange(targets), 1, 4)
@@ -188,7 +188,7 @@ def ladder_network(rng: np.random.Generator, inputs: int, targets: int, *, time_
 
 
 def pair_network(inputs: int, targets: int) -> Network:
-    """Return a network of one layer and two steps, whose neurons have one source or more, two of which must spike.
+    """Return a network of one layer and two steps, whose neurons spike only after two of their sources have spiked.
 
     A weight that is left over from another inference makes a neuron spike that should not.
     """
@@ -216,9 +216,9 @@ def unconnected_network(network: Network) -> Network:
     return _with_layer(network, -1, np.zeros((last.targets, last.sources), int), np.zeros(last.targets, int))
 
 
-def _with_layer(network: Network, at: int, weights: np.ndarray, starts: np.ndarray) -> Network:
+def _with_layer(network: Network, at: int, weights: np.ndarray, potentials: np.ndarray) -> Network:
     layers = list(network.layers)
-    layers[at] = Layer.from_dense(weights, starts, layers[at].threshold, layers[at].weight_bits)
+    layers[at] = Layer.from_dense(weights, potentials, layers[at].threshold, layers[at].weight_bits)
     return replace(network, layers=tuple(layers))
 
 
@@ -234,8 +234,8 @@ def extreme_network(rng: np.random.Generator, inputs: int, targets: int, *, weig
     lowest = -end - np.minimum(weights, 0).sum(axis=1)
     # The potential itself, with the threshold, must be a number of 32 bits too.
     highest = end - 1 - np.maximum(weights, 0).sum(axis=1) - (threshold if potential_bits == 32 else 0)
-    starts = np.where(np.arange(targets) % 2 == 0, lowest, highest) + threshold
-    layer = Layer.from_dense(weights, starts, threshold, weight_bits)
+    potentials = np.where(np.arange(targets) % 2 == 0, lowest, highest) + threshold
+    layer = Layer.from_dense(weights, potentials, threshold, weight_bits)
     if layer.potential_bits != potential_bits:
         raise ValueError(f"the network needs {layer.potential_bits} bits a potential, not {potential_bits}")
     return Network(LatencyEncoder.linear(4), (layer,), (inputs,))

@@ -65,8 +65,8 @@ def readout_vectors(
         }
         for step in range(steps):
             last = step == steps - 1
-            told = image_times >= steps - 1 if last else image_times == step
-            for output in np.flatnonzero(told):
+            given = image_times >= steps - 1 if last else image_times == step
+            for output in np.flatnonzero(given):
                 fired = int(image_times[output] < steps)
                 fields = {"potential": image_potentials[output], "fired": fired, "end": 0, "last": 0}
                 report = {

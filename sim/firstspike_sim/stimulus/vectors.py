@@ -238,7 +238,7 @@ def shuffled_tokens(rng: np.random.Generator, word: Word, times: np.ndarray, ste
     """Return the tokens of one image, as unlike those of the host as the format allows.
 
     The spikes of a step come in any order and at any port, some ends without a spike, and some tokens are without anything.
-    What stands at a port without a spike is random.
+    The address at a port without a spike is random.
 
     Parameters
     ----------

@@ -40,11 +40,11 @@ def info(
     console.print(f"{shape} pixels, {summary['time_steps']} time steps; a pixel spikes when it reaches {thresholds}")
     console.print(_layers(summary))
     for index, layer in enumerate(summary["layers"]):
-        told = [_window(layer["maps"])] if layer["maps"] else []
+        details = [_window(layer["maps"])] if layer["maps"] else []
         if verbose:
-            told.append(f"{layer['weight_bits']}-bit weights, {layer['potential_bits']}-bit potentials")
-        if told:
-            console.print(f"layer {index}: {'; '.join(told)}")
+            details.append(f"{layer['weight_bits']}-bit weights, {layer['potential_bits']}-bit potentials")
+        if details:
+            console.print(f"layer {index}: {'; '.join(details)}")
     console.print(_activity(summary))
     console.print(f"classes: {', '.join(summary['class_names'])}")
     console.print(f"digest: {summary['digest']}")

@@ -140,8 +140,8 @@ def _of_image(kind: str, draw: Callable[..., "Figure"], table: Callable[[Network
         source = f"{images.name}, {split} split"
         figure = draw(loaded, inference, picture, image=image, label=label, name=network.stem, source=source)
         figures = {"image": image, **raster_figures(loaded, inference, label)}
-        told = f"image {image}, true {figures['true']}, class {figures['class']}, decided at step {figures['decision_step']}"
-        _finish(kind, out, figure, table(loaded, inference), figures, told, json)
+        text = f"image {image}, true {figures['true']}, class {figures['class']}, decided at step {figures['decision_step']}"
+        _finish(kind, out, figure, table(loaded, inference), figures, text, json)
 
 
 _of_image(

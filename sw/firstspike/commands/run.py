@@ -131,7 +131,7 @@ def write_csv(
     labels : ndarray of int, optional
         The true classes, for a column of their own.
     names : sequence of str, optional
-        Names of the images, in place of numbers.
+        Names of the images, instead of numbers.
     """
     text = io.StringIO()
     writer = csv.writer(text)

@@ -60,7 +60,7 @@ def find_board(place: str, *, note: Callable[[str], None] = lambda text: None) -
     Raises
     ------
     InputError, DeviceError
-        As for `SerialBoard`. If something else than a board answers, the error says so, and no other rate is tried.
+        As for `SerialBoard`. If something other than a board answers, the error says so, and no other rate is tried.
     """
     port, _, wanted = place.partition("@")
     bauds = (_baud(wanted, port),) if wanted else _BAUDS

@@ -46,7 +46,7 @@ def _closing(opened: Any) -> Iterator[None]:
 
 
 class SimulatedBoard(LinkedDevice):
-    """The engine behind its link, in this process: the same bytes as over a cable, and also all hidden spikes.
+    """The engine with its link, in this process: the same bytes as over a cable, and also all hidden spikes.
 
     The engine has the size that the first network needs. When an engine shape is opened for the first time, its RTL is
     translated and compiled, which takes about a minute. Later it is taken from the user's cache.

@@ -52,7 +52,7 @@ def maps_table(network: Network, inference: Inference) -> list[Row]:
     Returns
     -------
     list of dict
-        As of `firstspike.plots.raster.raster_table`, with ``channel``, ``row`` and ``column`` in place of the number.
+        As of `firstspike.plots.raster.raster_table`, with ``channel``, ``row`` and ``column`` instead of the number.
     """
     decision = int(inference.decision_steps[0])
     return [
@@ -129,7 +129,7 @@ def _side_by_side(channels: np.ndarray, empty: int) -> np.ndarray:
 
 
 def _draw_frames(axes: "Axes", shape: tuple[int, int, int]) -> None:
-    """Draw a frame around each map, in place of the axes' own."""
+    """Draw a frame around each map, instead of the axes' own."""
     from matplotlib.patches import Rectangle
 
     (corners, high, wide), (_, height, width) = _corners(shape), shape

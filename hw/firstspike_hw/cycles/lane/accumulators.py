@@ -64,7 +64,7 @@ class Accumulators:
         placed = of_step & (states & _PLACED != 0)
 
         weights = rows.weights[entries & ENTRY_MASK]
-        potentials = np.where(of_inference, potentials, rows.starts[places]) + weights
+        potentials = np.where(of_inference, potentials, rows.initial_potentials[places]) + weights
         above = potentials >= 0
         takes = above & ~spiked & ~placed
         self._potentials[cells] = potentials

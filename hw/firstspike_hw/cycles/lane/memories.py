@@ -10,7 +10,7 @@ from firstspike_spec.compiler.shapes import LayerShape
 from ..address_table import rows_of_sources
 from ..items import spike
 
-#: A row is its first entry above its number of entries; above that stands the source's base.
+#: Bits of a row's number of entries; the number of its first entry is in the bits above, and the source's base above that.
 LENGTH_BITS, ENTRY_BITS = 20, 24
 LENGTH_MASK, ENTRY_MASK = (1 << LENGTH_BITS) - 1, (1 << ENTRY_BITS) - 1
 
@@ -31,8 +31,8 @@ class Rows:
         first entry, and ``LENGTH_BITS`` below that the number of entries; 0 where there is no row.
     neurons, weights : ndarray, shape (entries,)
         Of each entry: the neuron's number within its lane, less the base, and the weight.
-    starts : ndarray, shape (lane neurons * lanes,)
-        Initial potential minus threshold, by number within the lane, then lane.
+    initial_potentials : ndarray, shape (lane neurons * lanes,)
+        Minus the threshold, by number within the lane, then lane.
     spikes : ndarray, shape (lane neurons * lanes,)
         The item that the layer sends when that neuron fires.
     """
@@ -40,7 +40,7 @@ class Rows:
     rows: np.ndarray
     neurons: np.ndarray
     weights: np.ndarray
-    starts: np.ndarray
+    initial_potentials: np.ndarray
     spikes: np.ndarray
 
     @classmethod
@@ -64,12 +64,12 @@ class Rows:
             located = np.where(seen & (found != 0), found | base << (ENTRY_BITS + LENGTH_BITS), 0)
             rows = np.concatenate([rows[:, :1], located, rows[:, [1 + shape.start_row]]], axis=1)
         neurons, weights = (np.concatenate([words[name] for words in entries]) for name in ("neuron", "weight"))
-        starts = np.concatenate([bank.initial_potentials.reshape(-1, shape.bank_lanes) for bank in banks], axis=1)
-        neuron, lane_of_neuron = np.divmod(np.arange(starts.size), shape.lanes)
+        potentials = np.concatenate([bank.initial_potentials.reshape(-1, shape.bank_lanes) for bank in banks], axis=1)
+        neuron, lane_of_neuron = np.divmod(np.arange(potentials.size), shape.lanes)
         return cls(
             rows=np.ascontiguousarray(rows),  # otherwise each `take` copies all of it
             neurons=neurons,
             weights=weights.astype(np.int32),
-            starts=starts.astype(np.int32).reshape(-1),
+            initial_potentials=potentials.astype(np.int32).reshape(-1),
             spikes=spike(neuron << shape.lane_bits | lane_of_neuron).astype(np.int32),
         )

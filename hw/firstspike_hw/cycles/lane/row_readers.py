@@ -9,7 +9,7 @@ from ..items import ENDS, sources
 from ..latencies import QUEUE, ROOM
 from .memories import LENGTH_BITS, LENGTH_MASK, Rows
 
-# In a queue, the end after a token's rows stands above the first of them.
+# In a queue, the end that follows a token's rows is in the bits above the first of them.
 _END_SHIFT = 60
 _ROW_MASK = (1 << _END_SHIFT) - 1
 
