@@ -282,7 +282,7 @@ def overview() -> str:
                 f"{result['images_per_second']:,.0f}",
                 "",
                 f"{result['latency_us_median']:.2f} us",
-                f"`firstspike benchmark {name}`",
+                f"`firstspike benchmark {name} --seeds {len(result['fmax_mhz']['seeds'])}`",
             )
         )
     for name, facts, rates in builds():

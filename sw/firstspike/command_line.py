@@ -1,6 +1,7 @@
 """The command line, made of the sub-commands of all the project's packages."""
 
 import errno
+import inspect
 import os
 import signal
 import sys
@@ -89,8 +90,13 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=entry.name)
         else:
-            app.command(entry.name)(command)
+            app.command(entry.name, help=flowing(command.__doc__ or ""))(command)
     return app
+
+
+def flowing(docstring: str) -> str:
+    """Return a docstring's paragraphs, each as one line: the terminal breaks them where they are too long for it."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in inspect.cleandoc(docstring).split("\n\n"))
 
 
 def _options(

@@ -96,7 +96,7 @@ def _images(device: Device, network: Network) -> Check:
         expected = Results.from_inference(inference, early_exit=early_exit)
         comparison.add(compare_results(expected, device.run(times, early_exit=early_exit)))
     found = (
-        f"{_IMAGES} images, with early exit and to the last step: {comparison.compared_values} values compared with golden, "
+        f"{_IMAGES} images, with early exit and to the last step: {comparison.compared_values:,} values compared with golden, "
         f"{comparison.mismatches} differ"
     )
     return Check("images", comparison.passed, "; ".join([found, *comparison.named[:1]]))

@@ -3,8 +3,10 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -274,3 +276,15 @@ def test_a_defect_of_ours_is_not_disguised_as_bad_input(firstspike, network_file
     monkeypatch.setattr(network.Network, "summary", lambda self: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         firstspike("info", network_file)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_help_breaks_lines_only_where_they_end(width, firstspike, monkeypatch):
+    """A paragraph of a help text fills its lines: the next line's first word would not have fitted."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    text = firstspike("plan", "--help").out.split("{network}")[1].split("\u256d")[0]
+    paragraphs = [[line.strip() for line in part.splitlines()] for part in re.split(r"\n\s*\n", text)]
+    lines = [pair for paragraph in paragraphs for pair in pairwise(filter(None, paragraph))]
+    assert len(lines) >= 4
+    for line, following in lines:
+        assert len(line) + 1 + len(following.split()[0]) > width - 2, line

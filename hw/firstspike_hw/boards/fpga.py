@@ -102,5 +102,5 @@ def find_fpga(name: str) -> Fpga:
         If there is none of that name.
     """
     if name not in FPGAS:
-        raise InputError(f"unknown FPGA {name!r}: name one of {', '.join(FPGAS)}")
+        raise InputError(f"unknown FPGA {name!r}: name one of {', '.join(FPGAS)} (firstspike boards lists each board's)")
     return FPGAS[name]

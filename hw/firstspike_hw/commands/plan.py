@@ -113,7 +113,8 @@ def plan(
         say(f"cycles: exact, from image to image of {spikes.source}")
     else:
         say(f"cycles: estimated, from image to image of {spikes.source};")
-        say(f"within {found[0].cycles_error:.0%} for the networks that ship, less exact for tiny ones; --lanes counts exactly")
+        say(f"within {found[0].cycles_error:.0%} of a count of these images for the networks that ship,")
+        say("less exact for tiny ones; --lanes counts exactly")
     if not all(one.fits for one in found):
         say(f"It does not fit {fpga}: take fewer lanes or engines, a larger FPGA, or a network with fewer connections.")
 

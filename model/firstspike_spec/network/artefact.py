@@ -161,7 +161,12 @@ def _metadata(content: bytes) -> tuple[dict[str, Any], dict[str, str]]:
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 or length > len(content) - 8:
         kind = next((kind for start, kind in _OTHER_FILES.items() if content.startswith(start)), None)
-        found = f"it is {kind}" if kind else f"its header should have {length:,} bytes, the file has {len(content):,}"
+        if kind:
+            found = f"it is {kind}"
+        elif length < 1 << 40:
+            found = f"its header should have {length:,} bytes, the file has {len(content):,}"
+        else:
+            found = "it does not begin with the length of a header"
         raise InputError(
             f"the file is truncated or not a safetensors file: {found}; name a network's file "
             "(firstspike import makes one from weights)"
