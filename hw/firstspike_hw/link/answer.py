@@ -34,6 +34,8 @@ class Answer:
         Place of a byte in a request or an answer.
     identity : ReadPort
         Of the memory that holds the identity.
+    identity_bytes : int
+        Its length.
     counters : View
         Of `ALL_COUNTERS`.
     """
@@ -46,11 +48,12 @@ class Answer:
         number: Signal,
         at: Signal,
         identity: memory.ReadPort,
+        identity_bytes: int,
         counters: data.View,
     ):
         self._m, self._request_kind, self._number, self._at, self._identity = m, kind, number, at, identity
         self._kind, self._reason = Signal(8, name="answer"), Signal(8, name="reason")
-        self._length = Signal(range(identity.memory.depth + 1), name="length")  # of the body, in bytes
+        self._length = Signal(range(identity_bytes + 1), name="length")  # of the body, in bytes
         self._reads = Signal(name="reads")  # the next byte of the identity
 
         # Counters are sent byte by byte, so those that run are copied first.

@@ -98,7 +98,9 @@ class Commander(wiring.Component):
         body_left = Signal()  # the request's last byte has not been taken
         loading = Signal()
         taken = self.i.valid & self.i.ready
-        answer = Answer(m, kind=kind, number=number, at=at, identity=read, counters=self.counters)
+        answer = Answer(
+            m, kind=kind, number=number, at=at, identity=read, identity_bytes=len(identity), counters=self.counters
+        )
 
         losses, notifies = Signal(2), Signal()  # frames lost since the last notice; a notice is begun
         m.d.sync += losses.eq(
