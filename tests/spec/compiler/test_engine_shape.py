@@ -12,26 +12,13 @@ from firstspike_spec.compiler.plan import plan
 from firstspike_spec.compiler.shapes import LayerShape, OutputShape
 
 from ..random_networks import random_network
-
-GOOD = {
-    "source_bits": 4,
-    "lanes": 2,
-    "bank_lanes": 2,
-    "lane_neurons": 3,
-    "bank_entries": 9,
-    "row_entries": 3,
-    "weight_bits": 4,
-    "potential_bits": 8,
-}
-
-
-OUTPUT = {"source_bits": 3, "neurons": 5, "weight_bits": 4, "potential_bits": 8}
+from .sizes import HIDDEN, OUTPUT
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"layers": (LayerShape(**GOOD),) * 16}, "number of layers must be in 1 .. 16, not 17"),
+        ({"layers": (LayerShape(**HIDDEN),) * 16}, "number of layers must be in 1 .. 16, not 17"),
         ({"spikes_per_token": 0}, "spikes_per_token must be in 1 .. 2, not 0"),
         ({"spikes_per_token": 3}, "spikes_per_token must be in 1 .. 2, not 3"),
         ({"time_steps": 1}, "time_steps must be in 2 .. 256, not 1"),
@@ -39,7 +26,10 @@ OUTPUT = {"source_bits": 3, "neurons": 5, "weight_bits": 4, "potential_bits": 8}
         ({"queue_depth": 4}, "queue_depth must be in 8 .. 64, not 4"),
         ({"queue_depth": 128}, "queue_depth must be in 8 .. 64, not 128"),
         ({"queue_depth": 24}, "queue_depth must be a power of two, not 24"),
-        ({"layers": (LayerShape(**GOOD),) * 2}, "layer 1 must have source_bits = 3, the width of layer 0's addresses, not 4"),
+        (
+            {"layers": (LayerShape(**HIDDEN),) * 2},
+            "layer 1 must have source_bits = 3, the width of layer 0's addresses, not 4",
+        ),
         (
             {"output": OutputShape(**{**OUTPUT, "source_bits": 2})},
             "layer 1 must have source_bits = 3, the width of layer 0's addresses, not 2",
@@ -47,7 +37,7 @@ OUTPUT = {"source_bits": 3, "neurons": 5, "weight_bits": 4, "potential_bits": 8}
     ],
 )
 def test_bad_engine_shapes(changes, message):
-    good = {"layers": (LayerShape(**GOOD),), "output": OutputShape(**OUTPUT), "spikes_per_token": 2, "time_steps": 4}
+    good = {"layers": (LayerShape(**HIDDEN),), "output": OutputShape(**OUTPUT), "spikes_per_token": 2, "time_steps": 4}
     assert EngineShape(**good).queue_depth == 16
     with pytest.raises(InputError, match=message):
         EngineShape(**{**good, **changes})

@@ -12,26 +12,16 @@ from firstspike_spec.compiler.plan import plan
 from firstspike_spec.compiler.shapes import AddressTableShape, LayerShape, OutputShape, index_bits
 
 from ..random_networks import random_layer
-
-GOOD = {
-    "source_bits": 4,
-    "lanes": 2,
-    "bank_lanes": 2,
-    "lane_neurons": 3,
-    "bank_entries": 9,
-    "row_entries": 3,
-    "weight_bits": 4,
-    "potential_bits": 8,
-}
+from .sizes import HIDDEN, OUTPUT
 
 
 def test_widths_of_a_good_shape():
-    shape = LayerShape(**GOOD)
+    shape = LayerShape(**HIDDEN)
     assert (shape.rows, shape.start_row, shape.banks) == (16, 15, 1)
     assert (shape.neuron_bits, shape.lane_bits, shape.address_bits) == (2, 1, 3)
     assert shape.pointer == Word((Field("start", 4), Field("length_0", 2), Field("length_1", 2)))
     assert shape.entry == Word((Field("neuron", 2), Field("weight", 4, signed=True)))
-    single = LayerShape(**{**GOOD, "bank_lanes": 1})
+    single = LayerShape(**{**HIDDEN, "bank_lanes": 1})
     assert single.banks == 2
     assert single.pointer == Word((Field("start", 4), Field("length_0", 2)))
     assert [index_bits(count) for count in (1, 2, 3, 4, 5)] == [1, 1, 2, 2, 3]
@@ -63,10 +53,7 @@ def test_widths_of_a_good_shape():
 )
 def test_bad_shapes(changes, message):
     with pytest.raises(InputError, match=message):
-        LayerShape(**{**GOOD, **changes})
-
-
-OUTPUT = {"source_bits": 3, "neurons": 5, "weight_bits": 4, "potential_bits": 8}
+        LayerShape(**{**HIDDEN, **changes})
 
 
 @pytest.mark.parametrize(
