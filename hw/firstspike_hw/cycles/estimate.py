@@ -151,27 +151,22 @@ class _Lanes:
 
 
 class _Engine:
-    """All of an engine, and the images that go through it."""
+    """All of an engine, and the images that go through it once."""
 
     def __init__(self, contents: EngineContents, spike_times: np.ndarray, inference: Inference):
         shape, network = contents.shape, contents.network
-        self._contents, self._shape, self._time_steps = contents, shape, network.time_steps
+        self._shape, self._time_steps = shape, network.time_steps
         self._decision_steps, self._images = inference.decision_steps, len(spike_times)
         self._inputs = input_steps(spike_times, network.time_steps, shape.spikes_per_token)
-        self._rows = [
+        rows = [
             Rows.of(part, banks, table)
             for part, banks, table in zip(shape.layers, contents.banks, contents.address_tables[:-1], strict=True)
         ]
-        self._layers = self._lanes(0)
+        sizes = {"spikes_per_token": shape.spikes_per_token, "queue_depth": shape.queue_depth, "streams": self._images}
+        self._layers = [_Lanes(part, of_part, **sizes) for part, of_part in zip(shape.layers, rows, strict=True)]
         self._spikes = [
             layer_steps(times, addresses, layer.shape.lane_bits, layer.port_of_lane, network.time_steps)
             for times, addresses, layer in zip(inference.spike_times[1:-1], contents.addresses[:-1], self._layers, strict=True)
-        ]
-
-    def _lanes(self, streams: int) -> list[_Lanes]:
-        sizes = {"spikes_per_token": self._shape.spikes_per_token, "queue_depth": self._shape.queue_depth}
-        return [
-            _Lanes(part, rows, **sizes, streams=streams) for part, rows in zip(self._shape.layers, self._rows, strict=True)
         ]
 
     def utilisation(self, cycles: float) -> float:
@@ -182,7 +177,6 @@ class _Engine:
         """Return when each image begins and when it is decided, shape (images, `STREAM_IMAGES`): each begins one stream."""
         streams = self._images
         images = (np.arange(streams)[:, None] + np.arange(STREAM_IMAGES)) % streams
-        self._layers = self._lanes(streams)
         gate = _Gate(streams, self._layers[0] if self._layers else None)
         output_free = np.full(streams, _BEFORE)
         starts, decisions = np.zeros(images.shape, np.int64), np.zeros(images.shape, np.int64)
