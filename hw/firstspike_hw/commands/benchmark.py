@@ -12,6 +12,7 @@ from firstspike_spec.datasets import load_dataset
 from firstspike_spec.network.artefact import load_network
 from firstspike_spec.network.shipped import shipped_network
 from firstspike_spec.terminal.console import SafeConsole
+from firstspike_spec.terminal.options import AllFiguresOption, JsonOption
 from firstspike_spec.terminal.records import print_records
 
 from ..benchmark.points import POINTS, Point
@@ -32,8 +33,8 @@ def benchmark(
     work: Annotated[Path, typer.Option(help="Folder for intermediate files.")] = Path("build/benchmark"),
     data: Annotated[Path | None, typer.Option(help="Folder that contains mnist/ (docs/data.md).")] = None,
     toolchain: Annotated[str, typer.Option(help=f"One of {', '.join(TOOLCHAINS)}.")] = YOWASP,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show all figures.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False,
+    verbose: AllFiguresOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Measure bare engines: cycles on the network's test images, clock and size by place-and-route.
 

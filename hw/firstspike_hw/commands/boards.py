@@ -1,16 +1,14 @@
 """The sub-command ``firstspike boards``. Amaranth is imported only when it runs."""
 
 import json as json_format
-from typing import Annotated
-
-import typer
 
 from firstspike_spec.common.errors import needing
 from firstspike_spec.terminal.console import SafeConsole
+from firstspike_spec.terminal.options import JsonOption
 from firstspike_spec.terminal.records import print_records
 
 
-def boards(json: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False) -> None:
+def boards(json: JsonOption = False) -> None:
     """List the boards that a bitstream can be built for. firstspike plan --fpga takes the names of the FPGAs."""
     with needing("boards", "amaranth-boards", "amaranth", "amaranth_boards", what="the list of boards"):
         from ..boards.registry import BOARDS

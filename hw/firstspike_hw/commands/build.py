@@ -10,20 +10,15 @@ from firstspike_spec.common.errors import needing
 from firstspike_spec.network.artefact import load_network
 from firstspike_spec.terminal.console import say
 from firstspike_spec.terminal.lanes import parse_lanes
+from firstspike_spec.terminal.options import BoardLanesOption, NetworkArgument
 
 from ..flow.tools import YOWASP
 
 
 def build(
-    network: Annotated[Path, typer.Argument(help="The network's file (.safetensors).", show_default=False)],
+    network: NetworkArgument,
     board: Annotated[str, typer.Option(help="The board; `firstspike boards` lists them.", show_default=False)],
-    lanes: Annotated[
-        str | None,
-        typer.Option(
-            help="Lanes of each hidden layer: one number, or one for each, as in 16,8. By default the board's.",
-            show_default=False,
-        ),
-    ] = None,
+    lanes: BoardLanesOption = None,
     seed: Annotated[int, typer.Option(help="Seed of place-and-route.", min=0)] = 1,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the bitstream; build/NETWORK-BOARD by default.", show_default=False)

@@ -12,12 +12,13 @@ from firstspike_spec.compiler.compile import compile_network
 from firstspike_spec.network.artefact import load_network
 from firstspike_spec.terminal.console import say
 from firstspike_spec.terminal.lanes import parse_lanes
+from firstspike_spec.terminal.options import JsonOption, NetworkArgument
 
 VERILOG, DESCRIPTION, LOAD_WORDS = "engine.v", "engine.json", "network.hex"
 
 
 def emit(
-    network: Annotated[Path, typer.Argument(help="The network's file (.safetensors).", show_default=False)],
+    network: NetworkArgument,
     out: Annotated[Path, typer.Option(help="Folder for the files.", show_default=False)],
     lanes: Annotated[
         str | None,
@@ -25,7 +26,7 @@ def emit(
             help="Lanes of each hidden layer: one number, or one for each, as in 16,8. 16 by default.", show_default=False
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """Write the engine for a network as Verilog, with the network as initial contents.
 

@@ -8,6 +8,7 @@ import typer
 
 from firstspike_spec.common.errors import needing
 from firstspike_spec.terminal.console import say
+from firstspike_spec.terminal.options import JsonOption
 
 
 def flash(
@@ -17,7 +18,7 @@ def flash(
     board: Annotated[
         str | None, typer.Option(help="The board; by default the one that the folder was built for.", show_default=False)
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """Write a bitstream into a board's flash memory, with openFPGALoader; it stays there when the power is off."""
     with needing("boards", "amaranth-boards", "amaranth", "amaranth_boards", what="flashing a board"):

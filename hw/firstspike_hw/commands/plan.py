@@ -11,6 +11,7 @@ from firstspike_spec.common.errors import needing
 from firstspike_spec.network.artefact import load_network
 from firstspike_spec.terminal.console import SafeConsole, say
 from firstspike_spec.terminal.lanes import parse_lanes
+from firstspike_spec.terminal.options import AllFiguresOption, JsonOption, NetworkArgument
 from firstspike_spec.terminal.records import print_records
 
 from ..flow.tools import TOOLCHAINS, YOWASP, find_tool
@@ -23,7 +24,7 @@ REPLAYED_IMAGES, ESTIMATED_IMAGES = 500, 200
 
 
 def plan(
-    network: Annotated[Path, typer.Argument(help="The network's file (.safetensors).", show_default=False)],
+    network: NetworkArgument,
     fpga: Annotated[
         str, typer.Option(help="ecp5-85k, ecp5-45k, ecp5-25k, ecp5-12k, ice40up5k or gw1nr-9.", show_default=False)
     ],
@@ -62,8 +63,8 @@ def plan(
         typer.Option(help="Folder of the data set; also your own images (docs/data.md).", show_default=False),
     ] = None,
     toolchain: Annotated[str, typer.Option(help=f"One of {', '.join(TOOLCHAINS)}.")] = YOWASP,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show all figures.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False,
+    verbose: AllFiguresOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Say whether bare engines for a network fit an FPGA, and what they will do there, without place-and-route.
 

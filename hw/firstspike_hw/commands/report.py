@@ -9,6 +9,7 @@ import typer
 
 from firstspike_spec.common.errors import InputError
 from firstspike_spec.terminal.console import SafeConsole
+from firstspike_spec.terminal.options import AllFiguresOption, JsonOption
 from firstspike_spec.terminal.records import print_records
 
 from ..flow.report import REPORT
@@ -40,8 +41,8 @@ _DETAILS: dict[str, Callable[[_Facts], str]] = {
 
 def report(
     folders: Annotated[list[Path], typer.Argument(help="Folders that `firstspike build` made.", show_default=False)],
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show all figures.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False,
+    verbose: AllFiguresOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Compare builds.
 

@@ -11,6 +11,7 @@ from firstspike_spec.common.errors import needing
 from firstspike_spec.network.artefact import load_network
 from firstspike_spec.terminal.console import say
 from firstspike_spec.terminal.lanes import parse_lanes
+from firstspike_spec.terminal.options import BoardLanesOption, JsonOption
 
 
 def simulate(
@@ -18,14 +19,8 @@ def simulate(
         Path, typer.Argument(help="The network's file (.safetensors); the board gets an engine for it.", show_default=False)
     ],
     board: Annotated[str, typer.Option(help="Name of the board (firstspike boards).")] = "ulx3s-85f",
-    lanes: Annotated[
-        str | None,
-        typer.Option(
-            help="Lanes of each hidden layer: one number, or one for each, as in 16,8. By default the board's.",
-            show_default=False,
-        ),
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False,
+    lanes: BoardLanesOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Run a board's whole design, bit by bit on its serial line, behind a pseudo-terminal, until Ctrl-C.
 

@@ -4,10 +4,16 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from firstspike_spec import InputError, Network
 from firstspike_spec.common.errors import needing
+
+RecipeArgument = Annotated[str, typer.Argument(help="Name of a recipe, such as mnist-mlp, or a recipe's .toml file.")]
+EpochsScaleOption = Annotated[float, typer.Option(help="Multiplies all epochs: 0.1 for a quick try.")]
+TorchDeviceOption = Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if there is one.")]
 
 
 @contextmanager

@@ -15,12 +15,12 @@ from firstspike_spec.terminal.records import print_records
 
 from ..recipes.files import load_recipe, parse_change
 from ..training.sweep import Run, grid, run_grid
-from .parts import importing_torch
+from .parts import EpochsScaleOption, RecipeArgument, TorchDeviceOption, importing_torch
 from .train import DEVICES, MAX_SEED, scaled
 
 
 def sweep(
-    recipe: Annotated[str, typer.Argument(help="Name of a recipe, such as mnist-mlp, or a recipe's .toml file.")],
+    recipe: RecipeArgument,
     out: Annotated[Path, typer.Option(help="Folder for the table, and for the networks and logs of all runs.")],
     values: Annotated[
         list[str] | None,
@@ -30,8 +30,8 @@ def sweep(
     data: DataOption = None,
     dataset: DatasetOption = None,
     jobs: Annotated[int, typer.Option(help="Number of trainings at a time, with one thread each.")] = 1,
-    epochs_scale: Annotated[float, typer.Option(help="Multiplies all epochs: 0.1 for a quick try.")] = 1.0,
-    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if there is one.")] = "auto",
+    epochs_scale: EpochsScaleOption = 1.0,
+    device: TorchDeviceOption = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print the table as one JSON list; progress goes to stderr.")] = False,
 ) -> None:
     """Train every combination of some settings and seeds, and write a table.

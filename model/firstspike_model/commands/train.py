@@ -19,7 +19,7 @@ from firstspike_spec.terminal.options import DataOption, DatasetOption, JsonOpti
 from ..recipes.files import load_recipe, parse_change
 from ..recipes.recipe import Recipe
 from ..training.progress import EpochDisplay
-from .parts import check_network_name, importing_torch, network_report
+from .parts import EpochsScaleOption, RecipeArgument, TorchDeviceOption, check_network_name, importing_torch, network_report
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -34,7 +34,7 @@ DEVICES = ("auto", "cpu", "cuda")
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="Name of a recipe, such as mnist-mlp, or a recipe's .toml file.")],
+    recipe: RecipeArgument,
     data: DataOption = None,
     dataset: DatasetOption = None,
     out: Annotated[Path | None, typer.Option(help="The network's file; by default RECIPE.safetensors in this folder.")] = None,
@@ -43,9 +43,9 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe; may be repeated."),
     ] = None,
-    epochs_scale: Annotated[float, typer.Option(help="Multiplies all epochs: 0.1 for a quick try.")] = 1.0,
+    epochs_scale: EpochsScaleOption = 1.0,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start again, even if a stopped training could continue.")] = False,
-    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if there is one.")] = "auto",
+    device: TorchDeviceOption = "auto",
     json: JsonOption = False,
 ) -> None:
     """Train a network by a recipe, prune and quantise it, and write it to a file.

@@ -21,6 +21,13 @@ LanesOption = Annotated[
         show_default=False,
     ),
 ]
+BoardLanesOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Lanes of each hidden layer: one number, or one for each, as in 16,8. By default the board's.",
+        show_default=False,
+    ),
+]
 EarlyExitOption = Annotated[
     bool, typer.Option("--early-exit/--all-steps", help="End each inference after the first step with an output spike.")
 ]
@@ -39,4 +46,5 @@ DatasetOption = Annotated[
 ]
 LimitOption = Annotated[int | None, typer.Option(help="Use only the first N images.", metavar="N", show_default=False)]
 SplitOption = Annotated[str, typer.Option(help="Which images of the data set: train or test.")]
+AllFiguresOption = Annotated[bool, typer.Option("--verbose", help="Show all figures.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
