@@ -11,7 +11,7 @@ from firstspike_spec.common.files import read_file
 from firstspike_spec.common.text import printable, quoted
 from firstspike_spec.datasets import fit_images
 from firstspike_spec.datasets.picture_files import BACKGROUNDS, PICTURES, PictureRules, picture_names, read_picture
-from firstspike_spec.network.layer import FULL_ACTIVITY
+from firstspike_spec.network.connections import FULL_ACTIVITY
 from firstspike_spec.network.network import Network
 
 #: Names of the images' array in an archive with several arrays.

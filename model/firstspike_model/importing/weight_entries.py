@@ -10,7 +10,7 @@ import numpy as np
 
 from firstspike_spec import InputError, InputTypeError
 from firstspike_spec.common.text import quoted
-from firstspike_spec.network.layer import MAX_CONNECTIONS
+from firstspike_spec.network.connections import MAX_CONNECTIONS
 
 from .entry_names import named_order, natural_order, place_of
 from .entry_refusals import checked_shapes, shape_of

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..network.layer import FULL_ACTIVITY, Layer, signed_bits
+from ..network.connections import FULL_ACTIVITY, signed_bits
+from ..network.layer import Layer
 from ..network.map_layout import MapLayout
 
 #: `_likelihoods` are in units of 1 / `SURE`: the value for one spike in every inference.

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from ..common.checks import whole_number
 from ..common.errors import InputError
 from ..common.words import LOAD_WORD, Field, Word
-from ..network.layer import MAX_POTENTIAL_BITS, MAX_WEIGHT_BITS
+from ..network.connections import MAX_WEIGHT_BITS
+from ..network.layer import MAX_POTENTIAL_BITS
 
 MAX_LANES = 1 << LOAD_WORD.width("lane")
 MAX_ADDRESS_BITS = 16

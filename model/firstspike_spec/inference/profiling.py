@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..common.errors import InputError
-from ..network.layer import FULL_ACTIVITY
+from ..network.connections import FULL_ACTIVITY
 from ..network.network import Network, check_network
 from .golden import CHUNK, infer
 

@@ -21,6 +21,7 @@ from ..common.checks import whole_number
 from ..common.errors import InputError, InputTypeError, UserError
 from ..common.files import read_file, write_file
 from ..common.text import printable, quoted
+from .connections import MAX_CONNECTIONS
 from .content import (
     ACTIVITY_TENSOR,
     ACTIVITY_TYPE,
@@ -33,7 +34,7 @@ from .content import (
     content_digest,
 )
 from .encoder import MAX_TIME_STEPS, LatencyEncoder
-from .layer import MAX_CONNECTIONS, Layer
+from .layer import Layer
 from .maps import MAX_NEURONS, Maps
 from .network import MAX_LAYERS, Network, Size, check_network, check_sizes
 

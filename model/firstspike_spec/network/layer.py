@@ -1,4 +1,4 @@
-"""A layer: sparse integer weights, and how they lie over maps."""
+"""A layer of a step-by-step network: integrate-and-fire neurons and their connections."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,61 +7,28 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..common.checks import array_of, whole_array, whole_number
-from ..common.errors import InputError, InputTypeError
-from .map_layout import MapLayout
-from .maps import MAX_NEURONS, Maps, check_maps
+from ..common.errors import InputError
+from .connections import Connections, rows_of, signed_bits
+from .maps import Maps
 
-MAX_WEIGHT_BITS = 16
 MAX_POTENTIAL_BITS = 32
-
-#: The activity of a source that spikes in every inference.
-FULL_ACTIVITY = (1 << 16) - 1
-
-#: Most possible connections of a layer, kept or not: the golden model holds them as a matrix.
-MAX_CONNECTIONS = 1 << 26
-
-#: Most entries of kernels in one matrix while sums of weights are computed.
-_KERNEL_ENTRIES = 1 << 21
-
-
-def signed_bits(low: int, high: int) -> int:
-    """Return the width of the narrowest two's-complement number that holds ``low .. high``."""
-    return 1 + max((-1 - low if low < 0 else low).bit_length(), (-1 - high if high < 0 else high).bit_length())
 
 
 @dataclass(frozen=True, eq=False, init=False)
-class Layer:
+class Layer(Connections):
     """A sparsely connected layer of integrate-and-fire neurons, fully connected or a convolution.
-
-    The connections are stored as compressed sparse rows by source (CSR), as the hardware reads them; with maps, by tap. Row
-    ``i`` holds the target channels of tap ``i`` in ``row_targets[row_starts[i] : row_starts[i + 1]]``, in rising order, and
-    their weights at the same places of ``row_weights``. A pruned connection has no entry, so no stored weight is zero.
-    In a fully connected layer without maps, a tap is a source and a target channel is a neuron. With maps, `Maps` defines
-    which neurons see which sources through which tap. A neuron's number is that of its target channel times
-    ``maps.positions``, plus its position, row by row.
 
     Parameters
     ----------
-    row_starts : array_like of int, shape (taps + 1,)
-    row_targets : array_like of int, shape (synapses,)
-        Each in ``0 .. channels - 1``.
-    row_weights : array_like of int, shape (synapses,)
-        Each a non-zero signed number of ``weight_bits``.
+    row_starts, row_targets, row_weights, weight_bits, activity, maps
+        As for `Connections`; the sources are those of the layer before.
     initial_potentials : array_like of int, shape (channels,)
         ``b``: the potential of each target channel's neurons before the first step, a signed number of 32 bits.
     threshold : int
         ``theta``, 1 .. 2147483647.
-    weight_bits : int
-        1 .. 16.
     potential_bits : int, optional
         Width of the potential minus the threshold, the number that the hardware keeps. By default the narrowest one that
         can neither wrap nor saturate (`required_potential_bits`); at most 32.
-    activity : array_like of int, shape (sources,), optional
-        Share of inferences in which each source spikes no later than the decision step, in units of 1/65535: 0 .. 65535.
-        `firstspike_spec.profile` measures it. It changes no result and does not count in a network's digest; the compiler
-        uses it to balance the work of the lanes.
-    maps : Maps, optional
-        How sources and neurons lie; by default `Maps.flat`.
 
     Raises
     ------
@@ -69,15 +36,9 @@ class Layer:
         If a part is of the wrong kind, out of range, or does not fit the others; the message names the place.
     """
 
-    row_starts: np.ndarray
-    row_targets: np.ndarray
-    row_weights: np.ndarray
     initial_potentials: np.ndarray
     threshold: int
-    weight_bits: int
     potential_bits: int
-    activity: np.ndarray | None
-    maps: Maps
 
     def __init__(
         self,
@@ -91,60 +52,15 @@ class Layer:
         activity: ArrayLike | None = None,
         maps: Maps | None = None,
     ) -> None:
-        def put(name: str, value: object) -> None:
-            object.__setattr__(self, name, value)  # the class is frozen
-
-        put("weight_bits", whole_number(weight_bits, "weight_bits", 1, MAX_WEIGHT_BITS))
-        put("threshold", whole_number(threshold, "threshold", 1, (1 << 31) - 1))
         limit = 1 << 31
-        put("initial_potentials", whole_array(initial_potentials, "initial_potentials", -limit, limit - 1, np.int32))
-        whole_number(self.channels, "number of neurons", 1, MAX_NEURONS)
-
-        put("row_targets", whole_array(row_targets, "row_targets", 0, self.channels - 1, np.int32))
-        half = 1 << (self.weight_bits - 1)
-        put("row_weights", whole_array(row_weights, "row_weights", -half, half - 1, np.int16, self.synapses))
-        put("row_starts", whole_array(row_starts, "row_starts", 0, self.synapses, np.int64))
-        taps = whole_number(len(self.row_starts) - 1, "number of sources", 1, MAX_NEURONS)
-        whole_number(taps * self.channels, "number of possible connections", 1, MAX_CONNECTIONS)
-        put("maps", Maps.flat(taps) if maps is None else check_maps(maps))
-        if self.maps.taps != taps:
-            raise InputError(f"row_starts must be one more than the maps' taps, {self.maps.taps + 1}, not {taps + 1}")
-        whole_number(self.targets, "number of neurons", 1, MAX_NEURONS)
-        self._check_rows()
-        if activity is not None:
-            activity = whole_array(activity, "activity", 0, FULL_ACTIVITY, np.uint16, self.sources)
-        put("activity", activity)
+        self._put("threshold", whole_number(threshold, "threshold", 1, limit - 1))
+        self._put("initial_potentials", whole_array(initial_potentials, "initial_potentials", -limit, limit - 1, np.int32))
+        super().__init__(row_starts, row_targets, row_weights, len(self.initial_potentials), weight_bits, activity, maps)
 
         low, high = (int(end) + self.threshold for end in (self.potential_range[0].min(), self.potential_range[1].max()))
         whole_number(low, "the lowest potential", -limit, limit - 1)
         whole_number(high, "the highest potential", -limit, limit - 1)
-        wanted = self.required_potential_bits
-        stated = wanted if potential_bits is None else potential_bits
-        put("potential_bits", whole_number(stated, "potential_bits", 1, MAX_POTENTIAL_BITS))
-        if self.potential_bits < wanted:
-            raise InputError(
-                f"potential_bits = {self.potential_bits} is too narrow: with these weights the worst case needs {wanted} bits"
-            )
-
-    def _check_rows(self) -> None:
-        starts = self.row_starts
-        if starts[0] != 0 or starts[-1] != self.synapses:
-            raise InputError(
-                f"row_starts must run from 0 to the number of synapses, {self.synapses}, not from {starts[0]} to {starts[-1]}"
-            )
-        falling = np.flatnonzero(np.diff(starts) < 0)
-        if len(falling):
-            raise InputError(f"row_starts must not fall, but falls after source {falling[0]}")
-        unsorted = np.flatnonzero((np.diff(self.row_targets) <= 0) & (np.diff(self.taps_of_synapses) == 0))
-        if len(unsorted):
-            at = int(unsorted[0])
-            raise InputError(
-                f"the targets of source {self.taps_of_synapses[at]} must strictly rise, "
-                f"but {self.row_targets[at]} is followed by {self.row_targets[at + 1]}"
-            )
-        zero = np.flatnonzero(self.row_weights == 0)
-        if len(zero):
-            raise InputError(f"row_weights[{zero[0]}] is 0: a pruned connection has no entry; leave it out")
+        self._put("potential_bits", checked_potential_bits(potential_bits, self.required_potential_bits))
 
     @classmethod
     def from_dense(
@@ -171,22 +87,16 @@ class Layer:
         InputTypeError, InputError
             If ``weights`` are not a matrix of integers, or as for `Layer`.
         """
-        matrix = array_of(weights, "weights")
-        if matrix.dtype.kind not in "iu":
-            raise InputTypeError(f"weights must be integers, not an array of type {matrix.dtype}")
-        if matrix.ndim != 2:
-            raise InputError(f"weights must have the shape (targets, sources), not {matrix.shape}")
+        rows = rows_of(weights)
         shape = array_of(initial_potentials, "initial_potentials").shape
-        if shape != matrix.shape[:1]:
+        if shape != (rows.channels,):
             raise InputError(
-                f"initial_potentials must have the shape ({len(matrix)},), one for each row of weights, not {shape}"
+                f"initial_potentials must have the shape ({rows.channels},), one for each row of weights, not {shape}"
             )
-        taps, channels = np.nonzero(matrix.T)
-        row_starts = np.concatenate([[0], np.cumsum(np.bincount(taps, minlength=matrix.shape[1]))])
         return cls(
-            row_starts,
-            channels,
-            matrix[channels, taps],
+            rows.starts,
+            rows.targets,
+            rows.weights,
             initial_potentials,
             threshold,
             weight_bits,
@@ -194,101 +104,6 @@ class Layer:
             activity,
             maps,
         )
-
-    def dense(self) -> np.ndarray:
-        """Return the matrix of weights ``w[j, i]``, int32, shape (channels, taps)."""
-        weights = np.zeros((self.channels, self.maps.taps), np.int32)
-        weights[self.row_targets, self.taps_of_synapses] = self.row_weights
-        return weights
-
-    @property
-    def sources(self) -> int:
-        """Number of source neurons."""
-        return self.maps.sources
-
-    @property
-    def channels(self) -> int:
-        """Number of target channels; without maps, of neurons."""
-        return len(self.initial_potentials)
-
-    @property
-    def targets(self) -> int:
-        """Number of neurons of this layer."""
-        return self.channels * self.maps.positions
-
-    @property
-    def target_shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of this layer's neurons."""
-        return self.channels, self.maps.target_height, self.maps.target_width
-
-    @property
-    def synapses(self) -> int:
-        """Number of connections kept; in a convolution, of weights of the kernels."""
-        return len(self.row_targets)
-
-    @property
-    def possible_synapses(self) -> int:
-        """Number of connections, kept or not; in a convolution, of weights of the kernels."""
-        return self.channels * self.maps.taps
-
-    @property
-    def connectivity(self) -> float:
-        """Share of the possible connections that is kept, 0 .. 1."""
-        return self.synapses / self.possible_synapses
-
-    @cached_property
-    def row_lengths(self) -> np.ndarray:
-        """Number of connections that each tap has, shape (taps,)."""
-        return np.diff(self.row_starts)
-
-    @cached_property
-    def operations(self) -> np.ndarray:
-        """Number of weights that a spike of each source reads and adds, int64, shape (sources,).
-
-        In a convolution that is a whole row, all weights of the source's channel and phase. Some of them belong to places
-        beyond the map's edges, which have no neuron.
-        """
-        layout = MapLayout(self.maps)
-        lengths = np.zeros(layout.rows, np.int64)
-        np.add.at(lengths, layout.row_of_tap, self.row_lengths)
-        return np.where(layout.row_of_source >= 0, lengths[layout.row_of_source], 0)
-
-    @cached_property
-    def taps_of_synapses(self) -> np.ndarray:
-        """The tap of each entry, shape (synapses,); without maps, its source."""
-        return np.repeat(np.arange(self.maps.taps), self.row_lengths)
-
-    @property
-    def expected_operations(self) -> float | None:
-        """Weights that an inference with early exit adds on average, or ``None`` without `activity`."""
-        return None if self.activity is None else float(self.operations @ (self.activity / FULL_ACTIVITY))
-
-    @cached_property
-    def largest_sums(self) -> tuple[np.ndarray, np.ndarray]:
-        """Sum of the negative, and of the positive weights that can reach each neuron: two of int64, shape (targets,)."""
-        return self._sums(np.minimum(self.row_weights, 0)), self._sums(np.maximum(self.row_weights, 0))
-
-    def _sums(self, weights: np.ndarray) -> np.ndarray:
-        """Return, for each neuron, the sum of ``weights`` times the most spikes that their taps can count."""
-        if self.maps.is_convolution:
-            return self._kernel_sums(weights)
-        counts = self.maps.counts[0].astype(np.int64)[self.taps_of_synapses]
-        # Whole numbers far below 2 ** 53, so exact in the float64 of `bincount`.
-        return np.bincount(self.row_targets, counts * weights, self.channels).astype(np.int64)
-
-    def _kernel_sums(self, weights: np.ndarray) -> np.ndarray:
-        """Return `_sums` of a convolution."""
-        order = np.argsort(self.row_targets, kind="stable")
-        targets, taps, weights = self.row_targets[order], self.taps_of_synapses[order], weights[order]
-        counts = self.maps.counts.T.astype(np.float64)
-        total = np.empty((self.channels, self.maps.positions), np.int64)
-        block = max(1, _KERNEL_ENTRIES // self.maps.taps)
-        for first in range(0, self.channels, block):
-            begin, end = np.searchsorted(targets, (first, first + block))
-            kernels = np.zeros((min(block, self.channels - first), self.maps.taps))
-            kernels[targets[begin:end] - first, taps[begin:end]] = weights[begin:end]
-            total[first : first + block] = kernels @ counts  # exact: far below 2 ** 53
-        return total.reshape(-1)
 
     @cached_property
     def neuron_initial_potentials(self) -> np.ndarray:
@@ -317,3 +132,17 @@ class Layer:
         """Width of the narrowest signed number that holds every value of `potential_range`."""
         low, high = self.potential_range
         return signed_bits(int(low.min()), int(high.max()))
+
+
+def checked_potential_bits(stated: int | None, wanted: int) -> int:
+    """Return the width of a potential: the one that is stated, or by default the one that is wanted.
+
+    Raises
+    ------
+    InputTypeError, InputError
+        If the stated one is not in 1 .. 32, or narrower than ``wanted``.
+    """
+    bits = whole_number(wanted if stated is None else stated, "potential_bits", 1, MAX_POTENTIAL_BITS)
+    if bits < wanted:
+        raise InputError(f"potential_bits = {bits} is too narrow: with these weights the worst case needs {wanted} bits")
+    return bits

@@ -12,9 +12,10 @@ from ..common.arrays import MAX_SIDES
 from ..common.checks import whole_number
 from ..common.errors import InputError, InputTypeError
 from ..common.text import quoted
+from .connections import MAX_CONNECTIONS
 from .content import content_digest, description, tensors
 from .encoder import LatencyEncoder, check_pixels
-from .layer import MAX_CONNECTIONS, Layer
+from .layer import Layer
 from .maps import MAX_NEURONS, MAX_WINDOWS, Maps
 
 #: Limits of a network, for all its layers together. They bound the memory that loading and running take.
