@@ -1,9 +1,21 @@
 """Pruning: optimisers that prune while they train, budgets, and schedules of their settings."""
 
 from .budget import allowed, check_budget, cut_to_budget, layer_budgets
-from .gradr import GradR
+from .gradr import GradR, NesterovGradR
 from .rewiring import Rewiring
 from .schedule import SCHEDULES, schedule
-from .stds import STDS
+from .stds import STDS, NesterovSTDS
 
-__all__ = ["SCHEDULES", "STDS", "GradR", "Rewiring", "allowed", "check_budget", "cut_to_budget", "layer_budgets", "schedule"]
+__all__ = [
+    "SCHEDULES",
+    "STDS",
+    "GradR",
+    "NesterovGradR",
+    "NesterovSTDS",
+    "Rewiring",
+    "allowed",
+    "check_budget",
+    "cut_to_budget",
+    "layer_budgets",
+    "schedule",
+]

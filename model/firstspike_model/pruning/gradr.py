@@ -10,53 +10,11 @@ from firstspike_spec import InputError
 from .rewiring import Group, Rewiring, State
 
 
-class GradR(Rewiring):
-    """An optimiser that prunes while it trains: ``weight = sign * relu(strength)``.
+class GradientRewiring(Rewiring):
+    """The rule of Grad R, whatever moves the strengths; the base of `GradR` and `NesterovGradR`."""
 
-    Each synapse has a fixed sign and a hidden strength. It is dormant while its strength is at most 0. ``g`` is the gradient
-    of the loss with respect to the *weight*; with respect to the strength it would be 0 for dormant synapses, and they could
-    not return. A step is::
-
-        strength -= lr * Adam(sign * g)
-        strength -= lr * alpha * cost * sgn(strength - centre)
-
-    The second line is the pull of the prior, a Laplace distribution of scale ``1 / alpha`` around ``centre``
-    (`prior_centre`). It is applied beside Adam and not through it: where the loss is flat, Adam would scale it up to the size
-    of the loss's own steps.
-
-    This is Grad R as its authors published it (github.com/Yanqi-Chen/Gradient-Rewiring), with these changes of ours: the pull
-    is without Adam's bias correction; it has a ``cost``, which is 1 unless `set_costs` changes it; a weight of 0 gets a
-    positive sign, so that it can grow; a ``target`` below one half is allowed; and `Rewiring.prune_to` steers to a budget.
-
-    Parameters
-    ----------
-    weights : iterable of Parameter, or of dict
-        At the first step their signs become fixed (0 counts as positive), and their magnitudes become the strengths.
-    lr, betas, eps
-        Adam's.
-    alpha : float
-        At least 0; the larger, the fewer connections stay. A setting of each parameter group, which may change between steps.
-    target : float
-        Between 0 and 1: the share of strengths that would be dormant under the prior alone. It decides how far below 0
-        strengths are pulled (`prior_centre`), not how many connections stay.
-
-    Raises
-    ------
-    InputError
-        If ``alpha`` or ``target`` is out of range.
-    """
-
-    def __init__(
-        self,
-        weights: ParamsT,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        *,
-        alpha: float,
-        target: float = 0.95,
-    ):
-        super().__init__(weights, lr, betas, eps, alpha=alpha, target=target)
+    def _set_prior(self, alpha: float, target: float) -> None:
+        self._add_settings(alpha=alpha, target=target)
         for group in self.param_groups:
             prior_centre(group["alpha"], group["target"])
         self._costs: dict[torch.nn.Parameter, torch.Tensor] = {}
@@ -113,6 +71,91 @@ class GradR(Rewiring):
         else:
             strength.sub_(level)
         torch.mul(strength.relu(), state["sign"], out=weights.data)
+
+
+class GradR(GradientRewiring, torch.optim.Adam):
+    """An optimiser that prunes while it trains: ``weight = sign * relu(strength)``.
+
+    Each synapse has a fixed sign and a hidden strength. It is dormant while its strength is at most 0. ``g`` is the gradient
+    of the loss with respect to the *weight*; with respect to the strength it would be 0 for dormant synapses, and they could
+    not return. A step is::
+
+        strength -= lr * Adam(sign * g)
+        strength -= lr * alpha * cost * sgn(strength - centre)
+
+    The second line is the pull of the prior, a Laplace distribution of scale ``1 / alpha`` around ``centre``
+    (`prior_centre`). It is applied beside Adam and not through it: where the loss is flat, Adam would scale it up to the size
+    of the loss's own steps.
+
+    This is Grad R as its authors published it (github.com/Yanqi-Chen/Gradient-Rewiring), with these changes of ours: the pull
+    is without Adam's bias correction; it has a ``cost``, which is 1 unless `set_costs` changes it; a weight of 0 gets a
+    positive sign, so that it can grow; a ``target`` below one half is allowed; and `Rewiring.prune_to` steers to a budget.
+
+    Parameters
+    ----------
+    weights : iterable of Parameter, or of dict
+        At the first step their signs become fixed (0 counts as positive), and their magnitudes become the strengths.
+    lr, betas, eps
+        Adam's.
+    alpha : float
+        At least 0; the larger, the fewer connections stay. A setting of each parameter group, which may change between steps.
+    target : float
+        Between 0 and 1: the share of strengths that would be dormant under the prior alone. It decides how far below 0
+        strengths are pulled (`prior_centre`), not how many connections stay.
+
+    Raises
+    ------
+    InputError
+        If ``alpha`` or ``target`` is out of range.
+    """
+
+    def __init__(
+        self,
+        weights: ParamsT,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        *,
+        alpha: float,
+        target: float = 0.95,
+    ):
+        super().__init__(weights, lr=lr, betas=betas, eps=eps, fused=True)
+        self._set_prior(alpha, target)
+
+
+class NesterovGradR(GradientRewiring, torch.optim.SGD):
+    """Grad R whose strengths move by stochastic gradient descent with Nesterov momentum, in place of Adam.
+
+    A step is ``strength -= lr * SGD(sign * g + weight_decay * strength)``, then the prior's pull as in `GradR`. Momentum
+    in Grad R is ours.
+
+    Parameters
+    ----------
+    weights : iterable of Parameter, or of dict
+        As for `GradR`.
+    lr, momentum, weight_decay
+        Those of `torch.optim.SGD`; with a momentum of 0, plain gradient descent.
+    alpha, target
+        As for `GradR`.
+
+    Raises
+    ------
+    InputError
+        If ``alpha`` or ``target`` is out of range.
+    """
+
+    def __init__(
+        self,
+        weights: ParamsT,
+        lr: float = 1e-3,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        *,
+        alpha: float,
+        target: float = 0.95,
+    ):
+        super().__init__(weights, lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=momentum > 0, fused=True)
+        self._set_prior(alpha, target)
 
 
 def prior_centre(alpha: float, target: float) -> float:

@@ -15,26 +15,19 @@ State: TypeAlias = dict[str, torch.Tensor]
 Group: TypeAlias = dict[str, Any]
 
 
-class Rewiring(torch.optim.Adam):
-    """Adam on hidden parameters, from which a model's weights are computed; a base class.
+class Rewiring(torch.optim.Optimizer):
+    """Hidden parameters, from which a model's weights are computed; a base class beside the optimiser that moves them.
 
-    Every weight has a hidden parameter. In a step, Adam moves the hidden parameters along the gradient with respect to the
-    *weights*; so it reaches dormant synapses too, whose own gradient would be 0. Then the pruning method changes the hidden
-    parameters and computes the weights from them, many of which become 0. A model trains with it as with any
+    Every weight has a hidden parameter. In a step, the *rule* moves the hidden parameters along the gradient with respect to
+    the *weights*; so it reaches dormant synapses too, whose own gradient would be 0. Then the pruning method changes the
+    hidden parameters and computes the weights from them, many of which become 0. A model trains with it as with any
     `torch.optim.Optimizer`, and ``state_dict`` contains the whole state.
 
-    Parameters
-    ----------
-    weights : iterable of Parameter, or of dict
-        As for every `torch.optim.Optimizer`.
-    lr, betas, eps
-        Adam's.
-    **settings
-        Those of the method. Each parameter group may have its own, and they may change between steps.
+    The rule is one of PyTorch's optimisers, the next base class of a method's class: ``class GradR(..., torch.optim.Adam)``.
     """
 
-    def __init__(self, weights: ParamsT, lr: float, betas: tuple[float, float], eps: float, **settings: float):
-        super().__init__(weights, lr=lr, betas=betas, eps=eps, fused=True)
+    def _add_settings(self, **settings: float) -> None:
+        """Give the method's settings to each parameter group that does not have its own. They may change between steps."""
         self.defaults.update(settings)
         for group in self.param_groups:
             for name, value in settings.items():
@@ -64,7 +57,7 @@ class Rewiring(torch.optim.Adam):
         for weights, _ in groups:
             if weights not in begun:
                 self._expose(weights.data, self.state[weights])
-        super().step()
+        super().step()  # the rule's
         for weights, group in groups:
             self.state[weights].update(begun.get(weights, {}))
             self._settle(weights, self.state[weights], group)

@@ -9,7 +9,34 @@ from firstspike_spec import InputError
 from .rewiring import Group, Rewiring, State
 
 
-class STDS(Rewiring):
+class SoftThreshold(Rewiring):
+    """The rule of STDS, whatever moves the hidden parameters; the base of `STDS` and `NesterovSTDS`."""
+
+    def _set_threshold(self, threshold: float) -> None:
+        self._add_settings(threshold=threshold)
+        for group in self.param_groups:
+            if not group["threshold"] >= 0:
+                raise InputError(f"threshold must be at least 0, not {group['threshold']}")
+
+    def _begin(self, weights: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"hidden": torch.empty_like(weights)}
+
+    def _expose(self, weights: torch.Tensor, state: State) -> None:
+        weights.copy_(state["hidden"])
+
+    def _settle(self, weights: torch.nn.Parameter, state: State, group: Group) -> None:
+        state["hidden"].copy_(weights.data)
+        weights.data.copy_(functional.softshrink(weights.data, group["threshold"]))
+
+    def _strengths(self, weights: torch.nn.Parameter, state: State) -> torch.Tensor:
+        return state["hidden"].abs()
+
+    def _push(self, weights: torch.nn.Parameter, state: State, group: Group, level: float) -> None:
+        group["threshold"] = level
+        weights.data.copy_(functional.softshrink(state["hidden"], level))
+
+
+class STDS(SoftThreshold, torch.optim.Adam):
     """An optimiser that prunes while it trains: ``weight = sgn(hidden) * relu(|hidden| - threshold)``.
 
     Adam moves the hidden parameters along the gradient with respect to the *weights*. This includes hidden parameters within
@@ -43,24 +70,38 @@ class STDS(Rewiring):
         *,
         threshold: float = 0.0,
     ):
-        super().__init__(weights, lr, betas, eps, threshold=threshold)
-        for group in self.param_groups:
-            if not group["threshold"] >= 0:
-                raise InputError(f"threshold must be at least 0, not {group['threshold']}")
+        super().__init__(weights, lr=lr, betas=betas, eps=eps, fused=True)
+        self._set_threshold(threshold)
 
-    def _begin(self, weights: torch.Tensor) -> dict[str, torch.Tensor]:
-        return {"hidden": torch.empty_like(weights)}
 
-    def _expose(self, weights: torch.Tensor, state: State) -> None:
-        weights.copy_(state["hidden"])
+class NesterovSTDS(SoftThreshold, torch.optim.SGD):
+    """STDS whose hidden parameters move by stochastic gradient descent with Nesterov momentum, in place of Adam.
 
-    def _settle(self, weights: torch.nn.Parameter, state: State, group: Group) -> None:
-        state["hidden"].copy_(weights.data)
-        weights.data.copy_(functional.softshrink(weights.data, group["threshold"]))
+    Weight decay acts on the hidden parameters.
 
-    def _strengths(self, weights: torch.nn.Parameter, state: State) -> torch.Tensor:
-        return state["hidden"].abs()
+    Parameters
+    ----------
+    weights : iterable of Parameter, or of dict
+        As for `STDS`.
+    lr, momentum, weight_decay
+        Those of `torch.optim.SGD`; with a momentum of 0, plain gradient descent.
+    threshold : float
+        As for `STDS`.
 
-    def _push(self, weights: torch.nn.Parameter, state: State, group: Group, level: float) -> None:
-        group["threshold"] = level
-        weights.data.copy_(functional.softshrink(state["hidden"], level))
+    Raises
+    ------
+    InputError
+        If the threshold is below 0.
+    """
+
+    def __init__(
+        self,
+        weights: ParamsT,
+        lr: float = 1e-3,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        *,
+        threshold: float = 0.0,
+    ):
+        super().__init__(weights, lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=momentum > 0, fused=True)
+        self._set_threshold(threshold)
