@@ -38,7 +38,8 @@ ALLOWED = {
         recipes="",
         inference="",
         calibration="inference",
-        training="layers pruning recipes inference calibration",
+        nn="layers pruning inference",
+        training="layers pruning recipes inference calibration nn",
         importing="layers inference calibration",
         commands="recipes inference calibration training importing",
     ),
@@ -64,8 +65,11 @@ ALLOWED = {
     "firstspike.plots": {"firstspike", *_ALL_SPEC},
     "firstspike.commands": {"firstspike", "firstspike.devices", "firstspike.plots", *_ALL_SPEC},
 }
-#: The one module in which the host's side meets the gateware's.
-EXCEPTIONS = {"firstspike.devices.simulated": {"firstspike_hw.simulation", "firstspike_hw.boards"}}
+#: The modules in which the host's side meets the gateware's, and PyTorch's.
+EXCEPTIONS = {
+    "firstspike.devices.simulated": {"firstspike_hw.simulation", "firstspike_hw.boards"},
+    "firstspike.nn": {"firstspike_model.nn"},
+}
 
 #: So many modules in one folder are as many as one can look over.
 MOST_MODULES = 12

@@ -1,0 +1,166 @@
+"""The spike activation: a potential becomes a spike time, and the spike counts the level that the potential rounds to."""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import nn
+from torch.autograd.function import FunctionCtx
+
+from firstspike_spec import InputError
+
+from .encoder import kernel_of
+
+#: Highest level of a new activation in standard deviations of what batch normalisation gives, for whatever kernel.
+HIGHEST_LEVEL = 3.2
+
+
+class Spikes(nn.Module):
+    """Neurons that spike once, earlier if their potential is higher: an activation of ``T + 1`` levels.
+
+    A potential ``z`` becomes the nearest of the levels ``step * kernel[t]`` and 0; a potential halfway between two levels
+    becomes the higher one. The spike time is that ``t``, and 0 means no spike. The gradient passes straight through the
+    rounding (Bengio et al. 2013, arXiv 1308.3432) where ``-below <= z / step <= kernel[0] + above``. The step is learned with
+    the gradient of LSQ (Esser et al. 2020, arXiv 1902.08153): the derivative of the rounded value, with the rounding passed
+    straight through, times ``1 / sqrt(neurons * kernel[0])``.
+
+    Parameters
+    ----------
+    kernel : int or array_like of int, shape (T,)
+        What a spike at each step counts, the same for all layers of a network: 2 .. 32 falling numbers of at least 1. A whole
+        number ``T`` stands for the linear kernel ``T, T - 1, ..., 1``.
+    step : float, optional
+        Value of one unit of the kernel, above 0. By default the highest level is 3.2, suited to potentials with a variance
+        of 1.
+    learn_step : bool
+    below, above : float
+        At least 0: how far beyond the levels gradients still pass, in steps.
+
+    Attributes
+    ----------
+    step : Parameter, scalar
+
+    Raises
+    ------
+    InputTypeError, InputError
+        If the kernel does not fall or a number is out of range.
+    """
+
+    def __init__(
+        self,
+        kernel: int | ArrayLike = 8,
+        step: float | None = None,
+        learn_step: bool = True,
+        below: float = 0.25,
+        above: float = 0.0,
+    ):
+        super().__init__()
+        self.kernel = kernel_of(kernel)
+        highest = int(self.kernel[0])
+        step = HIGHEST_LEVEL / highest if step is None else float(step)
+        if not 0 < step < math.inf:
+            raise InputError(f"step must be above 0, not {step}")
+        if not min(below, above) >= 0:
+            raise InputError(f"below and above must be at least 0, not {below} and {above}")
+        self.step = nn.Parameter(torch.tensor(step), requires_grad=learn_step)
+        self.window = (-float(below), highest + float(above))
+
+    def forward(self, potentials: torch.Tensor) -> torch.Tensor:
+        """Return the values of the spikes, ``step * levels``."""
+        levels, step = self.levels(potentials)
+        return step * levels
+
+    def levels(self, potentials: torch.Tensor, unit: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what the spike of each neuron counts, and the step.
+
+        Parameters
+        ----------
+        potentials : Tensor of float, shape (batch, ...)
+        unit : Tensor of float, scalar, optional
+            What a potential of 1 is worth; by default 1.
+
+        Returns
+        -------
+        levels : Tensor, of the potentials' type and shape
+            Whole numbers: values of the kernel, or 0.
+        step : Tensor of float32, scalar
+            The value of a level of 1. Use it in place of the parameter: its gradient is scaled as LSQ's.
+        """
+        features = max(1, potentials[0].numel()) if len(potentials) else 1
+        step = scale_gradient(self.step, 1 / math.sqrt(features * int(self.kernel[0])))
+        width = step if unit is None else step / unit
+        levels: torch.Tensor = _Levels.apply(potentials, width, self.kernel, self.window)
+        return levels, step
+
+    def extra_repr(self) -> str:
+        """Return the kernel and the step, for ``repr``."""
+        return f"kernel={self.kernel.tolist()}, step={self.step.item():.4g}"
+
+
+def scale_gradient(values: torch.Tensor, factor: float) -> torch.Tensor:
+    """Return the values, with a gradient of ``factor`` times that of the result."""
+    scaled: torch.Tensor = _ScaleGradient.apply(values, factor)
+    return scaled
+
+
+def nearest_levels(scaled: torch.Tensor, kernel: np.ndarray) -> torch.Tensor:
+    """Return the nearest of a kernel's values and 0 for each element; of two that are equally near, the larger.
+
+    Parameters
+    ----------
+    scaled : Tensor of float, any shape
+        May be overwritten.
+    kernel : ndarray of int, shape (T,)
+    """
+    if is_linear(kernel):
+        return scaled.add_(0.5).floor_().clamp_(0, int(kernel[0]))
+    levels = torch.tensor(np.append(0, kernel[::-1]), dtype=scaled.dtype, device=scaled.device)
+    halves = (levels[1:] + levels[:-1]) / 2
+    return levels[torch.bucketize(scaled, halves, right=True)]
+
+
+def is_linear(kernel: np.ndarray) -> bool:
+    """Return whether a kernel is ``T, T - 1, ..., 1``."""
+    return bool((kernel == np.arange(len(kernel), 0, -1)).all())
+
+
+class _LevelsContext(FunctionCtx):
+    saved_tensors: tuple[torch.Tensor, torch.Tensor]
+    needs_input_grad: tuple[bool, ...]
+    window: tuple[float, float]
+
+
+class _Levels(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        context: _LevelsContext, potentials: torch.Tensor, step: torch.Tensor, kernel: np.ndarray, window: tuple[float, float]
+    ) -> torch.Tensor:
+        scaled = potentials / step.to(potentials.dtype)
+        context.save_for_backward(scaled, step)
+        context.window = window
+        return nearest_levels(scaled.clone(), kernel)
+
+    @staticmethod
+    def backward(context: _LevelsContext, gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None, None, None]:
+        scaled, step = context.saved_tensors
+        low, high = context.window
+        gradient = gradient * ((scaled >= low) & (scaled <= high)) / step.to(gradient.dtype)
+        to_step = -torch.sum(gradient * scaled, dtype=torch.float32) if context.needs_input_grad[1] else None
+        return gradient, to_step, None, None
+
+
+class _ScaleGradientContext(FunctionCtx):
+    factor: float
+
+
+class _ScaleGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(context: _ScaleGradientContext, values: torch.Tensor, factor: float) -> torch.Tensor:
+        context.factor = factor
+        return values.view_as(values)
+
+    @staticmethod
+    def backward(context: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return gradient * context.factor, None
