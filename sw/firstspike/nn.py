@@ -31,6 +31,7 @@ with needing("model", "PyTorch", "torch", what="firstspike.nn"):
         export,
         freeze_statistics,
         linear_kernel,
+        prepare_torch,
         quantise,
     )
 
@@ -59,5 +60,6 @@ __all__ = [
     "export",
     "freeze_statistics",
     "linear_kernel",
+    "prepare_torch",
     "quantise",
 ]

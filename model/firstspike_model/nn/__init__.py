@@ -35,6 +35,7 @@ The classes of step-by-step networks are here too (`FirstSpikeLayer`, `FirstSpik
 
 from firstspike_spec.layered.kernels import base_two_kernel, linear_kernel
 
+from ..inference.torch_setup import prepare_torch
 from ..layers.classifier import FirstSpikeClassifier
 from ..layers.layer import FirstSpikeLayer
 from ..pruning import STDS, GradR, NesterovGradR, NesterovSTDS, cut_to_budget
@@ -70,5 +71,6 @@ __all__ = [
     "export",
     "freeze_statistics",
     "linear_kernel",
+    "prepare_torch",
     "quantise",
 ]

@@ -8,6 +8,8 @@ from torch.nn import functional
 
 from firstspike_spec import Maps
 
+from .spikes import reached
+
 #: Which types PyTorch may use for products of float32 on a CPU: of everything, of matrices, and of convolutions.
 _precisions = attrgetter("fp32_precision", "mkldnn.matmul.fp32_precision", "mkldnn.conv.fp32_precision")
 
@@ -70,27 +72,6 @@ def largest_sum(weights: Sequence[torch.Tensor], largest_levels: Sequence[int], 
     return int(total.max())
 
 
-def spike_levels(potentials: torch.Tensor, thresholds: Sequence[int], kernel: Sequence[int]) -> torch.Tensor:
-    """Return what each neuron's spike counts, of the potentials' type and shape.
-
-    Parameters
-    ----------
-    potentials : Tensor of float, shape (batch, C, H, W)
-        Whole numbers.
-    thresholds, kernel : sequence of int
-        Both of ``T``, falling.
-    """
-    table = torch.tensor([0, *reversed(kernel)], dtype=potentials.dtype, device=potentials.device)
-    return table[_reached(potentials, thresholds)]
-
-
 def spike_times(potentials: torch.Tensor, thresholds: Sequence[int]) -> torch.Tensor:
     """Return the first ``t`` with ``potential >= thresholds[t]``, or ``T`` without any: int16, of the potentials' shape."""
-    return (len(thresholds) - _reached(potentials, thresholds)).to(torch.int16)
-
-
-def _reached(potentials: torch.Tensor, thresholds: Sequence[int]) -> torch.Tensor:
-    """Return how many thresholds each potential reaches, int32."""
-    rising = torch.tensor([*reversed(thresholds)], dtype=potentials.dtype, device=potentials.device)
-    inside = potentials.permute(0, 2, 3, 1).contiguous()  # as they lie in memory: channels are innermost
-    return torch.bucketize(inside, rising, out_int32=True, right=True).permute(0, 3, 1, 2)
+    return (len(thresholds) - reached(potentials, thresholds)).to(torch.int16)

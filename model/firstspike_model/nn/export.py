@@ -50,11 +50,11 @@ def quantise(
         gains that are not above 0.
     """
     layers = model.layers
-    bits = [weight_bits] * len(layers) if isinstance(weight_bits, int) else list(weight_bits)
+    bits = list(weight_bits) if isinstance(weight_bits, Sequence) else [weight_bits] * len(layers)
     if len(bits) != len(layers):
         raise InputError(f"weight_bits must be one number, or one for each of {len(layers)} layers, not {len(bits)}")
     bits = [whole_number(bit, "weight_bits", MIN_WEIGHT_BITS, MAX_WEIGHT_BITS) for bit in bits]
-    sources = _sources(model)
+    sources = sources_of(model)
     for layer, bit in zip(layers, bits, strict=True):
         check_layer(layer)
         anchor = layer.anchor
@@ -202,7 +202,7 @@ def step_by_step_network(
 
 @torch.no_grad()
 def _layered_network(model: Sequential, images: torch.Tensor | np.ndarray | None, facts: dict[str, Any]) -> LayeredNetwork:
-    sources = _sources(model)
+    sources = sources_of(model)
     parts = []
     for layer in model.layers:
         if not layer.anchor.weight_bits:
@@ -253,7 +253,7 @@ def _highest_potential(layer: LayerPlan, numbers: WholeNumbers, highest: Sequenc
     return int(total.max())
 
 
-def _sources(model: Sequential) -> list[Levels]:
+def sources_of(model: Sequential) -> list[Levels]:
     """Return the spikes of the input and of each layer without values: what folding must know of them."""
     source = model.source
     nothing = torch.empty(0)

@@ -69,7 +69,7 @@ class WholeNumbers:
 def whole_numbers(plan: LayerPlan, sources: Sequence[Levels]) -> WholeNumbers:
     """Return the whole numbers of a layer whose unit is set."""
     weights, unit = whole_weights(plan, sources)
-    bias = _folded_bias(plan) / unit
+    bias = folded_bias(plan) / unit
     for branch, weight in zip(plan.branches, weights, strict=True):
         bias = bias + offset_sum(branch, sources[branch.source], weight)
     return WholeNumbers(weights, round_to_unit(bias, torch.ones_like(unit)), unit)
@@ -139,7 +139,7 @@ def offset_sum(branch: Branch, source: Levels, weights: torch.Tensor) -> torch.T
     return products if branch.synapses is None else products.flatten(1).sum(1)
 
 
-def _folded_bias(plan: LayerPlan) -> torch.Tensor:
+def folded_bias(plan: LayerPlan) -> torch.Tensor:
     """Return what normalisation and biases add to the potential, shape (channels,)."""
     total = torch.zeros(plan.shape[0], device=plan.anchor.weight.device)
     for branch in plan.branches:

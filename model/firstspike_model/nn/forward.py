@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional
 
-from .exact import exact_sums, exact_type, largest_sum, pooled_levels, spike_levels
+from .exact import exact_sums, exact_type, largest_sum, pooled_levels
 from .folding import (
     Levels,
     WholeNumbers,
@@ -17,6 +17,7 @@ from .folding import (
     whole_numbers,
     whole_weights,
 )
+from .spikes import reached_levels
 from .structure import Branch, LayerPlan
 from .thresholds import spike_thresholds
 
@@ -46,7 +47,7 @@ def run_layer(
     if plan.spikes is None:
         kind = torch.float32
     if not plan.anchor.weight_bits:
-        return _fire(plan, _normalised(plan, sources, _float_weights(plan, sources), kind))
+        return _fire(plan, normalised(plan, sources, float_weights(plan, sources), kind))
     if training and not plan.anchor.learn_unit:
         follow_unit(plan, sources)
     norms = [norm for norm in (plan.norm, *(branch.norm for branch in plan.branches)) if norm is not None]
@@ -54,10 +55,10 @@ def run_layer(
         return _exact(plan, sources)
     if all(norm.frozen for norm in norms):
         return _folded(plan, sources, kind)
-    return _fire(plan, _normalised(plan, sources, _rounded_weights(plan, sources), kind))
+    return _fire(plan, normalised(plan, sources, _rounded_weights(plan, sources), kind))
 
 
-def _float_weights(plan: LayerPlan, sources: Sequence[Levels]) -> list[torch.Tensor]:
+def float_weights(plan: LayerPlan, sources: Sequence[Levels]) -> list[torch.Tensor]:
     """Return each branch's weights times the values of the sources' levels."""
     weights = []
     for branch in plan.branches:
@@ -67,7 +68,7 @@ def _float_weights(plan: LayerPlan, sources: Sequence[Levels]) -> list[torch.Ten
 
 
 def _rounded_weights(plan: LayerPlan, sources: Sequence[Levels]) -> list[torch.Tensor]:
-    """Return `_float_weights` of the layer's whole numbers, before normalisation by the batch."""
+    """Return `float_weights` of the layer's whole numbers, before normalisation by the batch."""
     whole, unit = whole_weights(plan, sources)
     weights = []
     for branch, weight in zip(plan.branches, whole, strict=True):
@@ -81,9 +82,7 @@ def _rounded_weights(plan: LayerPlan, sources: Sequence[Levels]) -> list[torch.T
     return weights
 
 
-def _normalised(
-    plan: LayerPlan, sources: Sequence[Levels], weights: Sequence[torch.Tensor], kind: torch.dtype
-) -> torch.Tensor:
+def normalised(plan: LayerPlan, sources: Sequence[Levels], weights: Sequence[torch.Tensor], kind: torch.dtype) -> torch.Tensor:
     """Return the potentials after normalisation and max pooling."""
     total = None
     for branch, weight in zip(plan.branches, weights, strict=True):
@@ -124,7 +123,7 @@ def _exact(plan: LayerPlan, sources: Sequence[Levels]) -> tuple[torch.Tensor, to
         return potentials.float() * numbers.unit, torch.ones_like(numbers.unit)
     kernel = plan.spikes.kernel
     thresholds = spike_thresholds(kernel, plan.spikes.step.item(), numbers.unit.item())
-    return spike_levels(potentials, thresholds.tolist(), kernel.tolist()), plan.spikes.step
+    return reached_levels(potentials, thresholds.tolist(), kernel.tolist()), plan.spikes.step
 
 
 def exact_potentials(plan: LayerPlan, sources: Sequence[Levels], numbers: WholeNumbers) -> torch.Tensor:

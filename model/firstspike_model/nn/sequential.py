@@ -15,7 +15,8 @@ from .structure import LayerPlan, read_layers
 class Sequential(nn.Sequential):
     """Modules one after the other: a whole network if it begins with `LatencyEncoder` or `SpikeTimes`, else a part of one.
 
-    A whole network runs layer by layer: ``network(images)`` returns the scores of the classes.
+    A part runs its modules one after the other. A whole network runs layer by layer: ``network(images)`` returns the scores of
+    the classes.
 
     - While weights are floats, it computes what its modules say.
     - Once quantised (`firstspike_model.nn.quantise`), ``train()`` rounds weights in every forward pass, with batch
@@ -46,7 +47,7 @@ class Sequential(nn.Sequential):
         super().__init__(*modules)
         self.kind: torch.dtype | None = None
         self._read: tuple[tuple[int, ...], SpikeSource, tuple[LayerPlan, ...]] | None = None
-        if len(self) and isinstance(self[0], SpikeSource):
+        if not self._is_part:
             self._plan()
 
     @property
@@ -71,6 +72,9 @@ class Sequential(nn.Sequential):
         -------
         Tensor of float32, shape (batch, classes)
         """
+        if self._is_part:
+            part: torch.Tensor = super().forward(inputs)
+            return part
         return self.run(inputs)[-1].values.flatten(1)
 
     def run(self, inputs: torch.Tensor) -> list[Levels]:
@@ -84,6 +88,10 @@ class Sequential(nn.Sequential):
             values, scale = run_layer(layer, spikes, kind, self.training)
             spikes.append(Levels(values, scale, 0 if layer.spikes is None else int(layer.spikes.kernel[0])))
         return spikes
+
+    @property
+    def _is_part(self) -> bool:
+        return not (len(self) and isinstance(self[0], SpikeSource))
 
     def _plan(self) -> tuple[SpikeSource, tuple[LayerPlan, ...]]:
         """Read the layers, again if modules have changed."""

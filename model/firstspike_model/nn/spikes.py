@@ -1,6 +1,8 @@
 """The spike activation: a potential becomes a spike time, and the spike counts the level that the potential rounds to."""
 
 import math
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from torch.autograd.function import FunctionCtx
 from firstspike_spec import InputError
 
 from .encoder import kernel_of
+from .thresholds import halfway_thresholds, spike_thresholds
 
 #: Highest level of a new activation in standard deviations of what batch normalisation gives, for whatever kernel.
 HIGHEST_LEVEL = 3.2
@@ -22,7 +25,7 @@ class Spikes(nn.Module):
 
     A potential ``z`` becomes the nearest of the levels ``step * kernel[t]`` and 0; a potential halfway between two levels
     becomes the higher one. The spike time is that ``t``, and 0 means no spike. The gradient passes straight through the
-    rounding (Bengio et al. 2013, arXiv 1308.3432) where ``-below <= z / step <= kernel[0] + above``. The step is learned with
+    rounding (Bengio et al. 2013, arXiv 1308.3432) where ``-below < z / step < kernel[0] + above``. The step is learned with
     the gradient of LSQ (Esser et al. 2020, arXiv 1902.08153): the derivative of the rounded value, with the rounding passed
     straight through, times ``1 / sqrt(neurons * kernel[0])``.
 
@@ -90,8 +93,13 @@ class Spikes(nn.Module):
         """
         features = max(1, potentials[0].numel()) if len(potentials) else 1
         step = scale_gradient(self.step, 1 / math.sqrt(features * int(self.kernel[0])))
-        width = step if unit is None else step / unit
-        levels: torch.Tensor = _Levels.apply(potentials, width, self.kernel, self.window)
+        if unit is None:
+            levels: torch.Tensor = _Levels.apply(potentials, step, self.kernel, self.window, None)
+            return levels, step
+        thresholds = spike_thresholds(self.kernel, self.step.item(), unit.item()).tolist()
+        if thresholds == halfway_thresholds(self.kernel, self.step.item(), unit.item()):
+            thresholds = None  # rounding gives the same levels, and is faster
+        levels = _Levels.apply(potentials, step / unit, self.kernel, self.window, thresholds)
         return levels, step
 
     def extra_repr(self) -> str:
@@ -105,50 +113,80 @@ def scale_gradient(values: torch.Tensor, factor: float) -> torch.Tensor:
     return scaled
 
 
-def nearest_levels(scaled: torch.Tensor, kernel: np.ndarray) -> torch.Tensor:
-    """Return the nearest of a kernel's values and 0 for each element; of two that are equally near, the larger.
+def nearest_levels(potentials: torch.Tensor, step: float, kernel: np.ndarray) -> torch.Tensor:
+    """Return the kernel's value, or 0, that is nearest to each potential in steps; of two that are equally near, the larger.
 
     Parameters
     ----------
-    scaled : Tensor of float, any shape
-        May be overwritten.
+    potentials : Tensor of float, any shape
+    step : float
     kernel : ndarray of int, shape (T,)
     """
-    if is_linear(kernel):
-        return scaled.add_(0.5).floor_().clamp_(0, int(kernel[0]))
-    levels = torch.tensor(np.append(0, kernel[::-1]), dtype=scaled.dtype, device=scaled.device)
-    halves = (levels[1:] + levels[:-1]) / 2
-    return levels[torch.bucketize(scaled, halves, right=True)]
+    if bool((kernel == np.arange(len(kernel), 0, -1)).all()):  # linear
+        half = torch.tensor(0.5, dtype=potentials.dtype, device=potentials.device)
+        return torch.add(half, potentials, alpha=1 / step).floor_().clamp_(0, len(kernel))
+    levels = [*kernel.tolist(), 0]
+    return reached_levels(potentials, [step * (level + lower) / 2 for level, lower in pairwise(levels)], levels[:-1])
 
 
-def is_linear(kernel: np.ndarray) -> bool:
-    """Return whether a kernel is ``T, T - 1, ..., 1``."""
-    return bool((kernel == np.arange(len(kernel), 0, -1)).all())
+def reached_levels(potentials: torch.Tensor, thresholds: Sequence[float], kernel: Sequence[int]) -> torch.Tensor:
+    """Return what each neuron's spike counts, of the potentials' type and shape.
+
+    Parameters
+    ----------
+    potentials : Tensor of float
+    thresholds, kernel : sequence of numbers
+        Both of ``T``, falling: a spike at the first ``t`` with ``potential >= thresholds[t]`` counts ``kernel[t]``.
+    """
+    table = torch.tensor([0, *reversed(kernel)], dtype=potentials.dtype, device=potentials.device)
+    return table[reached(potentials, thresholds)]
+
+
+def reached(potentials: torch.Tensor, thresholds: Sequence[float]) -> torch.Tensor:
+    """Return how many of some falling thresholds each potential reaches: int32, of the potentials' shape."""
+    rising = torch.tensor([*reversed(thresholds)], dtype=potentials.dtype, device=potentials.device)
+    if potentials.ndim == 4:  # as maps lie in memory: channels are innermost
+        inside = potentials.permute(0, 2, 3, 1).contiguous()
+        return torch.bucketize(inside, rising, out_int32=True, right=True).permute(0, 3, 1, 2)
+    return torch.bucketize(potentials, rising, out_int32=True, right=True)
 
 
 class _LevelsContext(FunctionCtx):
-    saved_tensors: tuple[torch.Tensor, torch.Tensor]
+    saved_tensors: tuple[torch.Tensor]
     needs_input_grad: tuple[bool, ...]
+    step: float
     window: tuple[float, float]
 
 
 class _Levels(torch.autograd.Function):
     @staticmethod
     def forward(
-        context: _LevelsContext, potentials: torch.Tensor, step: torch.Tensor, kernel: np.ndarray, window: tuple[float, float]
+        context: _LevelsContext,
+        potentials: torch.Tensor,
+        step: torch.Tensor,
+        kernel: np.ndarray,
+        window: tuple[float, float],
+        thresholds: list[int] | None,
     ) -> torch.Tensor:
-        scaled = potentials / step.to(potentials.dtype)
-        context.save_for_backward(scaled, step)
-        context.window = window
-        return nearest_levels(scaled.clone(), kernel)
+        context.step, context.window = step.item(), window
+        context.save_for_backward(potentials)
+        if thresholds is not None:
+            # Halfway between whole numbers, so that rounding in the sums does no harm.
+            return reached_levels(potentials, [threshold - 0.5 for threshold in thresholds], kernel.tolist())
+        return nearest_levels(potentials, context.step, kernel)
 
     @staticmethod
-    def backward(context: _LevelsContext, gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None, None, None]:
-        scaled, step = context.saved_tensors
-        low, high = context.window
-        gradient = gradient * ((scaled >= low) & (scaled <= high)) / step.to(gradient.dtype)
-        to_step = -torch.sum(gradient * scaled, dtype=torch.float32) if context.needs_input_grad[1] else None
-        return gradient, to_step, None, None
+    def backward(
+        context: _LevelsContext, gradient: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor | None, None, None, None]:
+        (potentials,) = context.saved_tensors
+        step, (low, high) = context.step, context.window
+        # By far the fastest way in PyTorch to keep a gradient where a tensor lies between two numbers.
+        gradient = torch.ops.aten.hardtanh_backward(gradient, potentials, low * step, high * step).mul_(1 / step)
+        to_step = (
+            torch.sum(gradient * potentials, dtype=torch.float32).mul_(-1 / step) if context.needs_input_grad[1] else None
+        )
+        return gradient, to_step, None, None, None
 
 
 class _ScaleGradientContext(FunctionCtx):

@@ -24,10 +24,14 @@ def spike_thresholds(kernel: np.ndarray, step: float, unit: float) -> np.ndarray
     step, unit : float
         Above 0.
     """
+    return _falling(halfway_thresholds(kernel, step, unit))
+
+
+def halfway_thresholds(kernel: np.ndarray, step: float, unit: float) -> list[int]:
+    """Return the thresholds of `spike_thresholds` before equal ones are raised."""
     levels = [*map(int, kernel), 0]
     ratio = Fraction(step) / Fraction(unit) / 2
-    halves = [math.ceil(ratio * (level + lower)) for level, lower in pairwise(levels)]
-    return _falling(halves)
+    return [math.ceil(ratio * (level + lower)) for level, lower in pairwise(levels)]
 
 
 def output_thresholds(time_steps: int, highest: int, winning: np.ndarray | None = None) -> np.ndarray:
@@ -49,8 +53,8 @@ def output_thresholds(time_steps: int, highest: int, winning: np.ndarray | None 
     if winning is None or len(winning) == 0:
         shares = [-(-max(highest, 1) * int(time_steps - step + 1) // time_steps) for step in steps]
         return _falling([*shares[:-1], 1])
-    quantiles = np.quantile(winning, 1 - steps / time_steps, method="lower")
-    return _falling([int(value) for value in quantiles])
+    falling = np.sort(winning)[::-1]
+    return _falling([int(falling[-(-len(falling) * int(step) // time_steps) - 1]) for step in steps])
 
 
 def _falling(values: list[int]) -> np.ndarray:
