@@ -17,30 +17,6 @@ class GradientRewiring(Rewiring):
         self._add_settings(alpha=alpha, target=target)
         for group in self.param_groups:
             prior_centre(group["alpha"], group["target"])
-        self._costs: dict[torch.nn.Parameter, torch.Tensor] = {}
-
-    @torch.no_grad()
-    def set_costs(self, weights: torch.nn.Parameter, costs: torch.Tensor) -> None:
-        """Make the prior pull harder at some synapses.
-
-        If the costs are the rates at which the sources spike, the prior penalises the expected number of synaptic operations,
-        and so the engine's cycles, instead of the number of connections.
-
-        Parameters
-        ----------
-        weights : Parameter
-            One of the optimiser's.
-        costs : Tensor of float, of a shape that broadcasts to the weights'
-            Above 0; 1 is the usual pull. They are not part of ``state_dict``.
-
-        Raises
-        ------
-        InputError
-            If a cost is not above 0.
-        """
-        if not (costs > 0).all():
-            raise InputError(f"costs must be above 0, not {float(costs.min())}")
-        self._costs[weights] = costs
 
     def _begin(self, weights: torch.Tensor) -> dict[str, torch.Tensor]:
         return {"sign": torch.where(weights < 0, -1.0, 1.0), "strength": torch.empty_like(weights)}

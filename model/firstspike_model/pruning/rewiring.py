@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, overload
 
 import torch
-from torch.optim.optimizer import ParamsT
+
+from firstspike_spec import InputError
 
 from .budget import allowed
 
@@ -32,6 +33,30 @@ class Rewiring(torch.optim.Optimizer):
         for group in self.param_groups:
             for name, value in settings.items():
                 group.setdefault(name, value)
+        self._costs: dict[torch.nn.Parameter, torch.Tensor] = {}
+
+    @torch.no_grad()
+    def set_costs(self, weights: torch.nn.Parameter, costs: torch.Tensor) -> None:
+        """Make the method push harder at some synapses.
+
+        If the costs are the rates at which the sources spike, it minimises the expected number of synaptic operations, and so
+        the engine's cycles, instead of the number of connections.
+
+        Parameters
+        ----------
+        weights : Parameter
+            One of the optimiser's.
+        costs : Tensor of float, of a shape that broadcasts to the weights'
+            Above 0; 1 is the usual push. They are not part of ``state_dict``.
+
+        Raises
+        ------
+        InputError
+            If a cost is not above 0.
+        """
+        if not (costs > 0).all():
+            raise InputError(f"costs must be above 0, not {float(costs.min())}")
+        self._costs[weights] = costs
 
     @overload
     def step(self, closure: None = None) -> None: ...

@@ -26,14 +26,25 @@ class SoftThreshold(Rewiring):
 
     def _settle(self, weights: torch.nn.Parameter, state: State, group: Group) -> None:
         state["hidden"].copy_(weights.data)
-        weights.data.copy_(functional.softshrink(weights.data, group["threshold"]))
+        self._shrink(weights, state, group["threshold"])
 
     def _strengths(self, weights: torch.nn.Parameter, state: State) -> torch.Tensor:
-        return state["hidden"].abs()
+        # The threshold that would make the connection dormant.
+        return state["hidden"].abs() / self._costs[weights] if weights in self._costs else state["hidden"].abs()
 
     def _push(self, weights: torch.nn.Parameter, state: State, group: Group, level: float) -> None:
         group["threshold"] = level
-        weights.data.copy_(functional.softshrink(state["hidden"], level))
+        self._shrink(weights, state, level)
+        if weights in self._costs:  # also where the float was rounded up
+            weights.data.mul_(self._strengths(weights, state) > level)
+
+    def _shrink(self, weights: torch.nn.Parameter, state: State, threshold: float) -> None:
+        hidden = state["hidden"]
+        if weights in self._costs:
+            shrunk = hidden.sign() * (hidden.abs() - threshold * self._costs[weights]).relu()
+        else:
+            shrunk = functional.softshrink(hidden, threshold)
+        weights.data.copy_(shrunk)
 
 
 class STDS(SoftThreshold, torch.optim.Adam):
@@ -44,7 +55,8 @@ class STDS(SoftThreshold, torch.optim.Adam):
     pushes weights towards 0.
 
     The mapping, this gradient, and the schedules ``"sine"`` and ``"linear"`` of `firstspike_model.pruning.schedule` are the
-    authors' (github.com/Yanqi-Chen/STDS). Steering the threshold to a budget (`Rewiring.prune_to`) is ours.
+    authors' (github.com/Yanqi-Chen/STDS). Steering the threshold to a budget (`Rewiring.prune_to`) is ours, and so are costs
+    (`Rewiring.set_costs`), which multiply the threshold of each weight.
 
     Parameters
     ----------
