@@ -8,8 +8,6 @@ from torch.nn import functional
 
 from firstspike_spec import Maps
 
-from .spikes import reached
-
 #: Which types PyTorch may use for products of float32 on a CPU: of everything, of matrices, and of convolutions.
 _precisions = attrgetter("fp32_precision", "mkldnn.matmul.fp32_precision", "mkldnn.conv.fp32_precision")
 
@@ -70,8 +68,3 @@ def largest_sum(weights: Sequence[torch.Tensor], largest_levels: Sequence[int], 
     for weight, level in zip(weights, largest_levels, strict=True):
         total = total + weight.abs().sum(1, dtype=torch.float64) * level
     return int(total.max())
-
-
-def spike_times(potentials: torch.Tensor, thresholds: Sequence[int]) -> torch.Tensor:
-    """Return the first ``t`` with ``potential >= thresholds[t]``, or ``T`` without any: int16, of the potentials' shape."""
-    return (len(thresholds) - reached(potentials, thresholds)).to(torch.int16)

@@ -123,7 +123,7 @@ def _exact(plan: LayerPlan, sources: Sequence[Levels]) -> tuple[torch.Tensor, to
         return potentials.float() * numbers.unit, torch.ones_like(numbers.unit)
     kernel = plan.spikes.kernel
     thresholds = spike_thresholds(kernel, plan.spikes.step.item(), numbers.unit.item())
-    return reached_levels(potentials, thresholds.tolist(), kernel.tolist()), plan.spikes.step
+    return reached_levels(potentials, thresholds.tolist(), kernel), plan.spikes.step
 
 
 def exact_potentials(plan: LayerPlan, sources: Sequence[Levels], numbers: WholeNumbers) -> torch.Tensor:

@@ -11,7 +11,8 @@ from torch.nn import functional
 
 from firstspike_spec import Inference, InputError, InputTypeError, LayeredNetwork, Maps
 
-from .exact import exact_sums, exact_type, largest_sum, spike_times
+from .exact import exact_sums, exact_type, largest_sum
+from .spikes import counted_levels, reached
 
 #: Potentials of one layer that are computed at once.
 CHUNK_POTENTIALS = 1 << 22
@@ -45,6 +46,7 @@ class IntegerNetwork(nn.Module):
                 "step-by-step networks"
             )
         self.network = network
+        self._input_shape = network.layers[0].projections[0].maps.source_shape
         highest = [int(network.input_code.kernel[0])] + [int(network.kernel[0])] * len(network.layers)
         self.layers = _LayerList(_IntegerLayer(layer, highest) for layer in network.layers)
 
@@ -123,24 +125,25 @@ class IntegerNetwork(nn.Module):
         network = self.network
         widest = max(times.shape[1], *(layer.targets for layer in network.layers))
         device = next(self.buffers()).device
-        tables = [_level_table(kernel, device) for kernel in (network.input_code.kernel, network.kernel)]
         for part in torch.tensor(times.astype(np.int16), device=device).split(max(1, CHUNK_POTENTIALS // widest)):
-            yield self._run(part, tables)
+            yield self._run(part)
 
-    def _run(self, input_times: torch.Tensor, tables: Sequence[torch.Tensor]) -> "_Run":
-        times, potentials, levels = [input_times], [], [tables[0][input_times.int()]]
-        count = len(input_times)
-        spikes = (input_times < len(tables[0]) - 1).sum(1)
-        operations = torch.zeros(count, dtype=torch.int64, device=input_times.device)
+    def _run(self, input_times: torch.Tensor) -> "_Run":
+        steps, kernel = len(self.network.input_code.kernel), self.network.kernel
+        values = counted_levels(steps - input_times, self.network.input_code.kernel, torch.float32)
+        levels = [values.reshape(-1, *self._input_shape).contiguous(memory_format=torch.channels_last)]
+        times, potentials = [input_times], []
+        spikes = (input_times < steps).sum(1)
+        operations = torch.zeros_like(spikes)
         for layer in self.layers:
             sums = layer(levels)
             pooled = functional.max_pool2d(sums, layer.max_pooling) if layer.max_pooling > 1 else sums
-            fired = spike_times(pooled, layer.thresholds).flatten(1)
+            counts = reached(pooled, layer.thresholds)
             operations += layer.count_operations(levels)
-            spikes += (fired < len(layer.thresholds)).sum(1)
-            times.append(fired)
+            spikes += counts.bool().sum((1, 2, 3))
+            times.append(len(kernel) - counts.flatten(1).to(torch.int16))
             potentials.append(sums.flatten(1))
-            levels.append(tables[1][fired.int()])
+            levels.append(counted_levels(counts, kernel, torch.float32))
         outputs, last = times[-1], potentials[-1]
         earliest = outputs.amin(1, keepdim=True)
         classes = torch.where(outputs == earliest, last, -torch.inf).argmax(1).to(torch.int16)
@@ -187,26 +190,25 @@ class _IntegerLayer(nn.Module):
         self._largest = largest_sum(weights, most, self.initial_potentials)
 
     def forward(self, levels: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Return the potentials, shape (batch, channels, height, width), from each source's levels (batch, sources)."""
+        """Return the potentials, (batch, channels, height, width), from the levels of the input and of earlier layers."""
         kind = exact_type(self._largest, self.initial_potentials.device)
         total = self.initial_potentials.to(kind)[:, None, None]
         for number, (source, maps) in enumerate(self._projections):
-            values = levels[source].reshape(-1, *maps.source_shape).contiguous(memory_format=torch.channels_last)
+            values = levels[source]
+            if values.shape[1:] != maps.source_shape:  # without maps, sources have numbers only
+                values = values.reshape(-1, *maps.source_shape)
             total = total + exact_sums(values, getattr(self, f"weights_{number}").to(kind), maps)
         return total
 
     def count_operations(self, levels: Sequence[torch.Tensor]) -> torch.Tensor:
         """Return the number of weights that each input adds, int64, shape (batch,)."""
-        parts = [
-            (levels[source] > 0).double() @ getattr(self, f"operations_{number}")
-            for number, (source, _) in enumerate(self._projections)
-        ]
-        return torch.stack(parts).sum(0).long()
-
-
-def _level_table(kernel: np.ndarray, device: torch.device) -> torch.Tensor:
-    """Return what a spike at each step counts, and 0 for no spike: float32, shape (T + 1,)."""
-    return torch.tensor([*kernel.tolist(), 0], dtype=torch.float32, device=device)
+        total = torch.zeros(len(levels[0]), dtype=torch.float64, device=self.initial_potentials.device)
+        for number, (source, _) in enumerate(self._projections):
+            spikes = (levels[source] > 0).movedim(1, -1).flatten(1).double()  # as they lie in memory
+            channels, height, width = levels[source].shape[1:]
+            operations = getattr(self, f"operations_{number}").view(channels, height, width)
+            total += spikes @ operations.movedim(0, -1).flatten()
+        return total.long()
 
 
 def _joined(parts: Sequence[list[torch.Tensor]]) -> tuple[np.ndarray, ...]:

@@ -9,6 +9,7 @@ from ..layers.synapses import gradient_type
 from .encoder import SpikeSource
 from .folding import Levels
 from .forward import run_layer
+from .modules import Synapses
 from .structure import LayerPlan, read_layers
 
 
@@ -88,6 +89,43 @@ class Sequential(nn.Sequential):
             values, scale = run_layer(layer, spikes, kind, self.training)
             spikes.append(Levels(values, scale, 0 if layer.spikes is None else int(layer.spikes.kernel[0])))
         return spikes
+
+    @torch.no_grad()
+    def operation_counts(self, inputs: torch.Tensor, batch: int = 500) -> dict[Synapses, torch.Tensor]:
+        """Return how often each weight is added to a potential for one of the inputs, on average, in ``eval()``.
+
+        As costs of a pruning optimiser (`firstspike_model.pruning.Rewiring.set_costs`), these make it save synaptic
+        operations.
+
+        Parameters
+        ----------
+        inputs : Tensor
+            As for `forward`.
+        batch : int
+            How many inputs are run at once.
+
+        Returns
+        -------
+        dict of Tensor of float32
+            For each `Conv2d` and `Linear`, of the shape (1, ...) that broadcasts to its weights: all weights of a tap are
+            added equally often.
+        """
+        training = self.training
+        self.eval()
+        rates: list[torch.Tensor] = []
+        for part in inputs.split(batch):
+            spikes = [(levels.values > 0).sum(0, dtype=torch.float64) for levels in self.run(part)]
+            rates = spikes if not rates else [total + more for total, more in zip(rates, spikes, strict=True)]
+        self.train(training)
+        counts = {}
+        for layer in self.layers:
+            for branch in layer.branches:
+                if branch.synapses is not None:
+                    rate = rates[branch.source].flatten()[None].cpu().numpy() / len(inputs)
+                    weight = branch.synapses.weight
+                    taps = torch.tensor(branch.maps.windows(rate).sum(axis=1), dtype=torch.float32, device=weight.device)
+                    counts[branch.synapses] = taps.reshape(1, *weight.shape[1:])
+        return counts
 
     @property
     def _is_part(self) -> bool:

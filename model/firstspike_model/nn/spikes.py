@@ -19,6 +19,9 @@ from .thresholds import halfway_thresholds, spike_thresholds
 #: Highest level of a new activation in standard deviations of what batch normalisation gives, for whatever kernel.
 HIGHEST_LEVEL = 3.2
 
+#: For some types of floats, whole numbers of their size, and the bits of the exponent.
+_EXPONENTS = {torch.float32: (torch.int32, 0x7F800000), torch.bfloat16: (torch.int16, 0x7F80)}
+
 
 class Spikes(nn.Module):
     """Neurons that spike once, earlier if their potential is higher: an activation of ``T + 1`` levels.
@@ -122,33 +125,54 @@ def nearest_levels(potentials: torch.Tensor, step: float, kernel: np.ndarray) ->
     step : float
     kernel : ndarray of int, shape (T,)
     """
-    if bool((kernel == np.arange(len(kernel), 0, -1)).all()):  # linear
-        half = torch.tensor(0.5, dtype=potentials.dtype, device=potentials.device)
+    half = torch.tensor(0.5, dtype=potentials.dtype, device=potentials.device)
+    if is_linear(kernel):
         return torch.add(half, potentials, alpha=1 / step).floor_().clamp_(0, len(kernel))
+    if potentials.dtype in _EXPONENTS and bool((kernel == 1 << np.arange(len(kernel))[::-1]).all()):
+        # Halfway between two powers of two is 1.5 of the smaller: in units of 0.75 steps, a number's exponent is its level.
+        whole, mask = _EXPONENTS[potentials.dtype]
+        powers = (potentials / (0.75 * step)).clamp_(0, int(kernel[0]))
+        powers = powers.view(whole).bitwise_and_(mask).view(potentials.dtype).floor_()
+        ones = torch.add(half, potentials, alpha=1 / step).floor_().clamp_(0, 1)  # the level 1 is nearest from 0.5 on
+        return ones.maximum(powers)
     levels = [*kernel.tolist(), 0]
-    return reached_levels(potentials, [step * (level + lower) / 2 for level, lower in pairwise(levels)], levels[:-1])
+    return reached_levels(potentials, [step * (level + lower) / 2 for level, lower in pairwise(levels)], kernel)
 
 
-def reached_levels(potentials: torch.Tensor, thresholds: Sequence[float], kernel: Sequence[int]) -> torch.Tensor:
+def reached_levels(potentials: torch.Tensor, thresholds: Sequence[float], kernel: np.ndarray) -> torch.Tensor:
     """Return what each neuron's spike counts, of the potentials' type and shape.
 
     Parameters
     ----------
-    potentials : Tensor of float
-    thresholds, kernel : sequence of numbers
+    potentials : Tensor of float, any shape
+        Maps (batch, C, H, W) with channels innermost in memory are fastest.
+    thresholds : sequence of number
+    kernel : ndarray of int
         Both of ``T``, falling: a spike at the first ``t`` with ``potential >= thresholds[t]`` counts ``kernel[t]``.
     """
-    table = torch.tensor([0, *reversed(kernel)], dtype=potentials.dtype, device=potentials.device)
-    return table[reached(potentials, thresholds)]
+    return counted_levels(reached(potentials, thresholds), kernel, potentials.dtype)
+
+
+def counted_levels(counts: torch.Tensor, kernel: np.ndarray, kind: torch.dtype) -> torch.Tensor:
+    """Return what the spike of a neuron counts that reaches a number of thresholds, as floats of ``kind``."""
+    if is_linear(kernel):
+        return counts.to(kind)
+    table = torch.tensor([0, *kernel.tolist()[::-1]], dtype=kind, device=counts.device)
+    rows = counts.movedim(1, -1)  # as they lie in memory
+    return table.index_select(0, rows.flatten().int()).view(rows.shape).movedim(-1, 1)
 
 
 def reached(potentials: torch.Tensor, thresholds: Sequence[float]) -> torch.Tensor:
-    """Return how many of some falling thresholds each potential reaches: int32, of the potentials' shape."""
-    rising = torch.tensor([*reversed(thresholds)], dtype=potentials.dtype, device=potentials.device)
-    if potentials.ndim == 4:  # as maps lie in memory: channels are innermost
-        inside = potentials.permute(0, 2, 3, 1).contiguous()
-        return torch.bucketize(inside, rising, out_int32=True, right=True).permute(0, 3, 1, 2)
-    return torch.bucketize(potentials, rising, out_int32=True, right=True)
+    """Return how many of some thresholds, at most 32, each potential reaches: uint8, of the potentials' shape."""
+    counts = torch.zeros_like(potentials, dtype=torch.uint8)
+    for threshold in thresholds:  # several times as fast as a search in the table
+        counts += (potentials >= threshold).view(torch.uint8)
+    return counts
+
+
+def is_linear(kernel: np.ndarray) -> bool:
+    """Return whether a kernel is ``T, T - 1, ..., 1``."""
+    return bool((kernel == np.arange(len(kernel), 0, -1)).all())
 
 
 class _LevelsContext(FunctionCtx):
@@ -172,7 +196,7 @@ class _Levels(torch.autograd.Function):
         context.save_for_backward(potentials)
         if thresholds is not None:
             # Halfway between whole numbers, so that rounding in the sums does no harm.
-            return reached_levels(potentials, [threshold - 0.5 for threshold in thresholds], kernel.tolist())
+            return reached_levels(potentials, [threshold - 0.5 for threshold in thresholds], kernel)
         return nearest_levels(potentials, context.step, kernel)
 
     @staticmethod
