@@ -117,7 +117,7 @@ class Sequential(nn.Sequential):
             spikes = [(levels.values > 0).sum(0, dtype=torch.float64) for levels in self.run(part)]
             rates = spikes if not rates else [total + more for total, more in zip(rates, spikes, strict=True)]
         self.train(training)
-        counts = {}
+        counts: dict[Synapses, torch.Tensor] = {}
         for layer in self.layers:
             for branch in layer.branches:
                 if branch.synapses is not None:

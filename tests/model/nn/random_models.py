@@ -64,7 +64,7 @@ def random_model(form: str, seed: int) -> Sequential:
             modules += [down, BatchNorm2d(10), spikes(), AvgPool2d(2), Flatten(), Linear(10, 4)]
         case "strided":
             modules = [
-                LatencyEncoder((3, 9, 8), 5),
+                colour,
                 AvgPool2d(2),
                 Conv2d(3, 6, 3, stride=2, padding=2),
                 BatchNorm2d(6),

@@ -192,6 +192,18 @@ def test_layers_are_read():
     assert total.norm is None
 
 
+def test_max_pooling_multiplies():
+    """Before and after batch normalisation and after Spikes, it is one pooling of the artefact's."""
+    for modules, first, last in (
+        ([MaxPool2d(2), BatchNorm2d(4), MaxPool2d(2), Spikes(), MaxPool2d(2)], 2, 4),
+        ([BatchNorm2d(4), Spikes(), MaxPool2d(4), MaxPool2d(2)], 1, 8),
+        ([MaxPool2d(3), Spikes(), MaxPool2d(2)], 3, 2),
+    ):
+        layer = Sequential(LatencyEncoder((19, 17)), Conv2d(1, 4, 1), *modules, Conv2d(4, 3, 1)).layers[0]
+        assert (layer.pooled_first, layer.pooled_last, layer.pooling) == (first, last, first * last)
+        assert layer.spike_shape == (4, 19 // (first * last), 17 // (first * last))
+
+
 def test_layers_follow_changed_modules():
     model = Sequential(*first(), *head())
     assert len(model.layers) == 2
