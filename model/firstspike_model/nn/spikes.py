@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +21,14 @@ HIGHEST_LEVEL = 3.2
 
 #: For some types of floats, whole numbers of their size, and the bits of the exponent.
 _EXPONENTS = {torch.float32: (torch.int32, 0x7F800000), torch.bfloat16: (torch.int16, 0x7F80)}
+
+
+class Window(NamedTuple):
+    """Where gradients pass through the rounding, in steps, and whether they set in gradually."""
+
+    low: float
+    high: float
+    smooth: bool
 
 
 class Spikes(nn.Module):
@@ -43,6 +51,8 @@ class Spikes(nn.Module):
     learn_step : bool
     below, above : float
         At least 0: how far beyond the levels gradients still pass, in steps.
+    smooth : bool
+        Whether the gradient sets in gradually: its factor rises from 0 at ``-below`` to 1 at ``below`` steps.
 
     Attributes
     ----------
@@ -61,6 +71,7 @@ class Spikes(nn.Module):
         learn_step: bool = True,
         below: float = 0.25,
         above: float = 0.0,
+        smooth: bool = False,
     ):
         super().__init__()
         self.kernel = kernel_of(kernel)
@@ -71,7 +82,9 @@ class Spikes(nn.Module):
         if not min(below, above) >= 0:
             raise InputError(f"below and above must be at least 0, not {below} and {above}")
         self.step = nn.Parameter(torch.tensor(step), requires_grad=learn_step)
-        self.window = (-float(below), highest + float(above))
+        if smooth and not below > 0:
+            raise InputError(f"below must be above 0 for a smooth gradient, not {below}")
+        self.window = Window(-float(below), highest + float(above), smooth)
 
     def forward(self, potentials: torch.Tensor) -> torch.Tensor:
         """Return the values of the spikes, ``step * levels``."""
@@ -179,7 +192,7 @@ class _LevelsContext(FunctionCtx):
     saved_tensors: tuple[torch.Tensor]
     needs_input_grad: tuple[bool, ...]
     step: float
-    window: tuple[float, float]
+    window: Window
 
 
 class _Levels(torch.autograd.Function):
@@ -189,7 +202,7 @@ class _Levels(torch.autograd.Function):
         potentials: torch.Tensor,
         step: torch.Tensor,
         kernel: np.ndarray,
-        window: tuple[float, float],
+        window: Window,
         thresholds: list[int] | None,
     ) -> torch.Tensor:
         context.step, context.window = step.item(), window
@@ -204,9 +217,13 @@ class _Levels(torch.autograd.Function):
         context: _LevelsContext, gradient: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor | None, None, None, None]:
         (potentials,) = context.saved_tensors
-        step, (low, high) = context.step, context.window
+        step, window = context.step, context.window
         # By far the fastest way in PyTorch to keep a gradient where a tensor lies between two numbers.
-        gradient = torch.ops.aten.hardtanh_backward(gradient, potentials, low * step, high * step).mul_(1 / step)
+        gradient = torch.ops.aten.hardtanh_backward(gradient, potentials, window.low * step, window.high * step)
+        if window.smooth:
+            half = torch.tensor(0.5, dtype=potentials.dtype, device=potentials.device)
+            gradient.mul_(torch.add(half, potentials, alpha=-0.5 / (window.low * step)).clamp_(max=1))
+        gradient.mul_(1 / step)
         to_step = (
             torch.sum(gradient * potentials, dtype=torch.float32).mul_(-1 / step) if context.needs_input_grad[1] else None
         )

@@ -49,6 +49,13 @@ def test_gradients(kernel):
     assert spikes.step.grad.item() == pytest.approx((slopes * by_step).sum().item() / math.sqrt(6 * highest), rel=1e-5)
 
 
+def test_a_smooth_gradient_rises_from_below_to_above_zero():
+    spikes = Spikes(4, step=0.5, below=0.8, smooth=True)
+    values = (torch.tensor([[-0.9, -0.8, -0.4, 0.0, 0.4, 0.9, 3.9, 4.1]]) * 0.5).requires_grad_()
+    spikes(values).sum().backward()
+    assert values.grad[0].tolist() == pytest.approx([0, 0, 0.25, 0.5, 0.75, 1, 1, 0], abs=1e-6)
+
+
 def test_the_default_step_puts_the_highest_level_at_3_2():
     for kernel in KERNELS:
         spikes = Spikes(kernel)

@@ -158,6 +158,8 @@ REFUSED = {
     "T": (lambda: Spikes(33), "kernel"),
     "one step": (lambda: LatencyEncoder((8, 8), 1), "kernel"),
     "a step of nothing": (lambda: Spikes(8, step=0.0), "step must be above 0, not 0.0"),
+    "a gradient from nowhere": (lambda: Spikes(8, below=-1.0), "below and above must be at least 0, not -1.0 and 0.0"),
+    "a smooth gradient from zero": (lambda: Spikes(8, below=0.0, smooth=True), "below must be above 0 for a smooth gradient"),
     "thresholds": (lambda: LatencyEncoder((2, 8, 8), 2, [[200, 100]] * 3), "one for each of 2 channels, not 3"),
     "rising thresholds": (lambda: LatencyEncoder((8, 8), 2, [100, 200]), "thresholds must not rise"),
     "std": (lambda: LatencyEncoder((8, 8), 2, std=0.0), "std must be above 0, not 0.0"),
