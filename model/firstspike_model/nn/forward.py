@@ -1,6 +1,7 @@
 """What a layer computes: in floats while it trains, in whole numbers once it is quantised."""
 
 from collections.abc import Sequence
+from functools import reduce
 
 import torch
 from torch.nn import functional
@@ -84,16 +85,12 @@ def _rounded_weights(plan: LayerPlan, sources: Sequence[Levels]) -> list[torch.T
 
 def normalised(plan: LayerPlan, sources: Sequence[Levels], weights: Sequence[torch.Tensor], kind: torch.dtype) -> torch.Tensor:
     """Return the potentials after normalisation and max pooling."""
-    total = None
+    parts = []
     for branch, weight in zip(plan.branches, weights, strict=True):
         bias = None if branch.synapses is None else branch.synapses.bias
         part = _sums(branch, sources[branch.source], weight, bias, kind)
-        if branch.norm is not None:
-            part = branch.norm(part)
-        total = part if total is None else total + part
-    if total is None:
-        raise RuntimeError("a layer without connections")
-    total = _pooled(total, plan.pooled_first)
+        parts.append(part if branch.norm is None else branch.norm(part))
+    total = _pooled(reduce(torch.add, parts), plan.pooled_first)
     if plan.norm is not None:
         total = plan.norm(total)
     return _pooled(total, plan.pooled_last)
@@ -102,17 +99,15 @@ def normalised(plan: LayerPlan, sources: Sequence[Levels], weights: Sequence[tor
 def _folded(plan: LayerPlan, sources: Sequence[Levels], kind: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the spikes of whole numbers, with gradients, rounded where ``kind`` rounds."""
     numbers = whole_numbers(plan, sources)
-    total = None
-    bias: torch.Tensor | None = numbers.initial_potentials
+    bias = numbers.initial_potentials
     for branch, weight in zip(plan.branches, numbers.weights, strict=True):
-        source = sources[branch.source]
-        if bias is not None and source.offset is not None:
-            bias = bias - offset_sum(branch, source, weight)  # which the sum below contains
-        part = _sums(branch, source, weight, bias, kind)
-        total, bias = (part, None) if total is None else (total + part, None)
-    if total is None:
-        raise RuntimeError("a layer without connections")
-    return _fire(plan, _pooled(total, plan.pooling), numbers.unit)
+        bias = bias - offset_sum(branch, sources[branch.source], weight)  # which the sums below contain
+    biases = [bias, *[None] * (len(plan.branches) - 1)]
+    parts = [
+        _sums(branch, sources[branch.source], weight, part, kind)
+        for branch, weight, part in zip(plan.branches, numbers.weights, biases, strict=True)
+    ]
+    return _fire(plan, _pooled(reduce(torch.add, parts), plan.pooling), numbers.unit)
 
 
 def _exact(plan: LayerPlan, sources: Sequence[Levels]) -> tuple[torch.Tensor, torch.Tensor]:

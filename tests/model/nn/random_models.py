@@ -20,7 +20,7 @@ from firstspike_model.nn import (
     linear_kernel,
 )
 
-FORMS = ["dense", "maps", "pooled", "residual", "strided", "times"]
+FORMS = ["dense", "direct", "maps", "pooled", "residual", "strided", "times"]
 
 
 def random_model(form: str, seed: int) -> Sequential:
@@ -50,6 +50,9 @@ def random_model(form: str, seed: int) -> Sequential:
                 spikes(),
             ]
             modules += [Linear(5, 4)]
+        case "direct":
+            modules = [colour, Residual(Residual(Conv2d(3, 3, 3, padding=1)), Conv2d(3, 3, 1)), BatchNorm2d(3), spikes()]
+            modules += [Flatten(), Linear(216, 4)]
         case "maps":
             modules = [LatencyEncoder((9, 8), kernel), Conv2d(1, 6, 3, padding=1), spikes()]
             modules += [Conv2d(6, 5, (3, 2), padding=1), BatchNorm2d(5), spikes(), Flatten(), Linear(5 * 9 * 9, 4)]

@@ -55,12 +55,12 @@ def test_folded_weights_give_the_same_potentials(form, seed):
         runs = model.run(random_inputs(model, 20))
         for layer in model.layers:
             wanted = normalised(layer, runs, float_weights(layer, runs), torch.float32)
-            total = folded_bias(layer)
+            constant, sums = folded_bias(layer), torch.zeros(1)
             for branch, weight in zip(layer.branches, folded_weights(layer, runs), strict=True):
                 matrix = torch.diag(weight) if branch.synapses is None else weight.flatten(1)
-                total = total + offset_sum(branch, runs[branch.source], weight)
-                total = total[..., None, None] if total.ndim == 1 else total
-                total = total + exact_sums(runs[branch.source].values, matrix, branch.maps)
+                constant = constant + offset_sum(branch, runs[branch.source], weight)
+                sums = sums + exact_sums(runs[branch.source].values, matrix, branch.maps)
+            total = sums + constant[:, None, None]
             pooled = torch.nn.functional.max_pool2d(total, layer.pooling)
             assert torch.allclose(pooled, wanted, atol=1e-3, rtol=1e-3), layer.name
 
