@@ -1,5 +1,6 @@
 """Quantisation of a whole network, and its export to the integers that all sides agree on."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, overload
 
@@ -59,7 +60,7 @@ def quantise(
         check_layer(layer)
         anchor = layer.anchor
         anchor.weight_bits, anchor.learn_unit, anchor.keep_connected = bit, learn_units, keep_connected
-        anchor.unit.requires_grad_(learn_units)
+        anchor.log_unit.requires_grad_(learn_units)
         fit_unit(layer, sources)
 
 
@@ -83,10 +84,10 @@ def check_layer(layer: LayerPlan) -> None:
                     f"{layer.name}: {name} of {type(module).__name__} has values that are not finite; the training diverged, "
                     "so lower its learning rate"
                 )
-    if layer.spikes is not None and not layer.spikes.step.item() > 0:
+    if layer.spikes is not None and not 0 < layer.spikes.step.item() < math.inf:
         raise InputError(
-            f"{layer.name}: the step of its Spikes must be above 0, not {layer.spikes.step.item()}; lower its learning rate, "
-            "or use Spikes(learn_step=False)"
+            f"{layer.name}: the step of its Spikes is {layer.spikes.step.item()}; lower its learning rate, or use "
+            "Spikes(learn_step=False)"
         )
     if layer.pooled_first > 1 and layer.norm is not None and not (layer.norm.weight > 0).all():
         bad = int((layer.norm.weight <= 0).sum())

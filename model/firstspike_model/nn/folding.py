@@ -9,6 +9,7 @@ the layer's unit, whole-number weights ``q`` are::
 running variance.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -159,7 +160,7 @@ def fit_unit(plan: LayerPlan, sources: Sequence[Levels]) -> None:
     """Set the unit that rounds a layer's folded weights with the smallest squared error."""
     anchor = plan.anchor
     weights = torch.cat([weight.flatten() for weight in folded_weights(plan, sources)])
-    anchor.unit.fill_(best_scale(weights, anchor.weight_bits, int(anchor.keep_connected)))
+    anchor.log_unit.fill_(math.log(best_scale(weights, anchor.weight_bits, int(anchor.keep_connected))))
 
 
 @torch.no_grad()
@@ -175,4 +176,4 @@ def follow_unit(plan: LayerPlan, sources: Sequence[Levels]) -> None:
         unit = anchor.unit * factor
         return float((round_to_unit(weights, unit, largest, smallest) * unit - weights).square_().sum())
 
-    anchor.unit.mul_(min(_NEARBY, key=error))
+    anchor.log_unit.add_(math.log(min(_NEARBY, key=error)))

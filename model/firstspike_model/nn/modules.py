@@ -36,9 +36,9 @@ class Synapses(nn.Module):
     bias : Parameter, shape (channels,), or None
     mask : Tensor of float, of the weights' shape
         0 where a connection has been cut, else 1.
-    unit : Parameter, scalar
-        The value that a whole-number weight of 1 adds to a potential for each unit of the kernel; 0 until
-        `firstspike_model.nn.quantise` sets it. A layer has one unit; if it has several sources, its first `Conv2d` or
+    log_unit : Parameter, scalar
+        The natural logarithm of the layer's unit: the value that a whole-number weight of 1 adds to a potential for each unit
+        of the kernel (`firstspike_model.nn.quantise`). A layer has one unit; if it has several sources, its first `Conv2d` or
         `Linear` holds it.
     weight_bits : int
         Of the whole-number weights; 0 while they are floats.
@@ -58,9 +58,14 @@ class Synapses(nn.Module):
         self.weight = nn.Parameter(torch.empty(shape).uniform_(-width, width))
         self.bias = nn.Parameter(torch.empty(shape[0]).uniform_(-width, width)) if bias else None
         self.register_buffer("mask", torch.ones(shape))
-        self.unit = nn.Parameter(torch.zeros(()), requires_grad=False)
+        self.log_unit = nn.Parameter(torch.zeros(()), requires_grad=False)
         self.weight_bits = 0
         self.learn_unit = self.keep_connected = self.is_cut = False
+
+    @property
+    def unit(self) -> torch.Tensor:
+        """The layer's unit, scalar, with gradient."""
+        return self.log_unit.exp()
 
     def connected_weights(self) -> torch.Tensor:
         """Return the weights that the forward pass uses, with 0 for connections that were cut, with gradient."""
@@ -93,7 +98,7 @@ class Synapses(nn.Module):
         """Take what `get_extra_state` returned."""
         for name, value in state.items():
             setattr(self, name, value)
-        self.unit.requires_grad_(self.learn_unit)
+        self.log_unit.requires_grad_(self.learn_unit)
 
 
 class Conv2d(Synapses):

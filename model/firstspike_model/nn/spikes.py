@@ -56,7 +56,8 @@ class Spikes(nn.Module):
 
     Attributes
     ----------
-    step : Parameter, scalar
+    log_step : Parameter, scalar
+        The natural logarithm of the step, which is what is learned: so it stays above 0. It needs no weight decay.
 
     Raises
     ------
@@ -81,10 +82,15 @@ class Spikes(nn.Module):
             raise InputError(f"step must be above 0, not {step}")
         if not min(below, above) >= 0:
             raise InputError(f"below and above must be at least 0, not {below} and {above}")
-        self.step = nn.Parameter(torch.tensor(step), requires_grad=learn_step)
+        self.log_step = nn.Parameter(torch.tensor(math.log(step)), requires_grad=learn_step)
         if smooth and not below > 0:
             raise InputError(f"below must be above 0 for a smooth gradient, not {below}")
         self.window = Window(-float(below), highest + float(above), smooth)
+
+    @property
+    def step(self) -> torch.Tensor:
+        """The value of one unit of the kernel, scalar, with gradient."""
+        return self.log_step.exp()
 
     def forward(self, potentials: torch.Tensor) -> torch.Tensor:
         """Return the values of the spikes, ``step * levels``."""

@@ -77,11 +77,11 @@ def test_units_are_learned():
     model = random_model("maps", 0)
     quantise(model, 3, learn_units=True)
     inputs = random_inputs(model, 16)
-    units = [layer.anchor.unit for layer in model.layers]
+    units = [layer.anchor.log_unit for layer in model.layers]
     before = [unit.item() for unit in units]
     model.train()(inputs).square().sum().backward()
     assert all(unit.grad is not None and unit.grad.abs() > 0 for unit in units)
-    torch.optim.SGD(units, lr=1e-6).step()
+    torch.optim.SGD(units, lr=1e-2).step()
     model(inputs)
     assert all(unit.item() != old for unit, old in zip(units, before, strict=True))
 
@@ -171,8 +171,8 @@ def test_numbers_that_cannot_be_quantised_are_refused():
         quantise(model)
     with torch.no_grad():
         weight[0, 0, 0, 0] = kept
-        model.layers[0].spikes.step.fill_(-0.1)
-    with pytest.raises(InputError, match=r"1 \(Conv2d\): the step of its Spikes must be above 0, not -0.1"):
+        model.layers[0].spikes.log_step.fill_(1000)
+    with pytest.raises(InputError, match=r"1 \(Conv2d\): the step of its Spikes is inf; lower its learning rate"):
         quantise(model)
 
 

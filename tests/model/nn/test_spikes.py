@@ -46,7 +46,8 @@ def test_gradients(kernel):
     assert torch.equal(values.grad, slopes * inside)
     rounded = torch.tensor([[nearest(value, step, kernel) for value in values[0].tolist()]])
     by_step = rounded - inside * values.detach() / step
-    assert spikes.step.grad.item() == pytest.approx((slopes * by_step).sum().item() / math.sqrt(6 * highest), rel=1e-5)
+    by_step = (slopes * by_step).sum().item() / math.sqrt(6 * highest)
+    assert spikes.log_step.grad.item() == pytest.approx(step * by_step, rel=1e-5)
 
 
 def test_a_smooth_gradient_rises_from_below_to_above_zero():
@@ -60,8 +61,8 @@ def test_the_default_step_puts_the_highest_level_at_3_2():
     for kernel in KERNELS:
         spikes = Spikes(kernel)
         assert spikes.step.item() * int(kernel[0]) == pytest.approx(3.2)
-        assert spikes.step.requires_grad
-    assert not Spikes(learn_step=False).step.requires_grad
+        assert spikes.log_step.requires_grad
+    assert not Spikes(learn_step=False).log_step.requires_grad
 
 
 def test_levels_are_exact_in_short_floats():
