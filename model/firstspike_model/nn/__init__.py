@@ -21,7 +21,8 @@ factor of average pooling, and the encoder's mean and standard deviation.
 **Quantisation.** `quantise` gives each layer a *unit*. From then on, the forward pass rounds the folded weights to whole
 numbers of units. A potential is a whole number of units too, so an initial potential is rounded to units, and a threshold is
 halfway between two levels, in units, rounded up. While batch normalisation uses the statistics of the batch, only weights are
-rounded; `freeze_statistics` changes that. In ``eval()``, everything is rounded, and the sums are exact.
+rounded, with the gains of the running variances; `freeze_statistics` changes that, in two steps. In ``eval()``, everything is
+rounded, and the sums are exact.
 
 **Export.** `export` writes the whole numbers as a network that `firstspike_spec` saves, runs and compares. `IntegerNetwork` is
 the exact network as a module of PyTorch. It agrees with `firstspike_spec.infer` in every value, and with the model in

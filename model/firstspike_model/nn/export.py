@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, overload
+from typing import Any, get_args, overload
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from firstspike_spec.common.checks import whole_number
 from ..layers.classifier import FirstSpikeClassifier
 from .folding import Levels, WholeNumbers, fit_unit, whole_numbers
 from .integer_network import IntegerNetwork
-from .modules import BatchNorm
+from .modules import BatchNorm, Frozen
 from .sequential import Sequential
 from .structure import LayerPlan
 from .thresholds import output_thresholds, spike_thresholds
@@ -64,14 +64,27 @@ def quantise(
         fit_unit(layer, sources)
 
 
-def freeze_statistics(model: nn.Module, frozen: bool = True) -> None:
-    """Make every batch normalisation use its running mean and variance in training too, and no longer change them.
+def freeze_statistics(model: nn.Module, what: Frozen = "all") -> None:
+    """Make every batch normalisation of a model use its running statistics in training too, and no longer change them.
 
-    Then the training of a quantised model sees the network that `export` writes, initial potentials included.
+    Parameters
+    ----------
+    model : Module
+    what : str
+        ``"variances"``: the mean of each batch is still subtracted. Then a quantised model's weights change only as training
+        moves them, and not with each batch. ``"all"``: training sees the network that `export` writes, initial potentials
+        included. ``"nothing"``: back to the statistics of each batch.
+
+    Raises
+    ------
+    InputError
+        If ``what`` is another word.
     """
+    if what not in get_args(Frozen):
+        raise InputError(f"what is frozen must be one of {', '.join(get_args(Frozen))}, not {what!r}")
     for module in model.modules():
         if isinstance(module, BatchNorm):
-            module.frozen = frozen
+            module.frozen = what
 
 
 def check_layer(layer: LayerPlan) -> None:

@@ -54,7 +54,7 @@ def run_layer(
     norms = [norm for norm in (plan.norm, *(branch.norm for branch in plan.branches)) if norm is not None]
     if not training:
         return _exact(plan, sources)
-    if all(norm.frozen for norm in norms):
+    if all(norm.frozen == "all" for norm in norms):
         return _folded(plan, sources, kind)
     return _fire(plan, normalised(plan, sources, _rounded_weights(plan, sources), kind))
 

@@ -1,7 +1,7 @@
 """The modules of layered networks that are PyTorch's own, with the limits of what the hardware computes."""
 
 import math
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import nn
@@ -14,6 +14,9 @@ from firstspike_spec.common.checks import whole_number
 MAX_POOLING = 8
 
 MAX_STRIDE = 2
+
+#: Which statistics of a batch normalisation are frozen.
+Frozen: TypeAlias = Literal["nothing", "variances", "all"]
 
 #: Most channels, sources or neurons of a layer.
 MAX_NEURONS = 1 << 16
@@ -248,9 +251,9 @@ class BatchNorm(nn.Module):
     weight, bias : Parameter, shape (channels,)
         The gain and the shift of each channel.
     running_mean, running_var : Tensor, shape (channels,)
-    frozen : bool
-        Whether the running mean and variance are used in training too, and no longer change
-        (`firstspike_model.nn.freeze_statistics`).
+    frozen : str
+        Which of the running statistics are used in training too, and no longer change: ``"nothing"``, ``"variances"``, or
+        ``"all"`` (`firstspike_model.nn.freeze_statistics`).
     """
 
     running_mean: torch.Tensor
@@ -263,11 +266,13 @@ class BatchNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
         self.register_buffer("running_mean", torch.zeros(channels))
         self.register_buffer("running_var", torch.ones(channels))
-        self.frozen = False
+        self.frozen: Frozen = "nothing"
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Return normalised values of the same shape, (batch, channels, ...)."""
-        batch = self.training and not self.frozen
+        if self.training and self.frozen == "variances":
+            return self._centred(values)
+        batch = self.training and self.frozen == "nothing"
         return functional.batch_norm(
             values, self.running_mean, self.running_var, self.weight, self.bias, batch, self.momentum, self.eps
         )
@@ -276,11 +281,21 @@ class BatchNorm(nn.Module):
         """Return what each channel is multiplied by with the running variance, shape (channels,), with gradient."""
         return self.weight / (self.running_var + self.eps).sqrt()
 
-    def get_extra_state(self) -> bool:
+    def _centred(self, values: torch.Tensor) -> torch.Tensor:
+        """Return values normalised by the mean of the batch and the running variance."""
+        means = values.movedim(1, -1).reshape(-1, self.channels).mean(0, dtype=torch.float32)
+        with torch.no_grad():
+            self.running_mean.lerp_(means, self.momentum)
+        gains = self.gains()
+        shape = (self.channels, *[1] * (values.ndim - 2))
+        shifts = (self.bias - gains * means).to(values.dtype).view(shape)
+        return torch.addcmul(shifts, values, gains.to(values.dtype).view(shape))
+
+    def get_extra_state(self) -> Frozen:
         """Return what ``state_dict`` would leave out."""
         return self.frozen
 
-    def set_extra_state(self, state: bool) -> None:
+    def set_extra_state(self, state: Frozen) -> None:
         """Take what `get_extra_state` returned."""
         self.frozen = state
 

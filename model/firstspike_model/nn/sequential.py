@@ -21,8 +21,8 @@ class Sequential(nn.Sequential):
 
     - While weights are floats, it computes what its modules say.
     - Once quantised (`firstspike_model.nn.quantise`), ``train()`` rounds weights in every forward pass, with batch
-      normalisation folded in. With frozen statistics (`firstspike_model.nn.freeze_statistics`), initial potentials are rounded
-      too.
+      normalisation folded in. Once statistics are frozen (`firstspike_model.nn.freeze_statistics`), initial potentials are
+      rounded too.
     - A quantised network in ``eval()`` computes the whole numbers that `firstspike_model.nn.export` writes, exactly. Scores
       are the output layer's potentials times its unit.
 

@@ -7,6 +7,7 @@ from firstspike_model.nn import BatchNorm1d, BatchNorm2d, Sequential, freeze_sta
 from firstspike_model.nn.exact import exact_sums
 from firstspike_model.nn.folding import folded_bias, folded_weights, offset_sum
 from firstspike_model.nn.forward import float_weights, normalised, run_layer
+from firstspike_spec import InputError
 
 from .random_models import FORMS, random_inputs, random_model
 
@@ -103,6 +104,32 @@ def test_with_eight_bits_a_layer_is_nearly_as_with_floats(form, seed):
                     assert off.max() < 0.05 * wanted.values.abs().max()
                 else:
                     assert (off > 0).float().mean() < 0.25
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_with_frozen_variances_only_means_are_those_of_the_batch(form):
+    """Against PyTorch's batch normalisation by hand; and the mean that is learned is the one that is exported."""
+    model = model_of(form, 0)
+    inputs = random_inputs(model, 40)
+    norms = [module for module in model.modules() if isinstance(module, BatchNorm1d | BatchNorm2d)]
+    seen = {}
+    for norm in norms:
+        norm.register_forward_hook(lambda module, given, result: seen.update({module: (given[0], result)}))
+        norm.momentum = 1.0
+    freeze_statistics(model, "variances")
+    variances = [norm.running_var.clone() for norm in norms]
+    quantise(model, 4)
+    model.train()(inputs).sum().backward()
+    for norm, variance in zip(norms, variances, strict=True):
+        given, result = seen[norm]
+        axes = [0, 2, 3]
+        wanted = (given - given.mean(axes, keepdim=True)) / (variance + norm.eps).sqrt()[:, None, None]
+        wanted = wanted * norm.weight[:, None, None] + norm.bias[:, None, None]
+        assert torch.allclose(result, wanted, atol=1e-4)
+        assert torch.equal(norm.running_var, variance)
+        assert torch.allclose(norm.running_mean, given.mean(axes), atol=1e-5)
+    with pytest.raises(InputError, match="what is frozen must be one of nothing, variances, all, not 'means'"):
+        freeze_statistics(model, "means")
 
 
 def test_a_gain_of_zero_silences_its_channel_and_nothing_else():
