@@ -9,7 +9,7 @@ import numpy as np
 
 from firstspike_spec import InputError
 from firstspike_spec.common.text import quoted
-from firstspike_spec.network.network import MAX_NAME
+from firstspike_spec.network.provenance import MAX_NAME
 
 from .entry_names import leave_out_option, listed, place_of
 

@@ -10,7 +10,7 @@ from typing import Any
 from firstspike_spec import InputError, InputTypeError
 from firstspike_spec.common.files import read_file
 from firstspike_spec.common.text import printable, quoted
-from firstspike_spec.network.network import MAX_NAME
+from firstspike_spec.network.provenance import MAX_NAME
 
 from .entry_names import left_out, listed
 from .entry_refusals import shape_of

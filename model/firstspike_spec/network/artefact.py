@@ -36,7 +36,8 @@ from .content import (
 from .encoder import MAX_TIME_STEPS, LatencyEncoder
 from .layer import Layer
 from .maps import MAX_NEURONS, Maps
-from .network import MAX_LAYERS, Network, Size, check_network, check_sizes
+from .network import Network, check_network
+from .sizes import MAX_LAYERS, Size, check_sizes
 
 FORMAT = "firstspike-network"
 #: The version of networks without maps, and the later one of networks with maps.
@@ -276,7 +277,7 @@ def _network(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> Net
     for index, numbers in enumerate(description["layers"]):
         with _in_layer(index):
             parts.append(_layer_parts(numbers, tensors, f"layers.{index}."))
-    check_sizes(Size(len(part["initial_potentials"]), len(part["row_targets"]), part["maps"]) for part in parts)
+    check_sizes(Size.of(len(part["initial_potentials"]), len(part["row_targets"]), part["maps"]) for part in parts)
     layers = []
     for index, part in enumerate(parts):
         with _in_layer(index):

@@ -17,7 +17,8 @@ from firstspike_spec import InputError, LatencyEncoder, Layer, Maps, Network, lo
 from firstspike_spec.network.artefact import MAX_HEADER_BYTES
 from firstspike_spec.network.map_layout import MapLayout
 from firstspike_spec.network.maps import MAX_NEURONS
-from firstspike_spec.network.network import MAX_LAYERS, MAX_NAME, check_sizes
+from firstspike_spec.network.provenance import MAX_NAME
+from firstspike_spec.network.sizes import MAX_LAYERS, Size, check_sizes
 
 from ...levels import THOROUGH
 from .file_mutants import KINDS, with_header
@@ -154,18 +155,18 @@ def test_a_long_kernel_takes_no_more_memory_than_its_maps(side):
 
 def test_a_kernel_of_gigabytes_is_refused():
     with pytest.raises(InputError, match="too many possible connections: 264,257,536 up to layer 0, at most 67,108,864"):
-        check_sizes([(4096, 1, Maps(4, 128, 128, 127, 127))])
+        check_sizes([Size.of(4096, 1, Maps(4, 128, 128, 127, 127))])
 
 
 def test_totals_over_all_layers():
     flat = Maps.flat(16)
-    check_sizes([(MAX_NEURONS, 16, flat)] * 16)
+    check_sizes([Size.of(MAX_NEURONS, 16, flat)] * 16)
     with pytest.raises(InputError, match="too many neurons: 1,114,112 up to layer 16, at most 1,048,576"):
-        check_sizes([(MAX_NEURONS, 16, flat)] * 20)
+        check_sizes([Size.of(MAX_NEURONS, 16, flat)] * 20)
     with pytest.raises(InputError, match="too many connections: 20,000,000 up to layer 1"):
-        check_sizes([(10, 10_000_000, flat)] * 2)
+        check_sizes([Size.of(10, 10_000_000, flat)] * 2)
     with pytest.raises(InputError, match=rf"number of layers must be in 1 \.\. {MAX_LAYERS}, not {MAX_LAYERS + 1}"):
-        check_sizes([(1, 1, flat)] * (MAX_LAYERS + 1))
+        check_sizes([Size.of(1, 1, flat)] * (MAX_LAYERS + 1))
 
 
 def test_a_file_that_could_not_be_read_is_not_written(tmp_path):
