@@ -7,7 +7,7 @@ from .imports import FOLDERS, ROOT, cycles, import_graph, imported, modules, roo
 _SPEC = "firstspike_spec"
 _ALL_SPEC = {
     _SPEC,
-    *(f"{_SPEC}.{room}" for room in ["common", "terminal", "network", "inference", "compiler", "protocol", "datasets"]),
+    *(f"{_SPEC}.{room}" for room in ["common", "terminal", "network", "layered", "artefact", "inference", "compiler", "protocol", "datasets"]),
 }
 
 
@@ -25,7 +25,9 @@ ALLOWED = {
         common="",
         terminal="common",
         network="common",
-        inference="common network",
+        layered="common network",
+        artefact="common network layered",
+        inference="common network layered",
         compiler="common network",
         protocol="common network inference compiler",
         datasets="common network",

@@ -4,13 +4,18 @@ It needs only numpy and safetensors, Pillow for pictures, and typer and rich for
 of the project.
 """
 
+from .artefact.files import load_network, load_step_network, save_network
 from .common.errors import DeviceError, InputError, InputTypeError, UserError
 from .datasets import Dataset, load_dataset
 from .inference.comparison import Comparison, compare_inferences
 from .inference.golden import infer, infer_spikes
 from .inference.inference import Inference
 from .inference.profiling import profile
-from .network.artefact import load_network, save_network
+from .layered.input_code import InputCode
+from .layered.kernels import base_two_kernel, linear_kernel
+from .layered.layer import LayeredLayer
+from .layered.network import LayeredNetwork
+from .layered.projection import Projection
 from .network.compaction import remove_dead_neurons
 from .network.encoder import LatencyEncoder
 from .network.layer import Layer
@@ -22,18 +27,25 @@ __all__ = [
     "Dataset",
     "DeviceError",
     "Inference",
+    "InputCode",
     "InputError",
     "InputTypeError",
     "LatencyEncoder",
     "Layer",
+    "LayeredLayer",
+    "LayeredNetwork",
     "Maps",
     "Network",
+    "Projection",
     "UserError",
+    "base_two_kernel",
     "compare_inferences",
     "infer",
     "infer_spikes",
+    "linear_kernel",
     "load_dataset",
     "load_network",
+    "load_step_network",
     "profile",
     "remove_dead_neurons",
     "save_network",

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from firstspike_spec.artefact.files import load_network
 from firstspike_spec.common.errors import DeviceError, InputError
 from firstspike_spec.inference.golden import check_spike_times
 from firstspike_spec.inference.results import Results, join_results
-from firstspike_spec.network.artefact import load_network
 from firstspike_spec.network.network import Network
 
 from .devices import Device, open_device

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
+from firstspike_spec.artefact.files import load_step_network
+from firstspike_spec.artefact.shipped import shipped_network
 from firstspike_spec.common.errors import InputError, needing
 from firstspike_spec.common.files import check_writable_folder, write_file
 from firstspike_spec.datasets import load_dataset
-from firstspike_spec.network.artefact import load_network
-from firstspike_spec.network.shipped import shipped_network
 from firstspike_spec.terminal.console import SafeConsole
 from firstspike_spec.terminal.options import AllFiguresOption, JsonOption
 from firstspike_spec.terminal.records import print_records
@@ -48,7 +48,7 @@ def benchmark(
         from ..benchmark.measure import measure
     chosen = [POINTS[name] for name in points or POINTS]
     for point in chosen:
-        load_network(_file(point, networks))  # what is missing is an error now, not after hours
+        load_step_network(_file(point, networks))  # what is missing is an error now, not after hours
     for folder in (out, work):
         check_writable_folder(folder)
     console = SafeConsole(stderr=True, quiet=json)
@@ -59,7 +59,7 @@ def benchmark(
         def note(text: str, name: str = name) -> None:
             console.print(f"{name}: {text}")
 
-        network = load_network(_file(point, networks))
+        network = load_step_network(_file(point, networks))
         pictures = load_dataset(network.dataset, "test", data).first(limit).images
         result = measure(point, network, pictures, seeds=seeds, folder=work / name, toolchain=toolchain, note=note)
         write_file(out / f"{name}.json", json_format.dumps(result, indent=1) + "\n")

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from firstspike_spec.artefact.files import load_step_network
 from firstspike_spec.common.errors import needing
-from firstspike_spec.network.artefact import load_network
 from firstspike_spec.terminal.console import say
 from firstspike_spec.terminal.lanes import parse_lanes
 from firstspike_spec.terminal.options import BoardLanesOption, NetworkArgument
@@ -31,7 +31,7 @@ def build(
     Beside it come report.json, with the clock and what the design uses, and the programs' logs. The same call again
     answers at once. A design that misses the board's clock is an error.
     """
-    loaded = load_network(network)
+    loaded = load_step_network(network)
     with needing("boards", "amaranth-boards", "amaranth", "amaranth_boards", what="a bitstream"):
         from ..boards.registry import board_named
         from ..flow.bitstream import build_bitstream

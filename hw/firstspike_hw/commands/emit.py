@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
+from firstspike_spec.artefact.files import load_step_network
 from firstspike_spec.common.errors import needing
 from firstspike_spec.common.files import check_writable_folder, write_file
 from firstspike_spec.compiler.compile import compile_network
-from firstspike_spec.network.artefact import load_network
 from firstspike_spec.terminal.console import say
 from firstspike_spec.terminal.lanes import parse_lanes
 from firstspike_spec.terminal.options import JsonOption, NetworkArgument
@@ -33,7 +33,7 @@ def emit(
     Beside engine.v come engine.json, which says what each address means, and network.hex, the words that load the same
     network into any engine of this shape over its load port.
     """
-    loaded, numbers = load_network(network), parse_lanes(lanes)
+    loaded, numbers = load_step_network(network), parse_lanes(lanes)
     with needing("hw", "Amaranth", "amaranth", what="Verilog"):
         from ..boards.family import ECP5
         from ..chain.engine import Engine

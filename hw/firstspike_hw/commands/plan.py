@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from firstspike_spec.artefact.files import load_step_network
 from firstspike_spec.common.checks import whole_number
 from firstspike_spec.common.errors import needing
-from firstspike_spec.network.artefact import load_network
 from firstspike_spec.terminal.console import SafeConsole, say
 from firstspike_spec.terminal.lanes import parse_lanes
 from firstspike_spec.terminal.options import AllFiguresOption, JsonOption, NetworkArgument
@@ -81,7 +81,7 @@ def plan(
     chosen = find_fpga(fpga)
     if engines is not None:
         engines = whole_number(engines, "engines", 1, 1024)
-    loaded, asked = load_network(network), parse_lanes(lanes)
+    loaded, asked = load_step_network(network), parse_lanes(lanes)
     if limit is None:
         limit = ESTIMATED_IMAGES if asked is None else REPLAYED_IMAGES
     count = whole_number(limit, "limit", 2, 1 << 31)

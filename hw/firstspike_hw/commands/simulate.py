@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from firstspike_spec.artefact.files import load_step_network
 from firstspike_spec.common.errors import needing
-from firstspike_spec.network.artefact import load_network
 from firstspike_spec.terminal.console import say
 from firstspike_spec.terminal.lanes import parse_lanes
 from firstspike_spec.terminal.options import BoardLanesOption, JsonOption
@@ -26,7 +26,7 @@ def simulate(
 
     What opens a serial port can open it: firstspike run NETWORK --device serial:PATH.
     """
-    loaded, numbers = load_network(network), parse_lanes(lanes)
+    loaded, numbers = load_step_network(network), parse_lanes(lanes)
     with needing("boards", "Amaranth and amaranth-boards", "amaranth", "amaranth_boards", what="a simulated board"):
         from ..boards.registry import board_named
         from ..simulation.native_serial import NativeSerialPort

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from firstspike_spec.artefact.files import load_step_network
 from firstspike_spec.common.files import whole_file
-from firstspike_spec.network.artefact import load_network
 
 from ..boards.family import ECP5
 from ..boards.fpga import find_fpga
@@ -49,7 +49,7 @@ def main(results: Sequence[str], networks: Path = Path("networks")) -> None:
         result = json.loads(Path(path).read_text("utf-8"))
         fpga = find_fpga(result["fpga"])
         family = fpga.family
-        shape = family.plan(load_network(networks / f"{result['network']}.safetensors"), result["lanes"])
+        shape = family.plan(load_step_network(networks / f"{result['network']}.safetensors"), result["lanes"])
         logic[family.name].append((features(shape, fpga.memory_style), result["luts"] / result["engines"]))
         clock[family.name].append((shape, result["engines"], result["fmax_mhz"]["median"]))
 

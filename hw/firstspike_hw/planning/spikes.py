@@ -8,8 +8,8 @@ import numpy as np
 
 from firstspike_spec.common.errors import InputError, UserError
 from firstspike_spec.datasets import default_dataset, fit_dataset, load_dataset
-from firstspike_spec.network.encoder import SPIKE_TIME_TYPE
 from firstspike_spec.network.connections import FULL_ACTIVITY
+from firstspike_spec.network.encoder import SPIKE_TIME_TYPE
 from firstspike_spec.network.network import Network
 
 #: Fewest images that follow each other, and most images that are drawn.

@@ -1,6 +1,7 @@
 """Checks of values from outside, each with one clear error message."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -73,3 +74,26 @@ def whole_array(
     array = array.astype(dtype)  # always a copy: the caller's array stays writable
     array.setflags(write=False)
     return array
+
+
+def falling_array(values: object, name: str, low: int, high: int) -> np.ndarray:
+    """Return a one-dimensional, read-only array of int32 in ``low .. high``, each number below the one before.
+
+    Raises
+    ------
+    InputTypeError, InputError
+        If the values are not such numbers; the message names the first place.
+    """
+    array = whole_array(values, name, low, high, np.int32)
+    rising = np.flatnonzero(np.diff(array) >= 0)
+    if len(rising):
+        at = int(rising[0])
+        raise InputError(f"{name} must fall, but {name}[{at}] = {array[at]} is followed by {array[at + 1]}")
+    return array
+
+
+def sequence(values: object, name: str) -> tuple[Any, ...]:
+    """Return values as a tuple, or raise `InputTypeError` if they are not a sequence; a string does not count."""
+    if not isinstance(values, Sequence | np.ndarray) or isinstance(values, str | bytes):
+        raise InputTypeError(f"{name} must be a list, not {quoted(values)}")
+    return tuple(values)

@@ -8,10 +8,13 @@ potential plus the weights of all sources that have spiked by then.
 import numpy as np
 
 from ..common.errors import InputError, InputTypeError
+from ..layered.network import LayeredNetwork
 from ..network.encoder import SPIKE_TIME_TYPE
-from ..network.layer import Layer
+from ..network.layer import EXACT_IN_FLOAT32, Layer
 from ..network.network import Network, check_network
+from .decision import decide
 from .inference import Inference
+from .layered import count_layered_operations, infer_layered
 
 #: Most images that are processed together; this bounds the memory that a large batch takes.
 CHUNK = 2000
@@ -19,19 +22,17 @@ CHUNK = 2000
 #: Most numbers of a layer that are held at once: spikes at taps, and the values of each neuron.
 CHUNK_NUMBERS = 1 << 25
 
-#: Integers up to this magnitude are exact in float32, whose matrix product is many times faster than numpy's integer one.
-EXACT_IN_FLOAT32 = 1 << 24
 
-
-def infer(network: Network, images: np.ndarray, *, early_exit: bool = True) -> Inference:
+def infer(network: Network | LayeredNetwork, images: np.ndarray, *, early_exit: bool = True) -> Inference:
     """Run a network on a batch of images.
 
     Parameters
     ----------
-    network : Network
+    network : Network or LayeredNetwork
     images : ndarray of uint8, shape (batch, \\*input_shape) or (batch, inputs)
     early_exit : bool
-        End each inference after the first step in which an output spikes.
+        End each inference after the first step in which an output spikes. Layered networks have no early exit: they always
+        give all results.
 
     Returns
     -------
@@ -42,20 +43,21 @@ def infer(network: Network, images: np.ndarray, *, early_exit: bool = True) -> I
     InputTypeError, InputError
         If the images are not ``uint8`` or of another shape.
     """
-    check_network(network)
+    check_any_network(network)
     return infer_spikes(network, network.spike_times(images), early_exit=early_exit)
 
 
-def infer_spikes(network: Network, spike_times: np.ndarray, *, early_exit: bool = True) -> Inference:
+def infer_spikes(network: Network | LayeredNetwork, spike_times: np.ndarray, *, early_exit: bool = True) -> Inference:
     """Run a network on a batch of input spike times, as `infer` does on images.
 
     Parameters
     ----------
-    network : Network
+    network : Network or LayeredNetwork
     spike_times : ndarray of int16, shape (batch, inputs)
         Steps ``0 .. T - 1``, or ``T`` for no spike.
     early_exit : bool
-        End each inference after the first step in which an output spikes.
+        End each inference after the first step in which an output spikes. Layered networks have no early exit: they always
+        give all results.
 
     Returns
     -------
@@ -67,6 +69,8 @@ def infer_spikes(network: Network, spike_times: np.ndarray, *, early_exit: bool 
         As `check_spike_times` does.
     """
     check_spike_times(network, spike_times)
+    if isinstance(network, LayeredNetwork):
+        return infer_layered(network, spike_times)
     most = max(layer.maps.positions * (layer.maps.taps + 4 * layer.channels) for layer in network.layers)
     chunk = max(1, min(CHUNK, CHUNK_NUMBERS // most))
     chunks = [
@@ -84,7 +88,7 @@ def infer_spikes(network: Network, spike_times: np.ndarray, *, early_exit: bool 
     )
 
 
-def check_spike_times(network: Network, spike_times: np.ndarray) -> None:
+def check_spike_times(network: Network | LayeredNetwork, spike_times: np.ndarray) -> None:
     """Raise an error unless ``spike_times`` are possible input spike times of a network.
 
     Raises
@@ -92,17 +96,23 @@ def check_spike_times(network: Network, spike_times: np.ndarray) -> None:
     InputTypeError, InputError
         If they are of another type than int16, of another shape than (batch, inputs), or out of ``0 .. T``.
     """
-    check_network(network)
+    check_any_network(network)
     if not isinstance(spike_times, np.ndarray) or spike_times.dtype != SPIKE_TIME_TYPE:
         kind = getattr(spike_times, "dtype", type(spike_times).__name__)
         raise InputTypeError(f"spike times must be an array of int16, not of {kind}")
     if spike_times.ndim != 2 or spike_times.shape[1] != network.inputs:
         raise InputError(f"spike times must have the shape (batch, {network.inputs}), not {spike_times.shape}")
-    if spike_times.size and not (spike_times.min() >= 0 and spike_times.max() <= network.time_steps):
+    steps = network.input_time_steps
+    if spike_times.size and not (spike_times.min() >= 0 and spike_times.max() <= steps):
         raise InputError(
-            f"spike times must be in 0 .. {network.time_steps} ({network.time_steps} for no spike), "
-            f"not {spike_times.min()} .. {spike_times.max()}"
+            f"spike times must be in 0 .. {steps} ({steps} for no spike), not {spike_times.min()} .. {spike_times.max()}"
         )
+
+
+def check_any_network(value: object) -> None:
+    """Raise `InputTypeError` unless ``value`` is a network of either kind."""
+    if not isinstance(value, LayeredNetwork):
+        check_network(value)
 
 
 def _infer_chunk(network: Network, spike_times: np.ndarray, early_exit: bool) -> Inference:
@@ -124,7 +134,7 @@ def _infer_chunk(network: Network, spike_times: np.ndarray, early_exit: bool) ->
     )
 
 
-def count_operations(network: Network, spike_times: tuple[np.ndarray, ...]) -> np.ndarray:
+def count_operations(network: Network | LayeredNetwork, spike_times: tuple[np.ndarray, ...]) -> np.ndarray:
     """Return the number of weights that each image's spikes add to potentials.
 
     Parameters
@@ -137,6 +147,8 @@ def count_operations(network: Network, spike_times: tuple[np.ndarray, ...]) -> n
     -------
     ndarray of int64, shape (batch,)
     """
+    if isinstance(network, LayeredNetwork):
+        return count_layered_operations(network, spike_times)
     counts = (layer.operations for layer in network.layers)
     return sum((times < network.time_steps) @ count for times, count in zip(spike_times[:-1], counts, strict=True))
 
@@ -174,21 +186,3 @@ def sums(layer: Layer, spikes: np.ndarray, weights: np.ndarray) -> np.ndarray:
     windows = layer.maps.windows(spikes).reshape(-1, layer.maps.taps)
     sums = (windows @ weights).reshape(len(spikes), layer.maps.positions, layer.channels)
     return sums.transpose(0, 2, 1).reshape(len(spikes), layer.targets)
-
-
-def decide(latencies: np.ndarray, potentials: np.ndarray) -> np.ndarray:
-    """Return the class of each image: earliest spike, then largest potential, then lowest index.
-
-    Parameters
-    ----------
-    latencies : ndarray of int, shape (batch, outputs)
-        If no output of an image spiked, all are ``T``, and the largest potential decides.
-    potentials : ndarray of int, shape (batch, outputs)
-
-    Returns
-    -------
-    ndarray of int16, shape (batch,)
-    """
-    earliest = latencies == latencies.min(axis=1, keepdims=True)
-    lowest = np.iinfo(np.int64).min
-    return np.where(earliest, potentials.astype(np.int64), lowest).argmax(axis=1).astype(np.int16)

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..common.arrays import MAX_SIDES
-from ..common.checks import whole_number
-from ..common.errors import InputError, InputTypeError
-from ..common.text import quoted
+from ..common.checks import sequence, whole_number
+from ..common.errors import InputError
 from .content import content_digest
 from .encoder import check_pixels
 from .maps import MAX_NEURONS
@@ -71,6 +70,11 @@ class BaseNetwork:
     def time_steps(self) -> int:
         """``T``, the number of steps in which a neuron of a layer can spike."""
         raise NotImplementedError
+
+    @property
+    def input_time_steps(self) -> int:
+        """Number of steps in which an input can spike; it means *no spike* in the inputs' spike times."""
+        return self.time_steps
 
     def spike_times(self, images: np.ndarray) -> np.ndarray:
         """Return the spike times of the inputs for a batch of images, int16, shape (batch, inputs)."""
@@ -137,7 +141,10 @@ class BaseNetwork:
 def image_maps(input_shape: Sequence[int]) -> tuple[int, int, int]:
     """Return channels, height and width of an image's values; of shapes that are no image, all values as channels."""
     shape = tuple(input_shape)
-    return (1, 1, 1, *shape)[-3:] if len(shape) <= 3 else (math.prod(shape), 1, 1)
+    if len(shape) > 3:
+        return math.prod(shape), 1, 1
+    channels, height, width = (1,) * (3 - len(shape)) + shape
+    return channels, height, width
 
 
 def checked_shape(value: object) -> tuple[int, ...]:
@@ -145,10 +152,3 @@ def checked_shape(value: object) -> tuple[int, ...]:
     shape = sequence(value, "input_shape")
     whole_number(len(shape), "number of input_shape's sides", 0, MAX_SIDES)
     return tuple(whole_number(n, "each size of input_shape", 1, MAX_NEURONS) for n in shape)
-
-
-def sequence(values: object, name: str) -> tuple[Any, ...]:
-    """Return values as a tuple, or raise `InputTypeError` if they are not a sequence; a string does not count."""
-    if not isinstance(values, Sequence | np.ndarray) or isinstance(values, str | bytes):
-        raise InputTypeError(f"{name} must be a list, not {quoted(values)}")
-    return tuple(values)

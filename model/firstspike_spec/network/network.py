@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from ..common.checks import sequence
 from ..common.errors import InputError, InputTypeError
 from ..common.text import quoted
-from .base import BaseNetwork, checked_shape, image_maps, sequence
+from .base import BaseNetwork, checked_shape, image_maps
 from .content import description, tensors
 from .encoder import LatencyEncoder
 from .layer import Layer

@@ -7,7 +7,7 @@ import numpy as np
 from ..common.errors import InputError
 from ..common.words import RESULT_WORD
 from ..compiler.contents import EngineContents
-from ..inference.golden import decide
+from ..inference.decision import decide
 from ..inference.results import Results
 from ..network.encoder import SPIKE_TIME_TYPE
 

@@ -5,7 +5,7 @@ import numpy as np
 from firstspike_hw.lib.layouts import verdict_layout
 from firstspike_spec.common.words import RESULT_WORD
 from firstspike_spec.compiler.shapes import OutputShape
-from firstspike_spec.inference.golden import decide
+from firstspike_spec.inference.decision import decide
 
 from .handover import Vectors
 from .vectors import fields_of, word_of

@@ -9,13 +9,13 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from firstspike_spec.artefact.files import load_network
+from firstspike_spec.artefact.shipped import shipped_network
 from firstspike_spec.common.checks import whole_number
 from firstspike_spec.common.errors import InputError
 from firstspike_spec.common.files import check_writable_folder
 from firstspike_spec.datasets import Dataset, read_idx
 from firstspike_spec.inference.results import Results
-from firstspike_spec.network.artefact import load_network
-from firstspike_spec.network.shipped import shipped_network
 from firstspike_spec.terminal.console import SafeConsole, note, say
 from firstspike_spec.terminal.lanes import parse_lanes
 from firstspike_spec.terminal.options import DeviceOption, JsonOption, LanesOption

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from firstspike_spec.artefact.files import load_network
 from firstspike_spec.common.text import printable
-from firstspike_spec.network.artefact import load_network
 from firstspike_spec.terminal.console import SafeConsole
 from firstspike_spec.terminal.options import JsonOption, NetworkArgument
 from firstspike_spec.terminal.tables import FoldedTable

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from firstspike_spec.artefact.files import load_network
 from firstspike_spec.common.checks import whole_number
 from firstspike_spec.datasets import Dataset
 from firstspike_spec.inference.golden import infer
 from firstspike_spec.inference.inference import Inference
-from firstspike_spec.network.artefact import load_network
 from firstspike_spec.network.network import Network
 from firstspike_spec.terminal.console import note, say
 from firstspike_spec.terminal.options import (

@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from firstspike_spec import profile as profiled
+from firstspike_spec.artefact.files import load_network, save_network
 from firstspike_spec.common.checks import whole_number
 from firstspike_spec.common.errors import InputError
 from firstspike_spec.common.files import check_writable
 from firstspike_spec.inference.profiling import PROFILE_IMAGES
-from firstspike_spec.network.artefact import load_network, save_network
 from firstspike_spec.terminal.console import SafeConsole, say
 from firstspike_spec.terminal.options import DataOption, DatasetOption, JsonOption, NetworkArgument
 from firstspike_spec.terminal.tables import FoldedTable

@@ -10,10 +10,10 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from firstspike_spec.artefact.files import load_network
 from firstspike_spec.common.errors import DeviceError, InputError
 from firstspike_spec.common.files import check_writable, whole_file, write_file
 from firstspike_spec.inference.results import Results
-from firstspike_spec.network.artefact import load_network
 from firstspike_spec.network.network import Network
 from firstspike_spec.terminal.console import SafeConsole, note, say
 from firstspike_spec.terminal.lanes import parse_lanes

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import typer
 from rich.text import Text
 
-from firstspike_spec.network.artefact import load_network
+from firstspike_spec.artefact.files import load_network
 from firstspike_spec.terminal.console import SafeConsole, note
 from firstspike_spec.terminal.lanes import parse_lanes
 from firstspike_spec.terminal.options import DeviceOption, JsonOption, LanesOption, NetworkArgument

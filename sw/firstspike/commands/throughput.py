@@ -2,7 +2,7 @@
 
 import json as json_format
 
-from firstspike_spec.network.artefact import load_network
+from firstspike_spec.artefact.files import load_network
 from firstspike_spec.terminal.console import SafeConsole, note
 from firstspike_spec.terminal.lanes import parse_lanes
 from firstspike_spec.terminal.options import (

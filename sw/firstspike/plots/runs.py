@@ -9,10 +9,10 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from firstspike_spec.artefact.files import load_network
 from firstspike_spec.common.errors import InputError
 from firstspike_spec.common.files import read_file
 from firstspike_spec.common.text import quoted
-from firstspike_spec.network.artefact import load_network
 
 #: Columns that are results of a run. All others are settings, which distinguish runs. ``*`` matches anything.
 RESULT_COLUMNS = (

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from firstspike_spec import InputError, LatencyEncoder, Layer, Maps, Network, load_network, save_network
-from firstspike_spec.network.artefact import MAX_HEADER_BYTES
+from firstspike_spec.artefact.files import MAX_HEADER_BYTES
 from firstspike_spec.network.map_layout import MapLayout
 from firstspike_spec.network.maps import MAX_NEURONS
 from firstspike_spec.network.provenance import MAX_NAME
