@@ -27,6 +27,7 @@ rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.1, epochs=int(epochs), s
 for epoch in range(int(epochs)):
     if epoch == int(epochs) - 2:
         nn.quantise(model, weight_bits=4)  # from now on, training sees whole-number weights,
+        nn.freeze_statistics(model, "variances")
     if epoch == int(epochs) - 1:
         nn.freeze_statistics(model)  # and in the last epoch the whole network as it will be exported
     for batch in torch.randperm(len(images)).split(250):

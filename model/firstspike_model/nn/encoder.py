@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from firstspike_spec.layered.input_code import InputCode
-from firstspike_spec.layered.kernels import linear_kernel
+from firstspike_spec.layered.kernels import checked_kernel, linear_kernel
 from numpy.typing import ArrayLike
 from torch import nn
 
@@ -23,7 +23,7 @@ def kernel_of(kernel: int | ArrayLike) -> np.ndarray:
     """
     if isinstance(kernel, int | np.integer) and not isinstance(kernel, bool):
         kernel = linear_kernel(int(kernel))
-    return InputCode(kernel).kernel
+    return checked_kernel(kernel, "kernel")
 
 
 def rounding_thresholds(kernel: np.ndarray) -> np.ndarray:

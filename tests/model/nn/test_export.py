@@ -113,9 +113,9 @@ def test_a_single_layer_takes_the_kernel_of_its_input():
 def test_sums_beyond_float32_are_exact():
     """Many large weights: their sums pass 2 ** 24, so tensors are of float64."""
     torch.manual_seed(0)
-    kernel = [1 << 13, 1]
+    kernel = [1 << 11, 1]
     hidden = Sequential(Conv2d(1, 4, 5, padding=2), Spikes(kernel))
-    model = Sequential(LatencyEncoder((64, 64), kernel), hidden, Flatten(), Linear(4 * 64 * 64, 3))
+    model = Sequential(LatencyEncoder((32, 32), kernel), hidden, Flatten(), Linear(4 * 32 * 32, 3))
     with torch.no_grad():
         hidden[0].weight.abs_()
         model[-1].weight.abs_()
