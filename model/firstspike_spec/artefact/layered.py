@@ -20,7 +20,7 @@ from ..layered.content import (
 )
 from ..layered.input_code import InputCode
 from ..layered.kernels import MAX_STEPS
-from ..layered.layer import MAX_PROJECTIONS, LayeredLayer
+from ..layered.layer import MAX_PROJECTIONS, LayeredLayer, joined_size
 from ..layered.network import LayeredNetwork
 from ..layered.projection import Projection
 from ..network.connections import MAX_CONNECTIONS, MAX_WEIGHT_BITS
@@ -57,13 +57,7 @@ def read_network(container: Container) -> LayeredNetwork:
         with in_layer(index):
             maps = [Maps.from_dict(part["maps"]) for part in layer["projections"]]
         parts.append(maps)
-    check_sizes(
-        Size.of(
-            len(tensors[f"layers.{index}.initial_potentials"]), len(tensors[f"{_prefix(index, number)}.row_targets"]), part
-        )
-        for index, maps in enumerate(parts)
-        for number, part in enumerate(maps)
-    )
+    check_sizes(_size(index, maps, tensors) for index, maps in enumerate(parts))
     layers = []
     for index, (layer, maps) in enumerate(zip(description["layers"], parts, strict=True)):
         with in_layer(index):
@@ -87,6 +81,14 @@ def _check_layer(layer: object) -> None:
         if not isinstance(part, dict) or set(part) != _PROJECTION_FIELDS:
             raise InputError(f"a projection must have the fields {sorted(_PROJECTION_FIELDS)}, not {quoted(part)}")
         whole_number(part["weight_bits"], "weight_bits", 1, MAX_WEIGHT_BITS)
+
+
+def _size(index: int, maps: list[Maps], tensors: dict[str, np.ndarray]) -> Size:
+    """Return the size of a layer that does not exist yet."""
+    channels = len(tensors[f"layers.{index}.initial_potentials"])
+    return joined_size(
+        Size.of(channels, len(tensors[f"{_prefix(index, number)}.row_targets"]), part) for number, part in enumerate(maps)
+    )
 
 
 def _prefix(layer: int, projection: int) -> str:

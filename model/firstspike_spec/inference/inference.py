@@ -12,7 +12,7 @@ class Inference:
     Attributes
     ----------
     time_steps : int
-        ``T``; it means *no spike* in every array of spike times.
+        ``T``; it means *no spike* in every array of spike times. Only the inputs of a layered network may have another number.
     spike_times : tuple of ndarray of int16, each of shape (batch, neurons)
         Of the inputs, then of each layer. With early exit, ``T`` for a neuron that had not spiked by the decision step.
     potentials : tuple of ndarray of int32, each of shape (batch, neurons)

@@ -82,11 +82,10 @@ class _LayerArrays:
 
     def __init__(self, layer: LayeredLayer, highest: list[int]):
         self.layer = layer
-        low, high = layer.potential_range(highest)
-        highest_potential = int(high.max())
-        largest = max(-int(low.min()), highest_potential + 1)
-        self.number: type[np.floating] = np.float32 if largest < EXACT_IN_FLOAT32 else np.float64
+        exact = layer.largest_sum(highest) < EXACT_IN_FLOAT32
+        self.number: type[np.floating] = np.float32 if exact else np.float64
         # A threshold that no potential reaches may as well be the least such one.
+        highest_potential = int(layer.potential_range(highest)[1].max())
         self.thresholds = np.minimum(layer.thresholds, max(1, highest_potential + 1)).astype(self.number)
         self.used: list[np.ndarray | None] = []
         self.weights: list[np.ndarray] = []
@@ -104,7 +103,8 @@ class _LayerArrays:
             windows = part.maps.windows(values[part.source].astype(self.number))
             if used is not None:
                 windows = windows[:, :, used]
-            total = total + (windows.reshape(-1, len(weights)) @ weights).reshape(*windows.shape[:2], -1)
+            rows, columns = windows.shape[0] * windows.shape[1], self.layer.channels
+            total = total + (windows.reshape(rows, len(weights)) @ weights).reshape(*windows.shape[:2], columns)
         return total
 
 
@@ -119,7 +119,7 @@ def _infer_chunk(
         layer = arrays.layer
         found = arrays.potentials(values).transpose(0, 2, 1)
         potentials.append(found.astype(np.int32).reshape(batch, layer.targets))
-        earliest = _max_pooled(found.reshape(batch, *layer.target_shape), layer.max_pooling).reshape(batch, -1)
+        earliest = _max_pooled(found.reshape(batch, *layer.target_shape), layer.max_pooling).reshape(batch, layer.spikes)
         steps = np.full(earliest.shape, network.time_steps, SPIKE_TIME_TYPE)
         for threshold in arrays.thresholds:
             steps -= earliest >= threshold

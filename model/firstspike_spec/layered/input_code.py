@@ -9,6 +9,8 @@ from ..common.errors import InputError, InputTypeError
 from ..network.encoder import SPIKE_TIME_TYPE, LatencyEncoder, check_pixels
 from .kernels import checked_kernel
 
+TAKES_SPIKE_TIMES = "the network takes spike times and no images: it has no thresholds for pixels; use infer_spikes"
+
 
 @dataclass(frozen=True, eq=False)
 class InputCode:
@@ -83,7 +85,7 @@ class InputCode:
             If the pixels are not ``uint8`` or have another number of channels, or the input is spike times.
         """
         if self.thresholds is None:
-            raise InputError("the network takes spike times and no images: it has no thresholds for pixels; use infer_spikes")
+            raise InputError(TAKES_SPIKE_TIMES)
         check_pixels(pixels)
         if pixels.ndim != 3 or pixels.shape[1] != len(self.thresholds):
             raise InputError(f"pixels must have the shape (batch, {len(self.thresholds)}, values), not {pixels.shape}")

@@ -1,6 +1,7 @@
 """A layer of a layered network: neurons that take in all spikes of their sources, then fire once."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -117,6 +118,11 @@ class LayeredLayer:
         return channels, height // self.max_pooling, width // self.max_pooling
 
     @property
+    def spikes(self) -> int:
+        """Most spikes that the layer sends in an inference: the number of neurons, or of squares of them."""
+        return math.prod(self.spike_shape)
+
+    @property
     def time_steps(self) -> int:
         """``T``, the number of thresholds."""
         return len(self.thresholds)
@@ -139,9 +145,7 @@ class LayeredLayer:
     @property
     def size(self) -> Size:
         """What the layer counts for the limits of a network."""
-        sizes = [Size.of(part.channels, part.synapses, part.maps) for part in self.projections]
-        neurons, *rest = zip(*sizes, strict=True)
-        return Size(neurons[0], *map(sum, rest))
+        return joined_size(Size.of(part.channels, part.synapses, part.maps) for part in self.projections)
 
     @cached_property
     def neuron_initial_potentials(self) -> np.ndarray:
@@ -159,7 +163,23 @@ class LayeredLayer:
         highest : sequence of int
             The most that a spike of each source counts, the input first.
         """
-        low, high = self.neuron_initial_potentials.copy(), self.neuron_initial_potentials.copy()
+        negative, positive = self._largest_sums(highest)
+        return self.neuron_initial_potentials + negative, self.neuron_initial_potentials + positive
+
+    def largest_sum(self, highest: Sequence[int]) -> int:
+        """Return a bound, plus 1, on the magnitude of each potential, and of each partial sum with or without the initial one.
+
+        Parameters
+        ----------
+        highest : sequence of int
+            As for `potential_range`.
+        """
+        negative, positive = self._largest_sums(highest)
+        return 1 + int((np.abs(self.neuron_initial_potentials) + np.maximum(positive, -negative)).max())
+
+    def _largest_sums(self, highest: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the least and the most that the spikes of all sources can add: two of int64, shape (targets,)."""
+        low, high = np.zeros(self.targets, np.int64), np.zeros(self.targets, np.int64)
         for projection in self.projections:
             negative, positive = projection.largest_sums
             low += negative * highest[projection.source]
@@ -170,3 +190,9 @@ class LayeredLayer:
         """Return the width of the narrowest signed number that holds every value of `potential_range`."""
         low, high = self.potential_range(highest)
         return signed_bits(int(low.min()), int(high.max()))
+
+
+def joined_size(projections: Iterable[Size]) -> Size:
+    """Return the size of a layer from those of its projections, which all lead to the same neurons."""
+    neurons, *others = zip(*projections, strict=True)
+    return Size(max(neurons), *map(sum, others))

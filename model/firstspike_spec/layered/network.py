@@ -14,7 +14,7 @@ from ..network.layer import checked_potential_bits
 from ..network.provenance import check_provenance, class_names
 from ..network.sizes import check_sizes
 from .content import description, tensors
-from .input_code import InputCode
+from .input_code import TAKES_SPIKE_TIMES, InputCode
 from .kernels import checked_kernel
 from .layer import LayeredLayer
 
@@ -100,7 +100,7 @@ class LayeredNetwork(BaseNetwork):
                 f"it must have {len(self.kernel)} thresholds, one for each step of the kernel, not {layer.time_steps}"
             )
         for part in layer.projections:
-            whole_number(part.source, "source (the input is 0, this layer is the last one plus 1)", 0, len(shapes) - 1)
+            whole_number(part.source, "source (0 is the input, n is layer n - 1, which must come before)", 0, len(shapes) - 1)
             what = "the input" if part.source == 0 else f"layer {part.source - 1}"
             try:
                 part.maps.check_follows(shapes[part.source], what)
@@ -156,11 +156,15 @@ class LayeredNetwork(BaseNetwork):
             If the images are not ``uint8`` or of another shape, or the network takes spike times only.
         """
         self.check_images(images)
-        channels = self.input_code.channels
-        if channels is None:
-            raise InputError("the network takes spike times and no images: it has no thresholds for pixels; use infer_spikes")
+        channels = self.input_code.channels or 1
         pixels = images.reshape(len(images), channels, self.inputs // channels)
         return self.input_code.encode(pixels).reshape(len(images), self.inputs)
+
+    def check_images(self, images: np.ndarray) -> None:
+        """Raise `InputTypeError` or `InputError` unless `spike_times` accepts ``images``."""
+        if self.input_code.thresholds is None:
+            raise InputError(TAKES_SPIKE_TIMES)
+        super().check_images(images)
 
     def summary(self) -> dict[str, Any]:
         """Return what ``firstspike info`` shows, ready for JSON."""
