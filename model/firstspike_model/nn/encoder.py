@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from firstspike_spec.layered.input_code import InputCode
-from firstspike_spec.layered.kernels import checked_kernel, linear_kernel
 from numpy.typing import ArrayLike
 from torch import nn
 
 from firstspike_spec import InputError, InputTypeError
 from firstspike_spec.common.checks import whole_number
+from firstspike_spec.layered.input_code import InputCode
+from firstspike_spec.layered.kernels import checked_kernel, linear_kernel
 
 
 def kernel_of(kernel: int | ArrayLike) -> np.ndarray:
