@@ -11,12 +11,12 @@ from .inference.comparison import Comparison, compare_inferences
 from .inference.golden import infer, infer_spikes
 from .inference.inference import Inference
 from .inference.profiling import profile
+from .layered.compaction import remove_dead_neurons
 from .layered.input_code import InputCode
 from .layered.kernels import base_two_kernel, linear_kernel
 from .layered.layer import LayeredLayer
 from .layered.network import LayeredNetwork
 from .layered.projection import Projection
-from .network.compaction import remove_dead_neurons
 from .network.encoder import LatencyEncoder
 from .network.layer import Layer
 from .network.maps import Maps

@@ -60,7 +60,7 @@ def test_random_networks(record_property):
 
     case()
     assert compared > EXAMPLES * BATCH
-    record_property("compared_values", compared)
+    record_property("values", compared)
 
 
 @pytest.mark.parametrize("seed", range(40 if THOROUGH else 4))
@@ -71,7 +71,7 @@ def test_larger_networks(seed, record_property):
     comparison = compare_inferences(infer(network, images), IntegerNetwork(network).infer(images))
     comparison.check()
     times = np.array(naive_layered_model.spike_times(network, images), np.int16)
-    record_property("compared_values", comparison.compared_values + compare(network, times))
+    record_property("values", comparison.compared_values + compare(network, times))
 
 
 def test_the_outputs_of_the_module_are_the_potentials():

@@ -2,29 +2,41 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import overload
 
 import numpy as np
 
 from ..common.errors import InputError
+from ..layered.network import LayeredNetwork
 from ..network.connections import FULL_ACTIVITY
-from ..network.network import Network, check_network
-from .golden import CHUNK, infer
+from ..network.network import Network
+from .golden import CHUNK, check_any_network, check_spike_times, infer, infer_spikes
 
 #: Default number of training images to measure on: enough for a good balance.
 PROFILE_IMAGES = 10_000
 
 
-def profile(network: Network, images: np.ndarray, *, progress: Callable[[int], None] = lambda done: None) -> Network:
-    """Return the network with the activity of all its layers' sources, measured on images with early exit.
+@overload
+def profile(network: Network, images: np.ndarray, *, progress: Callable[[int], None] = ...) -> Network: ...
+
+
+@overload
+def profile(network: LayeredNetwork, images: np.ndarray, *, progress: Callable[[int], None] = ...) -> LayeredNetwork: ...
+
+
+def profile(
+    network: Network | LayeredNetwork, images: np.ndarray, *, progress: Callable[[int], None] = lambda done: None
+) -> Network | LayeredNetwork:
+    """Return the network with the activity of all its sources, measured on images; step by step, with early exit.
 
     Results and digest stay the same. The compiler uses the activity to balance the work of the lanes, so the images must not
     be those that the network is tested on.
 
     Parameters
     ----------
-    network : Network
+    network : Network or LayeredNetwork
     images : ndarray of uint8, shape (count, \\*input_shape) or (count, inputs)
-        At least one.
+        At least one. Of a layered network that takes no images, the spike times: int16, shape (count, inputs).
     progress : callable
         Called with the number of images done.
 
@@ -33,19 +45,30 @@ def profile(network: Network, images: np.ndarray, *, progress: Callable[[int], N
     InputTypeError, InputError
         If there is no image, or the images are not ``uint8`` or of another shape.
     """
-    check_network(network)
-    network.check_images(images)
+    check_any_network(network)
+    run = infer
+    if isinstance(network, LayeredNetwork) and network.input_code.thresholds is None:
+        check_spike_times(network, images)
+        run = infer_spikes
+    else:
+        network.check_images(images)
     if len(images) == 0:
         raise InputError("there are no images to measure the activity on; give at least one")
-    spikes = [np.zeros(layer.sources, np.int64) for layer in network.layers]
+    steps = [network.input_time_steps] + [network.time_steps] * len(network.layers)
+    spikes = [np.int64(0)] * len(steps)
     for first in range(0, len(images), CHUNK):
         chunk = images[first : first + CHUNK]
-        inference = infer(network, chunk, early_exit=True)
-        for counts, times in zip(spikes, inference.spike_times[:-1], strict=True):
-            counts += (times < network.time_steps).sum(axis=0)
+        times = run(network, chunk, early_exit=True).spike_times
+        spikes = [total + (part < count).sum(axis=0) for total, part, count in zip(spikes, times, steps, strict=True)]
         progress(first + len(chunk))
-    layers = [
-        replace(layer, activity=(2 * FULL_ACTIVITY * counts + len(images)) // (2 * len(images)))  # rounded
-        for layer, counts in zip(network.layers, spikes, strict=True)
-    ]
-    return replace(network, layers=tuple(layers))
+    activities = [(2 * FULL_ACTIVITY * counts + len(images)) // (2 * len(images)) for counts in spikes]  # rounded
+    if isinstance(network, Network):
+        layers = [replace(layer, activity=part) for layer, part in zip(network.layers, activities[:-1], strict=True)]
+        return replace(network, layers=tuple(layers))
+    return replace(
+        network,
+        layers=tuple(
+            replace(layer, projections=[replace(part, activity=activities[part.source]) for part in layer.projections])
+            for layer in network.layers
+        ),
+    )

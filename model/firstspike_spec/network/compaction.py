@@ -1,4 +1,4 @@
-"""Removal of dead neurons: those that never fire, and those whose spike no other neuron receives."""
+"""Removal of a step-by-step network's dead neurons: those that never fire, and those whose spike no other neuron receives."""
 
 from dataclasses import replace
 
@@ -8,13 +8,11 @@ from .layer import Layer
 from .network import Network
 
 
-def remove_dead_neurons(network: Network) -> Network:
-    """Return the network without hidden neurons that cannot fire or that have no connection to the next layer.
+def without_dead_neurons(network: Network) -> Network:
+    """Return a network without its dead neurons; `firstspike_spec.remove_dead_neurons` says which these are.
 
-    No class, latency or output potential changes on any input. A neuron cannot fire if its threshold is above the sum of its
-    initial potential and its positive weights. Removing one neuron can make others dead, so this is repeated until there are
-    none. Each hidden layer keeps at least one neuron, and the output layer keeps all of them. In a convolution, only whole
-    channels are removed.
+    A neuron cannot fire if its threshold is above the sum of its initial potential and its positive weights. Removing one
+    neuron can make others dead, so this is repeated until there are none.
     """
     layers = list(network.layers)
     changed = True

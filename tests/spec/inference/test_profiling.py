@@ -1,13 +1,16 @@
 """Profiling: the activity equals a count of the spikes, image by image; nothing else changes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firstspike_spec import InputError, InputTypeError, infer, profile
+from firstspike_spec import InputCode, InputError, InputTypeError, infer, infer_spikes, profile
 from firstspike_spec.inference import profiling
 
+from ..random_layered_networks import layered_networks, random_chain, random_layered_times
 from ..random_networks import networks, random_network
 
 
@@ -64,3 +67,37 @@ def test_bad_images():
         profile(network, np.zeros((2, 30)))
     with pytest.raises(InputError, match="images must have the shape"):
         profile(network, np.zeros((2, 31), np.uint8))
+
+
+@given(layered_networks(), st.integers(0, 2**32 - 1), st.integers(1, 9))
+@settings(max_examples=60, deadline=None)
+def test_the_activity_of_a_layered_network_counts_all_spikes(network, seed, count):
+    images = random_images(seed, network, count)
+    if network.input_code.thresholds is None:
+        images = random_layered_times(seed, network, count)
+        full = infer_spikes(network, images)
+    else:
+        full = infer(network, images)
+    measured = profile(network, images)
+    for layer in measured.layers:
+        for part in layer.projections:
+            steps = network.input_time_steps if part.source == 0 else network.time_steps
+            for source, activity in enumerate(part.activity.tolist()):
+                spikes = sum(int(time) < steps for time in full.spike_times[part.source][:, source])
+                assert abs(activity - spikes / count * 65535) <= 0.5
+    assert measured.digest == network.digest
+    expected = sum(part.expected_operations for layer in measured.layers for part in layer.projections)
+    assert expected == pytest.approx(full.synaptic_operations.mean(), rel=1e-3, abs=0.1)
+
+
+def test_bad_images_of_a_layered_network():
+    network = random_chain(5, (30, 20, 4))
+    with pytest.raises(InputError, match="there are no images to measure the activity on; give at least one"):
+        profile(network, np.zeros((0, 30), np.uint8))
+    with pytest.raises(InputTypeError, match="uint8"):
+        profile(network, np.zeros((2, 30)))
+    spikes_only = replace(network, input_code=InputCode(network.input_code.kernel))
+    with pytest.raises(InputTypeError, match="spike times must be an array of int16, not of uint8"):
+        profile(spikes_only, np.zeros((2, 30), np.uint8))
+    with pytest.raises(InputTypeError, match="a Network is wanted, not None"):
+        profile(None, np.zeros((2, 30), np.uint8))
