@@ -46,29 +46,29 @@ def profile(
         If there is no image, or the images are not ``uint8`` or of another shape.
     """
     check_any_network(network)
-    run = infer
-    if isinstance(network, LayeredNetwork) and network.input_code.thresholds is None:
-        check_spike_times(network, images)
-        run = infer_spikes
-    else:
+    takes_images = isinstance(network, Network) or network.input_code.thresholds is not None
+    if takes_images:
         network.check_images(images)
+    else:
+        check_spike_times(network, images)
     if len(images) == 0:
         raise InputError("there are no images to measure the activity on; give at least one")
     steps = [network.input_time_steps] + [network.time_steps] * len(network.layers)
-    spikes = [np.int64(0)] * len(steps)
+    spikes: list[list[np.ndarray]] = []  # of each chunk, then of the inputs and each layer
     for first in range(0, len(images), CHUNK):
         chunk = images[first : first + CHUNK]
-        times = run(network, chunk, early_exit=True).spike_times
-        spikes = [total + (part < count).sum(axis=0) for total, part, count in zip(spikes, times, steps, strict=True)]
+        inference = infer(network, chunk) if takes_images else infer_spikes(network, chunk)
+        spikes.append([(times < number).sum(axis=0) for times, number in zip(inference.spike_times, steps, strict=True)])
         progress(first + len(chunk))
-    activities = [(2 * FULL_ACTIVITY * counts + len(images)) // (2 * len(images)) for counts in spikes]  # rounded
+    totals = [np.sum(counts, axis=0) for counts in zip(*spikes, strict=True)]
+    activities = [(2 * FULL_ACTIVITY * counts + len(images)) // (2 * len(images)) for counts in totals]  # rounded
     if isinstance(network, Network):
         layers = [replace(layer, activity=part) for layer, part in zip(network.layers, activities[:-1], strict=True)]
         return replace(network, layers=tuple(layers))
     return replace(
         network,
         layers=tuple(
-            replace(layer, projections=[replace(part, activity=activities[part.source]) for part in layer.projections])
+            replace(layer, projections=tuple(replace(part, activity=activities[part.source]) for part in layer.projections))
             for layer in network.layers
         ),
     )
