@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from ..common.arrays import MOST_ARRAY_BYTES, Archive
 from ..common.errors import InputError
 from ..common.files import read_file
 from ..network.encoder import check_pixels
-from .dataset import Dataset, Split, check_labels
+from .dataset import Dataset, Split, channels_first, check_labels
 
 #: Names of the arrays of a split: images, labels.
 _NAMES = {split: ((f"x_{split}", f"y_{split}"), (f"{split}_images", f"{split}_labels")) for split in ("train", "test")}
@@ -49,22 +47,4 @@ def read_archive(path: Path, split: Split, name: str, alone: bool) -> Dataset:
     images, labels = archive[pixels], archive[classes]
     where = f"{path}, {pixels}"
     check_pixels(images, where)
-    return Dataset(name, _channels_first(images, where), check_labels(images, labels, f"{path}, {classes}"))
-
-
-def _channels_first(images: np.ndarray, where: str) -> np.ndarray:
-    """Return images with their channels, if any, before height and width.
-
-    The last side holds the channels if it is smaller than the first.
-    """
-    if images.ndim not in (2, 3, 4) or not images.size:
-        raise InputError(
-            f"{where}: images must have the shape (count, height, width), in colour (count, height, width, 3) or "
-            f"(count, 3, height, width), not {images.shape}"
-        )
-    if images.ndim == 4:
-        if images.shape[3] < images.shape[1]:
-            images = images.transpose(0, 3, 1, 2)
-        if images.shape[1] == 1:
-            images = images[:, 0]
-    return images
+    return Dataset(name, channels_first(images, where), check_labels(images, labels, f"{path}, {classes}"))

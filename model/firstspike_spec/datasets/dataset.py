@@ -66,3 +66,34 @@ def check_labels(images: np.ndarray, labels: np.ndarray, place: object) -> np.nd
             f"{place}: {len(labels):,} labels do not fit images of the shape {images.shape}; give each image one label"
         )
     return labels.astype(labels.dtype.newbyteorder("="), copy=False)
+
+
+def channels_first(images: np.ndarray, where: str) -> np.ndarray:
+    """Return images with their channels, if any, before height and width.
+
+    The last side holds the channels if it is smaller than the first. A side for a single channel is left out.
+
+    Parameters
+    ----------
+    images : ndarray
+        Of the shape (count, inputs), (count, height, width), (count, channels, height, width) or (count, height, width,
+        channels).
+    where : str
+        Where they come from, for errors.
+
+    Raises
+    ------
+    InputError
+        If they have another shape, or there are none.
+    """
+    if images.ndim not in (2, 3, 4) or not images.size:
+        raise InputError(
+            f"{where}: images must have the shape (count, height, width), in colour (count, height, width, 3) or "
+            f"(count, 3, height, width), not {images.shape}"
+        )
+    if images.ndim == 4:
+        if images.shape[3] < images.shape[1]:
+            images = images.transpose(0, 3, 1, 2)
+        if images.shape[1] == 1:
+            images = images[:, 0]
+    return images

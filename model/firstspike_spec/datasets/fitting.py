@@ -7,14 +7,14 @@ import numpy as np
 
 from ..common.errors import InputError
 from ..common.text import quoted
-from ..network.network import Network
+from ..network.base import BaseNetwork
 from .dataset import Dataset
 
 #: Number of images that are converted to grey together.
 _CHUNK = 4096
 
 
-def default_dataset(network: Network) -> str | None:
+def default_dataset(network: BaseNetwork) -> str | None:
     """Return the name of the data set that a network was trained on, or ``None`` if it is not known.
 
     A network that does not name it, but has MNIST's numbers of inputs and classes, counts as trained on MNIST.
@@ -24,7 +24,7 @@ def default_dataset(network: Network) -> str | None:
     return network.dataset
 
 
-def fit_dataset(dataset: Dataset, network: Network, note: Callable[[str], None] = lambda text: None) -> Dataset:
+def fit_dataset(dataset: Dataset, network: BaseNetwork, note: Callable[[str], None] = lambda text: None) -> Dataset:
     """Return a data set with images of a network's shape and labels that are its classes.
 
     Images are converted as by `fit_images`. If the data set names its classes, they are matched with the network's classes by
@@ -33,7 +33,8 @@ def fit_dataset(dataset: Dataset, network: Network, note: Callable[[str], None] 
     Parameters
     ----------
     dataset : Dataset
-    network : Network
+    network : BaseNetwork
+        Of either kind.
     note : callable
         Called with a text about each change.
 
@@ -52,13 +53,14 @@ def fit_dataset(dataset: Dataset, network: Network, note: Callable[[str], None] 
     return replace(dataset, images=images, labels=labels)
 
 
-def fit_images(images: np.ndarray, network: Network, note: Callable[[str], None] = lambda text: None) -> np.ndarray:
+def fit_images(images: np.ndarray, network: BaseNetwork, note: Callable[[str], None] = lambda text: None) -> np.ndarray:
     """Return images converted for a network: channels are moved, and colour becomes grey. Others are returned unchanged.
 
     Parameters
     ----------
     images : ndarray of uint8, shape (count, ...)
-    network : Network
+    network : BaseNetwork
+        Of either kind.
     note : callable
         Called with a text about each change.
 
@@ -108,7 +110,7 @@ def to_grey(images: np.ndarray) -> np.ndarray:
     return grey
 
 
-def _labels(dataset: Dataset, network: Network) -> np.ndarray:
+def _labels(dataset: Dataset, network: BaseNetwork) -> np.ndarray:
     names, known = dataset.class_names, network.class_names
     numbers = tuple(map(str, range(network.outputs)))
     if not names or names == known or (known == numbers and len(names) == network.outputs):

@@ -12,10 +12,13 @@ from pathlib import Path
 
 from ..common.errors import InputError
 from ..common.text import printable, quoted
-from . import idx_files, published
+from . import published
 from .archives import read_archive
+from .cifar import CIFAR
 from .dataset import Dataset, Split
 from .folders import read_folders
+from .idx import IDX
+from .named_files import DataFile, FileForm
 from .published import SOURCES
 
 #: Most characters of a data set's name.
@@ -39,8 +42,8 @@ def load_dataset(
         name, ``folder`` may hold any data set.
     split : {"train", "test"}
     folder : path, optional
-        The only folder to look in. It holds IDX files under the usual names, ``train.npz`` and ``test.npz``, or pictures as
-        ``train/CLASS/*.png``; or it is an ``.npz`` file with both splits.
+        The only folder to look in. It holds IDX files or CIFAR-10's batches under the usual names, ``train.npz`` and
+        ``test.npz``, or pictures as ``train/CLASS/*.png``; or it is an ``.npz`` file with both splits, or CIFAR-10's archive.
     usual : str, optional
         The default for ``name``: the data set of a recipe, or the one that a network was trained on.
     note : callable
@@ -89,20 +92,51 @@ def load_splits(
 
 
 @dataclass(frozen=True)
+class _OwnForm:
+    """A form in which no data set is published.
+
+    Attributes
+    ----------
+    holds : callable
+        Returns whether a place holds a split.
+    read : callable
+        Returns the split there, with the name that is given.
+    """
+
+    holds: Callable[[Path, Split], bool]
+    read: Callable[[Path, Split, str], Dataset]
+
+
+#: All forms, in the order in which they are looked for.
+_FORMS: tuple[FileForm | _OwnForm, ...] = (
+    _OwnForm(
+        lambda place, split: place.suffix == ".npz" and place.exists() and not place.is_dir(),
+        lambda place, split, name: read_archive(place, split, name, alone=split == "test"),  # else, images are test images
+    ),
+    IDX,
+    CIFAR,
+    _OwnForm(
+        lambda place, split: (place / f"{split}.npz").is_file(),
+        lambda place, split, name: read_archive(place / f"{split}.npz", split, name, alone=True),
+    ),
+    _OwnForm(lambda place, split: (place / split).is_dir(), read_folders),
+)
+
+
+@dataclass(frozen=True)
 class _Place:
     """Where a data set is.
 
     Attributes
     ----------
-    kind : str
-        ``"idx"``, ``"archives"`` (one per split), ``"archive"`` (of both splits) or ``"folders"``.
+    form : FileForm or _OwnForm
     path : path
         The folder, or the archive.
     named : bool
         Whether the folder or file has the name of the data set.
     """
 
-    kind: str
+    form: FileForm | _OwnForm
     path: Path
     named: bool
 
@@ -121,23 +155,31 @@ def _called(name: str | None, usual: str | None) -> str | None:
 
 
 def _find_in(folder: Path, called: str | None, split: Split, *, strict: bool) -> _Place:
-    """Return the data set in a folder, or the folder's data set of a name. With ``strict``, only IDX files count."""
-    places = [(folder / called, True), (folder / f"{called}.npz", True)] if called else []
-    for path, named in [*places, (folder, False)]:
-        kind = _kind(path, split)
-        if kind == "idx" or (kind is not None and not strict):
-            return _Place(kind, path, named)
+    """Return the data set in a folder, or the folder's data set of a name. With ``strict``, only its published form counts."""
+    places = [(folder / name, True) for name in [*_folder_names(called), f"{called}.npz"]] if called else []
+    if found := _first([*places, (folder, False)], called, split, strict=strict):
+        return found
     raise InputError(_not_found(folder, called, split, strict=strict))
 
 
 def _find(called: str, split: Split, *, strict: bool) -> _Place | None:
-    """Return where a data set is, or ``None`` if it is not on this machine. With ``strict``, only IDX files count."""
+    """Return where a data set is on this machine, or ``None``. With ``strict``, only its published form counts."""
     shared = os.environ.get("FIRSTSPIKE_DATA")
-    for path in [*([Path(shared) / called] if shared else []), published.cache_folder() / called]:
-        kind = _kind(path, split)
-        if kind == "idx" or (kind is not None and not strict):
-            return _Place(kind, path, named=True)
-    return None
+    folders = [*([Path(shared)] if shared else []), published.cache_folder()]
+    places = [(folder / name, True) for folder in folders for name in _folder_names(called)]
+    return _first(places, called, split, strict=strict)
+
+
+def _folder_names(called: str) -> tuple[str, ...]:
+    """Return the names of the folders in which a data set may be."""
+    return (called, *SOURCES[called].folders) if called in SOURCES else (called,)
+
+
+def _first(places: list[tuple[Path, bool]], called: str | None, split: Split, *, strict: bool) -> _Place | None:
+    """Return the first place, each with whether it has the data set's name, that holds a split."""
+    forms = [SOURCES[called].form] if strict and called in SOURCES else _FORMS
+    found = (_Place(form, path, named) for path, named in places for form in forms if form.holds(path, split))
+    return next(found, None)
 
 
 def _download(called: str, split: Split, note: Callable[[str], None]) -> _Place:
@@ -147,54 +189,51 @@ def _download(called: str, split: Split, note: Callable[[str], None]) -> _Place:
             f"unknown data set {quoted(called)}: name one of {', '.join(SOURCES)}, or a folder with IDX files, .npz files or "
             "pictures by class with --data FOLDER"
         )
-    folder = published.cache_folder() / called
-    for file in reversed(idx_files.FILES[split]):  # `_find` looks for the images, so they are downloaded last
+    folder, form = published.cache_folder() / called, SOURCES[called].form
+    for file in reversed(form.published_files(split)):  # `_find` looks for the first, so that one is downloaded last
         published.download(called, file, folder, note)
-    return _Place("idx", folder, named=True)
-
-
-def _kind(place: Path, split: Split) -> str | None:
-    """Return the kind of data set in which a place holds a split, or ``None`` if it holds none."""
-    if place.suffix == ".npz" and place.exists() and not place.is_dir():
-        return "archive"
-    if idx_files.holds_split(place, split):
-        return "idx"
-    if (place / f"{split}.npz").is_file():
-        return "archives"
-    return "folders" if (place / split).is_dir() else None
+    return _Place(form, folder, named=True)
 
 
 def _not_found(folder: Path, called: str | None, split: Split, *, strict: bool) -> str:
-    file = f"{idx_files.FILES[split][0]}.gz"
+    form = SOURCES[called].form if called in SOURCES else IDX
+    files = form.wanted(split)
     if not folder.exists():
-        return f"the data folder {folder} does not exist; name a folder that holds {file}"
+        return f"the data folder {folder} does not exist; name a folder that holds {files}"
     if not folder.is_dir():
         return f"{folder} is not a data set: name a folder, or an .npz file, with --data"
-    below = f", neither directly nor in {called}/" if called else ""
-    wanted = file if strict else f"{file}, {split}.npz or pictures {split}/CLASS/*.png"
+    below = f", neither directly nor in {' or '.join(f'{name}/' for name in _folder_names(called))}" if called else ""
+    wanted = files if strict else f"{files}, {split}.npz or pictures {split}/CLASS/*.png"
     return f"the data folder {folder} has no {wanted}{below}; name another folder (docs/data.md shows the forms of data sets)"
 
 
 def _read(found: _Place, split: Split, called: str | None, *, strict: bool, note: Callable[[str], None]) -> Dataset:
-    """Return a split that was found. With ``strict``, a published data set must have its published files."""
-    if found.kind == "idx" and called in SOURCES:
-        digests = SOURCES[called].digests
-        if strict or idx_files.has_digests(found.path, split, digests):
-            return idx_files.read_split(found.path, split, called, digests)
-    name = _own_name(found.path) if called is None or called in SOURCES else called
+    """Return a split that was found. With ``strict``, files in a published data set's form must be the published ones."""
+    form, place = found.form, found.path
+    files = form.read(place, split) if isinstance(form, FileForm) else []
+    known = _published_name(form, files, called, strict=strict)
+    if known is not None:
+        if called not in (None, known):
+            note(f"{place} holds the published images of {known}, not of {called}")
+        return SOURCES[known].read(files, known)
+    name = _own_name(place) if called is None or called in SOURCES else called
     if called in SOURCES:
-        note(f"{found.path} does not hold the published images of {called}: the data set is called {name}")
-    if found.kind == "idx":
-        return idx_files.read_split(found.path, split, name)
-    if found.kind == "folders":
-        return read_folders(found.path, split, name)
-    if found.kind == "archives":
-        return read_archive(found.path / f"{split}.npz", split, name, alone=True)
-    return read_archive(found.path, split, name, alone=split == "test")  # images without a split are test images
+        note(f"{place} does not hold the published images of {called}: the data set is called {name}")
+    return form.parse(files, name) if isinstance(form, FileForm) else form.read(place, split, name)
+
+
+def _published_name(form: FileForm | _OwnForm, files: list[DataFile], called: str | None, *, strict: bool) -> str | None:
+    """Return which published data set files must be, with ``strict``, or are. Other names are given by users to any files."""
+    if called is not None and called not in SOURCES:
+        return None
+    if called is not None and strict and SOURCES[called].form is form:
+        return called
+    return next((name for name, source in SOURCES.items() if source.form is form and source.is_in(files)), None)
 
 
 def _own_name(place: Path) -> str:
     """Return the name of a user's own data set in a place."""
     place = place.resolve()
-    name = printable(place.stem if place.suffix == ".npz" else place.name, _MOST_CHARACTERS) or "data"
-    return f"own-{name}" if name in SOURCES else name
+    name = place.name if place.is_dir() else place.name.removesuffix(".npz").removesuffix(".tar.gz")
+    name = printable(name, _MOST_CHARACTERS) or "data"
+    return f"own-{name}" if any(name in _folder_names(known) for known in SOURCES) else name

@@ -1,13 +1,16 @@
-"""Published data sets: their digests, and where they are downloaded from."""
+"""Published data sets: their files and digests, and where they are downloaded from."""
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..common.errors import InputError
 from ..common.files import check_writable_folder, write_file
-from .idx import read_idx
+from .cifar import CIFAR
+from .dataset import Dataset
+from .idx import IDX
+from .named_files import DataFile, FileForm
 
 #: Most bytes of a downloaded file.
 MOST_DOWNLOADED_BYTES = 1 << 28
@@ -15,22 +18,48 @@ MOST_DOWNLOADED_BYTES = 1 << 28
 
 @dataclass(frozen=True)
 class Source:
-    """Where a published data set comes from, and the digests of its files.
+    """A published data set.
 
     Attributes
     ----------
+    form : FileForm
+        Its files.
     mirrors : tuple of str
-        URLs of folders with the gzip files, tried in turn.
+        URLs of folders with the packed files or the archive, tried in turn.
     digests : dict of str to set of str
-        By file name, the MD5 digests of its published forms, packed or unpacked.
+        By a file's name, MD5 or SHA-256 digests of its published forms, packed or unpacked.
+    folders : tuple of str
+        Names of folders in which it is often kept, besides its own name.
+    class_names : tuple of str
+        Names of the classes, if they are not numbers.
     """
 
+    form: FileForm
     mirrors: tuple[str, ...]
     digests: dict[str, set[str]]
+    folders: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()
+
+    def is_in(self, files: Sequence[DataFile]) -> bool:
+        """Return whether each of a split's files is a published one."""
+        return not any(file.digests.isdisjoint(self.digests.get(file.name, set())) for file in files)
+
+    def read(self, files: Sequence[DataFile], name: str) -> Dataset:
+        """Return the split in its files.
+
+        Raises
+        ------
+        InputError
+            If a file is damaged or not a published one.
+        """
+        for file in files:
+            file.check_digest(self.digests.get(file.name, set()))
+        return replace(self.form.parse(files, name), class_names=self.class_names)
 
 
 SOURCES = {
     "mnist": Source(
+        IDX,
         (
             "https://ossci-datasets.s3.amazonaws.com/mnist/",
             "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -44,6 +73,7 @@ SOURCES = {
     ),
     # First the publisher's packed files; then the same images interleaved by class, unpacked.
     "fashion-mnist": Source(
+        IDX,
         (
             "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
             "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
@@ -54,6 +84,20 @@ SOURCES = {
             "t10k-images-idx3-ubyte": {"bef4ecab320f06d8554ea6380940ec79", "772c40246e8ae8d4b21bba511fd3ad75"},
             "t10k-labels-idx1-ubyte": {"bb300cfdad3c16e7a12a480ee83cd310", "e1ab381c4e3b8ad75348081c60fd4e18"},
         },
+    ),
+    "cifar10": Source(
+        CIFAR,
+        ("https://www.cs.toronto.edu/~kriz/",),
+        {
+            "data_batch_1.bin": {"cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5"},
+            "data_batch_2.bin": {"a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed"},
+            "data_batch_3.bin": {"bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67"},
+            "data_batch_4.bin": {"014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48"},
+            "data_batch_5.bin": {"755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add"},
+            "test_batch.bin": {"8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b"},
+        },
+        ("cifar-10", "cifar-10-batches-bin"),
+        ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
     ),
 }
 
@@ -73,7 +117,7 @@ def cache_folder() -> Path:
 
 
 def download(name: str, file: str, place: Path, note: Callable[[str], None]) -> None:
-    """Download a packed file into the folder ``place``, if it passes its checks.
+    """Download a published file into the folder ``place``, as it is, if it passes its checks.
 
     Raises
     ------
@@ -86,19 +130,20 @@ def download(name: str, file: str, place: Path, note: Callable[[str], None]) -> 
 
     advice = "set XDG_CACHE_HOME to a folder that you can write to, or name a folder that has the data set with --data"
     check_writable_folder(place, advice=advice)
-    failures = []
-    for mirror in SOURCES[name].mirrors:
-        address = f"{mirror}{file}.gz"
+    source, failures = SOURCES[name], []
+    for mirror in source.mirrors:
+        address = f"{mirror}{file}"
         note(f"downloading {address}")
         try:
             with urllib.request.urlopen(address, timeout=30) as reply:
                 content = reply.read(MOST_DOWNLOADED_BYTES)
-            read_idx(content, address, SOURCES[name].digests[file])
+            for data_file in source.form.unpack(file, content, address):
+                data_file.check_digest(source.digests[data_file.name])
         except (OSError, http.client.HTTPException, InputError) as error:
             cause = error.reason if type(error) is urllib.error.URLError else error  # whose own text is <urlopen error ...>
             failures.append(f"{address}: {cause}")
             continue
-        write_file(place / f"{file}.gz", content)
+        write_file(place / file, content)
         return
     raise InputError(
         f"the data set {name} is not here and could not be downloaded ({'; '.join(failures)}); "

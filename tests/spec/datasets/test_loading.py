@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from firstspike_spec import InputError, datasets, load_dataset
-from firstspike_spec.datasets import idx_files, load_splits
+from firstspike_spec.datasets import load_splits
+from firstspike_spec.datasets.idx import IDX
+from firstspike_spec.datasets.named_files import FileForm
 
 IMAGES = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
 LABELS = np.array([2, 0, 1], np.uint8)
@@ -48,7 +50,7 @@ def small_mnist(monkeypatch):
     digests = {
         name: {hashlib.md5(idx(array)).hexdigest()} for name, array in zip(NAMES["test"], (IMAGES, LABELS), strict=True)
     }
-    monkeypatch.setitem(datasets.SOURCES, "mnist", datasets.Source(("http://one/", "http://two/"), digests))
+    monkeypatch.setitem(datasets.SOURCES, "mnist", datasets.Source(IDX, ("http://one/", "http://two/"), digests))
 
 
 # Where files are looked for.
@@ -68,11 +70,11 @@ def test_an_explicit_folder_holds_the_files_or_a_folder_of_the_name(tmp_path, be
 
 def test_the_order_of_the_places(tmp_path, monkeypatch, small_mnist):
     """Explicit folder (that of the name first), then $FIRSTSPIKE_DATA, then the cache."""
-    monkeypatch.setitem(datasets.SOURCES, "mnist", datasets.Source((), {}))
     places = [tmp_path / "named" / "mnist", tmp_path / "named", tmp_path / "shared" / "mnist"]
     places.append(tmp_path / "cache" / "firstspike" / "mnist")
     for number, place in enumerate(places):
         put(place, labels=LABELS + number)
+        datasets.SOURCES["mnist"].digests[NAMES["test"][1]].add(hashlib.md5(idx(LABELS + number)).hexdigest())
     monkeypatch.setenv("FIRSTSPIKE_DATA", str(tmp_path / "shared"))
 
     def found(folder=None):
@@ -103,7 +105,9 @@ def test_an_explicit_folder_is_the_only_place(tmp_path, monkeypatch, small_mnist
 
 
 def test_an_unknown_name_without_a_folder():
-    with pytest.raises(InputError, match="unknown data set 'digits': name one of mnist, fashion-mnist, or a folder with IDX"):
+    with pytest.raises(
+        InputError, match="unknown data set 'digits': name one of mnist, fashion-mnist, cifar10, or a folder with IDX"
+    ):
         load_dataset("digits", "test")
 
 
@@ -203,7 +207,8 @@ def test_when_every_mirror_fails_nothing_is_left(mirrors, tmp_path):
     publish(mirrors, "http://one/")
     mirrors[f"http://one/{NAMES['test'][1]}.gz"] = b"damaged"
     message = (
-        "the data set mnist is not here and could not be downloaded .http://one/.*is not an IDX file.*http://two/.*404.*; "
+        "the data set mnist is not here and could not be downloaded "
+        ".http://one/.*is damaged or not the published file.*http://two/.*404.*; "
         "download it yourself and name its folder with --data"
     )
     with pytest.raises(InputError, match=message):
@@ -256,6 +261,17 @@ def test_own_files_are_not_compared_with_a_data_set_that_was_not_named(tmp_path,
         load_dataset("mnist", "test", own)
 
 
+def test_published_files_are_recognised_without_their_name(tmp_path, small_mnist):
+    """Whatever their folder is called, and whatever a network was trained on; a name of the user's own is kept."""
+    told, folder = [], put(tmp_path / "copy")
+    assert load_dataset(None, "test", folder, note=told.append).name == "mnist"
+    assert load_dataset("digits", "test", folder, note=told.append).name == "digits"
+    assert told == []
+    for usual in ("fashion-mnist", "cifar10"):
+        assert load_dataset(None, "test", folder, usual=usual, note=told.append).name == "mnist"
+        assert told.pop() == f"{folder} holds the published images of mnist, not of {usual}"
+
+
 def test_a_folder_of_the_published_name_among_others_holds_the_published_files(tmp_path, small_mnist):
     put(tmp_path / "all" / "mnist", labels=LABELS + 1)
     with pytest.raises(InputError, match="is damaged or not the published file"):
@@ -277,7 +293,9 @@ def test_a_name_is_not_a_path(tmp_path, name):
 
 
 def test_no_name_and_no_folder():
-    with pytest.raises(InputError, match=r"no data set is named: give --dataset NAME \(mnist, fashion-mnist\), or --data"):
+    with pytest.raises(
+        InputError, match=r"no data set is named: give --dataset NAME \(mnist, fashion-mnist, cifar10\), or --data"
+    ):
         load_dataset(None, "test")
 
 
@@ -300,7 +318,7 @@ def test_a_folder_that_cannot_be_read(tmp_path, monkeypatch):
     def refuse(*arguments):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(idx_files, "holds_split", refuse)
+    monkeypatch.setattr(FileForm, "holds", refuse)
     with pytest.raises(InputError, match=r"cannot read the data set in .*: Permission denied; name another folder"):
         load_dataset("digits", "test", tmp_path)
 
