@@ -12,9 +12,9 @@ from firstspike_spec.artefact.files import load_network
 from firstspike_spec.common.errors import DeviceError, InputError
 from firstspike_spec.inference.golden import check_spike_times
 from firstspike_spec.inference.results import Results, join_results
-from firstspike_spec.network.network import Network
 
 from .devices import Device, open_device
+from .devices.kinds import AnyNetwork, check_takes_images
 from .selftest import Check, selftest
 from .throughput import Throughput
 from .validation import BATCH, Validation, validate
@@ -26,7 +26,7 @@ class Accelerator:
     Several threads may share it. One call runs at a time, and the others wait.
     """
 
-    def __init__(self, device: Device, network: Network):
+    def __init__(self, device: Device, network: AnyNetwork):
         self._device: Device | None = device
         self._network = network
         self._turn = threading.RLock()
@@ -36,7 +36,7 @@ class Accelerator:
         cls,
         device: str = "golden",
         *,
-        network: Network | str | os.PathLike,
+        network: AnyNetwork | str | os.PathLike,
         lanes: int | Sequence[int] | None = None,
         note: Callable[[str], None] = lambda text: None,
     ) -> "Accelerator":
@@ -51,7 +51,8 @@ class Accelerator:
             - ``"sim"``: the engine with its link: their RTL as native code in this process.
             - ``"sim:ulx3s-85f"``: a whole board, bit by bit on its serial line (slow).
             - ``"engine"``: the RTL of the bare engine, without a link that slows it down.
-        network : Network or path of an artefact
+        network : Network, LayeredNetwork or path of an artefact
+            Layered networks run on ``"golden"`` only.
         lanes : int or sequence of int, optional
             Lanes of each hidden layer of a simulated engine: one number for all, or one for each layer, 1 .. 256. By default
             those that the board would be built with, or 16 without a board. A real board keeps those it was built with.
@@ -82,16 +83,17 @@ class Accelerator:
                 device.close()
 
     @property
-    def network(self) -> Network:
+    def network(self) -> AnyNetwork:
         """The network that is loaded."""
         return self._network
 
-    def load(self, network: Network | str | os.PathLike) -> None:
+    def load(self, network: AnyNetwork | str | os.PathLike) -> None:
         """Load another network. If it does not fit, the old one stays.
 
         Parameters
         ----------
-        network : Network or path of an artefact
+        network : Network, LayeredNetwork or path of an artefact
+            Layered networks run on ``"golden"`` only.
 
         Raises
         ------
@@ -115,7 +117,7 @@ class Accelerator:
         images : ndarray of uint8, shape (batch, \\*input_shape) or (batch, inputs)
         early_exit : bool
             End each inference after the first step in which an output spikes. Classes stay the same, but outputs that
-            have not spiked by then read as *no spike*.
+            have not spiked by then read as *no spike*. Layered networks have no early exit: they give all latencies.
         progress : callable
             Called with the number of images done, now and then.
 
@@ -126,11 +128,12 @@ class Accelerator:
         Raises
         ------
         InputTypeError, InputError
-            If the images are not ``uint8`` or of another shape.
+            If the images are not ``uint8`` or of another shape, or the network takes spike times only.
         DeviceError
             If the device fails. Its ``results`` are those of the images before the failure, if there are any.
         """
         with self._turn:
+            check_takes_images(self._network)
             spike_times = self._network.spike_times(images)
             parts: list[Results] = []
             for first in range(0, max(len(spike_times), 1), BATCH):
@@ -204,6 +207,7 @@ class Accelerator:
         progress : callable
             Called with the number of images done, now and then.
         """
+        check_takes_images(self._network)
         self._network.check_images(images)
         if not len(images):
             raise InputError("there is nothing to measure: give at least one image")
@@ -255,5 +259,5 @@ class Accelerator:
         return self._device
 
 
-def _network(network: Network | str | os.PathLike) -> Network:
-    return network if isinstance(network, Network) else load_network(network)
+def _network(network: AnyNetwork | str | os.PathLike) -> AnyNetwork:
+    return network if isinstance(network, AnyNetwork) else load_network(network)

@@ -11,8 +11,12 @@ from firstspike_spec.common.files import read_file
 from firstspike_spec.common.text import printable, quoted
 from firstspike_spec.datasets import fit_images
 from firstspike_spec.datasets.picture_files import BACKGROUNDS, PICTURES, PictureRules, picture_names, read_picture
+from firstspike_spec.network.base import BaseNetwork
 from firstspike_spec.network.connections import FULL_ACTIVITY
+from firstspike_spec.network.layer import Layer
 from firstspike_spec.network.network import Network
+
+from .devices.kinds import AnyNetwork, check_takes_images
 
 #: Names of the images' array in an archive with several arrays.
 IMAGE_ARRAYS = ("images", "x")
@@ -25,7 +29,7 @@ _ADVICE = "name a .npy or .npz file, a picture or a folder of pictures"
 
 
 def load_images(
-    path: Path, network: Network, *, background: str | None = None, note: Callable[[str], None] = lambda text: None
+    path: Path, network: BaseNetwork, *, background: str | None = None, note: Callable[[str], None] = lambda text: None
 ) -> tuple[np.ndarray, list[str] | None]:
     """Return the images in a file or a folder.
 
@@ -35,7 +39,7 @@ def load_images(
         A ``.npy`` file of uint8, shape (batch, \\*input_shape) or (batch, inputs); an ``.npz`` file with such an array; a
         picture; or a folder of pictures, in the order of their names. Each page of a picture is an image. Pictures become
         grey, unless the network takes three channels.
-    network : Network
+    network : BaseNetwork
         Defines the shape of an image.
     background : str, optional
         Colour behind transparent pixels, one of `firstspike_spec.datasets.picture_files.BACKGROUNDS`. Without it,
@@ -52,8 +56,10 @@ def load_images(
     Raises
     ------
     InputError, InputTypeError
-        If the file or the folder cannot be read, or an image is of another shape or format.
+        If the file or the folder cannot be read, an image is of another shape or format, or the network takes spike times
+        only.
     """
+    check_takes_images(network)
     if background not in (None, *BACKGROUNDS):
         raise InputError(f"background must be one of {', '.join(BACKGROUNDS)}, not {quoted(background)}")
     try:
@@ -66,24 +72,25 @@ def load_images(
     return images, None
 
 
-def doubts(network: Network, images: np.ndarray) -> list[str]:
+def doubts(network: AnyNetwork, images: np.ndarray) -> list[str]:
     """Return signs that images of the right type and shape are not what was meant, as texts.
 
     Parameters
     ----------
-    network : Network
+    network : Network or LayeredNetwork
+        One that takes images.
     images : ndarray of uint8
     """
     if not images.size:
         return []
-    lowest, brightest, found = int(min(network.encoder.thresholds)), int(images.max()), []
+    lowest, brightest, found = _lowest_threshold(network), int(images.max()), []
     hint = "are the values 0 and 1? multiply them by 255"
     if brightest < lowest:
         text = f"no pixel of {len(images):,} images reaches the lowest threshold {lowest}: nothing spikes"
         found.append(f"{text}; {hint}" if brightest == 1 else text)
     elif brightest == 1:
         found.append(f"no pixel of {len(images):,} images is above 1; {hint}")
-    activity = network.layers[0].activity
+    activity = _input_activity(network)
     usually_dark = activity is None or activity.mean() < FULL_ACTIVITY / 2
     median = np.median(images[:: 1 + len(images) // SAMPLES])
     if usually_dark and median >= BRIGHT:
@@ -94,7 +101,19 @@ def doubts(network: Network, images: np.ndarray) -> list[str]:
     return found
 
 
-def _pictures(path: Path, network: Network, background: str | None) -> tuple[np.ndarray, list[str]]:
+def _lowest_threshold(network: AnyNetwork) -> int:
+    """Return the lowest pixel value that spikes, in any channel."""
+    thresholds = network.encoder.thresholds if isinstance(network, Network) else network.input_code.thresholds
+    return 0 if thresholds is None else int(thresholds.min())
+
+
+def _input_activity(network: AnyNetwork) -> np.ndarray | None:
+    """Return how often each input usually spikes, if that was measured."""
+    first = network.layers[0]
+    return first.activity if isinstance(first, Layer) else first.projections[0].activity
+
+
+def _pictures(path: Path, network: BaseNetwork, background: str | None) -> tuple[np.ndarray, list[str]]:
     """Return the pages of a picture or of all pictures in a folder, and their names."""
     shape = network.input_shape if len(network.input_shape) > 2 else (1, *network.input_shape)
     if len(shape) != 3 or shape[0] not in (1, 3):

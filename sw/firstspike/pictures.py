@@ -10,7 +10,7 @@ import numpy as np
 from firstspike_spec.common.files import whole_file
 from firstspike_spec.common.text import printable
 from firstspike_spec.inference.results import Results
-from firstspike_spec.network.network import Network
+from firstspike_spec.network.base import BaseNetwork
 from firstspike_spec.terminal.console import say
 
 if TYPE_CHECKING:
@@ -87,19 +87,19 @@ def in_plane(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return channels.min(axis=0)
 
 
-def draw_verdict(axes: "Axes", network: Network, image: int, label: int, given: int) -> None:
+def draw_verdict(axes: "Axes", network: BaseNetwork, image: int, label: int, given: int) -> None:
     """Write an image's number, true class and given class above it, in red if the classes differ."""
     true, name = plain(network.class_names[label]), plain(network.class_names[given])
     axes.set_title(f"{image}: true {true}, class {name}", fontsize=10, color=RIGHT if label == given else WRONG)
 
 
-def draw_latencies(axes: "Axes", network: Network, latencies: np.ndarray, given: int) -> None:
+def draw_latencies(axes: "Axes", network: BaseNetwork, latencies: np.ndarray, given: int) -> None:
     """Draw the first-spike latency of each output: a dot at its step, a cross for no spike.
 
     Parameters
     ----------
     axes : Axes
-    network : Network
+    network : BaseNetwork
     latencies : ndarray of int, shape (outputs,)
         Steps, or ``T`` for no spike.
     given : int
@@ -126,14 +126,14 @@ def label_steps(axes: "Axes", steps: int, last: str) -> None:
 
 
 def draw_inferences(
-    path: Path, network: Network, images: np.ndarray, labels: np.ndarray, results: Results, *, chosen: Sequence[int]
+    path: Path, network: BaseNetwork, images: np.ndarray, labels: np.ndarray, results: Results, *, chosen: Sequence[int]
 ) -> None:
     """Write a PNG of a few images, their input spikes, and the outputs' first-spike latencies.
 
     Parameters
     ----------
     path : path
-    network : Network
+    network : BaseNetwork
     images : ndarray of uint8, shape (batch, \\*input_shape)
     labels : ndarray of int, shape (batch,)
     results : Results
@@ -141,7 +141,7 @@ def draw_inferences(
     chosen : sequence of int
         Numbers of the images to draw.
     """
-    steps = network.time_steps
+    steps = network.input_time_steps
     spike_times = network.spike_times(images)
     figure = new_figure(2.1 * len(chosen), 6.8)
     axes = figure.subplots(3, len(chosen), squeeze=False, height_ratios=(1, 1.3, 1))

@@ -10,10 +10,12 @@ from firstspike_spec.common.errors import UserError
 from firstspike_spec.inference.comparison import Comparison
 from firstspike_spec.inference.golden import infer_spikes
 from firstspike_spec.inference.results import Results, compare_results
-from firstspike_spec.network.network import Network
+from firstspike_spec.layered.network import LayeredNetwork
+from firstspike_spec.network.encoder import SPIKE_TIME_TYPE
 from firstspike_spec.protocol.messages import Kind
 
 from .devices import Device
+from .devices.kinds import AnyNetwork, ends_early
 from .devices.linked import LinkedDevice
 
 #: Small requests that test the link, and images that are run.
@@ -40,7 +42,7 @@ class Check:
     told: str
 
 
-def selftest(device: Device, network: Network, progress: Callable[[int], None] = lambda done: None) -> list[Check]:
+def selftest(device: Device, network: AnyNetwork, progress: Callable[[int], None] = lambda done: None) -> list[Check]:
     """Check a device, as `Accelerator.selftest` describes. A device without a link has fewer checks."""
     checks: dict[str, Callable[[], Check]] = {}
     if isinstance(device, LinkedDevice):
@@ -85,18 +87,26 @@ def _memories(device: LinkedDevice) -> Check:
     return Check("memories", True, "every word reads back as it was loaded")
 
 
-def _images(device: Device, network: Network) -> Check:
-    # The same images on every machine, from empty to full.
-    levels = np.linspace(0, 255, _IMAGES)[:, None]
-    images = (np.random.default_rng(0).random((_IMAGES, network.inputs)) * levels).astype(np.uint8)
-    times, comparison = network.spike_times(images), Comparison()
+def _images(device: Device, network: AnyNetwork) -> Check:
+    times, comparison = _spike_times(network), Comparison()
     # One golden inference to the last step serves both runs; for early exit it is cut at the decision.
     inference = infer_spikes(network, times, early_exit=False)
-    for early_exit in (True, False):
+    exits = (True, False) if ends_early(network, True) else (False,)
+    for early_exit in exits:
         expected = Results.from_inference(inference, early_exit=early_exit)
         comparison.add(compare_results(expected, device.run(times, early_exit=early_exit)))
     found = (
-        f"{_IMAGES} images, with early exit and to the last step: {comparison.compared_values:,} values compared with golden, "
-        f"{comparison.mismatches} differ"
+        f"{_IMAGES} images{', with early exit and to the last step' if len(exits) > 1 else ''}: "
+        f"{comparison.compared_values:,} values compared with golden, {comparison.mismatches} differ"
     )
     return Check("images", comparison.passed, "; ".join([found, *comparison.named[:1]]))
+
+
+def _spike_times(network: AnyNetwork) -> np.ndarray:
+    """Return input spike times of images from empty to full, the same on every machine."""
+    levels = np.linspace(0, 255, _IMAGES)[:, None]
+    values = np.random.default_rng(0).random((_IMAGES, network.inputs)) * levels
+    if isinstance(network, LayeredNetwork) and network.input_code.channels is None:
+        steps = network.input_time_steps
+        return (steps - values * (steps + 1) / 256).astype(SPIKE_TIME_TYPE)
+    return network.spike_times(values.astype(np.uint8))

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from firstspike_spec.common.text import printable
 from firstspike_spec.inference.results import Results
-from firstspike_spec.network.network import Network
+from firstspike_spec.network.base import BaseNetwork
 from firstspike_spec.terminal.tables import FoldedTable
 
 #: Latencies of all outputs are shown if their class names side by side take no more characters than this. Otherwise only the
@@ -20,7 +20,7 @@ BY_POTENTIAL, NO_SPIKE = "*", "."
 
 
 def results_table(
-    network: Network,
+    network: BaseNetwork,
     results: Results,
     *,
     shown: int,
@@ -31,7 +31,7 @@ def results_table(
 
     Parameters
     ----------
-    network : Network
+    network : BaseNetwork
     results : Results
     shown : int
         Most images to show.
@@ -77,7 +77,7 @@ def results_table(
 class _SideBySide:
     """Latencies of all outputs in a line, each below its class name."""
 
-    def __init__(self, network: Network):
+    def __init__(self, network: BaseNetwork):
         self._time_steps = network.time_steps
         self._names = [printable(name) for name in network.class_names]
         self._width = max(map(cell_len, (*self._names, str(network.time_steps - 1))))
@@ -96,7 +96,7 @@ class _SideBySide:
         return " ".join(" " * (self._width - cell_len(cell)) + cell for cell in cells)
 
 
-def _earliest(network: Network, latencies: np.ndarray) -> str:
+def _earliest(network: BaseNetwork, latencies: np.ndarray) -> str:
     """Return the class names and latencies of the first outputs to spike."""
     earliest = [
         output for output in np.argsort(latencies, kind="stable")[:EARLIEST_SHOWN] if latencies[output] < network.time_steps

@@ -11,9 +11,9 @@ from firstspike_spec.common.errors import InputError, InputTypeError
 from firstspike_spec.inference.comparison import Comparison
 from firstspike_spec.inference.golden import count_operations, infer_spikes
 from firstspike_spec.inference.results import Results, compare_results, cut_at_decision, join_results
-from firstspike_spec.network.network import Network
 
 from .devices import Device
+from .devices.kinds import AnyNetwork, check_takes_images, ends_early
 
 #: Images that a device runs in one batch. Progress is reported after each batch.
 BATCH = 250
@@ -32,7 +32,7 @@ class Validation:
     labels : ndarray of int, shape (images,)
         The true classes.
     synaptic_operations : ndarray of int64, shape (images,)
-        In the golden model, up to the decision step.
+        In the golden model, up to the decision step; of layered networks, of the whole inference.
     counters : dict
         What the device counted during the validation; empty for a device without counters.
     """
@@ -68,7 +68,7 @@ class Validation:
 
 def validate(
     device: Device,
-    network: Network,
+    network: AnyNetwork,
     images: np.ndarray,
     labels: np.ndarray,
     *,
@@ -78,8 +78,10 @@ def validate(
     """Run images with known classes, as `Accelerator.validate` describes.
 
     The golden model runs every image to its last step. With early exit, its results are cut at the decision step, so that
-    even the golden device is compared with a different computation.
+    even the golden device is compared with a different computation. Layered networks have no early exit, and nothing is cut.
     """
+    check_takes_images(network)
+    early_exit = ends_early(network, early_exit)
     spike_times = network.spike_times(images)
     labels = array_of(labels, "labels")
     if labels.dtype.kind not in "iu":
@@ -101,8 +103,11 @@ def validate(
         expected = Results.from_inference(inference, early_exit=early_exit)
         comparison.add(compare_results(expected, got, first=first))
         parts.append(got)
-        until_decision = cut_at_decision(inference.spike_times, inference.decision_steps, network.time_steps)
-        operations.append(count_operations(network, until_decision if early_exit else inference.spike_times))
+        if early_exit:
+            until_decision = cut_at_decision(inference.spike_times, inference.decision_steps, network.time_steps)
+            operations.append(count_operations(network, until_decision))
+        else:
+            operations.append(inference.synaptic_operations)
         full_operations += int(inference.synaptic_operations.sum())
         spikes += int(inference.spikes.sum())
         progress(min(first + BATCH, len(images)))

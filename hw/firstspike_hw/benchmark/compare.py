@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from firstspike_spec import Network, infer_spikes, load_dataset, load_network
+from firstspike_spec import Network, infer_spikes, load_dataset, load_step_network
 from firstspike_spec.common.errors import InputError
 from firstspike_spec.compiler.compile import compile_network
 from firstspike_spec.compiler.engine_shape import QUEUE_DEPTHS, EngineShape
@@ -136,7 +136,7 @@ def main(
 ) -> None:
     """Compare designs of the engine on real images, in Markdown."""
     data = load_dataset(dataset, "test").first(limit)
-    loaded = {path.stem: load_network(path) for path in networks}
+    loaded = {path.stem: load_step_network(path) for path in networks}
     spike_times = {name: network.spike_times(data.images) for name, network in loaded.items()}
     lanes = lanes or [16, 32]
 

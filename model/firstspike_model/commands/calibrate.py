@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from firstspike_spec import InputError, LatencyEncoder, infer, load_network, profile, save_network
+from firstspike_spec import InputError, LatencyEncoder, LayeredNetwork, infer, load_network, profile, save_network
 from firstspike_spec.common.files import check_writable
 from firstspike_spec.datasets import fit_dataset, load_splits
 from firstspike_spec.terminal.console import say
@@ -50,6 +50,11 @@ def calibrate(
         raise InputError(f"decision-step must be in 0 .. 255, not {decision_step}")
     check_network_name(out)
     loaded = load_network(network)
+    if isinstance(loaded, LayeredNetwork):
+        raise InputError(
+            f"{network}: the network is layered: each layer waits for all spikes before it, so no decision can come earlier; "
+            "name a step-by-step network"
+        )
     if dataset is None and data is None and loaded.dataset is None:
         raise InputError(f"{network} does not say what it was trained on: give --dataset NAME, or --data FOLDER")
     check_writable(out)

@@ -8,10 +8,12 @@ import typer
 
 from firstspike_spec.artefact.files import load_network
 from firstspike_spec.common.text import printable
+from firstspike_spec.layered.network import LayeredNetwork
 from firstspike_spec.terminal.console import SafeConsole
 from firstspike_spec.terminal.options import JsonOption, NetworkArgument
 from firstspike_spec.terminal.tables import FoldedTable
 
+from ..network_tables import show_layered, window
 from ..plots.runs import is_share
 
 #: Characters shown of one line about the network's origin; ``--json`` has all of them.
@@ -29,23 +31,15 @@ def info(
     json: JsonOption = False,
 ) -> None:
     """Show what a network is: its layers, its size, and where it comes from."""
-    summary = load_network(network).summary()
+    loaded = load_network(network)
+    summary = loaded.summary()
     if json:
         print(json_format.dumps(summary))
         return
     console = SafeConsole()
     console.print(f"{network}", style="bold")
-    shape = " x ".join(map(str, summary["input_shape"]))
-    thresholds = ", ".join(map(str, summary["encoder_thresholds"]))
-    console.print(f"{shape} pixels, {summary['time_steps']} time steps; a pixel spikes when it reaches {thresholds}")
-    console.print(_layers(summary))
-    for index, layer in enumerate(summary["layers"]):
-        details = [_window(layer["maps"])] if layer["maps"] else []
-        if verbose:
-            details.append(f"{layer['weight_bits']}-bit weights, {layer['potential_bits']}-bit potentials")
-        if details:
-            console.print(f"layer {index}: {'; '.join(details)}")
-    console.print(_activity(summary))
+    show = show_layered if isinstance(loaded, LayeredNetwork) else _show_step_by_step
+    show(console, summary, verbose=verbose)
     console.print(f"classes: {', '.join(summary['class_names'])}")
     console.print(f"digest: {summary['digest']}")
     facts = summary["provenance"]
@@ -55,6 +49,20 @@ def info(
     if len(shown) < len(facts):
         hidden = ", ".join(name for name in facts if name not in shown)
         console.print(printable(f"--verbose also shows: {hidden}", SHOWN))
+
+
+def _show_step_by_step(console: SafeConsole, summary: dict[str, Any], *, verbose: bool) -> None:
+    shape = " x ".join(map(str, summary["input_shape"]))
+    thresholds = ", ".join(map(str, summary["encoder_thresholds"]))
+    console.print(f"{shape} pixels, {summary['time_steps']} time steps; a pixel spikes when it reaches {thresholds}")
+    console.print(_layers(summary))
+    for index, layer in enumerate(summary["layers"]):
+        details = [window(layer["maps"])] if layer["maps"] else []
+        if verbose:
+            details.append(f"{layer['weight_bits']}-bit weights, {layer['potential_bits']}-bit potentials")
+        if details:
+            console.print(f"layer {index}: {'; '.join(details)}")
+    console.print(_activity(summary))
 
 
 def _layers(summary: dict[str, Any]) -> FoldedTable:
@@ -73,15 +81,6 @@ def _layers(summary: dict[str, Any]) -> FoldedTable:
     table.add_section()
     table.add_row("all", "", f"{summary['synapses']:,}", f"{summary['connectivity']:.2%}", "", "")
     return table
-
-
-def _window(maps: dict[str, int]) -> str:
-    """Return which part of its source maps each neuron of a layer sees."""
-    window = (
-        f"{maps['kernel_height']} x {maps['kernel_width']} of {maps['channels']} x {maps['height']} x {maps['width']} sources"
-    )
-    parts = [("pooled by", maps["pooling"], 1), ("stride", maps["stride"], 1), ("padding", maps["padding"], 0)]
-    return ", ".join([window, *(f"{name} {number}" for name, number, usual in parts if number != usual)])
 
 
 def _activity(summary: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
 
 from firstspike_spec.artefact.files import load_network
@@ -12,7 +13,7 @@ from firstspike_spec.common.checks import whole_number
 from firstspike_spec.datasets import Dataset
 from firstspike_spec.inference.golden import infer
 from firstspike_spec.inference.inference import Inference
-from firstspike_spec.network.network import Network
+from firstspike_spec.layered.network import LayeredNetwork
 from firstspike_spec.terminal.console import note, say
 from firstspike_spec.terminal.options import (
     DataOption,
@@ -25,12 +26,15 @@ from firstspike_spec.terminal.options import (
 )
 
 from ..accelerator import Accelerator
+from ..devices.kinds import AnyNetwork, ends_early
 from ..plots.curve import counted_images, curve_figures, curve_table, draw_curve
 from ..plots.decisions import decisions_figures, decisions_table, draw_decisions
 from ..plots.firing import draw_firing, firing_table, firing_totals
+from ..plots.layered_raster import draw_layered_raster, layered_raster_table
 from ..plots.maps import draw_maps, maps_table
+from ..plots.one_image import image_figures
 from ..plots.output import Row, check_plot, write_plot
-from ..plots.raster import draw_raster, raster_figures, raster_table
+from ..plots.raster import draw_raster, raster_table
 from ..plots.runs import SEED, read_runs
 from ..plots.weights import draw_weights, weights_table
 from ..progress import progress_of
@@ -118,7 +122,9 @@ def decisions(
     _finish("decisions", out, figure, rows, figures, words, json)
 
 
-def _of_image(kind: str, draw: Callable[..., "Figure"], table: Callable[[Network, Inference], list[Row]], words: str) -> None:
+def _of_image(
+    kind: str, draw: Callable[..., "Figure"], table: Callable[[AnyNetwork, Inference], list[Row]], words: str
+) -> None:
     """Make a sub-command that draws a network's inference of one image."""
 
     @plot.command(kind, help=words)
@@ -139,15 +145,27 @@ def _of_image(kind: str, draw: Callable[..., "Figure"], table: Callable[[Network
         inference = infer(loaded, picture[None], early_exit=False)
         source = f"{images.name}, {split} split"
         figure = draw(loaded, inference, picture, image=image, label=label, name=network.stem, source=source)
-        figures = {"image": image, **raster_figures(loaded, inference, label)}
+        figures = {"image": image, **image_figures(loaded, inference, label)}
         text = f"image {image}, true {figures['true']}, class {figures['class']}, decided at step {figures['decision_step']}"
         _finish(kind, out, figure, table(loaded, inference), figures, text, json)
 
 
+def _draw_raster(network: AnyNetwork, inference: Inference, picture: np.ndarray, **words: Any) -> "Figure":
+    if isinstance(network, LayeredNetwork):
+        return draw_layered_raster(network, inference, picture, **words)
+    return draw_raster(network, inference, picture, **words)
+
+
+def _raster_table(network: AnyNetwork, inference: Inference) -> list[Row]:
+    if isinstance(network, LayeredNetwork):
+        return layered_raster_table(network, inference)
+    return raster_table(network, inference)
+
+
 _of_image(
     "raster",
-    draw_raster,
-    raster_table,
+    _draw_raster,
+    _raster_table,
     "All spikes of one image: the input's and each layer's spike times, and the outputs' latencies.",
 )
 _of_image(
@@ -173,9 +191,13 @@ def firing(
     out = _named(out, network, "firing")
     check_plot(out, [network])
     loaded, images = _open(network, dataset, data, split, limit)
+    early_exit = ends_early(loaded, early_exit)
+    ending = "each image ends at its first output spike" if early_exit else "every image runs all steps"
+    if isinstance(loaded, LayeredNetwork):
+        ending += ", counted in each layer's own window; a layer's neurons are those after max pooling"
     rows, count = firing_table(loaded, _inferences(loaded, images, early_exit=early_exit))
     totals = firing_totals(rows)
-    figure = draw_firing(rows, network.stem, _source(images, split), early_exit=early_exit)
+    figure = draw_firing(rows, network.stem, _source(images, split), ending=ending)
     words = f"{count:,} images; " + ", ".join(f"{layer} {share:.1%}" for layer, share in totals.items()) + " of neurons spike"
     _finish("firing", out, figure, rows, {"images": count, "early_exit": early_exit, "firing": totals}, words, json)
 
@@ -199,7 +221,7 @@ def _named(out: Path | None, source: Path, kind: str) -> Path:
     return Path(f"{source.stem}-{kind}.png") if out is None else out
 
 
-def _open(network: Path, dataset: str | None, data: Path | None, split: str, limit: int | None) -> tuple[Network, Dataset]:
+def _open(network: Path, dataset: str | None, data: Path | None, split: str, limit: int | None) -> tuple[AnyNetwork, Dataset]:
     """Return a network, and images with labels that fit it."""
     loaded = load_network(network)
     return loaded, load_images_for(loaded, dataset, data, split=split, limit=limit)
@@ -209,7 +231,7 @@ def _source(images: Dataset, split: str) -> str:
     return f"{len(images.images):,} images of {images.name}, {split} split"
 
 
-def _inferences(network: Network, images: Dataset, *, early_exit: bool) -> Iterator[Inference]:
+def _inferences(network: AnyNetwork, images: Dataset, *, early_exit: bool) -> Iterator[Inference]:
     """Run the golden model batch by batch, with a progress bar."""
     count = len(images.images)
     with progress_of("running on golden", count) as progress:

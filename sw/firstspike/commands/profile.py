@@ -12,10 +12,12 @@ from firstspike_spec.common.checks import whole_number
 from firstspike_spec.common.errors import InputError
 from firstspike_spec.common.files import check_writable
 from firstspike_spec.inference.profiling import PROFILE_IMAGES
+from firstspike_spec.layered.network import LayeredNetwork
 from firstspike_spec.terminal.console import SafeConsole, say
 from firstspike_spec.terminal.options import DataOption, DatasetOption, JsonOption, NetworkArgument
 from firstspike_spec.terminal.tables import FoldedTable
 
+from ..network_tables import connections
 from ..progress import progress_of
 from .dataset import load_images_for
 
@@ -45,13 +47,15 @@ def profile(
     with progress_of(f"profiling {network}", len(training.images)) as progress:
         measured = profiled(loaded, training.images, progress=progress)
     save_network(measured, output)
+    is_layered = isinstance(measured, LayeredNetwork)
     layers = [
         {
-            "sources": layer.sources,
-            "silent_sources": 0 if layer.activity is None else int((layer.activity == 0).sum()),
-            "expected_operations": layer.expected_operations,
+            **(cells if is_layered else {}),
+            "sources": group.sources,
+            "silent_sources": 0 if group.activity is None else int((group.activity == 0).sum()),
+            "expected_operations": group.expected_operations,
         }
-        for layer in measured.layers
+        for cells, _, group in connections(measured)
     ]
     report = {
         "network": str(network),
@@ -69,9 +73,11 @@ def profile(
         table.add_column(title, justify="right")
     for index, layer in enumerate(layers):
         silent, operations = layer["silent_sources"], layer["expected_operations"]
-        table.add_row(str(index), f"{layer['sources']:,}", f"{silent:,}", f"{operations:,.1f}")
+        name = f"{layer['layer']} from {layer['source']}" if is_layered else str(index)
+        table.add_row(name, f"{layer['sources']:,}", f"{silent:,}", f"{operations:,.1f}")
     console = SafeConsole()
-    head = f"{network}: {len(training.images):,} training images of {training.name} (golden model, early exit)"
+    origin = "golden model" if is_layered else "golden model, early exit"
+    head = f"{network}: {len(training.images):,} training images of {training.name} ({origin})"
     console.print(head, style="bold")
     console.print(table)
     say(f"wrote {output}")

@@ -14,7 +14,7 @@ from firstspike_spec.artefact.files import load_network
 from firstspike_spec.common.errors import DeviceError, InputError
 from firstspike_spec.common.files import check_writable, whole_file, write_file
 from firstspike_spec.inference.results import Results
-from firstspike_spec.network.network import Network
+from firstspike_spec.network.base import BaseNetwork
 from firstspike_spec.terminal.console import SafeConsole, note, say
 from firstspike_spec.terminal.lanes import parse_lanes
 from firstspike_spec.terminal.options import DeviceOption, EarlyExitOption, JsonOption, LanesOption, NetworkArgument
@@ -95,7 +95,7 @@ def run(
         say(f"wrote {output}")
 
 
-def rows(network: Network, results: Results, names: Sequence[str] | None = None) -> list[dict]:
+def rows(network: BaseNetwork, results: Results, names: Sequence[str] | None = None) -> list[dict]:
     """Return one dictionary for each image, ready for JSON. A latency of ``None`` is *no spike*."""
     return [
         {
@@ -114,7 +114,7 @@ def rows(network: Network, results: Results, names: Sequence[str] | None = None)
 
 
 def write_csv(
-    network: Network,
+    network: BaseNetwork,
     results: Results,
     path: Path,
     *,
@@ -125,7 +125,7 @@ def write_csv(
 
     Parameters
     ----------
-    network : Network
+    network : BaseNetwork
     results : Results
     path : path
     labels : ndarray of int, optional
@@ -146,7 +146,7 @@ def write_csv(
     write_file(path, text.getvalue())
 
 
-def _write_npz(network: Network, results: Results, path: Path, *, names: Sequence[str] | None = None) -> None:
+def _write_npz(network: BaseNetwork, results: Results, path: Path, *, names: Sequence[str] | None = None) -> None:
     arrays = {name: getattr(results, name) for name in ("latencies", "potentials", "reported", "classes", "decision_steps")}
     if results.cycles is not None:
         arrays["cycles"] = results.cycles

@@ -19,6 +19,7 @@ from firstspike_spec.terminal.tables import FoldedTable
 
 from ..accelerator import Accelerator
 from ..devices import origin_of_figures
+from ..devices.kinds import ends_early
 from ..progress import progress_of
 from .dataset import load_images_for
 
@@ -35,6 +36,7 @@ def throughput(
 ) -> None:
     """Measure images per second: end to end over the link, and what the engine could do without it."""
     loaded = load_network(network)
+    early_exit = ends_early(loaded, early_exit)
     images = load_images_for(loaded, dataset, data, limit=limit).images
     with (
         Accelerator.open(device, network=loaded, lanes=parse_lanes(lanes), note=note) as accelerator,

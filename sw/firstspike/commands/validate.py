@@ -5,6 +5,7 @@ import json as json_format
 import typer
 
 from firstspike_spec.artefact.files import load_network
+from firstspike_spec.layered.network import LayeredNetwork
 from firstspike_spec.terminal.console import SafeConsole, note
 from firstspike_spec.terminal.lanes import parse_lanes
 from firstspike_spec.terminal.options import (
@@ -22,6 +23,7 @@ from firstspike_spec.terminal.tables import FoldedTable
 from ..accelerator import Accelerator
 from ..command_line import WRONG_RESULTS
 from ..devices import origin_of_figures
+from ..devices.kinds import ends_early
 from ..progress import progress_of
 from .dataset import load_images_for
 
@@ -41,6 +43,7 @@ def validate(
     Ends with exit code 1 if any value differs.
     """
     loaded = load_network(network)
+    early_exit = ends_early(loaded, early_exit)
     test = load_images_for(loaded, dataset, data, limit=limit)
     trained = loaded.provenance.get("connectivity_as_trained")
 
@@ -64,12 +67,12 @@ def validate(
     if json:
         print(json_format.dumps(report))
     else:
-        _show(report)
+        _show(report, is_layered=isinstance(loaded, LayeredNetwork))
     if not validation.comparison.passed:
         raise typer.Exit(WRONG_RESULTS)
 
 
-def _show(report: dict) -> None:
+def _show(report: dict, *, is_layered: bool) -> None:
     table = FoldedTable(show_header=False)
     table.add_column()
     table.add_column(justify="right")
@@ -81,7 +84,7 @@ def _show(report: dict) -> None:
         ("mismatches", f"{report['mismatches']:,}"),
         ("mean decision step", f"{report['decision_step_mean']:.3f}"),
         ("mean synaptic operations", f"{report['synaptic_operations_mean']:,.0f}"),
-        ("steps saved by early exit", f"{report['steps_saved']:.1%}"),
+        *([] if is_layered else [("steps saved by early exit", f"{report['steps_saved']:.1%}")]),
         ("connectivity, dead neurons removed", f"{report['connectivity']:.2%}"),
     ):
         table.add_row(what, value)

@@ -3,29 +3,30 @@
 from collections.abc import Callable, Sequence
 
 from firstspike_spec.common.errors import InputError, InputTypeError
-from firstspike_spec.common.text import quoted
-from firstspike_spec.network.network import Network
+from firstspike_spec.common.text import printable, quoted
 
 from .device import Device
 from .golden import GoldenDevice
+from .kinds import AnyNetwork, step_network
 from .serial_port import SerialBoard
 from .simulated import SimulatedBoard, SimulatedEngine, SimulatedPins
 
-#: The class of each device by its name. Names of the second group continue with a colon and a place.
-_PLAIN: dict[str, Callable[..., Device]] = {"golden": GoldenDevice, "sim": SimulatedBoard, "engine": SimulatedEngine}
+#: The class of each device by its name, for step-by-step networks; the golden model alone takes both kinds. Names of the
+#: second group continue with a colon and a place.
+_PLAIN: dict[str, Callable[..., Device]] = {"sim": SimulatedBoard, "engine": SimulatedEngine}
 _PLACED: dict[str, Callable[..., Device]] = {"serial": SerialBoard, "sim": SimulatedPins}
 
 #: The devices' names, for messages.
 DEVICES = ("golden", "sim", "engine", "sim:BOARD", "serial:PORT")
 
 
-def open_device(name: str, network: Network, *, lanes: int | Sequence[int] | None, note: Callable[[str], None]) -> Device:
+def open_device(name: str, network: AnyNetwork, *, lanes: int | Sequence[int] | None, note: Callable[[str], None]) -> Device:
     """Return a device that holds a network.
 
     Raises
     ------
     InputTypeError, InputError
-        If there is no such device, it cannot be opened, or the network does not fit.
+        If there is no such device, it cannot be opened, or the network is of the wrong kind or does not fit.
     DeviceError
         If the device does not work as it should.
     """
@@ -33,9 +34,11 @@ def open_device(name: str, network: Network, *, lanes: int | Sequence[int] | Non
         raise InputTypeError(f"the name of a device must be a string, not {quoted(name)}")
     kind, colon, place = name.partition(":")
     if colon and place and kind in _PLACED:
-        return _PLACED[kind](network, place, lanes=lanes, note=note)
+        return _PLACED[kind](step_network(network, f"the device {printable(name)}"), place, lanes=lanes, note=note)
+    if name == "golden":
+        return GoldenDevice(network)
     if not colon and kind in _PLAIN:
-        return _PLAIN[kind](network, lanes=lanes, note=note)
+        return _PLAIN[kind](step_network(network, f"the device {name}"), lanes=lanes, note=note)
     raise InputError(f"unknown device {quoted(name)}: name one of {', '.join(DEVICES)}")
 
 

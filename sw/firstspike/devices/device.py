@@ -5,17 +5,21 @@ from typing import Any, Protocol
 import numpy as np
 
 from firstspike_spec.inference.results import Results
-from firstspike_spec.network.network import Network
+
+from .kinds import AnyNetwork
 
 
 class Device(Protocol):
     """Something that holds a network and runs it."""
 
-    def load(self, network: Network) -> None:
+    def load(self, network: AnyNetwork) -> None:
         """Replace the network. If it does not fit, raise `InputError` and keep the old one."""
 
     def run(self, spike_times: np.ndarray, *, early_exit: bool) -> Results:
-        """Run a batch of inferences on input spike times, int16, shape (batch, inputs)."""
+        """Run a batch of inferences on input spike times, int16, shape (batch, inputs).
+
+        A layered network has no early exit: every inference gives all results.
+        """
 
     def info(self) -> dict[str, Any]:
         """Return what the device is, ready for JSON."""

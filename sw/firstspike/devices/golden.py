@@ -6,7 +6,8 @@ import numpy as np
 
 from firstspike_spec.inference.golden import infer_spikes
 from firstspike_spec.inference.results import Results
-from firstspike_spec.network.network import Network
+
+from .kinds import AnyNetwork, ends_early
 
 
 class GoldenDevice:
@@ -14,21 +15,19 @@ class GoldenDevice:
 
     Parameters
     ----------
-    network : Network
-    **options
-        Options of other devices; unused here.
+    network : Network or LayeredNetwork
     """
 
-    def __init__(self, network: Network, **options: object):
-        del options
+    def __init__(self, network: AnyNetwork):
         self._network = network
 
-    def load(self, network: Network) -> None:
+    def load(self, network: AnyNetwork) -> None:
         """Replace the network."""
         self._network = network
 
     def run(self, spike_times: np.ndarray, *, early_exit: bool) -> Results:
         """Run a batch of inferences."""
+        early_exit = ends_early(self._network, early_exit)
         return Results.from_inference(infer_spikes(self._network, spike_times, early_exit=early_exit), early_exit=early_exit)
 
     def info(self) -> dict[str, Any]:

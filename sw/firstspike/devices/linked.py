@@ -20,6 +20,7 @@ from firstspike_spec.protocol.result_words import ImpossibleResults, read_result
 from firstspike_spec.protocol.spike_code import encode_spikes
 
 from ..link.link import Link, Lost, Refused
+from .kinds import AnyNetwork, step_network
 
 #: Times that a network is sent at most, if blocks get lost.
 _LOAD_TRIES = 3
@@ -75,9 +76,9 @@ class LinkedDevice:
     def _shape(self) -> EngineShape:
         return self._link.identity.shape
 
-    def load(self, network: Network) -> None:
+    def load(self, network: AnyNetwork) -> None:
         """Replace the network, and check what the board holds afterwards."""
-        self._write(compile_network(network, self._shape))
+        self._write(compile_network(step_network(network, self._link.name), self._shape))
 
     def run(self, spike_times: np.ndarray, *, early_exit: bool) -> Results:
         """Run a batch of inferences, and keep the link full.

@@ -15,6 +15,7 @@ from firstspike_spec.protocol.messages import Identity
 
 from ..link.link import Link
 from ..link.transport import SerialTransport
+from .kinds import AnyNetwork, step_network
 from .linked import LinkedDevice
 
 #: Size of a simulated board's buffer of requests, in bytes.
@@ -141,9 +142,9 @@ class SimulatedEngine:
         with _closing(self._engine):
             self._engine.load(image)
 
-    def load(self, network: Network) -> None:
+    def load(self, network: AnyNetwork) -> None:
         """Load another network into the same engine, if it fits."""
-        self._engine.load(compile_network(network, self._shape))
+        self._engine.load(compile_network(step_network(network, "the simulated engine"), self._shape))
 
     def run(self, spike_times: np.ndarray, *, early_exit: bool) -> Results:
         """Run a batch of inferences without gaps.

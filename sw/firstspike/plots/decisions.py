@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from firstspike_spec.inference.results import Results
-from firstspike_spec.network.network import Network
+from firstspike_spec.network.base import BaseNetwork
 
 from ..pictures import label_steps, new_figure
 from .output import Row
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 NUMBERED = 17
 
 
-def decisions_table(network: Network, results: Results, labels: np.ndarray) -> list[Row]:
+def decisions_table(network: BaseNetwork, results: Results, labels: np.ndarray) -> list[Row]:
     """Return how many images are decided at each step, and how many of those correctly.
 
     Parameters
     ----------
-    network : Network
+    network : BaseNetwork
     results : Results
         Of at least one image.
     labels : ndarray of int, shape (images,)

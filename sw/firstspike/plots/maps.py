@@ -6,12 +6,14 @@ import numpy as np
 
 from firstspike_spec.common.errors import InputError
 from firstspike_spec.inference.inference import Inference
-from firstspike_spec.network.network import Network
+from firstspike_spec.layered.layer import LayeredLayer
+from firstspike_spec.network.base import BaseNetwork
+from firstspike_spec.network.layer import Layer
 
 from ..pictures import new_figure
-from .firing import layer_name
+from .firing import layer_name, spike_steps
+from .one_image import draw_input, exit_step, spike_cells
 from .output import Row
-from .raster import draw_input, spike_cells
 from .style import GREY, add_titles, label_bar, left_out, shown_layers, step_look
 
 if TYPE_CHECKING:
@@ -22,12 +24,14 @@ if TYPE_CHECKING:
 COLUMNS, MOST_MAPS = 12, 96
 
 
-def spike_maps(network: Network, inference: Inference) -> dict[str, np.ndarray]:
+def spike_maps(network: BaseNetwork, inference: Inference) -> dict[str, np.ndarray]:
     """Return the spike times of each layer that has maps, by its name: int16, shape (channels, height, width).
+
+    Of a layer with max pooling, the maps are those after it.
 
     Parameters
     ----------
-    network : Network
+    network : BaseNetwork
     inference : Inference
         Of one image, without early exit.
 
@@ -37,7 +41,7 @@ def spike_maps(network: Network, inference: Inference) -> dict[str, np.ndarray]:
         If the network has no convolution.
     """
     found = {
-        layer_name(index, network): inference.spike_times[index][0].reshape(layer.target_shape)
+        layer_name(index, network): inference.spike_times[index][0].reshape(_spike_shape(layer))
         for index, layer in enumerate(network.layers, 1)
         if layer.maps.is_convolution
     }
@@ -46,7 +50,11 @@ def spike_maps(network: Network, inference: Inference) -> dict[str, np.ndarray]:
     return found
 
 
-def maps_table(network: Network, inference: Inference) -> list[Row]:
+def _spike_shape(layer: Layer | LayeredLayer) -> tuple[int, int, int]:
+    return layer.target_shape if isinstance(layer, Layer) else layer.spike_shape
+
+
+def maps_table(network: BaseNetwork, inference: Inference) -> list[Row]:
     """Return all neurons of maps with their spike times.
 
     Returns
@@ -54,7 +62,7 @@ def maps_table(network: Network, inference: Inference) -> list[Row]:
     list of dict
         As of `firstspike.plots.raster.raster_table`, with ``channel``, ``row`` and ``column`` instead of the number.
     """
-    decision = int(inference.decision_steps[0])
+    decision = exit_step(network, inference)
     return [
         {
             "layer": name,
@@ -69,7 +77,7 @@ def maps_table(network: Network, inference: Inference) -> list[Row]:
 
 
 def draw_maps(
-    network: Network, inference: Inference, picture: np.ndarray, *, image: int, label: int, name: str, source: str
+    network: BaseNetwork, inference: Inference, picture: np.ndarray, *, image: int, label: int, name: str, source: str
 ) -> "Figure":
     """Return the picture of one image, its spike times, and those of each map.
 
@@ -78,7 +86,8 @@ def draw_maps(
     network, inference, picture, image, label, name, source
         As for `firstspike.plots.raster.draw_raster`.
     """
-    found, steps, decision = spike_maps(network, inference), network.time_steps, int(inference.decision_steps[0])
+    found, steps, decision = spike_maps(network, inference), network.time_steps, exit_step(network, inference)
+    all_steps = max(spike_steps(network))
     names = list(found)
     maps = {names[place]: found[names[place]] for place in shown_layers(len(names))}
     rows = [-(-min(len(channels), MOST_MAPS) // COLUMNS) for channels in maps.values()]
@@ -87,27 +96,31 @@ def draw_maps(
     head = panels[0].subgridspec(1, 3, width_ratios=(1, 1, 0.05))
     digit, times, bar = (figure.add_subplot(head[place]) for place in range(3))
     shown = draw_input(digit, times, network, inference, picture, image=image, label=label)
-    label_bar(figure.colorbar(shown, cax=bar, label="time step"), steps)
+    label_bar(figure.colorbar(shown, cax=bar, label="time step"), all_steps)
     for place, (title, channels) in enumerate(maps.items(), 1):
         axes = figure.add_subplot(panels[place])
         drawn = channels[:MOST_MAPS]
         sheet = _side_by_side(drawn, steps)
-        seen = np.where(sheet <= decision, 1, 0.35)  # spikes that early exit leaves out are pale
-        axes.imshow(np.ma.masked_greater_equal(sheet, steps), alpha=seen, **step_look(steps))
+        seen = np.where(sheet <= (steps if decision is None else decision), 1, 0.35)  # pale: left out by early exit
+        axes.imshow(np.ma.masked_greater_equal(sheet, steps), alpha=seen, **step_look(all_steps))
         _draw_frames(axes, drawn.shape)
         count, height, width = channels.shape
         some = f" ({MOST_MAPS} drawn)" if count > MOST_MAPS else ""
+        early = "" if decision is None else f", {(channels <= decision).mean():.1%} by the decision"
         axes.set_title(
-            f"{title}: {count} maps of {height} x {width}{some}; {(channels < steps).mean():.1%} of the neurons spike, "
-            f"{(channels <= decision).mean():.1%} by the decision",
+            f"{title}: {count} maps of {height} x {width}{some}; {(channels < steps).mean():.1%} of the neurons "
+            f"spike{early}",
             fontsize=9, loc="left",
         )  # fmt: skip
+    pale = f" Pale spikes come after the decision step, {decision}; early exit leaves them out."
+    if decision is None:
+        pale = " Each layer begins when all spikes of its sources have come. Max pooling passes the earliest spike."
     add_titles(
         figure,
         f"{name}: maps of image {image}",
         left_out(names)
         + f"Simulated with the golden model: 1 image, {source}. A colour for each spike time, white where a neuron does not "
-        f"spike. Pale spikes come after the decision step, {decision}; early exit leaves them out.",
+        f"spike.{pale}",
     )
     return figure
 

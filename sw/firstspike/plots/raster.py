@@ -1,26 +1,21 @@
-"""All spikes of one image."""
+"""All spikes of one image, in a step-by-step network; `firstspike.plots.layered_raster` has layered ones."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from firstspike_spec.inference.inference import Inference
 from firstspike_spec.network.network import Network
 
-from ..pictures import GIVEN, draw_latencies, draw_verdict, in_plane, label_steps, new_figure, show_image
+from ..pictures import GIVEN, draw_latencies, label_steps, new_figure
 from .firing import layer_name
+from .one_image import draw_input, exit_step, spike_cells
 from .output import Row
-from .style import add_titles, label_bar, left_out, shown_layers, step_colours, step_look
+from .style import add_titles, label_bar, left_out, shown_layers, step_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.image import AxesImage
-
-
-def spike_cells(time: int, decision: int, steps: int) -> Row:
-    """Return a row's cells for a neuron's spike time; a time of ``steps`` is no spike."""
-    return {"spike_time": None if time == steps else time, "with_early_exit": int(time <= decision)}
 
 
 def raster_table(network: Network, inference: Inference) -> list[Row]:
@@ -38,7 +33,7 @@ def raster_table(network: Network, inference: Inference) -> list[Row]:
         One for each neuron, by layer (the input first) and number. A spike time of ``None`` is no spike.
         ``with_early_exit`` is 1 if the inference with early exit still has the spike.
     """
-    decision = int(inference.decision_steps[0])
+    decision = exit_step(network, inference)
     return [
         {
             "layer": layer_name(index, network),
@@ -48,19 +43,6 @@ def raster_table(network: Network, inference: Inference) -> list[Row]:
         for index, times in enumerate(inference.spike_times)
         for neuron, time in enumerate(times[0])
     ]
-
-
-def raster_figures(network: Network, inference: Inference, label: int) -> dict[str, Any]:
-    """Return the figures of one image's inference, without early exit."""
-    return {
-        "true": network.class_names[label],
-        "class": network.class_names[inference.classes[0]],
-        "decision_step": int(inference.decision_steps[0]),
-        "spikes": {
-            layer_name(index, network): int((times[0] < network.time_steps).sum())
-            for index, times in enumerate(inference.spike_times)
-        },
-    }
 
 
 def draw_raster(
@@ -120,28 +102,6 @@ def draw_raster(
         f"of the decision step, {decision}, where {decided} decides. Early exit leaves out later spikes, which are pale.",
     )
     return figure
-
-
-def draw_input(
-    digit: "Axes", times: "Axes", network: Network, inference: Inference, picture: np.ndarray, *, image: int, label: int
-) -> "AxesImage":
-    """Draw an image with its class, and its spike times beside it. Return the drawn spike times.
-
-    Parameters
-    ----------
-    digit, times : Axes
-    network, inference, picture, image, label
-        As for `draw_raster`.
-    """
-    show_image(digit, picture)
-    draw_verdict(digit, network, image, label, int(inference.classes[0]))
-    steps = network.time_steps
-    spikes = in_plane(inference.spike_times[0][0], picture.shape)
-    shown = times.imshow(np.ma.masked_equal(spikes, steps), **step_look(steps))
-    times.set_title("earliest input spike times" if picture.ndim == 3 else "input spike times", fontsize=10)
-    for axes in (digit, times):
-        axes.set(xticks=[], yticks=[])
-    return shown
 
 
 def _draw_spikes(axes: "Axes", times: np.ndarray, decision: int, colours: np.ndarray) -> None:

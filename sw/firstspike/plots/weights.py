@@ -4,9 +4,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from firstspike_spec.network.layer import Layer
+from firstspike_spec.layered.network import LayeredNetwork
+from firstspike_spec.network.connections import Connections
 from firstspike_spec.network.network import Network
 
+from ..network_tables import connections
 from ..pictures import new_figure
 from .output import Row
 from .style import add_titles, left_out, shown_layers
@@ -22,45 +24,47 @@ BARS = 128
 COLUMNS = 3
 
 
-def weights_table(network: Network) -> list[Row]:
+def weights_table(network: Network | LayeredNetwork) -> list[Row]:
     """Return how many connections of each layer have each weight.
 
     Returns
     -------
     list of dict
         One for each layer and weight that it has, in rising order. A pruned connection is not a connection, so there is
-        no weight 0. A layer without connections has one row, without a weight.
+        no weight 0. A layer without connections has one row, without a weight. The layers of a layered network have the
+        rows of each projection, with its ``source``.
     """
     rows: list[Row] = []
-    for index, layer in enumerate(network.layers):
-        values, counts = np.unique(layer.row_weights, return_counts=True)
+    for cells, _, group in connections(network):
+        values, counts = np.unique(group.row_weights, return_counts=True)
         rows += [
-            {"layer": index, "weight": int(value), "connections": int(count), "share": int(count) / layer.synapses}
+            {**cells, "weight": int(value), "connections": int(count), "share": int(count) / group.synapses}
             for value, count in zip(values, counts, strict=True)
-        ] or [{"layer": index, "weight": None, "connections": 0, "share": None}]
+        ] or [{**cells, "weight": None, "connections": 0, "share": None}]
     return rows
 
 
-def draw_weights(network: Network, name: str) -> "Figure":
-    """Return the picture of a network's weights: a histogram for each layer.
+def draw_weights(network: Network | LayeredNetwork, name: str) -> "Figure":
+    """Return the picture of a network's weights: a histogram for each layer, or each projection of a layered network.
 
     Parameters
     ----------
-    network : Network
+    network : Network or LayeredNetwork
     name : str
         Of the network.
     """
-    chosen = shown_layers(len(network.layers))
+    groups = connections(network)
+    chosen = shown_layers(len(groups))
     columns = min(len(chosen), COLUMNS)
     lines = -(-len(chosen) // columns)
     figure = new_figure(max(4.6 * columns, 6), 0.9 + 3.2 * lines)
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
     for axes, index in zip(panels, chosen, strict=False):
-        layer = network.layers[index]
-        _draw_layer(axes, layer)
+        _, title, group = groups[index]
+        _draw_group(axes, group)
         axes.set_title(
-            f"layer {index}: {layer.sources:,} to {layer.targets:,} neurons\n"
-            f"{layer.synapses:,} connections, connectivity {layer.connectivity:.2%}",
+            f"{title}: {group.sources:,} to {group.targets:,} neurons\n"
+            f"{group.synapses:,} connections, connectivity {group.connectivity:.2%}",
             fontsize=10,
         )
     for axes in panels[len(chosen) :]:
@@ -68,7 +72,7 @@ def draw_weights(network: Network, name: str) -> "Figure":
     add_titles(
         figure,
         f"{name}: {network.synapses:,} connections, connectivity {network.connectivity:.2%}",
-        left_out([f"layer {index}" for index in range(len(network.layers))])
+        left_out([title for _, title, _ in groups])
         + "Read from the network's file; nothing is simulated and no image is used. Integer weights, in units of the "
         "potential. Pruned connections have no weight. Connectivity is the share of possible connections kept, in the "
         "layers as they are now.",
@@ -76,18 +80,18 @@ def draw_weights(network: Network, name: str) -> "Figure":
     return figure
 
 
-def _draw_layer(axes: "Axes", layer: Layer) -> None:
-    half = 1 << (layer.weight_bits - 1)
+def _draw_group(axes: "Axes", group: Connections) -> None:
+    half = 1 << (group.weight_bits - 1)
     width = -(-2 * half // BARS)
     edges = np.arange(-half, half + 1, width)
-    counts, _ = np.histogram(layer.row_weights, [*edges[:-1], half])
+    counts, _ = np.histogram(group.row_weights, [*edges[:-1], half])
     if width == 1:
         axes.bar(edges[:-1], counts, width=0.85, color=["tab:red" if weight < 0 else "tab:blue" for weight in edges[:-1]])
         if len(counts) <= 16:
             axes.set_xticks(edges[:-1], list(map(str, edges[:-1])), fontsize=8)
     else:
         axes.stairs(counts, edges, fill=True, color="tab:blue")
-    axes.set_xlabel(f"weight ({layer.weight_bits} bits)")
+    axes.set_xlabel(f"weight ({group.weight_bits} bits)")
     axes.set_ylabel("connections" if width == 1 else f"connections in {width} weights")
     axes.yaxis.set_major_formatter(lambda count, position: f"{count:,.0f}" if count == int(count) else "")
     axes.grid(axis="y", alpha=0.3)

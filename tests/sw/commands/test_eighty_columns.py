@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from firstspike.commands.demo import load_digits
-from firstspike_spec.network.shipped import shipped_network
+from firstspike_spec.artefact.shipped import shipped_network
 
 NETWORKS = ("fashion-conv", "fashion-mlp", "mnist-conv", "mnist-mlp", "mnist-mlp-2", "mnist-mlp-200")
 

@@ -11,7 +11,8 @@ from firstspike.plots.curve import counted_images, curve_figures, curve_table
 from firstspike.plots.decisions import decisions_figures, decisions_table
 from firstspike.plots.firing import firing_table, firing_totals
 from firstspike.plots.maps import maps_table, spike_maps
-from firstspike.plots.raster import raster_figures, raster_table
+from firstspike.plots.one_image import image_figures
+from firstspike.plots.raster import raster_table
 from firstspike.plots.runs import read_runs
 from firstspike.plots.weights import weights_table
 from firstspike_spec import InputError, Layer, Network, infer
@@ -115,7 +116,7 @@ def test_raster(network, images):
         assert [row["neuron"] for row in rows] == [neuron for layer in times for neuron in range(len(layer))]
         early = infer(network, image[None]).spike_times
         assert [row["with_early_exit"] for row in rows] == [int(t < steps) for layer in early for t in layer[0]]
-        figures = raster_figures(network, inference, label=1)
+        figures = image_figures(network, inference, label=1)
         assert figures["class"] == str(given)
         assert figures["true"] == "1"
         assert list(figures["spikes"].values()) == [sum(t < steps for t in layer) for layer in times]
