@@ -42,8 +42,10 @@ ALLOWED = {
         calibration="inference",
         nn="layers pruning inference",
         training="layers pruning recipes inference calibration nn",
+        layered="pruning recipes calibration nn training",
+        workflow="recipes inference calibration training layered",
         importing="layers inference calibration",
-        commands="recipes inference calibration training importing",
+        commands="recipes inference calibration training workflow importing",
     ),
     "firstspike_hw": set(),
     **_rooms(

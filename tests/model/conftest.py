@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from firstspike_model.recipes.recipe import Recipe
-from firstspike_model.training.workflow import train_recipe
+from firstspike_model.workflow.training import train_recipe
 from firstspike_spec import Network, load_network
 
 ROOT = Path(__file__).parents[2]

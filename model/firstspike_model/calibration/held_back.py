@@ -18,7 +18,7 @@ def held_back_images(network: Network, training: Dataset, count: int = 5000) -> 
     """Return images of the training split on which a network may be calibrated.
 
     These are the images that the network's own training held back, if its provenance says which
-    (`firstspike_model.training.workflow`). Otherwise they are the last ``count`` images, but at most a sixth of all.
+    (`firstspike_model.workflow.training`). Otherwise they are the last ``count`` images, but at most a sixth of all.
 
     Raises
     ------

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from firstspike_spec import InputError, Network
+from firstspike_spec import InputError, LayeredNetwork, Network
 from firstspike_spec.common.errors import needing
 
 RecipeArgument = Annotated[str, typer.Argument(help="Name of a recipe, such as mnist-mlp, or a recipe's .toml file.")]
@@ -31,14 +31,21 @@ def check_network_name(out: Path) -> None:
         raise InputError(f"cannot write {out}: a network's file name ends with .safetensors; name it {out.stem}.safetensors")
 
 
-def network_report(network: Network, out: Path) -> dict[str, Any]:
+def network_report(network: Network | LayeredNetwork, out: Path) -> dict[str, Any]:
     """Return what ``--json`` prints of a network that was written: its file, its sizes and its provenance."""
     return {
         "file": str(out),
         "digest": network.digest,
         "time_steps": network.time_steps,
         "neurons": [layer.targets for layer in network.layers],
-        "weight_bits": [layer.weight_bits for layer in network.layers],
+        "weight_bits": _weight_bits(network),
         "synapses": network.synapses,
         **network.provenance,
     }
+
+
+def _weight_bits(network: Network | LayeredNetwork) -> list[int]:
+    """Return the width of the weights of each layer; of a layer with several sources, the largest."""
+    if isinstance(network, LayeredNetwork):
+        return [max(part.weight_bits for part in layer.projections) for layer in network.layers]
+    return [layer.weight_bits for layer in network.layers]

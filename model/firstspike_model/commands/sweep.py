@@ -14,7 +14,7 @@ from firstspike_spec.terminal.options import DataOption, DatasetOption
 from firstspike_spec.terminal.records import print_records
 
 from ..recipes.files import load_recipe, parse_change
-from ..training.sweep import Run, grid, run_grid
+from ..workflow.sweep import Run, grid, run_grid
 from .parts import EpochsScaleOption, RecipeArgument, TorchDeviceOption, importing_torch
 from .train import DEVICES, MAX_SEED, scaled
 

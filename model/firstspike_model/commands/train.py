@@ -7,7 +7,7 @@ import json as json_format
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, overload
 
 import typer
 
@@ -17,6 +17,7 @@ from firstspike_spec.common.files import check_writable
 from firstspike_spec.terminal.options import DataOption, DatasetOption, JsonOption
 
 from ..recipes.files import load_recipe, parse_change
+from ..recipes.layered_recipe import LayeredRecipe
 from ..recipes.recipe import Recipe
 from ..training.progress import EpochDisplay
 from .parts import EpochsScaleOption, RecipeArgument, TorchDeviceOption, check_network_name, importing_torch, network_report
@@ -24,7 +25,7 @@ from .parts import EpochsScaleOption, RecipeArgument, TorchDeviceOption, check_n
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from ..training.workflow import Outcome
+    from ..workflow.training import Outcome
 
 #: Largest seed that JSON readers keep exactly.
 MAX_SEED = (1 << 53) - 1
@@ -87,7 +88,15 @@ def train(
     print(json_format.dumps(facts) if json else summary(facts))
 
 
-def scaled(recipe: Recipe, epochs_scale: float) -> Recipe:
+@overload
+def scaled(recipe: Recipe, epochs_scale: float) -> Recipe: ...
+
+
+@overload
+def scaled(recipe: LayeredRecipe, epochs_scale: float) -> LayeredRecipe: ...
+
+
+def scaled(recipe: Recipe | LayeredRecipe, epochs_scale: float) -> Recipe | LayeredRecipe:
     """Return the recipe with all epochs multiplied, at least one in each phase that has any.
 
     Raises
@@ -101,6 +110,8 @@ def scaled(recipe: Recipe, epochs_scale: float) -> Recipe:
     def times(epochs: int) -> int:
         return max(1, round(epochs * epochs_scale)) if epochs else 0
 
+    if isinstance(recipe, LayeredRecipe):
+        return replace(recipe, dense_epochs=times(recipe.dense_epochs), sparse_epochs=times(recipe.sparse_epochs))
     return replace(recipe, prune_epochs=times(recipe.prune_epochs), refine_epochs=times(recipe.refine_epochs))
 
 
@@ -121,7 +132,7 @@ def summary(facts: dict[str, Any]) -> str:
     return (
         f"wrote {facts['file']}: {accuracy} (simulated, golden model), {validation}; "
         f"{facts['synapses']:,} synapses, connectivity {facts['connectivity']:.2%} "
-        f"({facts['connectivity_as_trained']:.2%} as trained), {facts['weight_bits'][0]}-bit weights; "
+        f"({facts['connectivity_as_trained']:.2%} as trained), {facts['weight_bits'][-1]}-bit weights; "
         f"{decision}, {facts['mean_synaptic_operations']:,.0f} synaptic operations an image"
     )
 
@@ -129,5 +140,5 @@ def summary(facts: dict[str, Any]) -> str:
 def _workflow() -> "ModuleType":
     """Import what needs PyTorch; if it is missing, the error says how to install it."""
     with importing_torch("training"):
-        from ..training import workflow
+        from ..workflow import training as workflow
     return workflow

@@ -2,6 +2,7 @@
 
 from .budget import allowed, check_budget, cut_to_budget, layer_budgets
 from .gradr import GradR, NesterovGradR
+from .magnitude import NesterovMagnitude
 from .rewiring import Rewiring
 from .schedule import SCHEDULES, schedule
 from .stds import STDS, NesterovSTDS
@@ -11,6 +12,7 @@ __all__ = [
     "STDS",
     "GradR",
     "NesterovGradR",
+    "NesterovMagnitude",
     "NesterovSTDS",
     "Rewiring",
     "allowed",

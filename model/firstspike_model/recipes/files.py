@@ -9,6 +9,7 @@ from typing import Any
 
 from firstspike_spec import InputError
 
+from .layered_recipe import LayeredRecipe
 from .recipe import Recipe
 from .settings import recipe_of, settings_names
 
@@ -19,7 +20,7 @@ def recipe_names() -> list[str]:
     return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
 
 
-def load_recipe(name: str | os.PathLike[str], changes: Mapping[str, Any] | None = None) -> Recipe:
+def load_recipe(name: str | os.PathLike[str], changes: Mapping[str, Any] | None = None) -> Recipe | LayeredRecipe:
     """Return a recipe of the package, or of a file.
 
     Parameters
@@ -45,10 +46,10 @@ def load_recipe(name: str | os.PathLike[str], changes: Mapping[str, Any] | None 
     return parse_recipe(str(name), (resources.files(__package__) / f"{name}.toml").read_text("utf-8"), changes)
 
 
-def parse_recipe(name: str, text: str, changes: Mapping[str, Any] | None = None) -> Recipe:
+def parse_recipe(name: str, text: str, changes: Mapping[str, Any] | None = None) -> Recipe | LayeredRecipe:
     """Return the recipe in a TOML text.
 
-    Its keys are the settings of `Recipe` but the name. They may be grouped in tables of any names.
+    Its keys are the settings of `Recipe`, or of `LayeredRecipe`, but the name. They may be grouped in tables of any names.
 
     Raises
     ------

@@ -18,7 +18,7 @@ CHOICES = {
 }
 
 #: The lowest and the highest number that a setting may be, or contain, by its name.
-RANGES = {
+RANGES: dict[str, tuple[float, float]] = {
     "validation_images": (1, 1 << 20),
     "largest_shift": (0, 8),
     "convolution_channels": (1, 1 << 12),
@@ -52,30 +52,76 @@ RANGES = {
     "latest_step": (0, 255),
 }
 
+#: The same for layered recipes.
+LAYERED_CHOICES: dict[str, tuple[str, ...]] = {"kernel": ("linear", "base-two"), "pruning": ("magnitude", "stds", "gradr")}
+LAYERED_RANGES: dict[str, tuple[float, float]] = {
+    "convolution_channels": (1, 1 << 12),
+    "kernel_sizes": (1, 31),
+    "strides": (1, 2),
+    "max_poolings": (1, 8),
+    "hidden": (1, 1 << 16),
+    "dense_epochs": (0, 10000),
+    "sparse_epochs": (1, 10000),
+    "whitened_channels": (0, 1 << 12),
+    "input_steps": (2, 32),
+    "time_steps": (2, 32),
+    "weight_bits": (2, 8),
+    "first_weight_bits": (2, 8),
+    "connections": (0, 1 << 24),
+    "spread": (0, 4),
+    "prune_by": (0, 1),
+    "cut_at": (0, 1),
+    "quantise_at": (0, 1),
+    "freeze_at": (0, 1),
+    "distillation": (0, 1),
+    "temperature": (0.1, 100),
+    "learning_rate": (1e-9, 100),
+    "sparse_learning_rate": (1e-9, 100),
+    "others_rate": (1e-3, 1000),
+    "momentum": (0, 0.999),
+    "weight_decay": (0, 1),
+    "label_smoothing": (0, 0.9),
+    "batch": (2, 1 << 16),
+    "warm_up": (0, 1),
+    "highest_level": (0.01, 1000),
+    "validation_images": (1, 1 << 20),
+    "largest_shift": (0, 8),
+    "largest_rotation": (0, 90),
+    "largest_scaling": (0, 0.9),
+    "brightness": (0, 2),
+    "cutout": (0, 64),
+}
+
 #: The numbers of bits that weights may have; 32 stands for float weights.
 WEIGHT_BITS = (*range(2, 9), 32)
 
 
-def check_ranges(settings: Mapping[str, Any]) -> None:
+def check_ranges(
+    settings: Mapping[str, Any],
+    ranges: Mapping[str, tuple[float, float]] = RANGES,
+    choices: Mapping[str, tuple[str, ...]] = CHOICES,
+) -> None:
     """Check each setting by itself.
 
     Parameters
     ----------
     settings : mapping of str to bool, str, int, float, or tuple of int or float
         All settings of a recipe by name.
+    ranges, choices : mapping
+        The lowest and the highest number, or the words, that a setting may be, by its name.
 
     Raises
     ------
     InputError
         If a number is out of range, or a word is not one of the choices.
     """
-    for name, (low, high) in RANGES.items():
+    for name, (low, high) in ranges.items():
         value = settings[name]
         for number in value if isinstance(value, tuple) else (value,):
             if not low <= number <= high:
                 raise InputError(f"{name} must be in {low} .. {high}, not {number}")
-    for name, choices in CHOICES.items():
-        if settings[name] not in choices:
-            raise InputError(f"{name} must be one of {', '.join(choices)}, not {settings[name]!r}")
-    if settings["weight_bits"] not in WEIGHT_BITS:
+    for name, words in choices.items():
+        if settings[name] not in words:
+            raise InputError(f"{name} must be one of {', '.join(words)}, not {settings[name]!r}")
+    if "weight_bits" not in ranges and settings["weight_bits"] not in WEIGHT_BITS:
         raise InputError(f"weight_bits must be in 2 .. 8, or 32 for float weights, not {settings['weight_bits']}")

@@ -7,47 +7,58 @@ from typing import Any, get_args
 
 from firstspike_spec import InputError, InputTypeError
 
+from .layered_recipe import LayeredRecipe
 from .recipe import Recipe
 
+#: The recipes of each kind of network, by the word for it in a recipe's file; without one, the first.
+KINDS: dict[str, type[Recipe] | type[LayeredRecipe]] = {"step-by-step": Recipe, "layered": LayeredRecipe}
 
-def recipe_of(name: str, settings: Mapping[str, Any]) -> Recipe:
+
+def recipe_of(name: str, settings: Mapping[str, Any]) -> Recipe | LayeredRecipe:
     """Return the recipe with the given settings.
 
     Parameters
     ----------
     name : str
     settings : mapping
-        Values of the kinds that TOML and JSON have, by the names of `Recipe`'s attributes.
+        Values of the kinds that TOML and JSON have, by the names of `Recipe`'s attributes; or ``kind = "layered"`` and those
+        of `LayeredRecipe`.
 
     Raises
     ------
     InputError, InputTypeError
         If a setting is missing, unknown, of the wrong kind or out of range.
     """
-    kinds = {field.name: field.type for field in fields(Recipe) if field.name != "name"}
-    needed = {field.name for field in fields(Recipe) if field.name != "name" and field.default is MISSING}
+    settings = dict(settings)
+    kind = settings.pop("kind", next(iter(KINDS)))
+    if kind not in KINDS:
+        raise InputError(f"recipe {name}: kind must be one of {', '.join(KINDS)}, not {kind!r}")
+    made = KINDS[kind]
+    kinds = {field.name: field.type for field in fields(made) if field.name != "name"}
+    needed = {field.name for field in fields(made) if field.name != "name" and field.default is MISSING}
     unknown, missing = sorted(set(settings) - set(kinds)), sorted(needed - set(settings))
     if unknown or missing:
         parts = [f"unknown: {', '.join(unknown)}"] * bool(unknown) + [f"missing: {', '.join(missing)}"] * bool(missing)
         raise InputError(f"recipe {name}: settings {'; '.join(parts)}; the settings are {', '.join(kinds)}")
     try:
-        return Recipe(name, **{key: _typed(key, setting, kinds[key]) for key, setting in settings.items()})
+        return made(name, **{key: _typed(key, setting, kinds[key]) for key, setting in settings.items()})
     except (InputError, InputTypeError) as error:
         raise type(error)(f"recipe {name}: {error}") from error
 
 
-def settings_of(recipe: Recipe) -> dict[str, Any]:
+def settings_of(recipe: Recipe | LayeredRecipe) -> dict[str, Any]:
     """Return all settings but the name, as values of the kinds that TOML and JSON have: the reverse of `recipe_of`."""
     settings: dict[str, Any] = {
         key: list(value) if isinstance(value, tuple) else value for key, value in asdict(recipe).items()
     }
     del settings["name"]
-    return settings
+    return settings | ({"kind": "layered"} if isinstance(recipe, LayeredRecipe) else {})
 
 
 def settings_names() -> list[str]:
-    """Return the names of all settings."""
-    return [field.name for field in fields(Recipe) if field.name != "name"]
+    """Return the names of all settings, of both kinds of recipe."""
+    names = dict.fromkeys(field.name for made in KINDS.values() for field in fields(made))
+    return ["kind", *(name for name in names if name != "name")]
 
 
 def _typed(key: str, value: Any, kind: Any) -> Any:

@@ -15,7 +15,7 @@ class Progress:
     Attributes
     ----------
     phase : str
-        ``"prune"`` or ``"refine"``.
+        ``"prune"`` or ``"refine"``; of a layered network, what it has come to.
     epoch, epochs : int
         Done so far, and in the whole training.
     loss : float
@@ -24,7 +24,8 @@ class Progress:
         On the validation images, by first spike, 0 .. 1.
     connectivity : float
         Share of connections whose weight is not 0, 0 .. 1.
-    mean_decision_step : float
+    mean_decision_step : float or None
+        ``None`` where a network decides after the last step.
     seconds : float
         Since the training began, without interruptions.
     seconds_left : float
@@ -37,7 +38,7 @@ class Progress:
     loss: float
     accuracy: float
     connectivity: float
-    mean_decision_step: float
+    mean_decision_step: float | None
     seconds: float
     seconds_left: float
 
@@ -82,10 +83,11 @@ class EpochDisplay:
         """Show an epoch."""
         accuracy, connectivity = f"{progress.accuracy:.2%}", f"{progress.connectivity:.2%}"
         if self._bar is None:
+            step = progress.mean_decision_step
+            decision = "" if step is None else f"decision step {step:.2f}, "
             self.line(
                 f"{self.name}: epoch {progress.epoch}/{progress.epochs}, {progress.phase}, validation accuracy {accuracy}, "
-                f"connectivity {connectivity}, decision step {progress.mean_decision_step:.2f}, "
-                f"{progress.seconds_left / 60:.1f} min left"
+                f"connectivity {connectivity}, {decision}{progress.seconds_left / 60:.1f} min left"
             )
         else:
             self._bar.update(

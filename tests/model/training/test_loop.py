@@ -12,7 +12,7 @@ import firstspike_spec
 from firstspike_model.calibration.held_back import held_back_images
 from firstspike_model.calibration.output_threshold import Calibration
 from firstspike_model.training.loop import Training
-from firstspike_model.training.workflow import Files, train_recipe
+from firstspike_model.workflow.training import Files, train_recipe
 from firstspike_spec import InputError, load_dataset, load_network, profile, save_network
 
 

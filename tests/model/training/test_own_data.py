@@ -17,7 +17,7 @@ from firstspike_model.commands.calibrate import calibrate
 from firstspike_model.recipes.recipe import Recipe
 from firstspike_model.recipes.settings import recipe_of, settings_of
 from firstspike_model.training.augmentation import RandomVariations
-from firstspike_model.training.workflow import doubts, train_recipe
+from firstspike_model.workflow.training import doubts, train_recipe
 from firstspike_spec import InputError, infer, load_dataset, load_network, save_network
 
 

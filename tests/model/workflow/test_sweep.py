@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from firstspike_model.training import sweep as sweeping
-from firstspike_model.training.sweep import FIGURES, grid, run_grid
-from firstspike_model.training.workflow import train_recipe
+from firstspike_model.workflow.sweep import FIGURES, grid, run_grid
+from firstspike_model.workflow.training import train_recipe
 from firstspike_spec import InputError, load_network
 
 from ..sweep_tables import table

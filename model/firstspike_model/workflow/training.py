@@ -9,22 +9,25 @@ from typing import Any, Self
 
 import numpy as np
 
-from firstspike_spec import Dataset, Network, profile, remove_dead_neurons, save_network
+from firstspike_spec import Dataset, LayeredNetwork, Network, profile, remove_dead_neurons, save_network
 from firstspike_spec.common.files import write_file
 from firstspike_spec.datasets import load_splits
+from firstspike_spec.inference import golden
 
 from ..calibration.output_threshold import decide
 from ..inference.golden import infer
 from ..inference.provenance import test_facts, versions
 from ..inference.torch_setup import choose_device, prepare_torch
+from ..layered.training import LayeredTraining
+from ..recipes.layered_recipe import LayeredRecipe
 from ..recipes.recipe import Recipe
 from ..recipes.settings import settings_of
+from ..training.checks import check_test_split
+from ..training.evaluation import FLOAT_GRID
+from ..training.export import to_network
+from ..training.loop import Trained, Training
+from ..training.progress import Progress
 from .checkpoint import identity_of, load_checkpoint, save_checkpoint
-from .checks import check_test_split
-from .evaluation import FLOAT_GRID
-from .export import to_network
-from .loop import Trained, Training
-from .progress import Progress
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Outcome:
 
     Attributes
     ----------
-    network : Network or None
+    network : Network, LayeredNetwork or None
         Without dead neurons, with the activity that the validation images cause, and with ``facts`` as its provenance.
         ``None`` if the recipe asks for float weights.
     facts : dict
@@ -43,7 +46,7 @@ class Outcome:
         ``versions``; with a network also ``connectivity``, ``synapses`` and ``mean_synaptic_operations``.
     """
 
-    network: Network | None
+    network: Network | LayeredNetwork | None
     facts: dict[str, Any]
 
 
@@ -69,7 +72,7 @@ class Files:
 
 
 def train_recipe(
-    recipe: Recipe,
+    recipe: Recipe | LayeredRecipe,
     *,
     data: str | os.PathLike[str] | None = None,
     named: bool = False,
@@ -83,7 +86,7 @@ def train_recipe(
 
     Parameters
     ----------
-    recipe : Recipe
+    recipe : Recipe or LayeredRecipe
     data : path, optional
         Folder of the data set, as for `firstspike_spec.load_dataset`.
     named : bool
@@ -107,7 +110,11 @@ def train_recipe(
     prepare_torch()
     device = choose_device(device)
     train, test = load_splits(recipe.dataset if named else None, data, usual=recipe.dataset, note=note_line)
-    training = Training(recipe, train, seed, device)
+    training = (
+        LayeredTraining(recipe, train, seed, device)
+        if isinstance(recipe, LayeredRecipe)
+        else Training(recipe, train, seed, device)
+    )
     check_test_split(test, train, training.classes)
     identity = identity_of(recipe, train, seed, device)
     state = load_checkpoint(files.checkpoint, identity) if files else None
@@ -124,7 +131,10 @@ def train_recipe(
             _write_log(files.log, identity, epochs, None)
         note(progress)
 
-    outcome = measure(training, training.run(keep), test, seed)
+    if isinstance(training, LayeredTraining):
+        outcome = measure_layered(training, training.run(keep), test, seed)
+    else:
+        outcome = measure(training, training.run(keep), test, seed)
     for doubt in doubts(outcome.facts["validation_accuracy"], training.validation.labels):
         note_line(f"warning: {doubt}")
     if files:
@@ -132,12 +142,12 @@ def train_recipe(
     return outcome
 
 
-def train_to_file(recipe: Recipe, out: Path, **options: Any) -> Outcome:
+def train_to_file(recipe: Recipe | LayeredRecipe, out: Path, **options: Any) -> Outcome:
     """Train one network and write it, with its log beside it. If there is a checkpoint, continue from it.
 
     Parameters
     ----------
-    recipe : Recipe
+    recipe : Recipe or LayeredRecipe
     out : path
         The network's file, whose name ends with .safetensors; not written if the recipe asks for float weights.
     **options
@@ -179,6 +189,27 @@ def measure(training: Training, trained: Trained, test: Dataset, seed: int) -> O
     facts |= {
         "validation_accuracy": _share(validation.classes == training.validation.labels),
         **test_facts(inference, test),
+        "connectivity": network.connectivity,
+        "synapses": network.synapses,
+    }
+    return Outcome(replace(network, provenance=facts), facts)
+
+
+def measure_layered(training: LayeredTraining, network: LayeredNetwork, test: Dataset, seed: int) -> Outcome:
+    """Measure a layered network, as it was exported, on the test split."""
+    facts = {
+        "recipe": training.recipe.name,
+        "settings": settings_of(training.recipe),
+        "seed": seed,
+        "dataset": test.name,
+        "connectivity_as_trained": training.connectivity(),
+        "versions": versions(),
+    }
+    network = profile(remove_dead_neurons(network), training.validation.images)
+    validation = golden.infer(network, training.validation.images)
+    facts |= {
+        "validation_accuracy": _share(validation.classes == training.validation.labels),
+        **test_facts(golden.infer(network, test.images), test),
         "connectivity": network.connectivity,
         "synapses": network.synapses,
     }

@@ -18,6 +18,7 @@ from typing import Any
 from firstspike_spec import InputError
 from firstspike_spec.common.files import write_file
 
+from ..recipes.layered_recipe import LayeredRecipe
 from ..recipes.recipe import Recipe
 from ..recipes.settings import recipe_of, settings_of
 
@@ -44,22 +45,22 @@ class Run:
         Unique in its grid; its files have this name.
     changes : dict
         The swept settings, and ``seed``.
-    recipe : Recipe
+    recipe : Recipe or LayeredRecipe
     seed : int
     """
 
     name: str
     changes: dict[str, Any]
-    recipe: Recipe
+    recipe: Recipe | LayeredRecipe
     seed: int
 
 
-def grid(recipe: Recipe, values: Mapping[str, Sequence[Any]], seeds: Sequence[int]) -> list[Run]:
+def grid(recipe: Recipe | LayeredRecipe, values: Mapping[str, Sequence[Any]], seeds: Sequence[int]) -> list[Run]:
     """Return a run for every combination of values and seeds. The seeds change fastest.
 
     Parameters
     ----------
-    recipe : Recipe
+    recipe : Recipe or LayeredRecipe
         All other settings.
     values : mapping of str to sequence
         The values of each swept setting, as TOML gives them.
@@ -103,7 +104,7 @@ def run_grid(
     folder : path
         Must exist.
     data, named, device
-        As for `firstspike_model.training.workflow.train_recipe`.
+        As for `firstspike_model.workflow.training.train_recipe`.
     jobs : int
         Number of trainings at a time, each in a process of its own with one thread.
     note : callable
@@ -161,7 +162,7 @@ def _end_on_signals() -> None:
 
 def _train(run: Run, folder: Path, data: str | os.PathLike[str] | None, named: bool, device: str) -> dict[str, Any]:
     """Train one run and return its facts. With several jobs, this runs in a process of its own."""
-    from .workflow import train_to_file  # here, so that the command line starts without PyTorch
+    from .training import train_to_file  # here, so that the command line starts without PyTorch
 
     out = folder / f"{run.name}.safetensors"
     return train_to_file(run.recipe, out, data=data, named=named, seed=run.seed, device=device).facts

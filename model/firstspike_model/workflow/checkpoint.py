@@ -12,11 +12,12 @@ import torch
 from firstspike_spec import Dataset, InputError
 from firstspike_spec.common.files import write_file
 
+from ..recipes.layered_recipe import LayeredRecipe
 from ..recipes.recipe import Recipe
 from ..recipes.settings import settings_of
 
 
-def identity_of(recipe: Recipe, dataset: Dataset, seed: int, device: str) -> dict[str, Any]:
+def identity_of(recipe: Recipe | LayeredRecipe, dataset: Dataset, seed: int, device: str) -> dict[str, Any]:
     """Return what decides every bit of a training's result: to continue a training, all of it must be the same."""
     digest = hashlib.sha256(dataset.images.tobytes() + dataset.labels.tobytes())
     return {

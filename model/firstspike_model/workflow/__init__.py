@@ -1,0 +1,1 @@
+"""Whole workflows: from a recipe, or many, to networks with their provenance."""
