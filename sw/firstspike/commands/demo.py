@@ -22,6 +22,7 @@ from firstspike_spec.terminal.options import DeviceOption, JsonOption, LanesOpti
 
 from ..accelerator import Accelerator
 from ..command_line import WRONG_RESULTS
+from ..devices.kinds import check_takes_images
 from ..pictures import draw_inferences
 from ..progress import progress_of
 from ..tables import results_table
@@ -52,6 +53,7 @@ def demo(
     """Classify the 256 real test digits that come with firstspike, and compare every value with the golden model."""
     network = shipped_network(NETWORK) if network is None else network
     loaded = load_network(network)
+    check_takes_images(loaded)
     whole_number(rows, "rows", 0, 1 << 31)
     out = _folder() if out is None else out
     check_writable_folder(out)
