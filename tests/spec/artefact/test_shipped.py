@@ -6,7 +6,7 @@ import pytest
 
 import firstspike_spec
 from firstspike_spec import InputError, load_network
-from firstspike_spec.network import shipped
+from firstspike_spec.artefact import shipped
 from firstspike_spec.artefact.shipped import shipped_network
 
 ROOT = Path(__file__).parents[3]

@@ -2,7 +2,7 @@
 
 As a program it tries many of them with a limit on memory, in a separate process: a fault that ends the process counts too.
 
-    python -m tests.spec.network.file_mutants --seed 0 --count 500 --keep build/failures
+    python -m tests.spec.artefact.file_mutants --seed 0 --count 500 --keep build/failures
 """
 
 import argparse

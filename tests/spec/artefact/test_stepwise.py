@@ -1,4 +1,4 @@
-"""The artefact: loading returns what was saved, or an error that says what is wrong."""
+"""Files of step-by-step networks: loading returns what was saved, or an error that says what is wrong."""
 
 import json
 import os
@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from safetensors.numpy import load, save
 
 from firstspike_spec import InputError, LatencyEncoder, Layer, Network, load_network, save_network
+from firstspike_spec.artefact.container import MAX_FILE_BYTES, activity_metadata, in_order
 from firstspike_spec.common import files
-from firstspike_spec.network import artefact
 from firstspike_spec.network.content import LAYER_NUMBERS, activities
 
 from ...levels import THOROUGH
@@ -142,8 +142,8 @@ def rebuilt(subject, /, *, tensors=None, drop=(), description=None, **metadata):
     parts = {**subject.tensors, **activities(subject.layers), **(tensors or {})}
     text = json.dumps({**json.loads(subject.description), **(description or {})}, sort_keys=True)
     header = {"format": "firstspike-network", "format_version": "1", "digest": subject.digest, "network": text}
-    header |= artefact._activity_metadata(subject) | metadata
-    return artefact._in_order(save({name: tensor for name, tensor in parts.items() if name not in drop}, header))
+    header |= activity_metadata(activities(subject.layers)) | metadata
+    return in_order(save({name: tensor for name, tensor in parts.items() if name not in drop}, header))
 
 
 def test_the_helper_rebuilds_the_very_file(either, path):
@@ -160,7 +160,8 @@ LAYER_0 = {"threshold": 3, "weight_bits": 4, "potential_bits": 12}
     ("changes", "message"),
     [
         ({"format": "other"}, "not a network of firstspike .format 'other', wanted 'firstspike-network'"),
-        ({"format_version": "3"}, "format version '3' is unknown: this program reads 1 and 2; update firstspike"),
+        ({"format_version": "3"}, "layer 0: the description must have the fields"),
+        ({"format_version": "4"}, "format version '4' is unknown: this program reads 1, 2, 3; update firstspike"),
         ({"digest": "0" * 64}, "the content is damaged: its digest is .*, the file says 0000000000000000"),
         ({"network": "[]"}, "the description is damaged .not a JSON object"),
         ({"network": "{"}, "the description is damaged"),
@@ -268,7 +269,7 @@ def test_a_header_of_10_gigabytes_is_refused_without_allocating_it(path):
 
 def test_a_file_larger_than_any_network_is_not_read(path):
     with path.open("wb") as file:
-        file.truncate(artefact.MAX_FILE_BYTES + 1)  # a hole, which takes no space
+        file.truncate(MAX_FILE_BYTES + 1)  # a hole, which takes no space
     with pytest.raises(
         InputError, match=r"it has 134,217,729 bytes, more than 134,217,728; name a network's .safetensors file"
     ):

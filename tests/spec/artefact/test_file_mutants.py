@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from firstspike_spec import InputError, LatencyEncoder, Layer, Maps, Network, load_network, save_network
-from firstspike_spec.artefact.files import MAX_HEADER_BYTES
+from firstspike_spec.artefact.container import MAX_HEADER_BYTES
 from firstspike_spec.network.map_layout import MapLayout
 from firstspike_spec.network.maps import MAX_NEURONS
 from firstspike_spec.network.provenance import MAX_NAME
@@ -33,7 +33,7 @@ def test_every_mutant_is_refused_or_right(record_property):
         "-W",
         "error",
         "-m",
-        "tests.spec.network.file_mutants",
+        "tests.spec.artefact.file_mutants",
         "--count",
         COUNT,
         "--keep",
@@ -49,7 +49,7 @@ def test_every_mutant_is_refused_or_right(record_property):
     assert found["untouched"]["refused"] == 0
     assert all(found[kind]["refused"] > 0.6 * COUNT // len(KINDS) for kind in set(KINDS) - {"untouched"})
     assert all(found[kind]["right"] for kind in ("numbers", "sizes", "nesting"))
-    record_property("compared_values", COUNT)
+    record_property("values", COUNT)
 
 
 def refusal(path, content) -> str:
