@@ -114,10 +114,12 @@ def connection_budgets(recipe: LayeredRecipe, network: nn.Sequential) -> list[fl
         middle = (low + high) / 2
         kept = sum(min(count, middle * score) for count, score in zip(counts, scores, strict=True))
         low, high = (middle, high) if kept <= keep else (low, middle)
-    whole = [min(count, int(low * score)) for count, score in zip(counts, scores, strict=True)]
-    for number in np.argsort([-count for count in counts])[: keep - sum(whole)]:
-        whole[int(number)] += whole[int(number)] < counts[int(number)]
-    return [max(1, number) / count for number, count in zip(whole, counts, strict=True)]
+    whole = [max(1, min(count, int(low * score))) for count, score in zip(counts, scores, strict=True)]
+    while (left := keep - sum(whole)) != 0:  # rounding: the layers with most room take or give one each
+        room = np.argsort([number - count if left > 0 else -number for number, count in zip(whole, counts, strict=True)])
+        for number in room[: abs(left)]:
+            whole[int(number)] += 1 if left > 0 else -1
+    return [number / count for number, count in zip(whole, counts, strict=True)]
 
 
 def _spikes(recipe: LayeredRecipe) -> nn.Spikes:

@@ -33,6 +33,7 @@ class Optimisers:
     def __init__(self, network: nn.Sequential, recipe: LayeredRecipe, rate: float, *, pruned: bool):
         self._recipe, self._rate, self._steps = recipe, rate, 0
         weights = [module.weight for module in trained_synapses(network)]
+        self._costs: dict[torch.nn.Parameter, torch.Tensor] = {}
         self._norms = {layer.anchor.weight: layer.norm for layer in network.layers if layer.norm is not None}
         chosen = {id(weight) for weight in weights}
         rest = [parameter for parameter in network.parameters() if parameter.requires_grad and id(parameter) not in chosen]
@@ -88,17 +89,30 @@ class Optimisers:
         for weight, norm in self._norms.items():
             if weight.requires_grad:
                 deviations = (norm.running_var + norm.eps).sqrt() / norm.weight.abs().clamp(min=1e-6)
-                pruner.set_costs(weight, deviations.view(-1, *[1] * (weight.ndim - 1)) / deviations.mean())
+                self._set_cost(pruner, weight, deviations.view(-1, *[1] * (weight.ndim - 1)) / deviations.mean())
+
+    def _set_cost(self, pruner: Rewiring, weight: torch.nn.Parameter, costs: torch.Tensor) -> None:
+        self._costs[weight] = costs
+        pruner.set_costs(weight, costs)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that is needed to continue."""
-        return {"weights": self._weights.state_dict(), "rest": self._rest.state_dict(), "steps": self._steps}
+        return {
+            "weights": self._weights.state_dict(),
+            "rest": self._rest.state_dict(),
+            "steps": self._steps,
+            "costs": [self._costs.get(weight) for group in self._weights.param_groups for weight in group["params"]],
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a ``state_dict``."""
         self._weights.load_state_dict(state["weights"])
         self._rest.load_state_dict(state["rest"])
         self._steps = state["steps"]
+        weights = [weight for group in self._weights.param_groups for weight in group["params"]]
+        for weight, costs in zip(weights, state["costs"], strict=True):
+            if costs is not None and isinstance(self._weights, Rewiring):
+                self._set_cost(self._weights, weight, costs)
 
 
 def _triangle(done: float, peak: float) -> float:
