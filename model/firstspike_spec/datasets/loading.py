@@ -176,8 +176,12 @@ def _folder_names(called: str) -> tuple[str, ...]:
 
 
 def _first(places: list[tuple[Path, bool]], called: str | None, split: Split, *, strict: bool) -> _Place | None:
-    """Return the first place, each with whether it has the data set's name, that holds a split."""
-    forms = [SOURCES[called].form] if strict and called in SOURCES else _FORMS
+    """Return the first place, each with whether it has the data set's name, that holds a split.
+
+    Where there are several forms, that of the published data set counts first.
+    """
+    own = [SOURCES[called].form] if called in SOURCES else []
+    forms = own if own and strict else [*own, *_FORMS]
     found = (_Place(form, path, named) for path, named in places for form in forms if form.holds(path, split))
     return next(found, None)
 

@@ -282,6 +282,20 @@ def test_own_images_under_the_same_name(tmp_path, own, folder):
         load_dataset("cifar10", "test", tmp_path / folder)
 
 
+def test_batches_among_files_of_another_form(tmp_path):
+    """The form of the data set that is asked for, or that a network was trained on, counts first."""
+    put(tmp_path)
+    header = bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 4, 0, 0, 0, 4])
+    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(header + bytes(32))
+    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 2, 0, 1]))
+    pictures(tmp_path)
+    told = []
+    assert_is_cifar(load_dataset("cifar10", "test", tmp_path, note=told.append), "test")
+    assert_is_cifar(load_dataset(None, "test", tmp_path, usual="cifar10", note=told.append), "test")
+    assert told == []
+    assert load_dataset(None, "test", tmp_path, usual="mnist").images.shape == (2, 4, 4)
+
+
 def test_own_batches_may_have_any_number_of_pictures(tmp_path):
     put(tmp_path / "mine", {name: batch(seed, count=seed + 1) for seed, name in enumerate(NAMES)})
     train, test = load_splits(None, tmp_path / "mine")
