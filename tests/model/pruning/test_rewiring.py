@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from firstspike_model.pruning import STDS, GradR, NesterovGradR, NesterovSTDS, Rewiring
+from firstspike_model.pruning import STDS, GradR, NesterovGradR, NesterovMagnitude, NesterovSTDS, Rewiring
 from firstspike_model.pruning.gradr import prior_centre
 from firstspike_spec import InputError
 
@@ -120,6 +120,29 @@ def test_nesterov_stds_equals_a_scalar_recomputation_step_by_step(momentum):
     assert dormant
 
 
+@pytest.mark.parametrize("cost", [None, 2.0])
+def test_nesterov_magnitude_equals_a_scalar_recomputation_step_by_step(cost):
+    """Small weights are 0, but go on learning, and come back unshrunk."""
+    rate, momentum, decay, hidden = 0.05, 0.9, 0.1, list(START)
+    weights = torch.nn.Parameter(torch.tensor(START))
+    magnitude = NesterovMagnitude([weights], rate, momentum, decay)
+    if cost is not None:
+        magnitude.set_costs(weights, torch.full((5,), cost))
+    movers = [ScalarNesterov(momentum, decay) for _ in START]
+    dormant, back = set(), set()
+    for step, gradient in enumerate(GRADIENTS):
+        threshold = [0.0, 0.4, 0.3, 0.05][step]
+        magnitude.param_groups[0]["threshold"] = threshold
+        weights.grad = torch.tensor(gradient)
+        magnitude.step()
+        for index, slope in enumerate(gradient):
+            hidden[index] += movers[index].move(rate, slope, hidden[index])
+            wanted = hidden[index] if abs(hidden[index]) / (cost or 1) > threshold else 0
+            assert weights[index].item() == pytest.approx(wanted, abs=1e-6)
+            (back if wanted and index in dormant else dormant if not wanted else set()).add(index)
+    assert back
+
+
 def test_a_dormant_synapse_returns_with_its_old_sign():
     weights = torch.nn.Parameter(torch.tensor([-0.001]))
     gradr = GradR([weights], 0.01, alpha=0.0)
@@ -161,6 +184,7 @@ def test_stds_equals_a_scalar_recomputation_step_by_step():
         lambda w: NesterovGradR(w, 0.01, alpha=0.2),
         lambda w: NesterovSTDS(w, 0.01, threshold=0.1),
         lambda w: NesterovSTDS(w, 0.01, momentum=0.0, threshold=0.1),
+        lambda w: NesterovMagnitude(w, 0.01),
     ],
 )
 def test_an_optimiser_continues_from_its_state(make):
@@ -239,6 +263,7 @@ STEERED = [
     lambda w: STDS(w, 0.01),
     lambda w: NesterovGradR(w, 0.01, alpha=0.0),
     lambda w: NesterovSTDS(w, 0.01),
+    lambda w: NesterovMagnitude(w, 0.01),
 ]
 
 

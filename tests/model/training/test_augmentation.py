@@ -1,5 +1,6 @@
 """Random variations of images: what moves, mirrors, brightens, rotates and scales."""
 
+import numpy as np
 import torch
 
 from firstspike_model.training.augmentation import RandomVariations
@@ -58,3 +59,39 @@ def test_images_are_rotated_and_scaled_about_their_centres():
     assert grown[:, 0].abs().max() <= 1
     assert 14 <= grown[:, 1].max() <= 16
     assert 8 <= grown[:, 1].min() <= 10
+
+
+def test_moved_images_may_be_reflected_at_their_border():
+    image = torch.arange(24, dtype=torch.uint8).reshape(1, 1, 4, 6) + 1
+    generator = torch.Generator().manual_seed(0)
+    taken = RandomVariations(image, 1, False, 0, generator, reflected=True).take(torch.zeros(200, dtype=torch.int64))
+    wide = np.pad(image[0, 0].numpy(), 1, mode="reflect")
+    wanted = {wide[row : row + 4, column : column + 6].tobytes() for row in range(3) for column in range(3)}
+    assert {part.numpy().tobytes() for part in taken[:, 0]} == wanted
+
+
+def test_images_are_mirrored_in_every_other_epoch():
+    images = torch.randint(0, 256, (40, 3, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    variations = RandomVariations(images, 0, False, 0, torch.Generator().manual_seed(2), alternating=True)
+    first = variations.take(torch.arange(40))
+    assert 5 < sum(int(torch.equal(a, b.flip(1))) for a, b in zip(first, images, strict=True)) < 35
+    variations.epoch = 1
+    assert torch.equal(variations.take(torch.arange(40)), first.flip(2))
+    variations.epoch = 2
+    assert torch.equal(variations.take(torch.arange(40)), first)
+
+
+def test_a_square_of_mean_brightness_is_cut_out():
+    images = torch.full((1, 3, 8, 9), 100, dtype=torch.uint8)
+    images[..., 4:] = 102
+    images[:, 0] += 3
+    variations = RandomVariations(images, 0, False, 0, torch.Generator().manual_seed(0), cutout=3)
+    taken = variations.take(torch.zeros(300, dtype=torch.int64))
+    changed = taken != images
+    mean = round(float(images.float().mean()))
+    assert (taken[changed] == mean).all()
+    squares = (taken == mean).all(dim=1) & changed.any(dim=1)
+    assert {tuple(place[1:].tolist()) for place in squares.nonzero()} == {
+        (row, column) for row in range(8) for column in range(9)
+    }
+    assert (squares.sum(dim=(1, 2)) == 9).all()
