@@ -16,16 +16,31 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from firstspike_spec import Inference, InputError, Network, infer, load_network, save_network
+from firstspike_spec import (
+    Inference,
+    InputCode,
+    InputError,
+    LayeredLayer,
+    LayeredNetwork,
+    Network,
+    infer,
+    infer_spikes,
+    load_network,
+    save_network,
+)
 from firstspike_spec.common.files import write_file
+from firstspike_spec.layered import content as layered
+from firstspike_spec.layered.content import ACTIVITY, INPUT_KERNEL, INPUT_THRESHOLDS, KERNEL, PROJECTION_TENSORS
 from firstspike_spec.network.content import ACTIVITY_TENSOR, ENCODER_TENSOR, LAYER_TENSORS
 
-from .. import naive_model
+from .. import naive_layered_model, naive_model
+from ..random_layered_networks import random_chain, random_layered_map_network, with_layered_activity
 from ..random_networks import random_map_network, random_network, with_activity
 
 #: The memory that loading and running any file may take, see docs/contract.md.
@@ -50,18 +65,26 @@ Parts = tuple[dict[str, Any], dict[str, Any], dict[str, np.ndarray]]
 def parts_of(rng: random.Random) -> Parts:
     """Return metadata, description and tensors of a random network."""
     sizes = [rng.randrange(1, 9) for _ in range(rng.randrange(2, 5))]
-    network = (
-        random_network(rng.randrange(1 << 30), sizes) if rng.random() < 0.5 else random_map_network(rng.randrange(1 << 30))
+    make, kind = rng.choice(
+        [
+            (lambda seed: random_network(seed, sizes), with_activity),
+            (random_map_network, with_activity),
+            (lambda seed: random_chain(seed, sizes), with_layered_activity),
+            (random_layered_map_network, with_layered_activity),
+        ]
     )
+    network = make(rng.randrange(1 << 30))
     if rng.random() < 0.5:
-        network = with_activity(network, rng.randrange(100))
+        network = kind(network, rng.randrange(100))
+    if isinstance(network, LayeredNetwork) and rng.random() < 0.3:
+        network = replace(network, input_code=InputCode(network.input_code.kernel))
     with tempfile.TemporaryDirectory() as folder:
         save_network(network, Path(folder) / "n.safetensors")
         content = (Path(folder) / "n.safetensors").read_bytes()
     end = 8 + int.from_bytes(content[:8], "little")
     header = json.loads(content[8:end])
     metadata = header.pop("__metadata__")
-    types = {"I64": np.int64, "I32": np.int32, "I16": np.int16, "U16": np.uint16}
+    types = {"I64": np.int64, "I32": np.int32, "I16": np.int16, "U16": np.uint16, "I8": np.int8}
     tensors = {
         name: np.frombuffer(content[end:][slice(*entry["data_offsets"])], types[entry["dtype"]]).reshape(entry["shape"])
         for name, entry in header.items()
@@ -82,7 +105,8 @@ def file_of(parts: Parts, rng: random.Random) -> bytes:
             metadata["activity_digest"] = digest_of("", activities)
     header: dict[str, Any] = {"__metadata__": metadata}
     data = b""
-    codes = {"int64": "I64", "int32": "I32", "int16": "I16", "uint16": "U16", "float32": "F32", "bool": "BOOL", "uint8": "U8"}
+    codes = {"int64": "I64", "int32": "I32", "int16": "I16", "uint16": "U16", "int8": "I8"}
+    codes |= {"float32": "F32", "bool": "BOOL", "uint8": "U8"}
     for name, tensor in sorted(tensors.items(), key=lambda item: -item[1].itemsize):
         at = [len(data), len(data) + tensor.nbytes]
         header[name] = {"dtype": codes[tensor.dtype.name], "shape": list(tensor.shape), "data_offsets": at}
@@ -94,6 +118,10 @@ def in_order(tensors: dict[str, np.ndarray], description: dict[str, Any]) -> lis
     """Return the tensors in the order of the digest."""
     names = [ENCODER_TENSOR]
     names += [f"layers.{at}.{name}" for at in range(300) for name in (*LAYER_TENSORS, ACTIVITY_TENSOR)]
+    names += [INPUT_KERNEL, KERNEL, INPUT_THRESHOLDS]
+    names += [f"layers.{at}.{name}" for at in range(300) for name in layered.LAYER_TENSORS if name not in LAYER_TENSORS]
+    prefixes = [f"layers.{at}.projections.{number}" for at in range(300) for number in range(8)]
+    names += [f"{prefix}.{name}" for prefix in prefixes for name in (*PROJECTION_TENSORS, ACTIVITY)]
     return [(name, tensors[name]) for name in names if name in tensors]
 
 
@@ -143,7 +171,7 @@ def edit_json(value: Any, rng: random.Random) -> Any:
         elif kind == 1:
             del holder[key]
         elif kind == 2 and isinstance(holder, dict):
-            holder[rng.choice(["more", "", "maps", "x" * 1000, "\ud800", "threshold"])] = rng.choice(VALUES)
+            holder[rng.choice(["more", "", "maps", "x" * 1000, "\ud800", "threshold", "source"])] = rng.choice(VALUES)
         elif kind == 3 and isinstance(holder[key], int) and not isinstance(holder[key], bool):
             holder[key] = int(holder[key] * rng.choice([-1, 2, 3, 10, 1000])) + rng.choice([-1, 0, 1])
         else:
@@ -168,7 +196,14 @@ def numbers_flipped(parts: Parts, rng: random.Random) -> bytes:
     tensor = tensors[name].copy()
     for _ in range(rng.choice([1, 1, 3])):
         if tensor.size:
-            extremes = [np.iinfo(tensor.dtype).min, np.iinfo(tensor.dtype).max, 0, 1, len(tensor), rng.randrange(100)]
+            extremes = [
+                np.iinfo(tensor.dtype).min,
+                np.iinfo(tensor.dtype).max,
+                0,
+                1,
+                min(len(tensor), 127),
+                rng.randrange(100),
+            ]
             tensor.flat[rng.randrange(tensor.size)] = rng.choice(extremes)
     return file_of((metadata, description, {**tensors, name: tensor}), rng)
 
@@ -240,8 +275,9 @@ def layers_multiplied(parts: Parts, rng: random.Random) -> bytes:
     metadata, description, tensors = parts
     last, times = len(description["layers"]) - 1, rng.choice([1, 3, 100, 255, 300, 5000])
     changed = dict(tensors)
-    for name in LAYER_TENSORS:
-        changed |= {f"layers.{last + more}.{name}": tensors[f"layers.{last}.{name}"] for more in range(1, times + 1)}
+    prefix = f"layers.{last}."
+    for name in [name for name in tensors if name.startswith(prefix) and not name.endswith(ACTIVITY_TENSOR)]:
+        changed |= {f"layers.{last + more}.{name.removeprefix(prefix)}": tensors[name] for more in range(1, times + 1)}
     layers = description["layers"] + [description["layers"][last]] * times
     return file_of((metadata, {**description, "layers": layers}, changed), rng)
 
@@ -266,14 +302,28 @@ def scaled_up(parts: Parts, rng: random.Random) -> bytes:
     if sizes["width"] > side and rng.random() < 0.5:
         sizes["kernel_width"] = rng.choice([59_900, 65_536])
     taps = min(sizes["channels"] * sizes["kernel_height"] * sizes["kernel_width"], 1 << 17)
-    layer = {"threshold": 1, "weight_bits": 8, "potential_bits": 32, "maps": sizes}
-    tensors = {
-        ENCODER_TENSOR: tensors[ENCODER_TENSOR],
-        "layers.0.row_starts": np.minimum(np.arange(taps + 1), 1),
-        "layers.0.row_targets": np.zeros(1, np.int32),
-        "layers.0.row_weights": np.ones(1, np.int16),
-        "layers.0.start_potentials": np.zeros(channels, np.int32),
-    }
+    row_starts = np.minimum(np.arange(taps + 1), 1)
+    layer: dict[str, Any]
+    if KERNEL in tensors:
+        projections = rng.choice([1, 1, 2, 8])
+        layer = {"max_pooling": rng.choice([1, 1, 1, 2]), "potential_bits": 32}
+        layer["projections"] = [{"source": 0, "weight_bits": 8, "maps": sizes}] * projections
+        tensors = {name: tensors[name] for name in (INPUT_KERNEL, KERNEL, "layers.0.thresholds")}
+        tensors["layers.0.initial_potentials"] = np.zeros(channels, np.int32)
+        for number in range(projections):
+            prefix = f"layers.0.projections.{number}"
+            tensors[f"{prefix}.row_starts"] = row_starts.astype(np.int32)
+            tensors[f"{prefix}.row_targets"] = np.zeros(1, np.uint16)
+            tensors[f"{prefix}.row_weights"] = np.ones(1, np.int8)
+    else:
+        layer = {"threshold": 1, "weight_bits": 8, "potential_bits": 32, "maps": sizes}
+        tensors = {
+            ENCODER_TENSOR: tensors[ENCODER_TENSOR],
+            "layers.0.row_starts": row_starts,
+            "layers.0.row_targets": np.zeros(1, np.int32),
+            "layers.0.row_weights": np.ones(1, np.int16),
+            "layers.0.start_potentials": np.zeros(channels, np.int32),
+        }
     shape = [sizes["channels"], sizes["height"], sizes["width"]]
     outputs = channels
     for axis in ("height", "width"):
@@ -281,7 +331,7 @@ def scaled_up(parts: Parts, rng: random.Random) -> bytes:
         outputs *= max(0, (pooled + 2 * sizes["padding"] - sizes[f"kernel_{axis}"]) // sizes["stride"] + 1)
     names = [str(number) for number in range(rng.choice([min(outputs, 1 << 17), min(outputs, 1 << 17), 10]))]
     description = {"input_shape": shape, "class_names": names, "layers": [layer], "provenance": {}}
-    metadata = {**metadata, "format_version": "2"}
+    metadata = {**metadata, "format_version": "3" if KERNEL in tensors else "2"}
     metadata.pop("activity_digest", None)
     return file_of((metadata, description, tensors), rng)
 
@@ -345,20 +395,27 @@ def try_file(path: Path) -> str:
         assert load_network(again).digest == network.digest, "what it is saved as is another network"
         again.unlink()
         json.dumps(network.summary())
-        image = np.random.default_rng(0).integers(0, 256, (1, network.inputs)).astype(np.uint8)
+        generator = np.random.default_rng(0)
+        if isinstance(network, LayeredNetwork) and network.input_code.thresholds is None:
+            times = generator.integers(0, network.input_time_steps + 1, (1, network.inputs)).astype(np.int16)
+        else:
+            times = network.spike_times(generator.integers(0, 256, (1, network.inputs)).astype(np.uint8))
         for early_exit in (True, False):
-            check(network, image, infer(network, image, early_exit=early_exit), early_exit)
+            check(network, times, infer_spikes(network, times, early_exit=early_exit), early_exit)
         verdict = "right"
     seconds = time.monotonic() - start
     assert seconds < SECONDS, f"it took {seconds:.0f} s"
     return verdict
 
 
-def check(network: Network, image: np.ndarray, got: Inference, early_exit: bool) -> None:
+def check(network: Network | LayeredNetwork, times: np.ndarray, got: Inference, early_exit: bool) -> None:
     """Compare an inference with plain loops, unless the network is too large for them."""
-    if max(layer.sources * layer.targets * layer.maps.taps for layer in network.layers) > NAIVE:
+    layers = network.layers
+    parts = [part for layer in layers for part in (layer.projections if isinstance(layer, LayeredLayer) else [layer])]
+    if max(part.sources * part.targets * part.maps.taps for part in parts) > NAIVE:
         return
-    (wanted,) = naive_model.infer(network, network.spike_times(image), early_exit)
+    is_layered = isinstance(network, LayeredNetwork)
+    (wanted,) = naive_layered_model.infer(network, times) if is_layered else naive_model.infer(network, times, early_exit)
     assert [times[0].tolist() for times in got.spike_times] == wanted["times"], "spike times differ"
     assert got.potentials[-1][0].tolist() == wanted["potentials"][-1], "potentials differ"
     assert (got.classes[0], got.decision_steps[0]) == (wanted["class"], wanted["decision_step"]), "decisions differ"
