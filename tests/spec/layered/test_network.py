@@ -200,7 +200,7 @@ def test_the_width_of_the_potentials():
     """16 inputs that count 9 and 8 spikes that count 3, of weight 1: 168, which nine bits hold and eight do not."""
     assert network().layers[1].potential_bits == 9
     assert network(FIRST, replace(LAST, potential_bits=12)).layers[1].potential_bits == 12
-    with pytest.raises(InputError, match="layer 1: potential_bits = 8 is too narrow: .* the worst case needs 9 bits"):
+    with pytest.raises(InputError, match=r"layer 1: potential_bits = 8 is too narrow: .* the worst case needs 9 bits"):
         network(FIRST, replace(LAST, potential_bits=8))
 
 
