@@ -7,7 +7,8 @@ from .imports import FOLDERS, ROOT, cycles, import_graph, imported, modules, roo
 _SPEC = "firstspike_spec"
 _ALL_SPEC = {
     _SPEC,
-    *(f"{_SPEC}.{room}" for room in ["common", "terminal", "network", "layered", "artefact", "inference", "compiler", "protocol", "datasets"]),
+    *(f"{_SPEC}.{room}" for room in ["common", "terminal", "network", "layered", "artefact", "inference"]),
+    *(f"{_SPEC}.{room}" for room in ["compiler", "protocol", "datasets"]),
 }
 
 
@@ -43,7 +44,7 @@ ALLOWED = {
         nn="layers pruning inference",
         training="layers pruning recipes inference calibration nn",
         layered="pruning recipes calibration nn training",
-        workflow="recipes inference calibration training layered",
+        workflow="layers recipes inference calibration training layered",
         importing="layers inference calibration",
         commands="recipes inference calibration training workflow importing",
     ),

@@ -6,14 +6,15 @@ from typing import Any, get_args, overload
 
 import numpy as np
 import torch
-from firstspike_spec.layered.layer import LayeredLayer
-from firstspike_spec.layered.projection import Projection
 from torch import nn
 
-from firstspike_spec import InputError, InputTypeError, LatencyEncoder, Layer, LayeredNetwork, Network
+from firstspike_spec import InputError, InputTypeError, LatencyEncoder, LayeredNetwork, Network
 from firstspike_spec.common.checks import whole_number
+from firstspike_spec.layered.layer import LayeredLayer
+from firstspike_spec.layered.projection import Projection
 
 from ..layers.classifier import FirstSpikeClassifier
+from ..layers.export import to_network
 from .folding import Levels, WholeNumbers, fit_unit, whole_numbers
 from .integer_network import IntegerNetwork
 from .modules import BatchNorm, Frozen
@@ -172,46 +173,10 @@ def export(
     if isinstance(model, FirstSpikeClassifier):
         if encoder is None or input_shape is None:
             raise InputError("a step-by-step network holds no encoder; give export its encoder and input_shape")
-        return step_by_step_network(model, encoder, tuple(input_shape), **facts)
+        return to_network(model, encoder, tuple(input_shape), **facts)
     if not isinstance(model, Sequential):
         raise InputTypeError(f"export takes a Sequential or a FirstSpikeClassifier, not {type(model).__name__}")
     return _layered_network(model, images, facts)
-
-
-@torch.no_grad()
-def step_by_step_network(
-    classifier: FirstSpikeClassifier, encoder: LatencyEncoder, input_shape: tuple[int, ...], lowering: int = 0, **facts: Any
-) -> Network:
-    """Return the network of whole numbers that a step-by-step classifier's quantised forward pass computes.
-
-    Parameters
-    ----------
-    classifier : FirstSpikeClassifier
-        With a scale in each layer.
-    encoder : firstspike_spec.LatencyEncoder
-    input_shape : tuple of int
-    lowering : int
-        Subtracted from the initial potentials of the outputs (`firstspike_model.calibration.output_threshold`).
-    **facts
-        Class names and provenance.
-
-    Returns
-    -------
-    Network
-        With all neurons, also dead ones; `firstspike_spec.remove_dead_neurons` removes those.
-    """
-    layers = []
-    for number, layer in enumerate(classifier.layers):
-        if layer.scale is None:
-            raise InputError(f"layer {number} is not quantised; call its fit_scale() first, and train on")
-        weights = layer.integer_weights().cpu().numpy().astype(np.int32)
-        initial_potentials = layer.integer_initial_potentials().cpu().numpy().astype(np.int64)
-        if layer is classifier.layers[-1]:
-            initial_potentials -= lowering
-        layers.append(
-            Layer.from_dense(weights, initial_potentials, layer.integer_threshold, layer.weight_bits, maps=layer.maps)
-        )
-    return Network(encoder, tuple(layers), input_shape, **facts)
 
 
 @torch.no_grad()

@@ -19,12 +19,12 @@ from ..inference.golden import infer
 from ..inference.provenance import test_facts, versions
 from ..inference.torch_setup import choose_device, prepare_torch
 from ..layered.training import LayeredTraining
+from ..layers.export import to_network
 from ..recipes.layered_recipe import LayeredRecipe
 from ..recipes.recipe import Recipe
 from ..recipes.settings import settings_of
 from ..training.checks import check_test_split
 from ..training.evaluation import FLOAT_GRID
-from ..training.export import to_network
 from ..training.loop import Trained, Training
 from ..training.progress import Progress
 from .checkpoint import identity_of, load_checkpoint, save_checkpoint

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from firstspike_model.layers.classifier import FirstSpikeClassifier
+from firstspike_model.layers.export import to_network
 from firstspike_model.layers.initialisation import INITIALISATIONS, rescale_to_fan_in
 from firstspike_model.layers.normalisation import normalise_weights
 from firstspike_model.layers.quantisation import best_scale, quantise
 from firstspike_model.layers.surrogate import Surrogate
 from firstspike_model.layers.synapses import gradient_type, synaptic_input
 from firstspike_model.recipes.ranges import CHOICES
-from firstspike_model.training.export import to_network
 from firstspike_spec import Comparison, LatencyEncoder, Maps, infer_spikes
 
 

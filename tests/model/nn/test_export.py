@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from firstspike_model.layers.export import to_network
 from firstspike_model.layers.surrogate import Surrogate
 from firstspike_model.nn import (
     Conv2d,
@@ -18,7 +19,6 @@ from firstspike_model.nn import (
     quantise,
 )
 from firstspike_model.nn.exact import exact_type
-from firstspike_model.training.export import to_network
 from firstspike_spec import (
     Inference,
     InputError,
