@@ -13,8 +13,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firstspike_spec import InputError, LatencyEncoder, Layer, Maps, Network, load_network, save_network
+from firstspike_spec import (
+    InputCode,
+    InputError,
+    LatencyEncoder,
+    Layer,
+    LayeredLayer,
+    LayeredNetwork,
+    Maps,
+    Network,
+    Projection,
+    load_network,
+    save_network,
+)
 from firstspike_spec.artefact.container import MAX_HEADER_BYTES
+from firstspike_spec.layered.layer import joined_size
 from firstspike_spec.network.map_layout import MapLayout
 from firstspike_spec.network.maps import MAX_NEURONS
 from firstspike_spec.network.provenance import MAX_NAME
@@ -175,6 +188,66 @@ def test_a_file_that_could_not_be_read_is_not_written(tmp_path):
     with pytest.raises(InputError, match=r"cannot write .*names and provenance of the network take 2,\d+,\d+ bytes"):
         save_network(Network(LatencyEncoder([2, 1]), [layer], (1,), provenance=notes), tmp_path / "n.safetensors")
     assert list(tmp_path.iterdir()) == []
+
+
+# --- Layered networks.
+
+
+@pytest.fixture
+def layered_parts(path):
+    """Header and data of a small layered network's file, whose only layer has two projections."""
+    layer = LayeredLayer([Projection.from_dense(0, [[1]], 2) for _ in range(2)], [0], [2, 1])
+    save_network(LayeredNetwork(InputCode([2, 1]), [2, 1], [layer], (1,)), path)
+    content = path.read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    return json.loads(content[8:end]), content[end:]
+
+
+@pytest.mark.parametrize(
+    "shape", [[1] * 65, [0, 1 << 62], [2, 1], [], [-1], [1 << 63], [70_000], [1.5], ["2"], [[2]], 2, None]
+)
+@pytest.mark.parametrize("name", ["kernel", "layers.0.thresholds", "layers.0.projections.1.row_starts"])
+def test_shapes_that_no_tensor_of_a_layered_network_has(name, shape, path, layered_parts):
+    header, data = layered_parts
+    header[name]["shape"] = shape
+    assert name in refusal(path, with_header(header, data))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "channels", "told"),
+    [
+        ((128, 33, 2), 1, "too many taps of all neurons of a channel: 20,072,448 up to layer 0, at most 16,777,216"),
+        ((60_000, 59_990, 2), 1, "number of sources must be in 1 .. 65536, not 3600000000"),
+        ((128, 65, 2), 1, "neurons of a channel times taps of each must be in 1 .. 16777216, not 17305600"),
+    ],
+)
+def test_large_maps_in_a_small_file(sizes, channels, told, path, layered_parts):
+    side, kernel, projections = sizes
+    maps = {"channels": channels, "height": side, "width": side, "kernel_height": kernel, "kernel_width": kernel}
+    maps |= {"pooling": 1, "stride": 1, "padding": 0}
+    parts = [{"source": 0, "weight_bits": 2, "maps": maps}] * projections
+    layer = {"max_pooling": 1, "potential_bits": 32, "projections": parts}
+    assert told in refusal(path, with_description(layered_parts, layers=[layer]))
+
+
+@pytest.mark.parametrize(
+    ("layers", "told"),
+    [
+        ([0] * 257, "number of layers must be in 0 .. 256, not 257"),
+        ([{"max_pooling": 1, "potential_bits": 9, "projections": [0] * 100_000}], "number of projections must be in 1 .. 8"),
+    ],
+)
+def test_many_parts_in_a_small_file(layers, told, path, layered_parts):
+    assert told in refusal(path, with_description(layered_parts, layers=layers))
+
+
+def test_projections_of_a_layer_count_together():
+    flat = Maps.flat(1 << 13)
+    one = Size.of(1 << 12, 16, flat)
+    check_sizes([joined_size([one, one])])
+    with pytest.raises(InputError, match="too many possible connections: 100,663,296 up to layer 0, at most 67,108,864"):
+        check_sizes([joined_size([one, one, one])])
+    assert joined_size([one, one, one]).neurons == 1 << 12
 
 
 def test_names_have_a_limit():
