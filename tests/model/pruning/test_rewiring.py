@@ -122,7 +122,7 @@ def test_nesterov_stds_equals_a_scalar_recomputation_step_by_step(momentum):
 
 @pytest.mark.parametrize("cost", [None, 2.0])
 def test_nesterov_magnitude_equals_a_scalar_recomputation_step_by_step(cost):
-    """Small weights are 0, but go on learning, and come back unshrunk."""
+    """Small weights are 0 and only decay; when the threshold falls below them, they come back unshrunk and learn again."""
     rate, momentum, decay, hidden = 0.05, 0.9, 0.1, list(START)
     weights = torch.nn.Parameter(torch.tensor(START))
     magnitude = NesterovMagnitude([weights], rate, momentum, decay)
@@ -131,12 +131,13 @@ def test_nesterov_magnitude_equals_a_scalar_recomputation_step_by_step(cost):
     movers = [ScalarNesterov(momentum, decay) for _ in START]
     dormant, back = set(), set()
     for step, gradient in enumerate(GRADIENTS):
-        threshold = [0.0, 0.4, 0.3, 0.05][step]
+        threshold = [0.0, 0.45, 0.3, 0.05][step]
+        pruned = weights.detach() == 0 if step else torch.zeros(5)
         magnitude.param_groups[0]["threshold"] = threshold
         weights.grad = torch.tensor(gradient)
         magnitude.step()
         for index, slope in enumerate(gradient):
-            hidden[index] += movers[index].move(rate, slope, hidden[index])
+            hidden[index] += movers[index].move(rate, 0.0 if pruned[index] else slope, hidden[index])
             wanted = hidden[index] if abs(hidden[index]) / (cost or 1) > threshold else 0
             assert weights[index].item() == pytest.approx(wanted, abs=1e-6)
             (back if wanted and index in dormant else dormant if not wanted else set()).add(index)
