@@ -11,8 +11,8 @@ from .rewiring import Group, Rewiring, State
 class NesterovMagnitude(Rewiring, torch.optim.SGD):
     """An optimiser that prunes while it trains: ``weight = hidden if |hidden| > threshold else 0``.
 
-    The hidden parameters move by stochastic gradient descent with Nesterov momentum. Pruned ones get no gradient; they only
-    decay. They return if the threshold falls below them: `Rewiring.prune_to` sets it so that the largest stay. If pruned weights
+    The hidden parameters move by stochastic gradient descent with Nesterov momentum. Pruned ones get no gradient, and decay.
+    They return if the threshold falls below them: `Rewiring.prune_to` sets it so that the largest stay. If pruned weights
     followed the gradient, as in "Dynamic model pruning with feedback" (Lin et al. 2020, arXiv 2006.07253), networks with batch
     normalisation would diverge at high learning rates: ``docs/training.md`` has the comparison.
 
