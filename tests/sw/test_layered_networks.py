@@ -153,11 +153,15 @@ def test_spike_times_are_run_and_images_refused():
                 use(images)
 
 
-def test_a_table_and_a_picture_of_results(layered, colours, tmp_path):
+def test_a_table_and_a_picture_of_results(layered, colours, expected, tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr("firstspike.pictures.write_png", lambda figure, path: (figures.append(figure), path.write_bytes(b"a")))
     with Accelerator.open("golden", network=layered) as accelerator:
         results = accelerator.run(colours)
     table = results_table(layered, results, shown=3)
     assert table.row_count == 3
     labels = np.zeros(len(colours), int)
     draw_inferences(tmp_path / "a.png", layered, colours, labels, results, chosen=[0, 29])
-    assert (tmp_path / "a.png").stat().st_size > 1000
+    spikes = [sum(time < 16 for time in expected[image]["times"][0]) for image in (0, 29)]
+    titles = [axes.get_title() for axes in figures[0].axes]
+    assert [title for title in titles if "input" in title] == [f"{count} input spikes" for count in spikes]

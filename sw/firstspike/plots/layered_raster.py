@@ -8,6 +8,7 @@ import numpy as np
 from firstspike_spec.inference.inference import Inference
 from firstspike_spec.layered.network import LayeredNetwork
 
+from ..network_tables import source_name
 from ..pictures import GIVEN, NAMED_CLASSES, OTHER, new_figure, plain
 from .firing import layer_name, spike_steps
 from .one_image import draw_input
@@ -17,6 +18,10 @@ from .style import GREY, add_titles, label_bar, left_out, shown_layers, step_col
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+#: With more windows than these, the names of layers are only their numbers.
+SPELLED = 6
 
 
 def layered_raster_table(network: LayeredNetwork, inference: Inference) -> list[Row]:
@@ -87,7 +92,10 @@ def draw_layered_raster(
     _mark_class(panels[-1], network, int(inference.classes[0]))
     # A tick at the middle of each window says whose it is.
     windows = [start + (steps[index] - 1) / 2 for index, start in zip(chosen, starts, strict=True)]
-    panels[-1].set_xticks(windows, ["in" if index == 0 else f"{index - 1}" for index in chosen], fontsize=8)
+    names = [source_name(index) for index in chosen]
+    if len(chosen) > SPELLED:
+        names = [name.removeprefix("layer ") for name in names]
+    panels[-1].set_xticks(windows, names, fontsize=8)
     panels[-1].set_xlim(-0.5, starts[-1] + steps[chosen[-1]] - 0.5)
     panels[-1].set_xlabel("time: the windows of the input and of each layer, one after the other")
     spiked = inference.latencies.min() < network.time_steps

@@ -202,6 +202,23 @@ def test_other_devices_refuse(firstspike, layered_file, colours_file, colour_dat
 
 
 @pytest.mark.parametrize(
+    "options",
+    [
+        ("emit", "--out", "x"),
+        ("simulate",),
+        ("build", "--board", "ulx3s-85f"),
+        ("plan", "--fpga", "ecp5-85k"),
+    ],
+)
+def test_the_hardware_refuses(firstspike, layered_file, tmp_path, monkeypatch, options):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    command, *rest = options
+    assert_refused(firstspike(command, layered_file, *rest), "the network is layered", "--device golden")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
     "command", ["run", "validate", "throughput", "profile", "demo", *(f"plot {kind}" for kind in KINDS[:4])]
 )
 def test_a_network_of_spike_times_refuses_images(firstspike, spikes_file, colours_file, colour_data, tmp_path, command):

@@ -110,6 +110,7 @@ def test_a_raster_has_a_window_for_each_layer(layered, colours):
     [output] = [axes for axes in figure.axes if axes.get_title(loc="left").startswith("layer 2 (output)")]
     assert output.get_xlim() == (-0.5, 39.5)
     assert output.get_xticks().tolist() == [7.5, 19.5, 27.5, 35.5]
+    assert [label.get_text() for label in output.get_xticklabels()] == ["input", "layer 0", "layer 1", "layer 2"]
     assert [label.get_text() for label in output.get_yticklabels()] == list(layered.class_names)
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert any(title.startswith("layer 0: ") and title.endswith("of 216 neurons spike, after max pooling") for title in titles)
