@@ -18,8 +18,22 @@ from firstspike_spec import InputError, datasets, load_dataset
 from firstspike_spec.datasets import load_splits
 from firstspike_spec.datasets.cifar import read_batch
 
+from ...levels import thorough
+
 #: The true data set: where it may be, and its digests.
 PUBLISHED, SOURCE = Path(os.environ.get("FIRSTSPIKE_DATA", "nowhere")) / "cifar-10", datasets.SOURCES["cifar10"]
+
+needs_cifar = pytest.mark.skipif(not PUBLISHED.is_dir(), reason="CIFAR-10 is not on this machine: set FIRSTSPIKE_DATA")
+
+#: The published MD5 digests of its batches, another source than the loader's SHA-256.
+MD5 = {
+    "data_batch_1.bin": "5dd7e06a14cb22eb9f671a540d1b7c25",
+    "data_batch_2.bin": "5ea93a67294ea407fff1d09f752e9692",
+    "data_batch_3.bin": "942cd6a4bcdd0dd3c604fbe906cb4421",
+    "data_batch_4.bin": "ae636b3ba5c66a11e91e8cb52e771fcb",
+    "data_batch_5.bin": "53f37980c15c3d472c316c40844f3f0d",
+    "test_batch.bin": "803d5f7f4d78ea53de84dbe85f74fb6d",
+}
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 NAMES = [f"data_batch_{number}.bin" for number in (1, 2, 3, 4, 5)] + ["test_batch.bin"]
@@ -51,6 +65,15 @@ def pixels_of(raw):
             planes.append(rows)
         pictures.append(planes)
     return labels, pictures
+
+
+def published_batch(name):
+    """The bytes of a batch of the true data set, unpacked."""
+    (path,) = PUBLISHED.glob(f"{name}*")
+    content = path.read_bytes()
+    raw = {".xz": lzma.decompress, ".gz": gzip.decompress}.get(path.suffix, bytes)(content)
+    assert hashlib.md5(raw).hexdigest() == MD5[name]
+    return raw
 
 
 def packed_as(packing, raw):
@@ -170,19 +193,30 @@ def test_batches_count_before_the_archive_unless_one_is_missing(tmp_path):
     assert_is_cifar(load_dataset("cifar10", "train", tmp_path), "train")
 
 
-@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="CIFAR-10 is not on this machine: set FIRSTSPIKE_DATA")
+@needs_cifar
 def test_the_published_test_batch(monkeypatch):
     """Its digest is a known one; the pictures at its ends are read again in plain Python."""
     monkeypatch.setitem(datasets.SOURCES, "cifar10", SOURCE)
-    (path,) = PUBLISHED.glob("test_batch.bin*")
-    raw = lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()
-    assert hashlib.md5(raw).hexdigest() == "803d5f7f4d78ea53de84dbe85f74fb6d"  # as in cifar-10-batches-bin's own list
+    raw = published_batch("test_batch.bin")
     test = load_dataset("cifar10", "test", PUBLISHED)
     assert (test.name, test.class_names, test.images.shape) == ("cifar10", CLASSES, (10_000, 3, 32, 32))
     assert np.bincount(test.labels).tolist() == [1000] * 10
     for place in (0, 1, 4_321, 9_999):
         ((label,), (picture,)) = pixels_of(raw[place * 3073 : (place + 1) * 3073])
         assert (test.labels[place], test.images[place].tolist()) == (label, picture)
+
+
+@needs_cifar
+@thorough
+def test_the_published_training_batches(monkeypatch):
+    monkeypatch.setitem(datasets.SOURCES, "cifar10", SOURCE)
+    train = load_dataset("cifar10", "train", PUBLISHED)
+    assert np.bincount(train.labels).tolist() == [5000] * 10
+    for number, name in enumerate(NAMES[:5]):
+        raw = published_batch(name)
+        for place in (0, 9_999):
+            ((label,), (picture,)) = pixels_of(raw[place * 3073 : (place + 1) * 3073])
+            assert (train.labels[10_000 * number + place], train.images[10_000 * number + place].tolist()) == (label, picture)
 
 
 # What is refused.
