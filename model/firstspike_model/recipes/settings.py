@@ -58,7 +58,7 @@ def settings_of(recipe: Recipe | LayeredRecipe) -> dict[str, Any]:
 def settings_names() -> list[str]:
     """Return the names of all settings, of both kinds of recipe."""
     names = dict.fromkeys(field.name for made in KINDS.values() for field in fields(made))
-    return ["kind", *(name for name in names if name != "name")]
+    return [*(name for name in names if name != "name"), "kind"]
 
 
 def _typed(key: str, value: Any, kind: Any) -> Any:

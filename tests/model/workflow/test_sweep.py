@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from firstspike_model.training import sweep as sweeping
+from firstspike_model.workflow import sweep as sweeping
 from firstspike_model.workflow.sweep import FIGURES, grid, run_grid
 from firstspike_model.workflow.training import train_recipe
 from firstspike_spec import InputError, load_network
