@@ -45,6 +45,13 @@ def train(
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe; may be repeated."),
     ] = None,
     epochs_scale: EpochsScaleOption = 1.0,
+    dense: Annotated[
+        Path | None,
+        typer.Option(
+            help="The state after a layered recipe's dense phase: continued from if there is such a file, otherwise written. "
+            "Recipes and budgets that differ only later share it."
+        ),
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start again, even if a stopped training could continue.")] = False,
     device: TorchDeviceOption = "auto",
     json: JsonOption = False,
@@ -63,6 +70,8 @@ def train(
     out = Path(f"{chosen.name}.safetensors") if out is None else out
     check_network_name(out)
     check_writable(out)
+    if dense is not None:
+        check_writable(dense)
     workflow = _workflow()
     checkpoint = workflow.Files.beside(out).checkpoint
     if fresh:
@@ -77,6 +86,7 @@ def train(
                 named="dataset" in settings,
                 seed=seed,
                 device=device,
+                dense=dense,
                 note=display.epoch,
                 note_line=display.line,
             )

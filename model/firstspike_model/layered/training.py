@@ -98,6 +98,9 @@ class LayeredTraining:
         started = time.monotonic()
         recipe = self.recipe
         dense = self.epoch < recipe.dense_epochs
+        if not dense and self._stage == "dense":
+            self._teacher = copy.deepcopy(self.network).eval() if recipe.distillation else None
+            self._optimisers = self._enter(self._sparse_stage(0.0))
         first, count = (0, recipe.dense_epochs) if dense else (recipe.dense_epochs, recipe.sparse_epochs)
         batches = list(torch.randperm(len(self._labels), generator=self._generator).split(recipe.batch))
         if len(batches) > 1 and len(batches[-1]) < recipe.batch:
@@ -116,9 +119,6 @@ class LayeredTraining:
             total += loss.detach()
         phase = self._stage
         self.epoch += 1
-        if dense and self.epoch == recipe.dense_epochs:
-            self._teacher = copy.deepcopy(self.network).eval() if recipe.distillation else None
-            self._optimisers = self._enter(self._sparse_stage(0.0))
         accuracy = self.accuracy()
         self._seconds += time.monotonic() - started
         return Progress(

@@ -169,6 +169,10 @@ class _MapInput(torch.autograd.Function):
 
 @functools.cache
 def gradient_type(device: str) -> torch.dtype:
-    """Return the number format of training on a device (``"cpu"`` or ``"cuda"``): the fastest that is precise enough."""
-    fast = device == "cpu" and torch.backends.mkldnn.is_available() and torch.cpu._is_avx512_bf16_supported()
+    """Return the number format of training on a device (``"cpu"`` or ``"cuda"``): the fastest that is precise enough.
+
+    On processors with AMX, convolutions in bfloat16 take half the time or less. With AVX-512's bfloat16 instructions alone they
+    take half as long again as in float32.
+    """
+    fast = device == "cpu" and torch.backends.mkldnn.is_available() and torch.cpu._is_amx_tile_supported()
     return torch.bfloat16 if fast else torch.float32

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
-from firstspike_spec.layered.layer import LayeredLayer
 from torch import nn
 from torch.nn import functional
 
 from firstspike_spec import Inference, InputError, InputTypeError, LayeredNetwork, Maps
+from firstspike_spec.layered.layer import LayeredLayer
 
 from .exact import exact_sums, exact_type, largest_sum
 from .spikes import counted_levels, reached

@@ -6,6 +6,23 @@ from firstspike_spec import InputError
 
 from .ranges import LAYERED_CHOICES, LAYERED_RANGES, check_ranges
 
+#: Settings that only the sparse phase reads.
+SPARSE_SETTINGS = (
+    "sparse_epochs",
+    "weight_bits",
+    "first_weight_bits",
+    "connections",
+    "spread",
+    "pruning",
+    "prune_by",
+    "cut_at",
+    "quantise_at",
+    "freeze_at",
+    "distillation",
+    "temperature",
+    "sparse_learning_rate",
+)
+
 
 @dataclass(frozen=True)
 class LayeredRecipe:

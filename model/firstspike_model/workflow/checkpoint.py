@@ -12,7 +12,7 @@ import torch
 from firstspike_spec import Dataset, InputError
 from firstspike_spec.common.files import write_file
 
-from ..recipes.layered_recipe import LayeredRecipe
+from ..recipes.layered_recipe import SPARSE_SETTINGS, LayeredRecipe
 from ..recipes.recipe import Recipe
 from ..recipes.settings import settings_of
 
@@ -28,6 +28,12 @@ def identity_of(recipe: Recipe | LayeredRecipe, dataset: Dataset, seed: int, dev
         "training data": digest.hexdigest()[:16],
         **{f"version of {name}": version(name) for name in ("firstspike", "torch")},
     }
+
+
+def dense_identity_of(recipe: LayeredRecipe, dataset: Dataset, seed: int, device: str) -> dict[str, Any]:
+    """Return what decides every bit of the dense phase of a layered training: recipes that differ only later share it."""
+    identity = identity_of(recipe, dataset, seed, device)
+    return {key: value for key, value in identity.items() if key not in SPARSE_SETTINGS and key != "recipe"}
 
 
 def save_checkpoint(path: Path, state: dict[str, Any], identity: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from firstspike_spec import Dataset, LayeredNetwork, Network, profile, remove_dead_neurons, save_network
+from firstspike_spec import Dataset, InputError, LayeredNetwork, Network, profile, remove_dead_neurons, save_network
 from firstspike_spec.common.files import write_file
 from firstspike_spec.datasets import load_splits
 from firstspike_spec.inference import golden
@@ -27,7 +27,7 @@ from ..training.checks import check_test_split
 from ..training.evaluation import FLOAT_GRID
 from ..training.loop import Trained, Training
 from ..training.progress import Progress
-from .checkpoint import identity_of, load_checkpoint, save_checkpoint
+from .checkpoint import dense_identity_of, identity_of, load_checkpoint, save_checkpoint
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,7 @@ def train_recipe(
     seed: int = 0,
     device: str = "auto",
     files: Files | None = None,
+    dense: Path | None = None,
     note: Callable[[Progress], None] = lambda progress: None,
     note_line: Callable[[str], None] = lambda text: None,
 ) -> Outcome:
@@ -97,6 +98,9 @@ def train_recipe(
         As for `firstspike_model.inference.torch_setup.choose_device`.
     files : Files, optional
         Where to save the state after each epoch. If there is a checkpoint, the training continues from it.
+    dense : path, optional
+        The state after the dense phase of a layered training, which other recipes and budgets share: if the file exists, the
+        training continues from it; otherwise it is written when that phase ends.
     note : callable
         Called after each epoch.
     note_line : callable
@@ -105,8 +109,12 @@ def train_recipe(
     Raises
     ------
     InputError, InputTypeError
-        If the data set is not found or cannot be trained on, or the checkpoint belongs to another training.
+        If the data set is not found or cannot be trained on, a checkpoint belongs to another training, or ``dense`` is given
+        for a recipe without a dense phase.
     """
+    dense_recipe = recipe if isinstance(recipe, LayeredRecipe) and recipe.dense_epochs else None
+    if dense is not None and dense_recipe is None:
+        raise InputError(f"recipe {recipe.name} has no dense phase that --dense could keep or continue; leave --dense out")
     prepare_torch()
     device = choose_device(device)
     train, test = load_splits(recipe.dataset if named else None, data, usual=recipe.dataset, note=note_line)
@@ -117,18 +125,25 @@ def train_recipe(
     )
     check_test_split(test, train, training.classes)
     identity = identity_of(recipe, train, seed, device)
-    state = load_checkpoint(files.checkpoint, identity) if files else None
+    checkpoints = [(files.checkpoint, identity)] if files else []
+    if dense is not None and dense_recipe is not None:
+        checkpoints.append((dense, dense_identity_of(dense_recipe, train, seed, device)))
     epochs: list[dict[str, Any]] = []
-    if files is not None and state is not None:
-        epochs = state.pop("epochs")
-        training.load_state_dict(state)
-        note_line(f"continuing after epoch {training.epoch} of {recipe.epochs}, from {files.checkpoint}")
+    for path, expected in checkpoints:
+        state = load_checkpoint(path, expected)
+        if state is not None:
+            epochs = state.pop("epochs")
+            training.load_state_dict(state)
+            note_line(f"continuing after epoch {training.epoch} of {recipe.epochs}, from {path}")
+            break
 
     def keep(progress: Progress) -> None:
         epochs.append(vars(progress))
         if files:
             save_checkpoint(files.checkpoint, training.state_dict() | {"epochs": epochs}, identity)
             _write_log(files.log, identity, epochs, None)
+        if dense is not None and dense_recipe is not None and progress.epoch == dense_recipe.dense_epochs:
+            save_checkpoint(dense, training.state_dict() | {"epochs": epochs}, checkpoints[-1][1])
         note(progress)
 
     if isinstance(training, LayeredTraining):

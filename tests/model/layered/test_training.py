@@ -9,7 +9,7 @@ import torch
 from firstspike.nn import IntegerNetwork
 from firstspike_model.layered.training import LayeredTraining
 from firstspike_model.workflow.training import Files, train_recipe
-from firstspike_spec import LayeredNetwork, compare_inferences, infer, load_dataset, load_network, save_network
+from firstspike_spec import InputError, LayeredNetwork, compare_inferences, infer, load_dataset, load_network, save_network
 
 
 def test_a_network_within_its_budget_is_exported_as_it_was_measured(tiny_layered, digits_folder, tmp_path):
@@ -78,3 +78,18 @@ def test_the_teacher_is_the_dense_network(tiny_layered, digits_folder):
     with torch.no_grad():
         scores = training._teacher(torch.tensor(training.validation.images))
     assert float((scores.argmax(1).numpy() == training.validation.labels).mean()) == pytest.approx(dense)
+
+
+def test_recipes_that_differ_after_the_dense_phase_share_it(tiny_layered, digits_folder, tmp_path):
+    other = replace(tiny_layered, connections=900, distillation=0.0, name="other")
+    alone = train_recipe(other, data=digits_folder, seed=1).network
+    dense = tmp_path / "shared.dense"
+    train_recipe(tiny_layered, data=digits_folder, seed=1, dense=dense)
+    epochs = []
+    shared = train_recipe(other, data=digits_folder, seed=1, dense=dense, note=epochs.append).network
+    assert shared.digest == alone.digest
+    assert [epoch.epoch for epoch in epochs] == list(range(other.dense_epochs + 1, other.epochs + 1))
+    with pytest.raises(InputError, match=r"belongs to another training .*learning_rate was"):
+        train_recipe(replace(other, learning_rate=0.25), data=digits_folder, seed=1, dense=dense)
+    with pytest.raises(InputError, match="no dense phase"):
+        train_recipe(replace(other, dense_epochs=0), data=digits_folder, dense=dense)

@@ -18,7 +18,7 @@ sparse_epochs = 4
 """
 
 
-@pytest.mark.parametrize("name", ["mnist-conv-layered", "cifar10-100k"])
+@pytest.mark.parametrize("name", ["mnist-conv-layered", "fashion-conv-layered", "cifar10-100k"])
 def test_shipped_recipes_are_layered_and_survive_json(name):
     recipe = load_recipe(name)
     assert isinstance(recipe, LayeredRecipe)
