@@ -19,6 +19,7 @@ from ..training.augmentation import RandomVariations
 from ..training.checks import check_dataset
 from ..training.progress import Progress
 from .network import build_network, connection_budgets, trained_synapses
+from .operations import soft_operations
 from .optimisers import Optimisers
 
 #: Scores are divided by this before the loss: with few classes, potentials would otherwise be too sure from the start.
@@ -26,6 +27,9 @@ SCORE_SCALE = 9.0
 
 #: Images that are measured at once, and training images that the outputs' thresholds are spread over.
 MEASURED, CALIBRATED = 500, 2000
+
+#: One in this many images of a batch has its synaptic operations counted for the loss.
+COUNTED_SHARE = 4
 
 
 class LayeredTraining:
@@ -202,8 +206,12 @@ class LayeredTraining:
     def _loss(self, indices: torch.Tensor) -> torch.Tensor:
         recipe = self.recipe
         images, labels = self._variations.take(indices), self._labels[indices.to(self.device)]
-        scores = self.network(images) / SCORE_SCALE
+        spikes = self.network.run(images)
+        scores = spikes[-1].values.flatten(1) / SCORE_SCALE
         loss = functional.cross_entropy(scores, labels, label_smoothing=recipe.label_smoothing)
+        if recipe.operations_penalty and self._stage != "dense":
+            some = [part._replace(values=part.values[: -(-len(images) // COUNTED_SHARE)]) for part in spikes]
+            loss = loss + recipe.operations_penalty * soft_operations(self.network, some).clamp(min=1).log()
         if self._teacher is None:
             return loss
         with torch.no_grad():

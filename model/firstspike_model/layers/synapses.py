@@ -171,8 +171,8 @@ class _MapInput(torch.autograd.Function):
 def gradient_type(device: str) -> torch.dtype:
     """Return the number format of training on a device (``"cpu"`` or ``"cuda"``): the fastest that is precise enough.
 
-    On processors with AMX, convolutions in bfloat16 take half the time or less. With AVX-512's bfloat16 instructions alone they
-    take half as long again as in float32.
+    On processors with AMX, convolutions in bfloat16 take half the time or less. With AVX-512's bfloat16 instructions alone
+    they take half as long again as in float32.
     """
     fast = device == "cpu" and torch.backends.mkldnn.is_available() and torch.cpu._is_amx_tile_supported()
     return torch.bfloat16 if fast else torch.float32

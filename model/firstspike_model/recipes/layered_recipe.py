@@ -20,6 +20,7 @@ SPARSE_SETTINGS = (
     "freeze_at",
     "distillation",
     "temperature",
+    "operations_penalty",
     "sparse_learning_rate",
 )
 
@@ -69,6 +70,9 @@ class LayeredRecipe:
     distillation, temperature : float
         Weight of the dense network's answers in the loss of the sparse phase, 0 .. 1, and their temperature (Hinton et al.
         2015, arXiv 1503.02531).
+    operations_penalty : float
+        Added to the loss of the sparse phase: this times the logarithm of the synaptic operations of an image
+        (`firstspike_model.layered.operations`). So each per cent of them is worth the same.
     learning_rate, sparse_learning_rate : float
         The highest of the weights in each phase.
     others_rate : float
@@ -117,6 +121,7 @@ class LayeredRecipe:
     freeze_at: float = 0.9
     distillation: float = 0.0
     temperature: float = 2.0
+    operations_penalty: float = 0.0
     learning_rate: float = 0.5
     sparse_learning_rate: float = 0.3
     others_rate: float = 1.0

@@ -75,6 +75,7 @@ LAYERED_RANGES: dict[str, tuple[float, float]] = {
     "freeze_at": (0, 1),
     "distillation": (0, 1),
     "temperature": (0.1, 100),
+    "operations_penalty": (0, 10),
     "learning_rate": (1e-9, 100),
     "sparse_learning_rate": (1e-9, 100),
     "others_rate": (1e-3, 1000),

@@ -23,8 +23,8 @@ class Opcode(IntEnum):
     WAIT = 3  #: Until the last FIRE is finished.
 
 
-#: `Opcode.INTEGRATE`: ``source`` 0 is the input, ``n`` layer ``n - 1``; with ``release``, nobody reads it afterwards. The number
-#: of a row is ``row + channel * channel_rows`` plus what the two tables have for the spike's row and column.
+#: `Opcode.INTEGRATE`: ``source`` 0 is the input, ``n`` layer ``n - 1``; with ``release``, nobody reads it afterwards. The
+#: number of a row is ``row + channel * channel_rows`` plus what the two tables have for the spike's row and column.
 INTEGRATE = (
     Word((Field("opcode", 2), Field("source", 5), Field("release", 1), Field("unused", 24))),
     Word((Field("row", 16), Field("channel_rows", 16))),
@@ -92,9 +92,9 @@ class Integrate:
 class Fire:
     """Let the neurons of a layer, or of a tile of it, spike once, and clear their potentials.
 
-    A lane has up to ``units`` units. A unit is the neurons of one target channel, or of one *slot* of it: with ``s`` slots, slot
-    ``n`` has the rows ``r`` of windows with ``r % s == n``. Its neurons lie row by row with ``pitch`` places from row to row.
-    All lanes go through the same addresses in the same cycles:
+    A lane has up to ``units`` units. A unit is the neurons of one target channel, or of one *slot* of it: with ``s`` slots,
+    slot ``n`` has the rows ``r`` of windows with ``r % s == n``. Its neurons lie row by row, with ``pitch`` places from row to
+    row. All lanes go through the same addresses in the same cycles:
 
         address = first
         clear `lead` places, one after the other                      # reached by kernels only
@@ -107,9 +107,10 @@ class Fire:
                             if row < unit_rows and column < pitch:
                                 read and clear first + lead + (u * unit_rows + row) * pitch + column
 
-    The potential of a window is the largest of its neurons' (their sum plus the unit's initial potential). The window is at row
-    ``y = window_row * s + slot`` and column ``x = window_column``, and is dropped unless ``y < fired_rows``,
-    ``x < fired_columns`` and the lane has the unit. Otherwise it spikes at the first step whose threshold its potential reaches.
+    The potential of a window is the largest of its neurons' (their sum plus the unit's initial potential). The window is at
+    row ``y = window_row * s + slot`` and column ``x = window_column``, and is dropped unless ``y < fired_rows``,
+    ``x < fired_columns`` and the lane has the unit. Otherwise it spikes at the first step whose threshold its potential
+    reaches.
 
     Attributes
     ----------

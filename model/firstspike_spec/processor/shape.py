@@ -97,9 +97,10 @@ class ProcessorShape:
         for name in ("queue_depth", "spikes", "inputs"):
             if (size := getattr(self, name)) & (size - 1):
                 raise InputError(f"{name} must be a power of two, not {size}")
+        widest = LOAD_WORD.width("data")
         for name, word in (("pointer", self.pointer), ("coordinate", self.coordinate), ("spike", self.spike)):
-            if word.bits > (widest := LOAD_WORD.width("data")):
-                raise InputError(f"the {name} word would have {word.bits} bits, of {widest} that can be loaded; make it narrower")
+            if word.bits > widest:
+                raise InputError(f"the {name} word would have {word.bits} bits, of {widest} at most; make it narrower")
 
     @property
     def potential_address_bits(self) -> int:
