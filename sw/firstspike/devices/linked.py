@@ -16,7 +16,8 @@ from firstspike_spec.inference.results import Results
 from firstspike_spec.network.network import Network
 from firstspike_spec.protocol.loading import blocks, check_range, load_end, readable
 from firstspike_spec.protocol.messages import COUNTER_BYTES, COUNTERS, RESULT_BYTES, Identity, Kind, Reason, Status
-from firstspike_spec.protocol.result_words import ImpossibleResults, read_results
+from firstspike_spec.protocol.reports import ImpossibleResults
+from firstspike_spec.protocol.result_words import read_results
 from firstspike_spec.protocol.spike_code import encode_spikes
 
 from ..link.link import Link, Lost, Refused

@@ -13,7 +13,8 @@ from firstspike_spec.common.words import RESULT_WORD
 from firstspike_spec.compiler.compile import compile_network
 from firstspike_spec.compiler.plan import plan
 from firstspike_spec.inference.results import Results, compare_results, with_hidden_spikes
-from firstspike_spec.protocol.result_words import ImpossibleResults, read_results
+from firstspike_spec.protocol.reports import ImpossibleResults
+from firstspike_spec.protocol.result_words import read_results
 
 from ...levels import THOROUGH
 from ..naive_results import changed_words, is_possible, result_words
