@@ -1,0 +1,1 @@
+"""The processor: runs layered networks, one layer after the other, on one set of lanes."""

@@ -1,0 +1,1 @@
+"""A lane of the processor, and its parts."""

@@ -1,0 +1,109 @@
+"""The parameters of a processor, and the words that its parts exchange."""
+
+from dataclasses import dataclass
+
+from amaranth.hdl import signed
+from amaranth.lib import data, enum
+
+from firstspike_spec.common.errors import InputError
+from firstspike_spec.compiler.shapes import index_bits
+from firstspike_spec.processor.shape import ProcessorShape
+
+from ..lib.layouts import word_layout
+from ..memory.style import GENERIC_MEMORY, MemoryStyle
+
+#: Calls that may still come to a lane after its ``room`` has gone: those on their way.
+CALL_SLACK = 12
+
+#: Steps of FIRE that may still come to a lane after it has said that it is ``crowded``.
+STEP_SLACK = 12
+
+#: Cycles without a step of FIRE that there must be between a unit's last visit and the next unit's header. Between a header
+#: and the first visit there need be none.
+HEADER_GAP = 5
+
+#: Queues of fewer places would be nearly full of what is on its way.
+_LEAST_QUEUE_DEPTH = 16
+
+
+class StepKind(enum.IntEnum, shape=2):
+    """What the lanes do for FIRE in a cycle."""
+
+    NOTHING = 0
+    CLEAR = 1  #: Clear the potential at an address.
+    VISIT = 2  #: Read and clear a neuron's potential.
+    HEADER = 3  #: Read a word of a unit's header.
+
+
+@dataclass(frozen=True)
+class ProcessorParameters:
+    """All that the parts of a processor have to know when it is built.
+
+    Parameters
+    ----------
+    shape : ProcessorShape
+    memory_style : MemoryStyle
+
+    Raises
+    ------
+    InputError
+        If the lanes' queues are too small for the calls that are on their way.
+    """
+
+    shape: ProcessorShape
+    memory_style: MemoryStyle = GENERIC_MEMORY
+
+    def __post_init__(self) -> None:
+        if (depth := self.shape.queue_depth) < _LEAST_QUEUE_DEPTH:
+            raise InputError(f"queue_depth must be at least {_LEAST_QUEUE_DEPTH} to build the processor, not {depth}")
+
+    @property
+    def entry_address_bits(self) -> int:
+        """Width of an entry's address within its lane."""
+        return index_bits(self.shape.entries)
+
+    @property
+    def call(self) -> data.StructLayout:
+        """A spike as all lanes get it: the number of its row, the base of its entries' addresses, and what it counts."""
+        shape = self.shape
+        return data.StructLayout({"row": shape.row_bits, "base": shape.potential_address_bits, "value": shape.value_bits})
+
+    @property
+    def step(self) -> data.StructLayout:
+        """A step of FIRE as all lanes get it.
+
+        ``address`` is that of a potential; of an entry for a `StepKind.HEADER`, whose words come in order, low bits first. The
+        rest is for a `StepKind.VISIT`: it ``opens_window`` and ``closes_window`` if it is the first and the last of a window,
+        which is at ``window_row`` and ``column``. The window is dropped in units whose slot is not below ``slots``, 0 .. 4.
+        """
+        side = self.shape.side_bits
+        return data.StructLayout(
+            {
+                "kind": StepKind,
+                "address": max(self.shape.potential_address_bits, self.entry_address_bits),
+                "opens_window": 1,
+                "closes_window": 1,
+                "slots": 3,
+                "window_row": side,
+                "column": side,
+            }
+        )
+
+    @property
+    def fired(self) -> data.StructLayout:
+        """The ``total`` of a window that reaches the last threshold, or of any window of the output layer."""
+        shape = self.shape
+        return data.StructLayout(
+            {
+                "total": signed(shape.potential_bits),
+                "channel": shape.channel_bits,
+                "slot": 2,
+                "window_row": shape.side_bits,
+                "column": shape.side_bits,
+            }
+        )
+
+    @property
+    def spike(self) -> data.StructLayout:
+        """A spike as memories keep it; or the end of an input's spikes."""
+        return word_layout(self.shape.spike)
