@@ -126,4 +126,9 @@ class NativeLink:
 
 def link_design(identity: Identity) -> Design:
     """Return the design of an engine and its link."""
-    return Design("link", lambda: LinkedEngine(identity), identity.constants().decode(), probe_definitions(identity.shape))
+    return Design(
+        "link",
+        lambda: LinkedEngine(identity),
+        identity.constants().decode(),
+        probe_definitions(len(identity.shape.layers) + 1),
+    )

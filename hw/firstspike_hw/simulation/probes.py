@@ -4,15 +4,14 @@ import numpy as np
 
 from firstspike_spec.common.words import Field, Word
 from firstspike_spec.compiler.contents import EngineContents
-from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.compiler.tokens import spike_times_of_tokens, token_ports
 
 _PROBE_LAYER_BIT = 60
 
 
-def probe_definitions(shape: EngineShape) -> str:
-    """Return the macro that ``probes.h`` needs, as C++."""
-    return f"#define FOR_EACH_LAYER(X) {' '.join(f'X({index})' for index in range(len(shape.layers) + 1))}\n"
+def probe_definitions(probes: int) -> str:
+    """Return the macro that ``probes.h`` needs for a design with a number of probes, as C++."""
+    return f"#define FOR_EACH_LAYER(X) {' '.join(f'X({index})' for index in range(probes))}\n"
 
 
 def max_tokens(contents: EngineContents, batch: int) -> int:

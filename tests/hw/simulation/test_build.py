@@ -71,6 +71,7 @@ def test_another_design_of_the_same_shape_is_another_library(compiled, tmp_path)
         "firstspike_hw/boards/plls/ecp5.py",
         "firstspike_hw/simulation/clocked.h",
         "firstspike_hw/simulation/engine.cc",
+        "firstspike_hw/simulation/core.h",
         "firstspike_hw/simulation/native_link.py",
         "firstspike_hw/simulation/build.py",
         "firstspike_hw/simulation/verilator.py",
