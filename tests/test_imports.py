@@ -56,6 +56,7 @@ ALLOWED = {
         lane="lib memory",
         layer="lib memory lane",
         chain="lib memory lane layer",
+        processor="lib memory",
         link="lib memory chain",
         cycles="lib memory lane layer chain",
         boards="memory link",
