@@ -1,8 +1,10 @@
 """What the memories of an engine hold for a network."""
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -71,8 +73,43 @@ class MemoryContents:
     words: np.ndarray
 
 
+class _Digested(Protocol):
+    """A network, or the shape of what runs it."""
+
+    @property
+    def digest(self) -> str: ...
+
+
+class Contents(ABC):
+    """What the memories of an engine or a processor of a given shape hold for a network; a base class."""
+
+    shape: _Digested
+    network: _Digested
+
+    @abstractmethod
+    def memories(self) -> Iterator[MemoryContents]:
+        """Yield what each memory holds."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the network, the shape and the contents, in hexadecimal."""
+        digest = hashlib.sha256(bytes.fromhex(self.network.digest) + self.shape.digest.encode())
+        digest.update(self.load_words().astype("<u8").tobytes())
+        return digest.hexdigest()
+
+    def load_words(self) -> np.ndarray:
+        """Return the stream for the load port, `LOAD_WORD` words, uint64."""
+        parts = [
+            LOAD_WORD.pack(
+                data=part.words, address=np.arange(len(part.words)), memory=part.memory, lane=part.lane, layer=part.layer
+            )
+            for part in self.memories()
+        ]
+        return np.concatenate(parts)
+
+
 @dataclass(frozen=True, eq=False)
-class EngineContents:
+class EngineContents(Contents):
     """What the memories of an engine of a given shape hold for a network.
 
     Attributes
@@ -95,23 +132,6 @@ class EngineContents:
     output: tuple[SliceContents, ...]
     address_tables: tuple[np.ndarray, ...]
     addresses: tuple[np.ndarray, ...]
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the network, the engine's shape and the contents, in hexadecimal."""
-        digest = hashlib.sha256(bytes.fromhex(self.network.digest) + self.shape.digest.encode())
-        digest.update(self.load_words().astype("<u8").tobytes())
-        return digest.hexdigest()
-
-    def load_words(self) -> np.ndarray:
-        """Return the stream for the engine's load port, `LOAD_WORD` words, uint64."""
-        parts = [
-            LOAD_WORD.pack(
-                data=part.words, address=np.arange(len(part.words)), memory=part.memory, lane=part.lane, layer=part.layer
-            )
-            for part in self.memories()
-        ]
-        return np.concatenate(parts)
 
     def memories(self) -> Iterator[MemoryContents]:
         """Yield what each memory holds: ``T`` first, then layer by layer, bank by bank, and the output's slices last.
