@@ -63,6 +63,29 @@ class ProcessorParameters:
         return index_bits(self.shape.entries)
 
     @property
+    def pointer(self) -> data.StructLayout:
+        """A lane's pointer to a row."""
+        return word_layout(self.shape.pointer)
+
+    @property
+    def entry(self) -> data.StructLayout:
+        """A connection."""
+        return word_layout(self.shape.entry)
+
+    @property
+    def header(self) -> data.StructLayout:
+        """What a lane knows of a unit."""
+        return word_layout(self.shape.header)
+
+    @property
+    def row(self) -> data.StructLayout:
+        """A row that waits: where its first entry lies, how many there are, whether it is a ``single`` one; base and value."""
+        pointer = self.pointer
+        length = pointer["length"].shape
+        call = {name: self.call[name].shape for name in ("base", "value")}
+        return data.StructLayout({"start": pointer["start"].shape, "length": length, "single": 1, **call})
+
+    @property
     def call(self) -> data.StructLayout:
         """A spike as all lanes get it: the number of its row, the base of its entries' addresses, and what it counts."""
         shape = self.shape
