@@ -8,7 +8,7 @@ _SPEC = "firstspike_spec"
 _ALL_SPEC = {
     _SPEC,
     *(f"{_SPEC}.{room}" for room in ["common", "terminal", "network", "layered", "artefact", "inference"]),
-    *(f"{_SPEC}.{room}" for room in ["compiler", "protocol", "datasets"]),
+    *(f"{_SPEC}.{room}" for room in ["compiler", "protocol", "processor", "datasets"]),
 }
 
 
@@ -31,6 +31,7 @@ ALLOWED = {
         inference="common network layered",
         compiler="common network",
         protocol="common network inference compiler",
+        processor="common network layered inference compiler protocol",
         datasets="common network",
     ),
     "firstspike_model": set(),

@@ -21,6 +21,9 @@ from .network.encoder import LatencyEncoder
 from .network.layer import Layer
 from .network.maps import Maps
 from .network.network import Network
+from .processor.compile import compile_layered
+from .processor.plan import plan_processor
+from .processor.shape import ProcessorShape
 
 __all__ = [
     "Comparison",
@@ -36,16 +39,19 @@ __all__ = [
     "LayeredNetwork",
     "Maps",
     "Network",
+    "ProcessorShape",
     "Projection",
     "UserError",
     "base_two_kernel",
     "compare_inferences",
+    "compile_layered",
     "infer",
     "infer_spikes",
     "linear_kernel",
     "load_dataset",
     "load_network",
     "load_step_network",
+    "plan_processor",
     "profile",
     "remove_dead_neurons",
     "save_network",

@@ -30,7 +30,7 @@ def neuron_places(layout, units):
 
 def check(layout):
     """Follow every weight from every source; return how many led to a neuron that can fire."""
-    layer, slots, side = layout.layer, layout.slots, layout.layer.max_pooling
+    slots, side = layout.slots, layout.layer.max_pooling
     places = neuron_places(layout, layout.units)
     taken = {place: key for key, place in places.items()}
     assert len(taken) == len(places), "two neurons at one place"
