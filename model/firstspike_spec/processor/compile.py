@@ -64,6 +64,11 @@ def _chosen_placement(network: LayeredNetwork, shape: ProcessorShape) -> Placeme
     best = place_network(units, slots, shape.lanes, shape.potentials)
     problems = [*impossible(network, best), *_too_large(network, best, shape)]
     if problems:
+        at_once = units.potentials_at_once(shape.lanes)
+        if at_once > shape.potentials:
+            problems.append(
+                f"to run each layer at once, it needs {at_once} potentials in a lane, the processor has {shape.potentials}"
+            )
         raise InputError(
             f"the network does not fit the processor: {'; '.join(problems)}; take a larger processor, or prune the network"
         )

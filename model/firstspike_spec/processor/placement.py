@@ -87,6 +87,11 @@ class NetworkUnits:
             self._found[index, slots] = LayerUnits(self.layout(index, slots))
         return self._found[index, slots]
 
+    def potentials_at_once(self, lanes: int) -> int:
+        """Return the potentials of a lane with which every layer has one tile, and one slot."""
+        layouts = [self.layout(index, 1) for index in range(len(self.network.layers))]
+        return max(layout.places(-(-layout.units // lanes)) for layout in layouts)
+
     def fewest_slots(self, potentials: int) -> list[int]:
         """Return the smallest number of slots of each layer with which a unit fits a lane.
 
