@@ -1,0 +1,1 @@
+"""What the lanes of a processor share: spike memories, dispatcher, sequencers, and the way of the spikes that fire."""
