@@ -22,7 +22,7 @@ STEP_SLACK = 12
 #: and the first visit there need be none.
 HEADER_GAP = 5
 
-#: Queues of fewer places would be nearly full of what is on its way.
+#: In smaller queues there would be no room for a call in addition to those on their way.
 _LEAST_QUEUE_DEPTH = 16
 
 

@@ -22,9 +22,9 @@ class PotentialUnit(wiring.Component):
     valid : ``In(1)``, entry : ``In(parameters.entry)``, base, value : ``In``
         Add ``weight * value`` to the potential at ``base + offset``.
     clear : ``In(1)``, address : ``In(shape.potential_address_bits)``
-        Clear the potential at ``address``; not in the same cycle as ``valid``. The next operation may use it at once.
+        Clear the potential at ``address``; not in the same cycle as ``valid``. The next addition may be to the same place.
     potential : ``Out(signed(shape.potential_bits))``
-        What it was, `latency` cycles after ``clear``: with all that was added until two cycles before it.
+        What it was, `latency` cycles after ``clear``, if the operation in the cycle before ``clear`` was on another place.
     operation : ``Out(1)``
         A weight is added in this cycle.
     busy : ``Out(1)``

@@ -51,8 +51,6 @@ class Queue(wiring.Component):
     def __init__(self, layout: data.StructLayout, *, depth: int, slack: int, style: MemoryStyle = GENERIC_MEMORY):
         self._layout, self._depth, self._style = layout, depth, style
         self._most = depth - slack - self._ANNOUNCED_MEANWHILE
-        if self._most < 1:
-            raise ValueError(f"a queue of {depth} places cannot have a slack of {slack}")
         super().__init__(
             {
                 "announce": In(1),
