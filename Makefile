@@ -18,7 +18,7 @@ help:
 	@echo "make test   run all tests and benches (installs PyTorch)"
 	@echo "make sim    run the cocotb benches only; TRACE=1 writes waveforms"
 	@echo "make formal prove what the engine rests on, and run 1,800 random networks through four models (a quarter of an hour)"
-	@echo "make mutants   put deliberate faults into copies, one at a time: each must be noticed (five minutes)"
+	@echo "make mutants   put deliberate faults into copies, one at a time: each must be noticed (ten minutes)"
 	@echo "make verify run all levels of verification and print what was compared (three quarters of an hour on two cores)"
 	@echo "make benchmark   measure bare engines: cycles, clock and size, 8 seeds of place-and-route (hours; goes on where it stopped)"
 	@echo "make lint   check format, style and types"

@@ -3,11 +3,15 @@
 import functools
 
 import pytest
+from hypothesis import Phase, settings
 
 from firstspike_spec import Dataset, InputError, load_dataset
 from firstspike_spec.datasets import published
 
 from .summary import pytest_terminal_summary  # noqa: F401 - pytest finds it here
+
+#: For deliberate faults: that a random case fails is enough, and the smallest one is not looked for.
+settings.register_profile("first failure", phases=[Phase.explicit, Phase.generate], database=None)
 
 
 class NotHere(InputError):

@@ -1,31 +1,11 @@
 """Deliberate faults, each one a small change of one line, and the tests that have to notice it."""
 
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from .fault import Fault
+from .layered_faults import LAYERED_FAULTS
+
 _HW, _SPEC = "hw/firstspike_hw", "model/firstspike_spec"
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A fault.
-
-    Parameters
-    ----------
-    name : str
-        What is wrong.
-    file : str
-    right, wrong : str
-        What stands there, exactly once, and what stands there instead.
-    tests : tuple of str
-        Arguments for pytest, the tests that are run.
-    """
-
-    name: str
-    file: str
-    right: str
-    wrong: str
-    tests: tuple[str, ...]
 
 
 def _gateware(name: str, file: str, right: str, wrong: str, *tests: str) -> Fault:
@@ -248,4 +228,5 @@ FAULTS = [
         "values",
         ("tests/spec/protocol/test_result_words.py",),
     ),
+    *LAYERED_FAULTS,
 ]

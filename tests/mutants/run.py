@@ -17,7 +17,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from .faults import FAULTS, Fault
+from .fault import Fault
+from .faults import FAULTS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,6 +30,9 @@ _PACKAGES = ("hw", "sw", "sim", "model")
 TIME_LIMIT = 600
 
 JOBS = 2
+
+#: Hypothesis's settings, registered in ``tests/conftest.py``.
+PROFILE = "first failure"
 
 
 def copy_project(folder: Path) -> None:
@@ -45,7 +49,7 @@ def failing(folder: Path, tests: tuple[str, ...]) -> str | None:
     """Run tests in a copy; return the first one that fails, if any."""
     paths = os.pathsep.join(str(folder / package) for package in _PACKAGES)
     environment = os.environ | {"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1", "FIRSTSPIKE_THOROUGH": "0"}
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", f"--hypothesis-profile={PROFILE}", *tests]
     try:
         result = subprocess.run(
             command, cwd=folder, env=environment, capture_output=True, text=True, timeout=TIME_LIMIT, check=False
