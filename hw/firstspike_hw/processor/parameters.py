@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from amaranth.hdl import signed
 from amaranth.lib import data, enum
 
+from firstspike_spec.common.checks import whole_number
 from firstspike_spec.common.errors import InputError
 from firstspike_spec.compiler.shapes import index_bits
 from firstspike_spec.processor.shape import ProcessorShape
@@ -12,7 +13,7 @@ from firstspike_spec.processor.shape import ProcessorShape
 from ..lib.layouts import word_layout
 from ..memory.style import GENERIC_MEMORY, MemoryStyle
 
-#: Calls that may still come to a lane after its ``room`` has gone: those on their way.
+#: Calls that may still come to a lane after its ``room`` has gone, those on their way, if nothing nearer to it holds them.
 CALL_SLACK = 12
 
 #: Steps of FIRE that may still come to a lane after it has said that it is ``crowded``.
@@ -21,9 +22,6 @@ STEP_SLACK = 12
 #: Cycles without a step of FIRE that there must be between a unit's last visit and the next unit's header. Between a header
 #: and the first visit there need be none.
 HEADER_GAP = 5
-
-#: In smaller queues there would be no room for a call in addition to those on their way.
-_LEAST_QUEUE_DEPTH = 16
 
 
 class StepKind(enum.IntEnum, shape=2):
@@ -43,19 +41,24 @@ class ProcessorParameters:
     ----------
     shape : ProcessorShape
     memory_style : MemoryStyle
+    call_slack : int
+        Calls that may still come to a lane after its ``room`` has gone. Only if the queue has at least six places more can a
+        lane take a call in each cycle.
 
     Raises
     ------
-    InputError
-        If the lanes' queues are too small for the calls that are on their way.
+    InputError, InputTypeError
+        If the slack is negative, or the lanes' queues are too small for it.
     """
 
     shape: ProcessorShape
     memory_style: MemoryStyle = GENERIC_MEMORY
+    call_slack: int = CALL_SLACK
 
     def __post_init__(self) -> None:
-        if (depth := self.shape.queue_depth) < _LEAST_QUEUE_DEPTH:
-            raise InputError(f"queue_depth must be at least {_LEAST_QUEUE_DEPTH} to build the processor, not {depth}")
+        whole_number(self.call_slack, "call_slack", 0, 64)
+        if (depth := self.shape.queue_depth) < (least := self.call_slack + 2):
+            raise InputError(f"queue_depth must be at least {least} for a call slack of {self.call_slack}, not {depth}")
 
     @property
     def entry_address_bits(self) -> int:

@@ -4,16 +4,19 @@ from dataclasses import replace
 
 import pytest
 
-from firstspike_hw.processor.parameters import ProcessorParameters
+from firstspike_hw.processor.parameters import CALL_SLACK, ProcessorParameters
 from firstspike_spec import InputError
 
 from .lane.test_lane import SMALL
 
 
 def test_a_queue_must_hold_the_calls_on_their_way():
-    assert ProcessorParameters(replace(SMALL, queue_depth=16))
-    with pytest.raises(InputError, match="queue_depth must be at least 16 to build the processor, not 8"):
+    assert ProcessorParameters(SMALL).call_slack == CALL_SLACK
+    assert ProcessorParameters(replace(SMALL, queue_depth=8), call_slack=6)
+    with pytest.raises(InputError, match="queue_depth must be at least 14 for a call slack of 12, not 8"):
         ProcessorParameters(replace(SMALL, queue_depth=8))
+    with pytest.raises(InputError, match="call_slack must be"):
+        ProcessorParameters(SMALL, call_slack=-1)
 
 
 def test_words_have_the_widths_of_the_shape():

@@ -8,7 +8,7 @@ from ...lib.delays import delayed
 from ...memory.description import Memories, MemoryDescription
 from ...memory.load_bus import LoadBus, pass_on
 from ...memory.loadable_memory import LoadableMemory
-from ..parameters import CALL_SLACK, STEP_SLACK, ProcessorParameters, StepKind
+from ..parameters import STEP_SLACK, ProcessorParameters, StepKind
 from .entry_reader import EntryReader
 from .potential_unit import PotentialUnit
 from .queue import Queue
@@ -34,7 +34,7 @@ class Lane(wiring.Component):
     call : ``In(parameters.call)``, call_valid : ``In(1)``
         A call comes in this cycle. It is never refused.
     room : ``Out(1)``
-        There is room for calls: at most `CALL_SLACK` come after it has gone.
+        There is room for calls: at most ``parameters.call_slack`` come after it has gone.
     step : ``In(parameters.step)``
         A step of FIRE comes in this cycle. Those of a layer come when all entries have been added to its potentials
         (``working``). Before each header there are `HEADER_GAP` cycles without a step.
@@ -186,6 +186,6 @@ def _queues(parameters: ProcessorParameters) -> tuple[MemoryDescription, MemoryD
     """Return the queue of rows and that of totals."""
     shape, style = parameters.shape, parameters.memory_style
     return (
-        Queue.description(parameters.row, depth=shape.queue_depth, slack=CALL_SLACK, style=style),
+        Queue.description(parameters.row, depth=shape.queue_depth, slack=parameters.call_slack, style=style),
         Queue.description(parameters.fired, depth=Lane.FIRED_DEPTH, slack=STEP_SLACK, style=style),
     )
