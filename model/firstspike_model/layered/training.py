@@ -175,10 +175,10 @@ class LayeredTraining:
         self._optimisers.load_state_dict(state["optimisers"])
 
     def _sparse_stage(self, done: float) -> str:
-        """Return the stage at a share of the sparse phase: which of pruning, cutting, quantising and freezing have begun."""
+        """Return the stage at a share of the sparse phase: whether connections are fixed, and weights quantised."""
         recipe = self.recipe
         cut = "cut" if done >= recipe.cut_at else "prune"
-        quantised = "freeze" if done >= recipe.freeze_at else "quantise" if done >= recipe.quantise_at else "float"
+        quantised = "quantise" if done >= recipe.quantise_at else "float"
         return f"{cut}, {quantised}"
 
     def _enter(self, stage: str, optimisers: Optimisers | None = None) -> Optimisers:
@@ -194,8 +194,6 @@ class LayeredTraining:
             bits = [recipe.first_weight_bits] + [recipe.weight_bits] * (len(self.network.layers) - 1)
             nn.quantise(self.network, bits, keep_connected=True)
             nn.freeze_statistics(self.network, "variances")
-        if stage.endswith("freeze"):
-            nn.freeze_statistics(self.network, "all")
         return self._made_optimisers(stage) if optimisers is None else optimisers
 
     def _made_optimisers(self, stage: str) -> Optimisers:

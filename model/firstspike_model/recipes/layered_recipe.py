@@ -17,7 +17,6 @@ SPARSE_SETTINGS = (
     "prune_by",
     "cut_at",
     "quantise_at",
-    "freeze_at",
     "distillation",
     "temperature",
     "operations_penalty",
@@ -64,9 +63,9 @@ class LayeredRecipe:
         1911.11134); with more, large maps, whose connections cost more operations, keep fewer.
     pruning : str
         ``"magnitude"``, ``"stds"`` or ``"gradr"``, each with Nesterov momentum.
-    prune_by, cut_at, quantise_at, freeze_at : float
-        Shares of the sparse phase: until when connections are pruned, from when they are fixed, from when weights are
-        quantised, and from when the statistics of batch normalisation are frozen.
+    prune_by, cut_at, quantise_at : float
+        Shares of the sparse phase: until when connections are pruned, from when they are fixed, and from when weights are
+        quantised and the variances of batch normalisation are frozen.
     distillation, temperature : float
         Weight of the dense network's answers in the loss of the sparse phase, 0 .. 1, and their temperature (Hinton et al.
         2015, arXiv 1503.02531).
@@ -118,7 +117,6 @@ class LayeredRecipe:
     prune_by: float = 0.5
     cut_at: float = 0.85
     quantise_at: float = 0.6
-    freeze_at: float = 0.9
     distillation: float = 0.0
     temperature: float = 2.0
     operations_penalty: float = 0.0
@@ -160,8 +158,6 @@ class LayeredRecipe:
             raise InputError(f"a kernel of powers of two has at most 16 time_steps, not {self.time_steps}")
         if not self.prune_by <= self.cut_at:
             raise InputError(f"cut_at must be at least prune_by, {self.prune_by}, not {self.cut_at}")
-        if not self.quantise_at <= self.freeze_at:
-            raise InputError(f"freeze_at must be at least quantise_at, {self.quantise_at}, not {self.freeze_at}")
         if self.distillation and not self.dense_epochs:
             raise InputError("distillation needs a dense phase, whose network teaches; set dense_epochs, or distillation to 0")
 

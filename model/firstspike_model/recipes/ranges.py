@@ -72,7 +72,6 @@ LAYERED_RANGES: dict[str, tuple[float, float]] = {
     "prune_by": (0, 1),
     "cut_at": (0, 1),
     "quantise_at": (0, 1),
-    "freeze_at": (0, 1),
     "distillation": (0, 1),
     "temperature": (0.1, 100),
     "operations_penalty": (0, 10),

@@ -20,7 +20,7 @@ def test_a_network_within_its_budget_is_exported_as_it_was_measured(tiny_layered
     assert facts["test_accuracy"] > 0.8
     assert 1400 < network.synapses == facts["synapses"] <= 1500
     assert [epoch.phase for epoch in epochs[:6]] == ["dense"] * 3 + ["prune, float"] * 3
-    assert [epoch.phase for epoch in epochs[6:]] == ["prune, quantise", "cut, freeze"]
+    assert [epoch.phase for epoch in epochs[6:]] == ["prune, quantise", "cut, quantise"]
     # What the last epoch measured in PyTorch is what the exported integers do.
     assert facts["validation_accuracy"] == pytest.approx(epochs[-1].accuracy)
     test = load_dataset("digits", "test", digits_folder)

@@ -37,7 +37,6 @@ def test_shipped_recipes_are_layered_and_survive_json(name):
         ("connections = [10]", InputError, "connections must be one number, or one for each of 2 layers, not 1"),
         ("connections = 1.5", InputTypeError, "connections must be a whole number or a list of whole numbers, not 1.5"),
         ("prune_by = 0.9", InputError, "cut_at must be at least prune_by, 0.9, not 0.85"),
-        ("freeze_at = 0.5", InputError, "freeze_at must be at least quantise_at, 0.6, not 0.5"),
         ("distillation = 0.5", InputError, "distillation needs a dense phase"),
     ],
 )
