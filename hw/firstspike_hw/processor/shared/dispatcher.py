@@ -1,7 +1,5 @@
 """The dispatcher: it gives all lanes the spikes of a source, one after the other."""
 
-from collections.abc import Sequence
-
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -29,8 +27,6 @@ class Dispatcher(wiring.Component):
     Parameters
     ----------
     parameters : ProcessorParameters
-    kernels, rows, columns : sequence of int
-        What the tables hold at power-up; nothing by default.
 
     Members
     -------
@@ -66,17 +62,8 @@ class Dispatcher(wiring.Component):
     #: Cycles from ``peek`` to ``peeked`` in all tables.
     peek_latency = LoadableMemory.peek_latency
 
-    def __init__(
-        self,
-        parameters: ProcessorParameters,
-        *,
-        kernels: Sequence[int] = (),
-        rows: Sequence[int] = (),
-        columns: Sequence[int] = (),
-    ):
-        self._parameters = parameters
-        self._kernels, self._rows, self._columns = kernels, rows, columns
-        shape = parameters.shape
+    def __init__(self, parameters: ProcessorParameters):
+        self._parameters, shape = parameters, parameters.shape
         super().__init__(
             {
                 "start": In(1),
@@ -107,16 +94,14 @@ class Dispatcher(wiring.Component):
         parameters, shape = self._parameters, self._parameters.shape
         coordinate = word_layout(shape.coordinate)
 
-        def table(name: str, bits: int, depth: int, contents: Sequence[int], load: wiring.PureInterface) -> LoadableMemory:
-            m.submodules[name] = memory = LoadableMemory(
-                Memory.ENTRIES, bits=bits, depth=depth, contents=contents, style=parameters.memory_style
-            )
+        def table(name: str, bits: int, depth: int, load: wiring.PureInterface) -> LoadableMemory:
+            m.submodules[name] = memory = LoadableMemory(Memory.ENTRIES, bits=bits, depth=depth, style=parameters.memory_style)
             wiring.connect(m, wiring.flipped(load), memory.load)
             return memory
 
-        kernels = table("kernels", shape.value_bits, shape.kernel_words, self._kernels, self.load_kernels)
-        rows = table("rows", shape.coordinate.bits, shape.coordinates, self._rows, self.load_rows)
-        columns = table("columns", shape.coordinate.bits, shape.coordinates, self._columns, self.load_columns)
+        kernels = table("kernels", shape.value_bits, shape.kernel_words, self.load_kernels)
+        rows = table("rows", shape.coordinate.bits, shape.coordinates, self.load_rows)
+        columns = table("columns", shape.coordinate.bits, shape.coordinates, self.load_columns)
 
         # The source and where its spikes lie.
         integration, wait = Signal(INTEGRATION), Signal(range(SourceRecords.latency + 1))

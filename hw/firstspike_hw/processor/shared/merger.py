@@ -31,8 +31,8 @@ class Merger(wiring.Component):
 
     Notes
     -----
-    Latency: a cycle for each level of the tree (`levels`). Throughput: one payload a cycle. A merge below the root gives one in
-    two cycles, so that needs payloads from two of those that feed the root.
+    Latency: a cycle for each level of the tree (`levels`). Throughput: one payload a cycle. A merge below the root gives one
+    in two cycles, so that needs payloads from two of those that feed the root.
     """
 
     def __init__(self, layout: data.StructLayout, lanes: int):

@@ -28,7 +28,7 @@ def random_image(rng, shape):
 def decision(neurons):
     """Return (neuron, step, fired): the earliest spike, then the larger potential, then the lower channel."""
     spiked = [neuron for neuron in neurons if neuron[5]] or neurons
-    total, channel, _, _, step, fired = min(spiked, key=lambda n: (n[4], -n[0], n[1]))
+    _, channel, _, _, step, fired = min(spiked, key=lambda n: (n[4], -n[0], n[1]))
     return channel, step, fired
 
 
