@@ -10,7 +10,7 @@ from firstspike_spec.common.errors import InputError, UserError
 from firstspike_spec.datasets import default_dataset, fit_dataset, load_dataset
 from firstspike_spec.network.connections import FULL_ACTIVITY
 from firstspike_spec.network.encoder import SPIKE_TIME_TYPE
-from firstspike_spec.network.network import Network
+from firstspike_spec.network.network import Network, check_network
 
 #: Fewest images that follow each other, and most images that are drawn.
 LEAST_IMAGES, MOST_DRAWN = 2, 10_000
@@ -55,8 +55,9 @@ def input_spikes(
     Raises
     ------
     InputError, InputTypeError
-        If the data set that is asked for is not available, or does not fit the network.
+        If the data set that is asked for is not available, or does not fit the network, or the network is not step-by-step.
     """
+    check_network(network)
     usual = default_dataset(network)
     asked = dataset is not None or data is not None
     if not asked and usual is None:
@@ -79,7 +80,13 @@ def drawn_spikes(network: Network, images: int) -> InputSpikes:
 
     Each input spikes as often as the network's activity says, or in every other image. The spikes of real images lie
     together, so their cycles differ somewhat.
+
+    Raises
+    ------
+    InputTypeError
+        If the network is not step-by-step.
     """
+    check_network(network)
     activity = network.layers[0].activity
     share = 0.5 if activity is None else activity / FULL_ACTIVITY
     generator = np.random.default_rng(0)

@@ -15,7 +15,7 @@ from ..common.text import quoted
 from ..layered.content import activities as layered_activities
 from ..layered.network import LayeredNetwork
 from ..network.content import activities
-from ..network.network import Network
+from ..network.network import Network, chain_refuses
 from . import layered, stepwise
 from .container import MAX_FILE_BYTES, check_integrity, packed, read_container
 
@@ -71,10 +71,7 @@ def load_step_network(path: str | os.PathLike) -> Network:
     """
     network = load_network(path)
     if not isinstance(network, Network):
-        raise InputError(
-            f"{os.fspath(path)}: the network is layered, and the engine holds step-by-step networks; run a layered one on the "
-            "golden model (--device golden)"
-        )
+        raise InputError(f"{os.fspath(path)}: {chain_refuses(network.kind)}")
     return network
 
 

@@ -16,12 +16,20 @@ from .provenance import check_provenance, class_names
 from .sizes import Size, check_sizes
 
 
+def chain_refuses(kind: str) -> str:
+    """Return why the chain of layers cannot hold a network of another kind, and what to do, for errors."""
+    return (
+        f"the network is {kind}, and the chain of layers runs step-by-step networks only; run this one on the golden model "
+        "(--device golden)"
+    )
+
+
 def check_network(value: object) -> None:
     """Raise `InputTypeError` unless ``value`` is a `Network`."""
     if isinstance(value, Network):
         return
     if isinstance(value, BaseNetwork):
-        raise InputTypeError(f"a step-by-step network is wanted, and this one is {value.kind}: only the golden model runs it")
+        raise InputTypeError(chain_refuses(value.kind))
     raise InputTypeError(f"a Network is wanted, not {quoted(value)}; load_network reads one from a file")
 
 

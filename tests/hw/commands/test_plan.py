@@ -15,13 +15,14 @@ from firstspike_hw.commands.plan import _cells, plan
 from firstspike_hw.planning import search
 from firstspike_hw.planning.estimates import Estimate
 from firstspike_hw.planning.search import Outlook
-from firstspike_hw.planning.spikes import drawn_spikes
+from firstspike_hw.planning.spikes import drawn_spikes, input_spikes
 from firstspike_spec import load_network, profile, save_network
-from firstspike_spec.common.errors import InputError
+from firstspike_spec.common.errors import InputError, InputTypeError
 from firstspike_spec.datasets import published
 from firstspike_spec.terminal.console import SafeConsole
 from firstspike_spec.terminal.records import print_records
 
+from ...spec.random_layered_networks import random_chain
 from ...spec.random_networks import random_network
 
 NETWORK = Path(__file__).resolve().parents[3] / "networks" / "mnist-mlp-88.safetensors"
@@ -78,6 +79,13 @@ def test_without_any_data_set_spikes_are_drawn(own):
     np.testing.assert_array_equal((times < network.time_steps).mean(axis=0), [1] * 5 + [0] * 25)
     assert set(times[:, 0]) == set(range(network.time_steps))
     assert (drawn_spikes(load_network(own()), 5000).times < network.time_steps).mean() == pytest.approx(0.5, abs=0.02)
+
+
+def test_no_spikes_for_layered_networks():
+    """The command itself refuses their files (`tests/sw/commands/test_layered_commands.py`)."""
+    for spikes in (input_spikes, drawn_spikes):
+        with pytest.raises(InputTypeError, match="the network is layered, and the chain of layers runs step-by-step networks"):
+            spikes(random_chain(0, (5, 4, 3)), 10)
 
 
 def test_a_data_set_that_is_not_at_hand_is_not_needed(own, monkeypatch, tmp_path):

@@ -11,8 +11,10 @@ from firstspike_hw.cycles.estimate import ERROR
 from firstspike_hw.planning import search
 from firstspike_hw.planning.estimates import Estimate
 from firstspike_hw.planning.search import Outlook, outlooks, pareto_front, shapes_to_try
+from firstspike_spec import InputTypeError
 from firstspike_spec.compiler.compile import compile_network
 
+from ...spec.random_layered_networks import random_chain
 from ...spec.random_networks import random_network
 
 FPGA = find_fpga("ecp5-25k")
@@ -98,3 +100,15 @@ def test_shapes_to_try(network):
     lanes = [shape.layers[0].lanes for shape in shapes_to_try(network, FPGA)]
     assert lanes[0] == 1
     assert max(lanes) <= max(layer.targets for layer in network.layers[:-1])
+
+
+@pytest.mark.usefixtures("four_block_rams")
+def test_layered_networks_are_refused(network):
+    layered, times = random_chain(0, (12, 9, 3)), np.zeros((2, 12), np.int16)
+    refusal = "the network is layered, and the chain of layers runs step-by-step networks only"
+    with pytest.raises(InputTypeError, match=refusal):
+        shapes_to_try(layered, FPGA)
+    shapes = shapes_to_try(network, FPGA)
+    for exact in (True, False):
+        with pytest.raises(InputTypeError, match=refusal):
+            outlooks(layered, FPGA, times, shapes=shapes, engines=1, exact=exact, toolchain="yowasp")

@@ -13,6 +13,7 @@ from ...spec import naive_layered_model as naive
 from ..layered_networks import colour_images, colour_network, digits_network, spikes_network
 from ..test_command_line import assert_refused
 
+CHAIN_REFUSES = "the network is layered, and the chain of layers runs step-by-step networks only"
 KINDS = ["decisions", "raster", "maps", "firing", "weights"]
 
 
@@ -208,14 +209,22 @@ def test_other_devices_refuse(firstspike, layered_file, colours_file, colour_dat
         ("simulate",),
         ("build", "--board", "ulx3s-85f"),
         ("plan", "--fpga", "ecp5-85k"),
+        ("plan", "--fpga", "ecp5-85k", "--lanes", "4"),
     ],
 )
 def test_the_hardware_refuses(firstspike, layered_file, tmp_path, monkeypatch, options):
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.iterdir())
     command, *rest = options
-    assert_refused(firstspike(command, layered_file, *rest), "the network is layered", "--device golden")
+    assert_refused(firstspike(command, layered_file, *rest), CHAIN_REFUSES, "--device golden")
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_benchmark_refuses(firstspike, layered, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_network(layered, tmp_path / "mnist-mlp-2.safetensors")
+    assert_refused(firstspike("benchmark", "fast", "--networks", "."), "mnist-mlp-2.safetensors: " + CHAIN_REFUSES)
+    assert [path.name for path in tmp_path.iterdir()] == ["mnist-mlp-2.safetensors"]
 
 
 @pytest.mark.parametrize(
