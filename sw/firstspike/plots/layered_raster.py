@@ -63,7 +63,6 @@ def draw_layered_raster(
         As for `firstspike.plots.raster.draw_raster`.
     """
     steps, layers = spike_steps(network), len(network.layers)
-    colours = step_colours(max(steps))
     chosen = shown_layers(layers + 1)
     starts = _starts([steps[index] for index in chosen])  # layers that are not drawn take no room on the axis
     heights = [1.5] * (len(chosen) - 1) + [max(1.2, min(0.12 * network.outputs, 2.5))]
@@ -73,8 +72,8 @@ def draw_layered_raster(
     digit, times = figure.add_subplot(beside[0]), figure.add_subplot(beside[1])
     panels = halves[1].subgridspec(len(chosen), 1, height_ratios=heights).subplots(sharex=True, squeeze=False)[:, 0]
     shown = draw_input(digit, times, network, inference, picture, image=image, label=label)
-    bar = figure.colorbar(shown, ax=times, orientation="horizontal", label="time step in the window", shrink=0.8)
-    label_bar(bar, max(steps))
+    bar = figure.colorbar(shown, ax=times, orientation="horizontal", label="time step of the input", shrink=0.8)
+    label_bar(bar, steps[0])
 
     for index, start, axes in zip(chosen, starts, panels, strict=True):
         layer_times = inference.spike_times[index][0]
@@ -84,7 +83,7 @@ def draw_layered_raster(
         axes.set_title(
             f"{layer_name(index, network)}: {spikes:,} of {len(layer_times):,} {places} spike{pooled}", fontsize=9, loc="left"
         )
-        _draw_spikes(axes, layer_times, start, colours[: steps[index]])
+        _draw_spikes(axes, layer_times, start, step_colours(steps[index]))
         for edge in starts:
             axes.axvline(edge - 0.5, color=GREY, linewidth=0.5, linestyle=":")
         axes.axvspan(start - 0.5, start + steps[index] - 0.5, color=OTHER, alpha=0.08, linewidth=0)
@@ -104,8 +103,8 @@ def draw_layered_raster(
         figure,
         f"{name}: spikes of image {image}",
         left_out([layer_name(index, network) for index in range(layers + 1)])
-        + f"Simulated with the golden model: 1 image, {source}. One mark for each spike, in the window of its layer. A layer "
-        f"begins when all spikes of its sources have come. Orange: the class; {decided} decides.",
+        + f"Simulated with the golden model: 1 image, {source}. One mark for each spike, in the window of its layer, "
+        f"darker if earlier. A layer begins when all spikes of its sources have come. Orange: the class; {decided} decides.",
     )
     return figure
 

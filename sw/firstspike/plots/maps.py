@@ -95,7 +95,7 @@ def draw_maps(
     panels = figure.add_gridspec(1 + len(maps), 1, height_ratios=[2.4, *(0.3 + 0.85 * count for count in rows)])
     head = panels[0].subgridspec(1, 3, width_ratios=(1, 1, 0.05))
     digit, times, bar = (figure.add_subplot(head[place]) for place in range(3))
-    shown = draw_input(digit, times, network, inference, picture, image=image, label=label)
+    shown = draw_input(digit, times, network, inference, picture, image=image, label=label, steps=all_steps)
     label_bar(figure.colorbar(shown, cax=bar, label="time step"), all_steps)
     for place, (title, channels) in enumerate(maps.items(), 1):
         axes = figure.add_subplot(panels[place])

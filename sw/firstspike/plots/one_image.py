@@ -53,22 +53,30 @@ def image_figures(network: BaseNetwork, inference: Inference, label: int) -> dic
 
 
 def draw_input(
-    digit: "Axes", times: "Axes", network: BaseNetwork, inference: Inference, picture: np.ndarray, *, image: int, label: int
+    digit: "Axes",
+    times: "Axes",
+    network: BaseNetwork,
+    inference: Inference,
+    picture: np.ndarray,
+    *,
+    image: int,
+    label: int,
+    steps: int | None = None,
 ) -> "AxesImage":
     """Draw an image with its class, and its spike times beside it. Return the drawn spike times.
-
-    Their colours suit the steps of the input and of all layers.
 
     Parameters
     ----------
     digit, times : Axes
     network, inference, picture, image, label
         As for `firstspike.plots.raster.draw_raster`.
+    steps : int, optional
+        Number of steps that have colours; by default those of the input.
     """
     show_image(digit, picture)
     draw_verdict(digit, network, image, label, int(inference.classes[0]))
     spikes = in_plane(inference.spike_times[0][0], picture.shape)
-    look = step_look(max(spike_steps(network)))
+    look = step_look(network.input_time_steps if steps is None else steps)
     shown = times.imshow(np.ma.masked_equal(spikes, network.input_time_steps), **look)
     times.set_title("earliest input spike times" if picture.ndim == 3 else "input spike times", fontsize=10)
     for axes in (digit, times):

@@ -11,6 +11,7 @@ from firstspike.plots.firing import firing_table, firing_totals
 from firstspike.plots.layered_raster import draw_layered_raster, layered_raster_table
 from firstspike.plots.maps import draw_maps, maps_table
 from firstspike.plots.one_image import image_figures
+from firstspike.plots.style import step_colours
 from firstspike.plots.weights import weights_table
 from firstspike_spec import (
     InputCode,
@@ -115,6 +116,20 @@ def test_a_raster_has_a_window_for_each_layer(layered, colours):
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert any(title.startswith("layer 0: ") and title.endswith("of 216 neurons spike, after max pooling") for title in titles)
     assert any("of 432 inputs spike" in title for title in titles)
+
+
+def test_the_colours_of_a_raster_span_each_window(layered, colours):
+    """The input has 16 steps, the layers have 8: the last step of each is the lightest."""
+    picture = colours[9]
+    inference = infer(layered, picture[None])
+    figure = draw_layered_raster(layered, inference, picture, image=9, label=0, name="a", source="b")
+    panels = [axes for axes in figure.axes if axes.get_title(loc="left").endswith(("spike", "max pooling"))]
+    assert len(panels) == 4
+    for axes, times, steps in zip(panels, inference.spike_times, STEPS, strict=True):
+        spiking = times[0][times[0] < steps]
+        np.testing.assert_array_equal(axes.collections[0].get_colors(), step_colours(steps)[spiking])
+    [bar] = [axes for axes in figure.axes if axes.get_xlabel() == "time step of the input"]
+    assert bar.get_xlim() == (-0.5, 15.5)
 
 
 def test_nothing_is_pale_in_maps(layered, colours):
