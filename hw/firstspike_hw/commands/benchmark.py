@@ -31,7 +31,13 @@ def benchmark(
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results, one JSON file a point.")] = Path("docs/results/benchmark"),
     work: Annotated[Path, typer.Option(help="Folder for intermediate files.")] = Path("build/benchmark"),
-    data: Annotated[Path | None, typer.Option(help="Folder that contains mnist/ (docs/data.md).")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with a folder for each data set of the networks (docs/data.md). By default found or downloaded.",
+            show_default=False,
+        ),
+    ] = None,
     toolchain: Annotated[str, typer.Option(help=f"One of {', '.join(TOOLCHAINS)}.")] = YOWASP,
     verbose: AllFiguresOption = False,
     json: JsonOption = False,
