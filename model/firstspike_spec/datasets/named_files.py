@@ -1,9 +1,10 @@
 """Data sets in files of fixed names, packed or not, alone or in an archive: the forms in which data sets are published."""
 
 import hashlib
+import os
 from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from ..common.arrays import MOST_ARRAY_BYTES
@@ -36,17 +37,15 @@ class DataFile:
     content: bytes
     raw: bytes
 
-    @cached_property
-    def digests(self) -> frozenset[str]:
-        """The MD5 and the SHA-256 digest of the bytes as they were found, and unpacked."""
-        forms = (self.raw,) if self.content is self.raw else (self.content, self.raw)
-        return frozenset(
-            digest.hexdigest() for form in forms for digest in (hashlib.md5(form, usedforsecurity=False), hashlib.sha256(form))
-        )
+    def has_digest(self, known: Collection[str]) -> bool:
+        """Return whether an MD5 or SHA-256 digest of the bytes, unpacked or as they were found, is known."""
+        forms = (self.raw,) if self.content is self.raw else (self.raw, self.content)
+        digests = (hash_(form).hexdigest() for form in forms for hash_ in (hashlib.sha256, _md5))
+        return any(digest in known for digest in digests)  # computes no more of them than it needs
 
     def check_digest(self, known: Collection[str]) -> None:
-        """Raise `InputError` unless one of the file's digests is known."""
-        if self.digests.isdisjoint(known):
+        """Raise `InputError` unless `has_digest`."""
+        if not self.has_digest(known):
             raise InputError(
                 f"{self.place} is damaged or not the published file: its digest is not known; {_ADVICE}, or, if the file "
                 "is your own, give another name with --dataset"
@@ -103,7 +102,10 @@ class FileForm:
             content = read_file(archive, MOST_ARRAY_BYTES, _ADVICE)
             files = {file.name: file for file in self._archived(content, str(archive), names)}
             return [files[name] for name in names]
-        return [self._file(name, path) for name, path in zip(names, paths, strict=True)]
+        contents = [read_file(path, self.most_bytes, _ADVICE) for path in paths]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # unpacking releases Python's lock
+            raws = pool.map(lambda content, path: unpacked(content, str(path), self.most_bytes), contents, paths)
+            return [DataFile(*parts) for parts in zip(names, map(str, paths), contents, raws, strict=True)]
 
     def unpack(self, file: str, content: bytes, place: str) -> Iterator[DataFile]:
         """Yield the files in one of the `published_files`.
@@ -135,9 +137,9 @@ class FileForm:
         for name, raw in archived(content, place, names, self.most_bytes):
             yield DataFile(name, f"{place}, {name}", raw, raw)
 
-    def _file(self, name: str, path: Path) -> DataFile:
-        content = read_file(path, self.most_bytes, _ADVICE)
-        return DataFile(name, str(path), content, unpacked(content, str(path), self.most_bytes))
+
+def _md5(content: bytes) -> "hashlib._Hash":
+    return hashlib.md5(content, usedforsecurity=False)
 
 
 def _path(place: Path, name: str) -> Path:

@@ -42,7 +42,7 @@ class Source:
 
     def is_in(self, files: Sequence[DataFile]) -> bool:
         """Return whether each of a split's files is a published one."""
-        return not any(file.digests.isdisjoint(self.digests.get(file.name, set())) for file in files)
+        return all(file.has_digest(self.digests.get(file.name, set())) for file in files)
 
     def read(self, files: Sequence[DataFile], name: str) -> Dataset:
         """Return the split in its files.

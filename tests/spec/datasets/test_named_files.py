@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import lzma
 
 import pytest
 
@@ -32,6 +33,20 @@ def test_a_packed_file_is_read_before_an_unpacked_one(tmp_path):
     got = [(file.name, file.place, file.content, file.raw) for file in FORM.read(tmp_path, "train")]
     assert got == [("a", str(tmp_path / "a.gz"), PACKED, RAW), ("b", str(tmp_path / "b"), b"old", b"old")]
     assert not FORM.holds(tmp_path, "test")
+
+
+def test_files_keep_their_order_whichever_is_unpacked_first(tmp_path):
+    """Also in errors: the first damaged one is named."""
+    form = FileForm({"train": ("a", "b", "c"), "test": ("d",)}, FORM.parse)
+    contents = {"a": bytes(range(256)) * 20_000, "b": b"short", "c": b"unpacked"}
+    (tmp_path / "a.xz").write_bytes(lzma.compress(contents["a"]))
+    (tmp_path / "b.gz").write_bytes(gzip.compress(contents["b"]))
+    (tmp_path / "c").write_bytes(contents["c"])
+    assert [(file.name, file.raw) for file in form.read(tmp_path, "train")] == list(contents.items())
+    for name in ("a.xz", "b.gz"):
+        (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:-9])
+    with pytest.raises(InputError, match=r"a\.xz is damaged"):
+        form.read(tmp_path, "train")
 
 
 def test_a_split_is_looked_for_by_its_first_file(tmp_path):
