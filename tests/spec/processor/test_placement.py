@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firstspike_spec import LayeredNetwork
+from firstspike_spec import InputCode, LayeredLayer, LayeredNetwork, Projection, linear_kernel
 from firstspike_spec.processor.placement import NetworkUnits, place_network
 
 from ..random_layered_networks import layered_networks, random_chain, random_layered_map_network, with_layered_activity
@@ -80,15 +80,11 @@ def test_a_lane_that_has_fewer_entries_gets_more():
     assert twice[0] not in twice[1:]
 
 
-def test_known_activity_changes_the_lanes():
-    """The units that active sources lead to are on different lanes, although they have no more entries than the others."""
-    network = random_chain(4, (6, 8, 3), connectivity=1.0)
-    first = network.layers[0]
-    weights = first.projections[0].dense()
-    weights[:4, 3:] = 0  # the first four units read sources 0 .. 2, the others read sources 3 .. 5
-    weights[4:, :3] = 0
-    part = type(first.projections[0]).from_dense(0, weights, 4, [60000, 60000, 60000, 10, 10, 10])
-    layers = (replace(first, projections=(part,)), network.layers[1])
-    network = LayeredNetwork(network.input_code, network.kernel, layers, network.input_shape)
-    placement = place_network(NetworkUnits(network), [1, 1], 4, 4096)
-    assert [sorted(int(unit) < 4 for unit in row) for row in placement.layers[0].tiles[0]] == [[False, True]] * 4
+def test_lanes_share_the_work_that_activity_tells():
+    """Four units of one entry each: the one with most work and the one with least share a lane."""
+    part = Projection.from_dense(0, np.eye(4, dtype=int), 2, [50000, 40000, 20000, 10000])
+    layer = LayeredLayer([part], np.zeros(4, int), [2, 1])
+    network = LayeredNetwork(InputCode(linear_kernel(2)), linear_kernel(2), [layer], (4,))
+    placement = place_network(NetworkUnits(network), [1], 2, 16)
+    assert placement.layers[0].tiles[0].tolist() == [[0, 3], [1, 2]]
+    assert placement.layers[0].cycles == 120000  # all spikes are read, one a cycle; a lane adds half of them
