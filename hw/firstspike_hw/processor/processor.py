@@ -1,5 +1,7 @@
 """The processor: one set of lanes that runs a layered network, one layer after the other."""
 
+from dataclasses import replace
+
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -19,7 +21,7 @@ from ..memory.load_bus import WORD_BITS
 from ..memory.loadable_memory import LoadableMemory
 from .lane.lane import Lane
 from .lane_group import LaneGroup
-from .parameters import CALL_SLACK, STEP_SLACK, ProcessorParameters
+from .parameters import STEP_SLACK, ProcessorParameters
 from .shared.dispatcher import Dispatcher
 from .shared.fire_sequencer import FireSequencer
 from .shared.merger import Merger
@@ -32,7 +34,7 @@ from .shared.step_finder import StepFinder
 #: Lanes of a group.
 GROUP_LANES = 8
 
-#: Cycles between what a lane says and what dispatcher and fire sequencer see of it, and back: two registers, and one.
+#: Cycles from what a lane says until it sees what dispatcher and fire sequencer make of it: two registers, and one back.
 _ROUND_TRIP = 3
 
 #: Cycles from a load word's arrival at the last group until it is in a lane's memory, and some more.
@@ -80,7 +82,8 @@ class Processor(wiring.Component):
         return 2 + _groups_peek_latency(shape)
 
     def __init__(self, parameters: ProcessorParameters):
-        self._parameters, shape = parameters, parameters.shape
+        # Calls wait in the dispatcher, so few are on their way.
+        self._parameters, shape = replace(parameters, call_slack=_ROUND_TRIP), parameters.shape
         super().__init__(
             {
                 "i": In(stream.Signature(parameters.spike)),
@@ -117,7 +120,6 @@ class Processor(wiring.Component):
         m.submodules.step_finder = finder = StepFinder(parameters)
         m.submodules.verdicts = verdicts = SkidBuffer(finder.o.payload.shape())
         m.submodules.readout = readout = ReadOut(parameters)
-        assert dispatcher.slack + _ROUND_TRIP <= CALL_SLACK
         assert fire_sequencer.slack + _ROUND_TRIP <= STEP_SLACK
         wiring.connect(m, readout.o, wiring.flipped(self.o))
         wiring.connect(m, verdicts.o, readout.i)

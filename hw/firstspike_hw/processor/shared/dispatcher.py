@@ -8,9 +8,10 @@ from firstspike_spec.common.words import Memory
 from firstspike_spec.processor.shape import MAX_SOURCES
 
 from ...lib.layouts import word_layout
-from ...memory.description import Memories
+from ...memory.description import Memories, MemoryDescription
 from ...memory.load_bus import LoadBus
 from ...memory.loadable_memory import LoadableMemory
+from ..lane.queue import Queue
 from ..parameters import ProcessorParameters
 from .source_records import SourceRecords
 from .spike_ring import RingReader, SpikeRing
@@ -37,7 +38,7 @@ class Dispatcher(wiring.Component):
     source, release : ``Out(range(MAX_SOURCES)), Out(1)``
         The one that is being read, and whether its places are freed.
     room : ``In(1)``
-        All lanes have room. Up to `slack` more calls come after it has gone.
+        All lanes have room; without it there is no call.
     inputs, spikes : ``Out(RingReader(parameters.spike))``
         The memory of inputs, and that of layers' spikes.
     call : ``Out(parameters.call)``, call_valid : ``Out(1)``
@@ -47,14 +48,14 @@ class Dispatcher(wiring.Component):
     Notes
     -----
     Throughput: one spike a cycle. Latency: `latency` cycles from a word's reading to its call, `start_latency` from ``start``
-    to the first reading.
+    to the first reading. Calls wait in a queue of its own, so that the lanes' need few places for those on their way.
     """
 
-    #: Cycles from a cycle in which a word is read to its call: the word, its addresses, the tables, two sums.
-    latency = SpikeRing.latency + 1 + LoadableMemory.latency + 2
+    #: Places for calls that wait.
+    QUEUE_DEPTH = 16
 
-    #: Calls after ``room`` has gone, the one in the same cycle included.
-    slack = latency
+    #: Cycles from a cycle in which a word is read to its call: the word, its addresses, the tables, two sums, and the queue.
+    latency = SpikeRing.latency + 1 + LoadableMemory.latency + 2 + Queue.latency
 
     #: Cycles from ``start`` to the first word's reading: the record of the source is looked up, and the ring starts.
     start_latency = SourceRecords.latency + 2
@@ -86,6 +87,7 @@ class Dispatcher(wiring.Component):
     def memories(parameters: ProcessorParameters) -> Memories:
         """Yield the memories of a dispatcher."""
         shape, style = parameters.shape, parameters.memory_style
+        yield _queue(parameters), 1
         yield LoadableMemory.description(bits=shape.value_bits, depth=shape.kernel_words, ports=1, style=style), 1
         yield LoadableMemory.description(bits=shape.coordinate.bits, depth=shape.coordinates, ports=1, style=style), 2
 
@@ -102,6 +104,8 @@ class Dispatcher(wiring.Component):
         kernels = table("kernels", shape.value_bits, shape.kernel_words, self.load_kernels)
         rows = table("rows", shape.coordinate.bits, shape.coordinates, self.load_rows)
         columns = table("columns", shape.coordinate.bits, shape.coordinates, self.load_columns)
+
+        m.submodules.queue = queue = _queue(parameters).create()
 
         # The source and where its spikes lie.
         integration, wait = Signal(INTEGRATION), Signal(range(SourceRecords.latency + 1))
@@ -127,10 +131,10 @@ class Dispatcher(wiring.Component):
             with m.State("READ"), m.If(~reads):
                 m.next = "IDLE"
         for ring, chosen in ((self.inputs, of_input), (self.spikes, ~of_input)):
-            m.d.comb += [ring.start.eq(starts & chosen), ring.release.eq(integration.release), ring.go.eq(self.room)]
+            m.d.comb += [ring.start.eq(starts & chosen), ring.release.eq(integration.release), ring.go.eq(queue.room)]
 
         # A word becomes addresses; beside the tables, its channel becomes that of its rows.
-        there = Signal(self.latency - SpikeRing.latency)  # a spike, by stage
+        there = Signal(LoadableMemory.latency + 3)  # a spike, by stage
         word, is_there = Signal(parameters.spike), Signal()
         row_address, column_address = Signal.like(rows.address[0]), Signal.like(columns.address[0])
         kernel_address = Signal.like(kernels.address[0])
@@ -168,10 +172,24 @@ class Dispatcher(wiring.Component):
             value.eq(kernels.data[0]),
         ]
         m.d.sync += [
-            self.call_valid.eq(seen),
-            self.call.row.eq(first_row + place),
-            self.call.base.eq(base),
-            self.call.value.eq(value),
+            queue.push.eq(seen),
+            queue.i.row.eq(first_row + place),
+            queue.i.base.eq(base),
+            queue.i.value.eq(value),
         ]
-        m.d.comb += self.busy.eq(~idle | there.any())
+        m.d.comb += [
+            queue.announce.eq(is_there),
+            queue.decline.eq(there[-1] & ~queue.push),
+            queue.o.ready.eq(self.room),
+            self.call.eq(queue.o.payload),
+            self.call_valid.eq(queue.o.valid & self.room),
+            self.busy.eq(~idle | there.any() | queue.holds),
+        ]
         return m
+
+
+def _queue(parameters: ProcessorParameters) -> MemoryDescription:
+    """Return the queue of calls; the words that the ring is reading may still come when it has no more room."""
+    return Queue.description(
+        parameters.call, depth=Dispatcher.QUEUE_DEPTH, slack=SpikeRing.latency, style=parameters.memory_style
+    )
