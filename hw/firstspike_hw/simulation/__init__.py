@@ -2,6 +2,7 @@
 
 from .native_engine import NativeEngine
 from .native_link import NativeLink
+from .native_processor import NativeProcessor
 from .native_serial import NativeSerialPort
 
-__all__ = ["NativeEngine", "NativeLink", "NativeSerialPort"]
+__all__ = ["NativeEngine", "NativeLink", "NativeProcessor", "NativeSerialPort"]

@@ -30,7 +30,12 @@ _MIN_FREE_BYTES = 2_000_000
 _SIMULATION = files("firstspike_hw") / "simulation"
 
 #: Designs in messages.
-_IN_WORDS = {"engine": "the engine", "link": "the engine and its link", "serial": "the whole board"}
+_IN_WORDS = {
+    "engine": "the engine",
+    "link": "the engine and its link",
+    "processor": "the processor",
+    "serial": "the whole board",
+}
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """From spike times to the spikes that a processor takes, and back from those that it shows."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -95,4 +96,4 @@ def _times(
     times[image[chosen], shown["channel"][chosen], shown["y"][chosen], shown["x"][chosen]] = shown["step"][chosen]
     if np.count_nonzero(times < time_steps) != np.count_nonzero(chosen):
         raise InputError("the processor showed a neuron that spikes twice in one image, or in a step that there is not")
-    return times.reshape(batch, -1)
+    return times.reshape(batch, math.prod(spike_shape))

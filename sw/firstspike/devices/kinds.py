@@ -25,8 +25,27 @@ def step_network(network: AnyNetwork, what: str) -> Network:
     if isinstance(network, LayeredNetwork):
         raise InputError(
             f"the network is layered, and {what} takes step-by-step networks only; layered ones run on the golden model "
-            "(--device golden) until there is a processor for them"
+            "(--device golden) and on the simulated processor (--device engine)"
         )
+    return network
+
+
+def layered_network(network: AnyNetwork, what: str) -> LayeredNetwork:
+    """Return a layered network; a step-by-step one is refused.
+
+    Parameters
+    ----------
+    network : Network or LayeredNetwork
+    what : str
+        What cannot take a step-by-step network, in words.
+
+    Raises
+    ------
+    InputError
+        If the network is step-by-step.
+    """
+    if not isinstance(network, LayeredNetwork):
+        raise InputError(f"the network is step-by-step, and {what} takes layered networks only; open the device again for it")
     return network
 
 

