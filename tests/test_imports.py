@@ -62,7 +62,7 @@ ALLOWED = {
         cycles="lib memory lane layer chain",
         boards="memory link",
         flow="boards",
-        simulation="chain link boards flow",
+        simulation="chain processor link boards flow",
         planning="lib memory lane layer chain cycles boards flow",
         benchmark="memory chain cycles boards flow simulation",
         commands="chain boards flow simulation planning benchmark",
@@ -75,7 +75,9 @@ ALLOWED = {
 #: The modules in which the host's side meets the gateware's, and PyTorch's.
 EXCEPTIONS = {
     "firstspike.devices.simulated": {"firstspike_hw.simulation", "firstspike_hw.boards"},
+    "firstspike.devices.simulated_processor": {"firstspike_hw.simulation"},
     "firstspike.nn": {"firstspike_model.nn"},
+    "firstspike.reference": {"firstspike_model.nn", "firstspike_model.inference"},
 }
 
 #: So many modules in one folder are as many as one can look over.

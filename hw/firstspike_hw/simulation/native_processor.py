@@ -12,7 +12,6 @@ from firstspike_spec.processor.results import read_processor_results
 from firstspike_spec.processor.shape import ProcessorShape
 from firstspike_spec.processor.spikes import input_words, spike_times_of_probe
 
-from ..memory.style import GENERIC_MEMORY
 from ..processor.parameters import ProcessorParameters
 from ..processor.processor import Processor
 from .build import Design
@@ -24,7 +23,7 @@ def processor_design(shape: ProcessorShape) -> Design:
     """Return the design of a bare processor."""
     return Design(
         "processor",
-        lambda: Processor(ProcessorParameters(shape, GENERIC_MEMORY)),
+        lambda: Processor(ProcessorParameters(shape)),
         shape.digest,
         probe_definitions(1) + core_definitions(),
     )
