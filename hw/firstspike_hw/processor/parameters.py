@@ -24,7 +24,7 @@ STEP_SLACK = 12
 HEADER_GAP = 5
 
 
-class StepKind(enum.IntEnum, shape=2):
+class StepKind(enum.IntEnum, shape=2):  # type: ignore[call-arg]
     """What the lanes do for FIRE in a cycle."""
 
     NOTHING = 0

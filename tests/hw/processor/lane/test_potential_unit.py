@@ -19,7 +19,7 @@ from .test_lane import SHAPES
 def test_one_operation_a_cycle_on_few_places(name, style, late_block_rams, record_property):
     shape = SHAPES[name]
     style = {"generic": GENERIC_MEMORY, "ECP5": late_block_rams, "iCE40": ICE40UP_MEMORY}[style]
-    dut = PotentialUnit(ProcessorParameters(replace(shape, potentials=100), style))
+    dut = PotentialUnit(ProcessorParameters(replace(shape, potentials=100), style, call_slack=3))
     rng, compared, followed = random.Random(f"{name}"), 0, [0] * 5
     weights = shape.entry.fields[-1].range
     values = (1 << shape.value_bits) - 1
