@@ -182,6 +182,9 @@ class Accelerator:
     ) -> Validation:
         """Run images with known classes and compare every value with the golden model.
 
+        The golden model is not compared with itself: with early exit, it is compared with its run to the last step, cut at the
+        decision; otherwise, and with layered networks, with its form in PyTorch, or with nothing if that is not installed.
+
         Parameters
         ----------
         images : ndarray of uint8

@@ -9,11 +9,12 @@ import numpy as np
 from firstspike_spec.common.checks import array_of
 from firstspike_spec.common.errors import InputError, InputTypeError
 from firstspike_spec.inference.comparison import Comparison
-from firstspike_spec.inference.golden import count_operations, infer_spikes
+from firstspike_spec.inference.golden import count_operations
 from firstspike_spec.inference.results import Results, compare_results, cut_at_decision, join_results
 
 from .devices import Device
 from .devices.kinds import AnyNetwork, check_takes_images, ends_early
+from .reference import reference_for
 
 #: Images that a device runs in one batch. Progress is reported after each batch.
 BATCH = 250
@@ -25,8 +26,11 @@ class Validation:
 
     Attributes
     ----------
+    reference : str or None
+        What the results were compared with: ``"the golden model"``, or for the golden model itself another form of it, such as
+        ``"the golden model in PyTorch"``. ``None`` if there is none.
     comparison : Comparison
-        The comparison of every value from the device with the golden model's.
+        The comparison of every value from the device with the reference's; empty without a reference.
     results : Results
         The device's results.
     labels : ndarray of int, shape (images,)
@@ -37,11 +41,17 @@ class Validation:
         What the device counted during the validation; empty for a device without counters.
     """
 
+    reference: str | None
     comparison: Comparison
     results: Results
     labels: np.ndarray
     synaptic_operations: np.ndarray
     counters: dict[str, int]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no value differed from the reference's; without a reference, nothing can."""
+        return self.reference is None or self.comparison.passed
 
     @property
     def accuracy(self) -> float:
@@ -54,6 +64,7 @@ class Validation:
         return {
             "images": images,
             "accuracy": self.accuracy,
+            "reference": self.reference,
             "mismatches": self.comparison.mismatches,
             "compared_values": self.comparison.compared_values,
             "first_mismatches": self.comparison.named,
@@ -77,8 +88,8 @@ def validate(
 ) -> Validation:
     """Run images with known classes, as `Accelerator.validate` describes.
 
-    The golden model runs every image to its last step. With early exit, its results are cut at the decision step, so that
-    even the golden device is compared with a different computation. Layered networks have no early exit, and nothing is cut.
+    The reference (`reference_for`) runs every image to its last step. With early exit, its results are cut at the decision
+    step. Layered networks have no early exit, and nothing is cut.
     """
     check_takes_images(network)
     early_exit = ends_early(network, early_exit)
@@ -92,24 +103,28 @@ def validate(
         raise InputError("there is nothing to validate: give at least one image")
     network.check_labels(labels)
 
-    comparison = Comparison()
+    comparison, reference = Comparison(), reference_for(device, network, early_exit=early_exit)
     before = device.counters()
     parts, operations = [], []
     full_operations = spikes = 0
     for first in range(0, len(images), BATCH):
         batch = spike_times[first : first + BATCH]
         got = device.run(batch, early_exit=early_exit)
-        inference = infer_spikes(network, batch, early_exit=False)
-        expected = Results.from_inference(inference, early_exit=early_exit)
-        comparison.add(compare_results(expected, got, first=first))
         parts.append(got)
-        if early_exit:
-            until_decision = cut_at_decision(inference.spike_times, inference.decision_steps, network.time_steps)
-            operations.append(count_operations(network, until_decision))
+        if reference is None:
+            assert got.spike_times is not None, "the golden device shows all spikes"
+            operations.append(count_operations(network, got.spike_times))
         else:
-            operations.append(inference.synaptic_operations)
-        full_operations += int(inference.synaptic_operations.sum())
-        spikes += int(inference.spikes.sum())
+            inference = reference.infer(batch)
+            expected = Results.from_inference(inference, early_exit=early_exit)
+            comparison.add(compare_results(expected, got, first=first))
+            if early_exit:
+                until_decision = cut_at_decision(inference.spike_times, inference.decision_steps, network.time_steps)
+                operations.append(count_operations(network, until_decision))
+            else:
+                operations.append(inference.synaptic_operations)
+            full_operations += int(inference.synaptic_operations.sum())
+            spikes += int(inference.spikes.sum())
         progress(min(first + BATCH, len(images)))
 
     counters = {name: value - before[name] for name, value in device.counters().items()}
@@ -123,6 +138,7 @@ def validate(
             axes=("total",),
         )
     return Validation(
+        reference=None if reference is None else reference.name,
         comparison=comparison,
         results=join_results(parts),
         labels=labels,
