@@ -1,6 +1,6 @@
 """The window unit: the largest potential of each window of neurons, if it fires."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -79,17 +79,16 @@ class WindowUnit(wiring.Component):
             *(to.eq(value) for to, value in zip(at_1, (step.window_row, step.column), strict=True)),
         ]
 
-        # Stage 2: the largest total of the window so far that reaches the last threshold.
-        largest, reached = Signal(signed(bits)), Signal()
-        has, takes = Signal(), Signal()
-        m.d.comb += [
-            has.eq(reached & ~opens),
-            takes.eq((total >= Mux(has, largest, self.threshold)) | (self.output & ~has)),
-        ]
+        # Stage 2: the largest total of the window so far that reaches the last threshold. What the next total has to reach is
+        # in a register of its own, so that nothing has to be chosen before the comparison.
+        largest, limit, reached, takes = Signal(signed(bits)), Signal(signed(bits)), Signal(), Signal()
+        m.d.comb += takes.eq((total >= limit) | (self.output & opens))
         with m.If(visits):
-            m.d.sync += reached.eq(has | takes)
+            m.d.sync += reached.eq(takes | (reached & ~opens))
             with m.If(takes):
-                m.d.sync += largest.eq(total)
+                m.d.sync += [largest.eq(total), limit.eq(total)]
+        with m.If((step.kind == StepKind.VISIT) & step.opens_window):
+            m.d.sync += limit.eq(self.threshold)
         closed, is_wanted = Signal(), Signal()
         m.d.sync += [
             closed.eq(closes),
