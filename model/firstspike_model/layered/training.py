@@ -28,6 +28,10 @@ SCORE_SCALE = 9.0
 #: Images that are measured at once, and training images that the outputs' thresholds are spread over.
 MEASURED, CALIBRATED = 500, 2000
 
+#: Momentum of the running statistics once weights are quantised. Weights are rounded after the running variances are folded
+#: in, so whole numbers would change with every batch.
+QUANTISED_MOMENTUM = 0.05
+
 #: One in this many images of a batch has its synaptic operations counted for the loss.
 COUNTED_SHARE = 4
 
@@ -171,6 +175,8 @@ class LayeredTraining:
             self._teacher = copy.deepcopy(self.network).eval()
             self._teacher.load_state_dict(state["teacher"])
         self.network.load_state_dict(state["network"])
+        if self._stage.endswith("quantise"):
+            self._slow_down_statistics()
         self._optimisers = self._made_optimisers(self._stage)
         self._optimisers.load_state_dict(state["optimisers"])
 
@@ -193,8 +199,13 @@ class LayeredTraining:
             recipe = self.recipe
             bits = [recipe.first_weight_bits] + [recipe.weight_bits] * (len(self.network.layers) - 1)
             nn.quantise(self.network, bits, keep_connected=True)
-            nn.freeze_statistics(self.network, "variances")
+            self._slow_down_statistics()
         return self._made_optimisers(stage) if optimisers is None else optimisers
+
+    def _slow_down_statistics(self) -> None:
+        for module in self.network.modules():
+            if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+                module.momentum = QUANTISED_MOMENTUM
 
     def _made_optimisers(self, stage: str) -> Optimisers:
         recipe = self.recipe

@@ -65,7 +65,7 @@ class LayeredRecipe:
         ``"magnitude"``, ``"stds"`` or ``"gradr"``, each with Nesterov momentum.
     prune_by, cut_at, quantise_at : float
         Shares of the sparse phase: until when connections are pruned, from when they are fixed, and from when weights are
-        quantised and the variances of batch normalisation are frozen.
+        quantised.
     distillation, temperature : float
         Weight of the dense network's answers in the loss of the sparse phase, 0 .. 1, and their temperature (Hinton et al.
         2015, arXiv 1503.02531).
