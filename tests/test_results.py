@@ -26,7 +26,11 @@ def test_every_stored_report_is_shown():
     def stored(folder):
         return {path.stem for path in (results.RESULTS / folder).glob("*.json")}
 
-    assert stored("networks") == set(results.NETWORKS) == {path.stem for path in (results.ROOT / "networks").glob("*")}
+    assert (
+        stored("networks")
+        == {*results.NETWORKS, *results.LAYERED}
+        == {path.stem for path in (results.ROOT / "networks").glob("*")}
+    )
     assert stored("rtl") == set(results.RTL)
     assert stored("benchmark") == set(results.POINTS) == set(BENCHMARK_POINTS)
     assert len(results.builds()) >= 8

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from firstspike_spec import infer, load_network
@@ -20,6 +21,7 @@ PROMISES = {
     "fashion-conv": (0.03, 0.9),
     "mnist-mlp-200": (0.07, 0.97),  # for a Tang Nano 9K
     "mnist-mlp-88": (0.22, 0.97),  # for an iCEBreaker
+    "mnist-conv-layered": (0.28, 0.994),  # 30,000 connections
 }
 
 
@@ -49,3 +51,19 @@ def test_a_network_is_what_its_provenance_says(path, test_sets):
     assert float((inference.classes == test.labels).mean()) == facts["test_accuracy"] >= accuracy
     assert float(inference.decision_steps.mean()) == facts["mean_decision_step"]
     assert float(inference.synaptic_operations.mean()) == facts["mean_synaptic_operations"]
+
+
+#: The most connections of layered networks.
+CONNECTIONS = {"mnist-conv-layered": 30_000}
+
+
+@pytest.mark.parametrize("name", CONNECTIONS)
+def test_a_layered_network_keeps_to_its_budget_and_to_what_a_processor_holds(name, test_sets):
+    network = load_network(Path(__file__).parents[2] / "networks" / f"{name}.safetensors")
+    assert network.synapses <= CONNECTIONS[name]
+    assert max(layer.targets for layer in network.layers) <= 65_536
+    times = infer(network, test_sets(network.provenance["dataset"]).images[:500]).spike_times[1:-1]
+    for index, part in enumerate(times):
+        spikes = (part < network.time_steps).sum(axis=1)
+        assert np.percentile(spikes, 99) <= 16_384, index
+        assert spikes.max() > 0, index
