@@ -17,10 +17,16 @@ from .shared.models import small
 #: What a spike counts in any step, of inputs and of layers.
 INPUT_VALUE, LAYER_VALUE = 3, 2
 
-#: Rows of entries: none; one to the place of an output neuron.
-EMPTY, TO_OUTPUT = 0, 1
+#: Rows of entries: none; one to the place of an output neuron; the same behind others without a weight.
+EMPTY, TO_OUTPUT, SLOW = 0, 1, 2
 
-#: Where a lane has the neurons of its hidden unit, 4 x 4 of them, and its output neuron.
+#: Entries of the slow row.
+SLOW_ENTRIES = 15
+
+#: Sides of a lane's hidden unit, and the spikes of both.
+SIDE, SPIKES = 6, 2 * 6 * 6
+
+#: Where a lane has the neurons of its hidden unit, and its output neuron.
 HIDDEN, OUTPUT = 0, 40
 
 
@@ -29,8 +35,8 @@ def integrate(source, row, *, release=True):
 
 
 def fire_hidden(source, *, opens=True, closes=True):
-    """Each lane's unit: 16 neurons, all of which spike, for their initial potential is at the last threshold."""
-    return Fire(source, opens, closes, False, (7, 5, 4), 1, 0, HIDDEN, 0, 4, 4, 1, 0, 4, 4)
+    """Each lane's unit: all its neurons spike, for their initial potential is at the last threshold."""
+    return Fire(source, opens, closes, False, (7, 5, 4), 1, 0, HIDDEN, 0, SIDE, SIDE, 1, 0, SIDE, SIDE)
 
 
 def fire_output(thresholds=(200, 100, 1)):
@@ -55,9 +61,12 @@ def load_words(shape, program):
             for part in range(shape.header_words):
                 word = header >> (part * shape.entry.bits) & ((1 << shape.entry.bits) - 1)
                 found.append(load_word(Memory.ENTRIES, first + part, word, lane=lane))
-        found.append(load_word(Memory.ENTRIES, 80, shape.entry.pack(offset=OUTPUT, weight=lane + 1), lane=lane))
-        found.append(load_word(Memory.POINTERS, EMPTY, shape.pointer.pack(start=0, length=0), lane=lane))
-        found.append(load_word(Memory.POINTERS, TO_OUTPUT, shape.pointer.pack(start=80, length=1), lane=lane))
+        for at in range(SLOW_ENTRIES):
+            weight = lane + 1 if at == SLOW_ENTRIES - 1 else 0
+            found.append(load_word(Memory.ENTRIES, 80 + at, shape.entry.pack(offset=OUTPUT, weight=weight), lane=lane))
+        for row, length in ((EMPTY, 0), (TO_OUTPUT, 1), (SLOW, SLOW_ENTRIES)):
+            pointer = shape.pointer.pack(start=80 + SLOW_ENTRIES - length, length=length)
+            found.append(load_word(Memory.POINTERS, row, pointer, lane=lane))
     return found
 
 
@@ -79,7 +88,7 @@ def run(program, counts, *, stalls=(0, 0), background=(), **sizes):
         await sender(bench.dut.load, load_words(shape, program))(ctx)
         found.extend(await bench.feed(ctx, inputs_of(shape, counts), len(counts), stalls=stalls))
 
-    bench.simulate(drive, background=background)
+    bench.simulate(drive, background=background, limit=10_000)
     reports = fields_of(RESULT_WORD, found[0])
     images = []
     for at in range(0, len(reports), 3):
@@ -91,12 +100,13 @@ def run(program, counts, *, stalls=(0, 0), background=(), **sizes):
 
 
 @pytest.mark.parametrize("stalls", [(0, 0), (0.5, 0.5)])
-def test_an_output_layer(stalls):
+def test_an_output_layer(stalls, record_property):
     """Inputs act on it directly; without spikes there are the initial potentials."""
     images, shown = run([integrate(0, TO_OUTPUT), fire_output(), End()], [1, 0, 7, 20], stalls=stalls)
     assert [image[:2] for image in images] == [(3 * n, 6 * n - 1) for n in (1, 0, 7, 20)]
     assert all(image[2] > 0 for image in images)
     assert [item[0] for _, item in shown] == [1] * 4  # the ends
+    record_property("values", 2 * len(images) + len(shown))
 
 
 @pytest.mark.parametrize("stalls", [(0, 0), (0.5, 0.5)])
@@ -111,23 +121,25 @@ def test_inputs_are_read_again(stalls):
     assert [image[:2] for image in images] == [(3 * n, 6 * n - 1) for n in spikes]
 
 
+@pytest.mark.parametrize("row", [TO_OUTPUT, SLOW])
 @pytest.mark.parametrize("release", [True, False])
-def test_spikes_without_a_place(release):
+def test_spikes_without_a_place(release, row, record_property):
     """A FIRE waits for places that are going to be free; otherwise spikes are lost, and the image's decision says so."""
-    hidden = [integrate(0, EMPTY), fire_hidden(5), integrate(5, TO_OUTPUT, release=release)]
+    hidden = [integrate(0, EMPTY), fire_hidden(5), integrate(5, row, release=release)]
     images, shown = run([*hidden, fire_output(), End()], [2, 0, 4], spikes=16)
-    kept = 32 if release else 16
+    kept = SPIKES if release else 16
     assert [image[:2] for image in images] == [(kept * LAYER_VALUE, 2 * kept * LAYER_VALUE - 1)] * 3
     assert [image[2] == SPIKES_LOST for image in images] == [not release] * 3
     assert sum(not item[0] for _, item in shown) == 3 * kept
     # With enough room nothing is lost.
-    images, shown = run([*hidden, fire_output(), End()], [2, 0, 4], spikes=32)
-    assert [image[:2] for image in images] == [(32 * LAYER_VALUE, 64 * LAYER_VALUE - 1)] * 3
+    images, shown = run([*hidden, fire_output(), End()], [2, 0, 4], spikes=128)
+    assert [image[:2] for image in images] == [(SPIKES * LAYER_VALUE, 2 * SPIKES * LAYER_VALUE - 1)] * 3
     assert all(image[2] > 0 for image in images)
     spikes = [item for _, item in shown if not item[0]]
-    assert len(set(spikes[:32])) == 32
+    assert len(set(spikes[:SPIKES])) == SPIKES
     assert {item[1] for item in spikes} == {2}
     assert {item[-1] for item in spikes} == {5}
+    record_property("values", 2 * 3 * 3 + 3 * len(spikes))
 
 
 @pytest.mark.parametrize("instruction", [Wait(), fire_hidden(6), fire_output()])
@@ -155,9 +167,9 @@ def test_two_sources_and_tiles():
         fire_output(),
         End(),
     ]
-    images, shown = run(program, [3, 1], spikes=128)
-    assert [image[:2] for image in images] == [(192 * LAYER_VALUE, 384 * LAYER_VALUE - 1)] * 2
-    assert sum(item[-1] == 2 and not item[0] for _, item in shown) == 128
+    images, shown = run(program, [3, 1], spikes=256)
+    assert [image[:2] for image in images] == [(6 * SPIKES * LAYER_VALUE, 12 * SPIKES * LAYER_VALUE - 1)] * 2
+    assert sum(item[-1] == 2 and not item[0] for _, item in shown) == 2 * 2 * SPIKES
 
 
 def test_cycles(monkeypatch):
