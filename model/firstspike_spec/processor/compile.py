@@ -57,7 +57,8 @@ def compile_layered(network: LayeredNetwork, shape: ProcessorShape) -> Processor
 def _chosen_placement(network: LayeredNetwork, shape: ProcessorShape) -> Placement:
     """Return where the units go, with as many slots in each layer as make an inference shorter.
 
-    Layers that take longest come first. More slots are tried only while a layer has fewer units than there are lanes.
+    Layers that take longest come first. Slots help a layer that has fewer channels than there are lanes, and one whose
+    channels differ much in work.
     """
     units = NetworkUnits(network)
     slots = units.fewest_slots(shape.potentials)
@@ -75,7 +76,7 @@ def _chosen_placement(network: LayeredNetwork, shape: ProcessorShape) -> Placeme
     for index in sorted(range(len(slots)), key=lambda index: -best.layers[index].cycles):
         layer = network.layers[index]
         for more in slot_choices(layer):
-            if more <= slots[index] or layer.channels * slots[index] >= shape.lanes:
+            if more <= slots[index]:
                 continue
             tried = [*slots[:index], more, *slots[index + 1 :]]
             found = place_network(units, tried, shape.lanes, shape.potentials)

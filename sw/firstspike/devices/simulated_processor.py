@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,12 @@ from .simulated import needing_simulation
 #: Lanes of a simulated processor if nothing else is asked for.
 LANES = 16
 
+#: How many times the rows and entries of the smallest processor it has, so that layers can be shared out over slots.
+_ROOM = 4
+
 
 class SimulatedProcessor:
-    """The bare processor, without a link that slows it down. It has the sizes that the first network needs.
+    """The bare processor, without a link that slows it down. Its sizes suit the first network.
 
     When a processor shape is opened for the first time, its RTL is translated and compiled, which takes about a minute. Later
     it is taken from the user's cache.
@@ -46,7 +50,14 @@ class SimulatedProcessor:
             if len(lanes) != 1:
                 raise InputError(f"a processor has one set of lanes, so give one number of lanes, not {len(lanes)}")
             lanes = lanes[0]
-        self._shape = plan_processor(network, LANES if lanes is None else whole_number(lanes, "lanes", 1, 255))
+        smallest = plan_processor(network, LANES if lanes is None else whole_number(lanes, "lanes", 1, 255))
+        self._shape = replace(
+            smallest,
+            rows=min(_ROOM * smallest.rows, 1 << 16),
+            entries=min(_ROOM * smallest.entries, 1 << 16),
+            program=2 * smallest.program,
+            inputs=1 << (2 * network.inputs).bit_length(),
+        )
         contents = compile_layered(network, self._shape)
         with needing_simulation():
             from firstspike_hw.simulation import NativeProcessor
