@@ -91,9 +91,9 @@ def test_a_wrong_value_is_found(layered, colours, change, message):
     assert message in "\n".join(validation.comparison.named)
 
 
-@pytest.mark.parametrize("device", ["sim", "engine", "sim:ulx3s-85f", "serial:/dev/nowhere"])
+@pytest.mark.parametrize("device", ["sim", "sim:ulx3s-85f", "serial:/dev/nowhere"])
 def test_other_devices_refuse_before_anything_is_made_or_opened(layered, device, monkeypatch):
-    monkeypatch.setattr(simulated, "_needing_simulation", lambda: pytest.fail("it went on"))
+    monkeypatch.setattr(simulated, "needing_simulation", lambda: pytest.fail("it went on"))
     message = f"the network is layered, and the device {device} takes step-by-step networks only; .*--device golden"
     with pytest.raises(InputError, match=message):
         Accelerator.open(device, network=layered, note=lambda text: pytest.fail(text))

@@ -187,7 +187,7 @@ def test_demo(narrow, tmp_path):
 
 
 @pytest.mark.parametrize("command", ["run", "validate", "throughput", "load", "selftest", "demo"])
-@pytest.mark.parametrize("device", ["sim", "engine", "serial:/dev/nowhere"])
+@pytest.mark.parametrize("device", ["sim", "serial:/dev/nowhere"])
 def test_other_devices_refuse(firstspike, layered_file, colours_file, colour_data, tmp_path, command, device):
     options = {
         "run": ("--input", colours_file, "--output", tmp_path / "r.csv"),
