@@ -32,7 +32,7 @@ NETWORKS = (
     "mnist-mlp-88",
 )
 #: The layered networks that ship.
-LAYERED = ("mnist-conv-layered",)
+LAYERED = ("mnist-conv-layered", "fashion-conv-layered", "cifar10-100k")
 #: Networks whose whole test set has run on the compiled RTL, and one on the whole of a board.
 RTL = ("mnist-mlp", "mnist-mlp-2", "mnist-mlp-448", "mnist-conv", "fashion-conv", "mnist-conv-ulx3s-85f")
 #: The benchmark's points, in the order of the tables.

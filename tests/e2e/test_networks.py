@@ -22,11 +22,18 @@ PROMISES = {
     "mnist-mlp-200": (0.07, 0.97),  # for a Tang Nano 9K
     "mnist-mlp-88": (0.22, 0.97),  # for an iCEBreaker
     "mnist-conv-layered": (0.28, 0.994),  # 30,000 connections
+    "fashion-conv-layered": (0.22, 0.916),  # 70,000
+    "cifar10-100k": (0.1, 0.897),
 }
 
 
 #: Bytes that a file is below.
-SIZES = dict.fromkeys(PROMISES, 200_000) | {"mnist-conv": 220_000, "fashion-conv": 520_000}
+SIZES = dict.fromkeys(PROMISES, 200_000) | {
+    "mnist-conv": 220_000,
+    "fashion-conv": 520_000,
+    "fashion-conv-layered": 270_000,
+    "cifar10-100k": 450_000,
+}
 
 
 def test_there_is_a_network_for_each_promise():
@@ -34,7 +41,9 @@ def test_there_is_a_network_for_each_promise():
 
 
 @pytest.mark.parametrize(
-    "path", [pytest.param(path, marks=[thorough] * ("conv" in path.stem)) for path in NETWORKS], ids=lambda path: path.stem
+    "path",
+    [pytest.param(path, marks=[thorough] * ("conv" in path.stem or "cifar" in path.stem)) for path in NETWORKS],
+    ids=lambda path: path.stem,
 )
 def test_a_network_is_what_its_provenance_says(path, test_sets):
     network = load_network(path)
@@ -54,7 +63,7 @@ def test_a_network_is_what_its_provenance_says(path, test_sets):
 
 
 #: The most connections of layered networks.
-CONNECTIONS = {"mnist-conv-layered": 30_000}
+CONNECTIONS = {"mnist-conv-layered": 30_000, "fashion-conv-layered": 70_000, "cifar10-100k": 100_000}
 
 
 @pytest.mark.parametrize("name", CONNECTIONS)
