@@ -5,6 +5,7 @@ import torch
 from torch import nn as torch_nn
 
 from firstspike_spec import InputError, InputTypeError, base_two_kernel, linear_kernel
+from firstspike_spec.network.base import image_maps
 
 from .. import nn
 from ..nn.modules import Synapses
@@ -33,7 +34,7 @@ def build_network(recipe: LayeredRecipe, images: torch.Tensor, classes: int) -> 
         If the maps become too small, or a layer too large; the message names it.
     """
     shape = tuple(images.shape[1:])
-    channels, height, width = (1,) * (3 - len(shape)) + shape
+    channels, height, width = image_maps(shape)
     pixels = images.reshape(len(images), channels, -1).movedim(1, 0).reshape(channels, -1)
     means = [float(values.numpy().mean()) / 255 for values in pixels]
     deviations = [max(1e-3, float(values.numpy().std()) / 255) for values in pixels]

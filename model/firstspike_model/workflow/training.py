@@ -112,8 +112,7 @@ def train_recipe(
         If the data set is not found or cannot be trained on, a checkpoint belongs to another training, or ``dense`` is given
         for a recipe without a dense phase.
     """
-    dense_recipe = recipe if isinstance(recipe, LayeredRecipe) and recipe.dense_epochs else None
-    if dense is not None and dense_recipe is None:
+    if dense is not None and not (isinstance(recipe, LayeredRecipe) and recipe.dense_epochs):
         raise InputError(f"recipe {recipe.name} has no dense phase that --dense could keep or continue; leave --dense out")
     prepare_torch()
     device = choose_device(device)
@@ -126,8 +125,8 @@ def train_recipe(
     check_test_split(test, train, training.classes)
     identity = identity_of(recipe, train, seed, device)
     checkpoints = [(files.checkpoint, identity)] if files else []
-    if dense is not None and dense_recipe is not None:
-        checkpoints.append((dense, dense_identity_of(dense_recipe, train, seed, device)))
+    if dense is not None and isinstance(recipe, LayeredRecipe):
+        checkpoints.append((dense, dense_identity_of(recipe, train, seed, device)))
     epochs: list[dict[str, Any]] = []
     for path, expected in checkpoints:
         state = load_checkpoint(path, expected)
@@ -142,7 +141,7 @@ def train_recipe(
         if files:
             save_checkpoint(files.checkpoint, training.state_dict() | {"epochs": epochs}, identity)
             _write_log(files.log, identity, epochs, None)
-        if dense is not None and dense_recipe is not None and progress.epoch == dense_recipe.dense_epochs:
+        if dense is not None and isinstance(recipe, LayeredRecipe) and progress.epoch == recipe.dense_epochs:
             save_checkpoint(dense, training.state_dict() | {"epochs": epochs}, checkpoints[-1][1])
         note(progress)
 

@@ -38,7 +38,7 @@ def _plan(network: Network, lanes: _Lanes) -> EngineShape:
 
 
 @contextmanager
-def _closing(opened: Any) -> Iterator[None]:
+def closing_on_failure(opened: Any) -> Iterator[None]:
     """Close something if the block fails, because its owner is then never made."""
     try:
         yield
@@ -73,7 +73,7 @@ class SimulatedBoard(LinkedDevice):
         with needing_simulation():
             from firstspike_hw.simulation import NativeLink
         self._far_end = NativeLink(identity, note=note)
-        with _closing(self._far_end):
+        with closing_on_failure(self._far_end):
             link = Link(self._far_end)
             link.connect()
             super().__init__(link, network)
@@ -117,9 +117,9 @@ class SimulatedPins(LinkedDevice):
             from firstspike_hw.boards.registry import board_named
         board = board_named(place)
         self._port = NativeSerialPort(board, board.plan(network, lanes), note=note)
-        with _closing(self._port):
+        with closing_on_failure(self._port):
             link = Link(SerialTransport(self._port.path, board.baud), timeout=self._TIMEOUT)
-            with _closing(link):
+            with closing_on_failure(link):
                 link.connect()
                 note(f"loading the network into the simulated {board.name}, which may take minutes")
                 super().__init__(link, network)
@@ -140,7 +140,7 @@ class SimulatedEngine:
         with needing_simulation():
             from firstspike_hw.simulation import NativeEngine
         self._engine = NativeEngine(shape, note=note)
-        with _closing(self._engine):
+        with closing_on_failure(self._engine):
             self._engine.load(image)
 
     def load(self, network: AnyNetwork) -> None:

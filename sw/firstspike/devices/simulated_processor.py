@@ -1,7 +1,6 @@
 """The simulated processor: its own RTL, compiled to native code."""
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +15,7 @@ from firstspike_spec.processor.plan import plan_processor
 from firstspike_spec.processor.results import SpikesLost
 
 from .kinds import AnyNetwork, layered_network
-from .simulated import needing_simulation
+from .simulated import closing_on_failure, needing_simulation
 
 #: Lanes of a simulated processor if nothing else is asked for.
 LANES = 16
@@ -62,11 +61,8 @@ class SimulatedProcessor:
         with needing_simulation():
             from firstspike_hw.simulation import NativeProcessor
         self._processor = NativeProcessor(self._shape, note=note)
-        try:
+        with closing_on_failure(self._processor):
             self._processor.load(contents)
-        except BaseException:
-            self._processor.close()
-            raise
 
     def load(self, network: AnyNetwork) -> None:
         """Load another network into the same processor, if it fits."""
@@ -99,5 +95,4 @@ class SimulatedProcessor:
 
     def close(self) -> None:
         """Free the processor."""
-        with closing(self._processor):
-            pass
+        self._processor.close()
