@@ -5,10 +5,11 @@ from collections.abc import Callable
 import torch
 from torch.optim.optimizer import ParamsT
 
-from .rewiring import Group, Rewiring, State
+from .rewiring import State
+from .thresholded import Thresholded
 
 
-class NesterovMagnitude(Rewiring, torch.optim.SGD):
+class NesterovMagnitude(Thresholded, torch.optim.SGD):
     """An optimiser that prunes while it trains: ``weight = hidden if |hidden| > threshold else 0``.
 
     The hidden parameters move by stochastic gradient descent with Nesterov momentum. Pruned ones get no gradient, and decay.
@@ -37,19 +38,5 @@ class NesterovMagnitude(Rewiring, torch.optim.SGD):
                     weights.grad.mul_(weights != 0)
         return super().step(closure)
 
-    def _begin(self, weights: torch.Tensor) -> dict[str, torch.Tensor]:
-        return {"hidden": torch.empty_like(weights)}
-
-    def _expose(self, weights: torch.Tensor, state: State) -> None:
-        weights.copy_(state["hidden"])
-
-    def _settle(self, weights: torch.nn.Parameter, state: State, group: Group) -> None:
-        state["hidden"].copy_(weights.data)
-        self._push(weights, state, group, group["threshold"])
-
-    def _strengths(self, weights: torch.nn.Parameter, state: State) -> torch.Tensor:
-        return state["hidden"].abs() / self._costs[weights] if weights in self._costs else state["hidden"].abs()
-
-    def _push(self, weights: torch.nn.Parameter, state: State, group: Group, level: float) -> None:
-        group["threshold"] = level
-        weights.data.copy_(state["hidden"] * (self._strengths(weights, state) > level))
+    def _show(self, weights: torch.nn.Parameter, state: State, threshold: float) -> None:
+        weights.data.copy_(state["hidden"] * (self._strengths(weights, state) > threshold))

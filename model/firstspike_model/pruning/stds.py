@@ -6,10 +6,11 @@ from torch.optim.optimizer import ParamsT
 
 from firstspike_spec import InputError
 
-from .rewiring import Group, Rewiring, State
+from .rewiring import Group, State
+from .thresholded import Thresholded
 
 
-class SoftThreshold(Rewiring):
+class SoftThreshold(Thresholded):
     """The rule of STDS, whatever moves the hidden parameters; the base of `STDS` and `NesterovSTDS`."""
 
     def _set_threshold(self, threshold: float) -> None:
@@ -18,27 +19,12 @@ class SoftThreshold(Rewiring):
             if not group["threshold"] >= 0:
                 raise InputError(f"threshold must be at least 0, not {group['threshold']}")
 
-    def _begin(self, weights: torch.Tensor) -> dict[str, torch.Tensor]:
-        return {"hidden": torch.empty_like(weights)}
-
-    def _expose(self, weights: torch.Tensor, state: State) -> None:
-        weights.copy_(state["hidden"])
-
-    def _settle(self, weights: torch.nn.Parameter, state: State, group: Group) -> None:
-        state["hidden"].copy_(weights.data)
-        self._shrink(weights, state, group["threshold"])
-
-    def _strengths(self, weights: torch.nn.Parameter, state: State) -> torch.Tensor:
-        # The threshold that would make the connection dormant.
-        return state["hidden"].abs() / self._costs[weights] if weights in self._costs else state["hidden"].abs()
-
     def _push(self, weights: torch.nn.Parameter, state: State, group: Group, level: float) -> None:
-        group["threshold"] = level
-        self._shrink(weights, state, level)
+        super()._push(weights, state, group, level)
         if weights in self._costs:  # also where the float was rounded up
             weights.data.mul_(self._strengths(weights, state) > level)
 
-    def _shrink(self, weights: torch.nn.Parameter, state: State, threshold: float) -> None:
+    def _show(self, weights: torch.nn.Parameter, state: State, threshold: float) -> None:
         hidden = state["hidden"]
         if weights in self._costs:
             shrunk = hidden.sign() * (hidden.abs() - threshold * self._costs[weights]).relu()
