@@ -3,11 +3,13 @@
 import ctypes
 from collections.abc import Callable
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from firstspike_spec.common.errors import DeviceError
 from firstspike_spec.common.words import RESULT_WORD
+from firstspike_spec.compiler.contents import Contents
 
 from ..chain.engine import COUNTERS
 from .build import Design, load_library
@@ -32,6 +34,9 @@ _SIGNATURES: Signatures = {
 _FAILURES = {-1: "is stuck", -2: "gave too many results", -3: "showed too many spikes"}
 
 
+_Contents = TypeVar("_Contents", bound=Contents)
+
+
 def core_definitions() -> str:
     """Return the macros that ``core.h`` needs, as C++."""
     counters, low = [], 0
@@ -41,14 +46,16 @@ def core_definitions() -> str:
     return f"#define FOR_EACH_COUNTER(X) {' '.join(counters)}\n#define RESULT_BITS {RESULT_WORD.bits}\n"
 
 
-class NativeCore:
+class NativeCore(Generic[_Contents]):
     """What the compiled RTL of an engine and of a processor have in common.
 
     Parameters
     ----------
     design : Design
-    what : str
-        What messages call it, such as ``"the engine"``.
+    shape : EngineShape or ProcessorShape
+        That of the contents that it can hold.
+    name : str
+        What messages call it: ``"an engine"`` or ``"a processor"``.
     cache : path, optional
         Folder of compiled designs; by default one in the user's cache.
     note : callable
@@ -62,22 +69,32 @@ class NativeCore:
         From every method, if it is closed or does not behave as it should.
     """
 
-    def __init__(self, design: Design, what: str, *, cache: Path | None, note: Callable[[str], None]):
-        self._what = what
+    def __init__(self, design: Design, shape: object, name: str, *, cache: Path | None, note: Callable[[str], None]):
+        self._shape, self._name = shape, name
+        self._noun = name.partition(" ")[2]
+        self._held: _Contents | None = None
         self._library = declare(load_library(design, cache=cache, note=note), _SIGNATURES)
-        self._simulator = Simulator(
-            self._library.core_new(), self._library.core_delete, name=what.replace("the ", "the simulated ")
-        )
+        self._simulator = Simulator(self._library.core_new(), self._library.core_delete, name=f"the simulated {self._noun}")
         self._decision_cycles = np.empty(0, np.uint64)
 
     def close(self) -> None:
         """Free it; it is of no use afterwards. This also happens when the object is no longer referenced."""
         self._simulator.close()
 
-    def _load(self, words: np.ndarray) -> None:
-        """Give words to the load port."""
-        words = np.ascontiguousarray(words)
+    def load(self, contents: _Contents) -> None:
+        """Load a network through the load port."""
+        if contents.shape != self._shape:
+            raise ValueError(f"The contents are made for {self._name} of another shape, {contents.shape!r}")
+        words = np.ascontiguousarray(contents.load_words())
         self._check(self._library.core_load(self._simulator.pointer, words, len(words)))
+        self._held = contents
+
+    @property
+    def _contents(self) -> _Contents:
+        """What was loaded."""
+        if self._held is None:
+            raise DeviceError(f"the simulated {self._noun} holds no network; load one first")
+        return self._held
 
     def _run(
         self, words: np.ndarray, batch: int, *, early_exit: bool, stalls: int, most_results: int, most_probes: int
@@ -123,5 +140,5 @@ class NativeCore:
 
     def _check(self, count: int) -> int:
         if count < 0:
-            raise DeviceError(f"{self._what} {_FAILURES[count]}; report this")
+            raise DeviceError(f"the {self._noun} {_FAILURES[count]}; report this")
         return count

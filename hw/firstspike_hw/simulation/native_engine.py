@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from firstspike_spec.common.errors import DeviceError
 from firstspike_spec.compiler.contents import EngineContents
 from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.compiler.tokens import input_tokens
@@ -23,7 +22,7 @@ def engine_design(shape: EngineShape) -> Design:
     return Design("engine", lambda: Engine(shape), shape.digest, probe_definitions(len(shape.layers) + 1) + core_definitions())
 
 
-class NativeEngine(NativeCore):
+class NativeEngine(NativeCore[EngineContents]):
     """The compiled RTL of an engine, with the interface of a device.
 
     Parameters
@@ -35,15 +34,7 @@ class NativeEngine(NativeCore):
 
     def __init__(self, shape: EngineShape, *, cache: Path | None = None, note: Callable[[str], None] = lambda text: None):
         self.shape = shape
-        super().__init__(engine_design(shape), "the engine", cache=cache, note=note)
-        self._contents: EngineContents | None = None
-
-    def load(self, contents: EngineContents) -> None:
-        """Load a network through the engine's load port."""
-        if contents.shape != self.shape:
-            raise ValueError(f"The contents are made for an engine of another shape, {contents.shape!r}")
-        self._load(contents.load_words())
-        self._contents = contents
+        super().__init__(engine_design(shape), shape, "an engine", cache=cache, note=note)
 
     def run(self, spike_times: np.ndarray, *, early_exit: bool, stalls: int = 0) -> Results:
         """Run a batch of inferences, each directly after the one before.
@@ -60,9 +51,8 @@ class NativeEngine(NativeCore):
         Results
             They include the spike times of all layers, and the cycles.
         """
-        if self._contents is None:
-            raise DeviceError("the simulated engine holds no network; load one first")
-        contents, network, batch = self._contents, self._contents.network, len(spike_times)
+        contents, batch = self._contents, len(spike_times)
+        network = contents.network
         results, probes = self._run(
             input_tokens(self.shape, spike_times, network.time_steps),
             batch,

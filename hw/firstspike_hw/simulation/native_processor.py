@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from firstspike_spec.common.errors import DeviceError
 from firstspike_spec.inference.results import Results, with_hidden_spikes
 from firstspike_spec.processor.contents import ProcessorContents
 from firstspike_spec.processor.results import read_processor_results
@@ -29,7 +28,7 @@ def processor_design(shape: ProcessorShape) -> Design:
     )
 
 
-class NativeProcessor(NativeCore):
+class NativeProcessor(NativeCore[ProcessorContents]):
     """The compiled RTL of a processor, with the interface of a device.
 
     Parameters
@@ -41,15 +40,7 @@ class NativeProcessor(NativeCore):
 
     def __init__(self, shape: ProcessorShape, *, cache: Path | None = None, note: Callable[[str], None] = lambda text: None):
         self.shape = shape
-        super().__init__(processor_design(shape), "the processor", cache=cache, note=note)
-        self._contents: ProcessorContents | None = None
-
-    def load(self, contents: ProcessorContents) -> None:
-        """Load a network through the processor's load port."""
-        if contents.shape != self.shape:
-            raise ValueError(f"The contents are made for a processor of another shape, {contents.shape!r}")
-        self._load(contents.load_words())
-        self._contents = contents
+        super().__init__(processor_design(shape), shape, "a processor", cache=cache, note=note)
 
     def run(self, spike_times: np.ndarray, *, early_exit: bool = False, stalls: int = 0) -> Results:
         """Run a batch of inferences, each directly after the one before.
@@ -72,8 +63,6 @@ class NativeProcessor(NativeCore):
         SpikesLost
             If an image has more spikes in a layer than the processor has room for.
         """
-        if self._contents is None:
-            raise DeviceError("the simulated processor holds no network; load one first")
         network, batch = self._contents.network, len(spike_times)
         results, probes = self._run(
             input_words(self.shape, network, spike_times),
