@@ -9,9 +9,9 @@ from firstspike_spec.inference.inference import Inference
 from firstspike_spec.layered.network import LayeredNetwork
 
 from ..network_tables import source_name
-from ..pictures import GIVEN, NAMED_CLASSES, OTHER, new_figure, plain
+from ..pictures import GIVEN, NAMED_CLASSES, OTHER, plain
 from .firing import layer_name, spike_steps
-from .one_image import draw_input
+from .one_image import draw_input, raster_axes
 from .output import Row
 from .style import GREY, add_titles, label_bar, left_out, shown_layers, step_colours
 
@@ -65,12 +65,7 @@ def draw_layered_raster(
     steps, layers = spike_steps(network), len(network.layers)
     chosen = shown_layers(layers + 1)
     starts = _starts([steps[index] for index in chosen])  # layers that are not drawn take no room on the axis
-    heights = [1.5] * (len(chosen) - 1) + [max(1.2, min(0.12 * network.outputs, 2.5))]
-    figure = new_figure(11, 1.8 + 1.5 * sum(heights))
-    halves = figure.add_gridspec(1, 2, width_ratios=(1, 2.6))
-    beside = halves[0].subgridspec(max(2, round(sum(heights) / 2.5)), 1)  # at the top, even for a deep network
-    digit, times = figure.add_subplot(beside[0]), figure.add_subplot(beside[1])
-    panels = halves[1].subgridspec(len(chosen), 1, height_ratios=heights).subplots(sharex=True, squeeze=False)[:, 0]
+    figure, digit, times, panels = raster_axes(len(chosen), network.outputs, width=11, ratio=2.6)
     shown = draw_input(digit, times, network, inference, picture, image=image, label=label)
     bar = figure.colorbar(shown, ax=times, orientation="horizontal", label="time step of the input", shrink=0.8)
     label_bar(bar, steps[0])

@@ -8,13 +8,14 @@ from firstspike_spec.inference.inference import Inference
 from firstspike_spec.layered.network import LayeredNetwork
 from firstspike_spec.network.base import BaseNetwork
 
-from ..pictures import draw_verdict, in_plane, show_image
+from ..pictures import draw_verdict, in_plane, new_figure, show_image
 from .firing import layer_name, spike_steps
 from .output import Row
 from .style import step_look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
 
@@ -50,6 +51,28 @@ def image_figures(network: BaseNetwork, inference: Inference, label: int) -> dic
             for index, (times, steps) in enumerate(zip(inference.spike_times, spike_steps(network), strict=True))
         },
     }
+
+
+def raster_axes(drawn: int, outputs: int, *, width: float, ratio: float) -> tuple["Figure", "Axes", "Axes", list["Axes"]]:
+    """Return a new figure of one image's spikes: its axes for the image, for the spike times beside it, and for each layer.
+
+    Parameters
+    ----------
+    drawn : int
+        How many layers are drawn, the input and the outputs among them.
+    outputs : int
+    width : float
+        Of the figure, in inches.
+    ratio : float
+        Width of the layers' axes, relative to that of the image's.
+    """
+    heights = [1.5] * (drawn - 1) + [max(1.2, min(0.12 * outputs, 2.5))]
+    figure = new_figure(width, 1.8 + 1.5 * sum(heights))
+    halves = figure.add_gridspec(1, 2, width_ratios=(1, ratio))
+    beside = halves[0].subgridspec(max(2, round(sum(heights) / 2.5)), 1)  # at the top, even for a deep network
+    digit, times = figure.add_subplot(beside[0]), figure.add_subplot(beside[1])
+    panels = halves[1].subgridspec(drawn, 1, height_ratios=heights).subplots(sharex=True, squeeze=False)[:, 0]
+    return figure, digit, times, list(panels)
 
 
 def draw_input(

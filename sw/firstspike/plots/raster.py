@@ -7,9 +7,9 @@ import numpy as np
 from firstspike_spec.inference.inference import Inference
 from firstspike_spec.network.network import Network
 
-from ..pictures import GIVEN, draw_latencies, label_steps, new_figure
+from ..pictures import GIVEN, draw_latencies, label_steps
 from .firing import layer_name
-from .one_image import draw_input, exit_step, spike_cells
+from .one_image import draw_input, exit_step, raster_axes, spike_cells
 from .output import Row
 from .style import add_titles, label_bar, left_out, shown_layers, step_colours
 
@@ -67,12 +67,7 @@ def draw_raster(
     colours = step_colours(steps)
     decision, given = int(inference.decision_steps[0]), int(inference.classes[0])
     chosen = shown_layers(layers + 1)
-    heights = [1.5] * (len(chosen) - 1) + [max(1.2, min(0.12 * network.outputs, 2.5))]
-    figure = new_figure(10, 1.8 + 1.5 * sum(heights))
-    halves = figure.add_gridspec(1, 2, width_ratios=(1, 2.2))
-    beside = halves[0].subgridspec(max(2, round(sum(heights) / 2.5)), 1)  # at the top, even for a deep network
-    digit, times = figure.add_subplot(beside[0]), figure.add_subplot(beside[1])
-    panels = halves[1].subgridspec(len(chosen), 1, height_ratios=heights).subplots(sharex=True, squeeze=False)[:, 0]
+    figure, digit, times, panels = raster_axes(len(chosen), network.outputs, width=10, ratio=2.2)
 
     shown = draw_input(digit, times, network, inference, picture, image=image, label=label)
     label_bar(figure.colorbar(shown, ax=times, orientation="horizontal", label="time step", shrink=0.8), steps)
