@@ -26,6 +26,7 @@ from firstspike_spec.layered.content import activities
 
 from ...levels import THOROUGH
 from ..random_layered_networks import layered_networks, random_layered_map_network, with_layered_activity
+from .refusals import refused
 
 ROOT = Path(__file__).parents[3]
 
@@ -60,16 +61,6 @@ def small():
 def profiled(small):
     """The same with the activity of its sources."""
     return with_layered_activity(small, 0)
-
-
-@pytest.fixture(params=["small", "profiled"])
-def either(request):
-    return request.getfixturevalue(request.param)
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "network.safetensors"
 
 
 def assert_same(one, other):
@@ -133,16 +124,6 @@ def test_the_digest_says_what_the_network_computes(small):
     digests = {other.digest for other in [small, *others]}
     assert len(digests) == 1 + len(others)
     assert with_layered_activity(small, 1).digest == small.digest
-
-
-def refused(path, content):
-    """Return the error of `load_network` for a file with this content, or ``None``."""
-    path.write_bytes(content)
-    try:
-        load_network(path)
-    except InputError as error:
-        return str(error)
-    return None
 
 
 def test_every_bit_flip_is_refused(either, path):

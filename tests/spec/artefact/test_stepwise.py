@@ -19,6 +19,7 @@ from firstspike_spec.network.content import LAYER_NUMBERS, activities
 
 from ...levels import THOROUGH
 from ..random_networks import networks, with_activity
+from .refusals import refused
 
 
 @pytest.fixture
@@ -32,16 +33,6 @@ def small():
 def profiled(small):
     """The same with the activity of its sources."""
     return with_activity(small, 0)
-
-
-@pytest.fixture(params=["small", "profiled"])
-def either(request):
-    return request.getfixturevalue(request.param)
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "network.safetensors"
 
 
 def assert_same(one, other):
@@ -90,16 +81,6 @@ def test_saving_twice_gives_the_same_bytes(either, path, tmp_path):
     save_network(either, path)
     save_network(load_network(path), tmp_path / "again.safetensors")
     assert path.read_bytes() == (tmp_path / "again.safetensors").read_bytes()
-
-
-def refused(path, content):
-    """Return the error of `load_network` for a file with this content, or ``None``."""
-    path.write_bytes(content)
-    try:
-        load_network(path)
-    except InputError as error:
-        return str(error)
-    return None
 
 
 def test_every_bit_flip_is_refused(either, path):
