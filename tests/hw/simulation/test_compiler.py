@@ -79,7 +79,8 @@ def test_a_variable_that_no_shell_can_read(tmp_path, monkeypatch):
 
 def test_the_first_failure_kills_the_other_compilers(compiler, tmp_path, monkeypatch):
     compiler(
-        f"{TRIES}mkdir {tmp_path}/first 2> /dev/null || {{ echo broken >&2; exit 1; }}\n"
+        f"{TRIES}mkdir {tmp_path}/first 2> /dev/null ||\n"
+        f"{{ until [ -s {tmp_path}/ids ]; do sleep 0.05; done; echo broken >&2; exit 1; }}\n"
         f"sleep 100 & echo $! > {tmp_path}/ids; wait"
     )
     monkeypatch.setattr("os.cpu_count", lambda: 2)
