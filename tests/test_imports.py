@@ -58,7 +58,7 @@ ALLOWED = {
         layer="lib memory lane",
         chain="lib memory lane layer",
         processor="lib memory chain",
-        link="lib memory chain",
+        link="lib memory chain processor",
         cycles="lib memory lane layer chain",
         boards="memory link",
         flow="boards",
@@ -75,7 +75,7 @@ ALLOWED = {
 #: The modules in which the host's side meets the gateware's, and PyTorch's.
 EXCEPTIONS = {
     "firstspike.devices.simulated": {"firstspike_hw.simulation", "firstspike_hw.boards"},
-    "firstspike.devices.simulated_processor": {"firstspike_hw.simulation"},
+    "firstspike.devices.plans": {"firstspike_hw.boards"},
     "firstspike.nn": {"firstspike_model.nn"},
     "firstspike.reference": {"firstspike_model.nn", "firstspike_model.inference"},
 }

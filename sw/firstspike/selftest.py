@@ -15,6 +15,7 @@ from firstspike_spec.network.encoder import SPIKE_TIME_TYPE
 from firstspike_spec.protocol.messages import Kind
 
 from .devices import Device
+from .devices.cores import kind_of, lanes_of
 from .devices.kinds import AnyNetwork, ends_early
 from .devices.linked import LinkedDevice
 
@@ -63,9 +64,9 @@ def selftest(device: Device, network: AnyNetwork, progress: Callable[[int], None
 def _identity(device: LinkedDevice) -> Check:
     identity, again = device.identity, device.link.connect()
     same = (again.shape, again.board) == (identity.shape, identity.board)
-    lanes = " and ".join(str(layer.lanes) for layer in again.shape.layers) or "no"
+    lanes = " and ".join(map(str, lanes_of(again.shape))) or "no"
     clock = f", {again.clock_hz / 1e6:g} MHz" if again.clock_hz else ""
-    return Check("identity", same, f"{again.board}, {lanes} lanes{clock}, engine {again.shape.digest[:12]}")
+    return Check("identity", same, f"{again.board}, {lanes} lanes{clock}, {kind_of(again.shape)} {again.shape.digest[:12]}")
 
 
 def _link(device: LinkedDevice) -> Check:

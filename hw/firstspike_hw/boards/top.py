@@ -7,6 +7,7 @@ from amaranth.lib.cdc import ResetSynchronizer
 
 from firstspike_spec.compiler.contents import EngineContents
 from firstspike_spec.compiler.engine_shape import EngineShape
+from firstspike_spec.processor.shape import ProcessorShape
 
 from ..link.serial_top import LIGHTS, SerialTop
 from ..memory.style import GENERIC_MEMORY, MemoryStyle
@@ -15,7 +16,7 @@ from .board import Board
 
 def accelerator_of(
     board: Board,
-    shape: EngineShape,
+    shape: EngineShape | ProcessorShape,
     contents: EngineContents | None = None,
     *,
     memory_style: MemoryStyle = GENERIC_MEMORY,
@@ -40,12 +41,12 @@ class BoardTop(wiring.Component):
     Parameters
     ----------
     board : Board
-    shape : EngineShape
+    shape : EngineShape or ProcessorShape
     contents : EngineContents, optional
         The network that the memories hold at power-up; only for a board with `Board.initial_contents`.
     """
 
-    def __init__(self, board: Board, shape: EngineShape, contents: EngineContents | None = None):
+    def __init__(self, board: Board, shape: EngineShape | ProcessorShape, contents: EngineContents | None = None):
         self._board, self._shape, self._contents = board, shape, contents
         super().__init__({})
 

@@ -1,6 +1,6 @@
-"""The engine and its link: bytes in, bytes out."""
+"""An engine or a processor and its link: bytes in, bytes out."""
 
-from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
@@ -9,22 +9,18 @@ from firstspike_spec.compiler.contents import EngineContents
 from firstspike_spec.network.encoder import MIN_TIME_STEPS
 from firstspike_spec.protocol.messages import BUFFER_BYTES, COUNTER_BYTES, HEAD_BYTES, Identity, Status
 
-from ..chain.engine import COUNTERS, Engine, probes
+from ..chain.engine import COUNTERS
 from ..memory.style import GENERIC_MEMORY, MemoryStyle
 from .arbiter import Arbiter
 from .commander import Commander
+from .core import core_of, probes
 from .frame_receiver import FrameReceiver
 from .frame_sender import FrameSender
 from .memory_access import MemoryAccess
 from .result_sender import ResultSender
-from .spike_decoder import SpikeDecoder
-from .word_queue import WordQueue
 
 #: Images between the commander and the first byte of their answers.
 _IMAGES = 4
-
-#: Result words that can wait for the link: in most networks, all those of an image.
-_WORDS = 16
 
 
 class LinkedEngine(wiring.Component):
@@ -36,9 +32,10 @@ class LinkedEngine(wiring.Component):
     Parameters
     ----------
     identity : Identity
-        Without a digest, the engine holds no network at power-up. Its ``buffer_bytes`` must be a power of two.
+        Its shape says what is linked. Without a digest, it holds no network at power-up. Its ``buffer_bytes`` must be a power
+        of two.
     contents : EngineContents, optional
-        The memories' contents at power-up; the identity must have their digest.
+        The memories' contents at power-up, for an engine; the identity must have their digest.
     memory_style : MemoryStyle
         What the FPGA's memories are made of.
 
@@ -52,8 +49,8 @@ class LinkedEngine(wiring.Component):
         A request is being carried out. The last bytes of its answer may be sent after that.
     lost : ``Out(1)``
         High for one cycle when a frame was damaged or had no room.
-    probe_0, probe_1, ... : ``Out(stream.Signature(token_layout(...), always_ready=True))``
-        Those of the `Engine`.
+    probe_0, probe_1, ... : ``Out(stream.Signature(..., always_ready=True))``
+        Those of the `Engine` or the `Processor`.
     """
 
     def __init__(
@@ -83,11 +80,9 @@ class LinkedEngine(wiring.Component):
         m.submodules.receiver = receiver = FrameReceiver(self._identity.buffer_bytes.bit_length() - 1)
         m.submodules.commander = commander = Commander(self._identity)
         m.submodules.access = access = MemoryAccess(last_step)
-        m.submodules.decoder = decoder = SpikeDecoder(shape)
-        engine = Engine(shape, contents, memory_style=self._memory_style)
+        m.submodules.core = core = core_of(shape, contents, self._memory_style)
         clear = Signal()  # the reset reaches all of the engine, so it begins at a register
         m.d.sync += clear.eq(commander.clear)
-        m.submodules.engine = ResetInserter(clear)(engine)
         m.submodules.results = results = ResultSender()
         m.submodules.arbiter = arbiter = Arbiter()
         m.submodules.sender = sender = FrameSender()
@@ -95,18 +90,17 @@ class LinkedEngine(wiring.Component):
         # The path of an image and of its answer.
         wiring.connect(m, wiring.flipped(self.i), receiver.i)
         wiring.connect(m, receiver.o, commander.i)
-        wiring.connect(m, commander.codes, decoder.i)
-        wiring.connect(m, decoder.o, engine.i)
+        wiring.connect(m, commander.codes, core.codes)
+        wiring.connect(m, core.o, results.words)
         wiring.connect(m, results.o, arbiter.first)
         wiring.connect(m, commander.o, arbiter.second)
         wiring.connect(m, arbiter.o, sender.i)
         wiring.connect(m, sender.o, wiring.flipped(self.o))
-        m.d.comb += [decoder.last_step.eq(access.last_step), engine.early_exit.eq(commander.early_exit)]
-
-        # An image's words wait here for the link, not in the engine.
-        m.submodules.words = words = WordQueue(shape, depth=_WORDS)
-        wiring.connect(m, engine.o, words.i)
-        wiring.connect(m, words.o, results.words)
+        m.d.comb += [
+            core.last_step.eq(access.last_step),
+            core.early_exit.eq(commander.early_exit),
+            core.clear.eq(clear),
+        ]
 
         # What an answer waits for. There is at most one more status than heads, that of the answer being sent, so the second
         # queue cannot overflow.
@@ -117,8 +111,8 @@ class LinkedEngine(wiring.Component):
             heads.w_data.eq(commander.heads.p.data),
             heads.w_en.eq(commander.heads.valid),
             commander.heads.ready.eq(heads.w_rdy),
-            statuses.w_data.eq(decoder.wrong),
-            statuses.w_en.eq(decoder.done),
+            statuses.w_data.eq(core.wrong),
+            statuses.w_en.eq(core.done),
         ]
         _connect_queue(m, heads, results.heads)
         _connect_queue(m, statuses, results.statuses)
@@ -128,16 +122,16 @@ class LinkedEngine(wiring.Component):
 
         # Loading and reading back.
         wiring.connect(m, commander.bodies, access.i)
-        wiring.connect(m, access.load, engine.load)
-        wiring.connect(m, engine.peeked, access.peeked)
+        wiring.connect(m, access.load, core.load)
+        wiring.connect(m, core.peeked, access.peeked)
         m.d.comb += [
             access.reads.eq(commander.reads),
             access.begin.eq(commander.begin),
-            engine.peek.eq(access.peek),
+            core.peek.eq(access.peek),
             commander.check.eq(access.check),
             commander.done.eq(access.done),
             commander.wrong.eq(access.wrong),
-            commander.idle.eq(~engine.busy & ~images.any()),
+            commander.idle.eq(~core.busy & ~images.any()),
         ]
 
         # Counters: the engine's, and the link's.
@@ -152,7 +146,7 @@ class LinkedEngine(wiring.Component):
                 oversized.eq(oversized + receiver.overflow),
             ]
         m.d.comb += [
-            *(getattr(commander.counters, name).eq(getattr(engine.counters, name)) for name in COUNTERS.members),
+            *(getattr(commander.counters, name).eq(getattr(core.counters, name)) for name in COUNTERS.members),
             commander.counters.cycles.eq(cycles),
             commander.counters.damaged_frames.eq(damaged),
             commander.counters.oversized_frames.eq(oversized),
@@ -163,7 +157,7 @@ class LinkedEngine(wiring.Component):
             self.busy.eq(~commander.idle | ~commander.waiting),
         ]
         for name in probes(shape):
-            wiring.connect(m, getattr(engine, name), wiring.flipped(getattr(self, name)))
+            wiring.connect(m, getattr(core, name), wiring.flipped(getattr(self, name)))
         return m
 
 

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.compiler.contents import EngineContents
 from firstspike_spec.compiler.engine_shape import EngineShape
+from firstspike_spec.processor.shape import ProcessorShape
 from firstspike_spec.protocol.messages import Identity
 
 from ..memory.style import GENERIC_MEMORY, MemoryStyle
@@ -24,7 +25,7 @@ class SerialTop(wiring.Component):
 
     Parameters
     ----------
-    shape : EngineShape
+    shape : EngineShape or ProcessorShape
     contents : EngineContents, optional
         The memories' contents at power-up; by default no network.
     clock_hz, baud : int
@@ -49,7 +50,7 @@ class SerialTop(wiring.Component):
 
     def __init__(
         self,
-        shape: EngineShape,
+        shape: EngineShape | ProcessorShape,
         contents: EngineContents | None = None,
         *,
         clock_hz: int,

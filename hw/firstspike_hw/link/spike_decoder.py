@@ -1,13 +1,12 @@
-"""The spike decoder: from an image's code to the engine's tokens."""
+"""The spike decoder: from an image's code to tokens, for an engine or on the way to a processor."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.protocol.spike_code import END_OF_STEP, LONG_GAP, SKIP
 
-from ..lib.layouts import FRAME_BYTE, input_layout
+from ..lib.layouts import FRAME_BYTE
 
 #: The meaning of nibbles. A spike and a skip pass over some neurons.
 _SYMBOL = data.StructLayout({"spike": 1, "skip": 1, "end": 1})
@@ -17,27 +16,31 @@ class SpikeDecoder(wiring.Component):
     """Decodes `firstspike_spec.protocol.spike_code`, a nibble a cycle.
 
     Whatever the bytes are, each code gives exactly ``T`` ends of steps: missing ends are added, and surplus nibbles are
-    dropped. So are spikes of neurons without an address; the address of all ones is unused. So the engine never waits for the
-    rest of an image.
+    dropped. So are spikes of neurons that do not exist. So the engine never waits for the rest of an image.
 
     It is a pipeline of four stages: nibble, meaning, neuron, token.
 
     Parameters
     ----------
-    shape : EngineShape
+    source_bits : int
+        Width of a neuron's number.
+    layout : StructLayout
+        A token: ``address_0``, ``valid_0`` and ``end``, perhaps with more fields, which stay 0.
+    limited : bool
+        ``last_source`` says which neurons exist. Otherwise, all do but the one whose number is all ones, which is unused.
 
     Members
     -------
     i : ``In(stream.Signature(FRAME_BYTE))``
         One code after another; ``last`` marks the last byte of each.
-    o : ``Out(stream.Signature(input_layout(shape)))``
+    o : ``Out(stream.Signature(layout))``
         Each token holds one spike or one end of a step.
-    last_step : ``In(8)``
-        ``T - 1``. It must change only between two codes.
+    last_step : ``In(8)``, last_source : ``In(source_bits)``
+        ``T - 1``, and, if ``limited``, the last neuron. They must change only between two codes.
     done : ``Out(1)``
         High for one cycle when a code's last byte has been taken, and its last end is on offer or has been taken.
     wrong : ``Out(1)``
-        With ``done``: the code did not have exactly ``T`` ends, or had a spike of a neuron without an address.
+        With ``done``: the code did not have exactly ``T`` ends, or had a spike of a neuron that does not exist.
 
     Notes
     -----
@@ -47,13 +50,14 @@ class SpikeDecoder(wiring.Component):
     #: Cycles from the first in which a byte is on offer to the token of its first nibble.
     latency = 4
 
-    def __init__(self, shape: EngineShape):
-        self._shape = shape
+    def __init__(self, source_bits: int, layout: data.StructLayout, *, limited: bool = False):
+        self._source_bits, self._limited = source_bits, limited
         super().__init__(
             {
                 "i": In(stream.Signature(FRAME_BYTE)),
-                "o": Out(stream.Signature(input_layout(shape))),
+                "o": Out(stream.Signature(layout)),
                 "last_step": In(8),
+                **({"last_source": In(source_bits)} if limited else {}),
                 "done": Out(1),
                 "wrong": Out(1),
             }
@@ -147,10 +151,11 @@ class SpikeDecoder(wiring.Component):
 
         # The neuron that spikes, or the last one passed over. It begins one before the first. A spike adds its gap and one
         # more, which is the sum's carry-in. After a spike beyond the last neuron, it has no meaning until the next step.
-        bits = self._shape.source_bits
+        bits = self._source_bits
         neuron = Signal(max(bits, (SKIP - 1).bit_length()) + 1, init=-1)
         beyond, was_beyond = Signal(), Signal()
-        m.d.comb += beyond.eq(was_beyond | neuron[bits:].any() | neuron[:bits].all())
+        nobody = neuron[:bits] > self.last_source if self._limited else neuron[:bits].all()
+        m.d.comb += beyond.eq(was_beyond | neuron[bits:].any() | nobody)
         with m.If(fits):
             m.d.sync += placed.eq(symbol)
             with m.If(symbol.end):

@@ -1,55 +1,60 @@
 """The word queue, in which the engine's results wait for the link."""
 
+from dataclasses import dataclass
+
 from amaranth.hdl import Cat, Module
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.common.words import RESULT_WORD
-from firstspike_spec.compiler.engine_shape import EngineShape
-from firstspike_spec.compiler.shapes import index_bits
 
-from ..chain.input_gate import TIME_BITS
 from ..lib.layouts import word_layout
 
 
-class WordQueue(wiring.Component):
-    """A queue of result words. It stores only the bits that an engine of the shape uses.
+@dataclass(frozen=True)
+class ResultBits:
+    """The widths of the fields of result words, as far as they are used.
 
     Parameters
     ----------
-    shape : EngineShape
+    value, neuron, step : int
+        The value is signed in reports. In decisions it is not, unless all of a result word's bits are used.
+    """
+
+    value: int
+    neuron: int
+    step: int
+
+
+class WordQueue(wiring.Component):
+    """A queue of result words. It stores only the bits that are used.
+
+    Parameters
+    ----------
+    bits : ResultBits
     depth : int
         Number of words that it has room for.
 
     Members
     -------
     i, o : ``stream.Signature(word_layout(RESULT_WORD))``
-        The ``step`` is below ``shape.time_steps``.
+        No field has more than its bits.
 
     Notes
     -----
     Throughput: one word a cycle.
     """
 
-    def __init__(self, shape: EngineShape, *, depth: int):
-        self._shape, self._depth = shape, depth
+    def __init__(self, bits: ResultBits, *, depth: int):
+        self._bits, self._depth = bits, depth
         words = stream.Signature(word_layout(RESULT_WORD))
         super().__init__({"i": In(words), "o": Out(words)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        word = self.i.payload.shape()
-        kept = data.StructLayout(
-            {
-                # A report's potential, which is signed, or a decision's number of cycles, which is not.
-                "value": max(TIME_BITS, self._shape.output.potential_bits),
-                "neuron": self._shape.output.address_bits,
-                "step": index_bits(self._shape.time_steps),
-                "fired": 1,
-                "decision": 1,
-            }
-        )
+        word, bits = self.i.payload.shape(), self._bits
+        kept = data.StructLayout({"value": bits.value, "neuron": bits.neuron, "step": bits.step, "fired": 1, "decision": 1})
         m.submodules.queue = queue = SyncFIFOBuffered(width=kept.size, depth=self._depth)
         given = data.View(kept, queue.r_data)
         m.d.comb += [

@@ -17,7 +17,7 @@ from ..memory.style import GENERIC_MEMORY, MemoryStyle
 CALL_SLACK = 12
 
 #: Steps of FIRE that may still come to a lane after it has said that it is ``crowded``.
-STEP_SLACK = 12
+STEP_SLACK = 4
 
 #: Cycles without a step of FIRE that there must be between a unit's last visit and the next unit's header. Between a header
 #: and the first visit there need be none.

@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.common.words import LOAD_WORD, RESULT_WORD
-from firstspike_spec.processor.contents import COLUMNS, KERNELS, LANES_LAYER, PROGRAM, ROWS, SHARED_LAYER
+from firstspike_spec.processor import contents
 from firstspike_spec.processor.shape import ProcessorShape
 from firstspike_spec.processor.spikes import probe_word
 
@@ -24,6 +24,7 @@ from .lane_group import LaneGroup
 from .parameters import STEP_SLACK, ProcessorParameters
 from .shared.dispatcher import Dispatcher
 from .shared.fire_sequencer import FireSequencer
+from .shared.input_format import INPUT_FORMAT, InputFormat
 from .shared.merger import Merger
 from .shared.readout import ReadOut
 from .shared.sequencer import Sequencer
@@ -39,6 +40,11 @@ _ROUND_TRIP = 3
 
 #: Cycles from a load word's arrival at the last group until it is in a lane's memory, and some more.
 _LOAD_SETTLING = 6
+
+
+def probes(shape: ProcessorShape) -> dict[str, wiring.Member]:
+    """Return the member that shows the spikes of layers."""
+    return {"probe_0": Out(stream.Signature(word_layout(probe_word(shape)), always_ready=True))}
 
 
 class Processor(wiring.Component):
@@ -67,6 +73,8 @@ class Processor(wiring.Component):
         The words that were read, in order, `peek_latency` cycles later; zero for places where there is no memory.
     busy : ``Out(1)``
         An image is under way.
+    input_format : ``Out(INPUT_FORMAT)``
+        What was loaded of it; the processor itself does not need it.
     counters : ``Out(COUNTERS)``
     probe_0 : ``Out(stream.Signature(word_layout(probe_word(shape)), always_ready=True))``
         Copies of the spikes that are written to the spike memory, and a word with ``end`` after each image.
@@ -92,8 +100,9 @@ class Processor(wiring.Component):
                 "peek": In(1),
                 "peeked": Out(stream.Signature(WORD_BITS, always_ready=True)),
                 "busy": Out(1),
+                "input_format": Out(INPUT_FORMAT),
                 "counters": Out(COUNTERS),
-                "probe_0": Out(stream.Signature(word_layout(probe_word(shape)), always_ready=True)),
+                **probes(shape),
             }
         )
 
@@ -263,14 +272,17 @@ class Processor(wiring.Component):
             peeks.eq(Cat(taken & self.peek, peeks)),
             left.eq(Mux(taken, settles, left - (left != 0))),
         ]
-        of_lanes, of_shared = word.layer == LANES_LAYER, word.layer == SHARED_LAYER
+        of_lanes, of_shared = word.layer == contents.LANES_LAYER, word.layer == contents.SHARED_LAYER
         chain = groups[0].load
         m.d.comb += [chain.word.eq(word), chain.write.eq(writes & of_lanes), chain.peek.eq(peeks[0] & of_lanes)]
+        m.submodules.input_format = input_format = InputFormat()
+        m.d.comb += self.input_format.eq(input_format.o)
         shared = {
-            PROGRAM: sequencer.load,
-            KERNELS: dispatcher.load_kernels,
-            ROWS: dispatcher.load_rows,
-            COLUMNS: dispatcher.load_columns,
+            contents.PROGRAM: sequencer.load,
+            contents.KERNELS: dispatcher.load_kernels,
+            contents.ROWS: dispatcher.load_rows,
+            contents.COLUMNS: dispatcher.load_columns,
+            contents.INPUT_FORMAT: input_format.load,
         }
         for number, bus in shared.items():
             mine = of_shared & (word.lane == number)

@@ -1,4 +1,4 @@
-"""An engine and its link as native code in this process: bytes in, bytes out."""
+"""An engine or a processor and its link as native code in this process: bytes in, bytes out."""
 
 import ctypes
 from collections.abc import Callable
@@ -8,12 +8,14 @@ import numpy as np
 
 from firstspike_spec.common.errors import DeviceError
 from firstspike_spec.compiler.contents import EngineContents
+from firstspike_spec.processor.contents import ProcessorContents
 from firstspike_spec.protocol.messages import Identity
 
+from ..link.core import probes
 from ..link.linked_engine import LinkedEngine
 from .build import Design, load_library
 from .native import BYTES, INT, INT64, SIMULATOR, SIZE, UINT64, Signatures, Simulator, declare
-from .probes import max_tokens, probe_definitions, spike_times_of_probes
+from .probes import all_spike_times, most_probe_words, probe_definitions
 
 _SIGNATURES: Signatures = {
     "link_new": (SIMULATOR, []),
@@ -82,22 +84,28 @@ class NativeLink:
         del timeout
         return self._run(rest=False)
 
-    def watch(self, contents: EngineContents, batch: int) -> None:
+    def watch(self, contents: EngineContents | ProcessorContents, batch: int) -> None:
         """Start to record the spikes of up to ``batch`` inferences of the loaded network."""
         self._probe_parts = []
-        self._probes = np.empty(max_tokens(contents, batch), np.uint64)
+        self._probes = np.empty(most_probe_words(contents, batch), np.uint64)
 
-    def spike_times(self, contents: EngineContents, batch: int) -> tuple[np.ndarray, ...]:
+    def spike_times(self, contents: EngineContents | ProcessorContents, inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         """Return the spike times of the inputs and the hidden layers in the inferences since `watch`, and stop recording.
+
+        Parameters
+        ----------
+        contents : EngineContents or ProcessorContents
+        inputs : ndarray of int, shape (batch, inputs)
+            The spike times that were sent.
 
         Raises
         ------
         InputError
-            If there were not exactly ``batch`` inferences.
+            If there were other than ``batch`` inferences.
         """
         self._run(rest=True)
         parts, self._probe_parts, self._probes = self._probe_parts, [], np.empty(0, np.uint64)
-        return spike_times_of_probes(contents, np.concatenate([*parts, np.empty(0, np.uint64)]), batch)
+        return all_spike_times(contents, np.concatenate([*parts, np.empty(0, np.uint64)]), inputs)
 
     @property
     def cycles(self) -> int:
@@ -125,10 +133,10 @@ class NativeLink:
 
 
 def link_design(identity: Identity) -> Design:
-    """Return the design of an engine and its link."""
+    """Return the design of an engine or a processor and its link."""
     return Design(
         "link",
         lambda: LinkedEngine(identity),
         identity.constants().decode(),
-        probe_definitions(len(identity.shape.layers) + 1),
+        probe_definitions(len(probes(identity.shape))),
     )

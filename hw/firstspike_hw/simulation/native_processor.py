@@ -9,13 +9,13 @@ from firstspike_spec.inference.results import Results, with_hidden_spikes
 from firstspike_spec.processor.contents import ProcessorContents
 from firstspike_spec.processor.results import read_processor_results
 from firstspike_spec.processor.shape import ProcessorShape
-from firstspike_spec.processor.spikes import input_words, spike_times_of_probe
+from firstspike_spec.processor.spikes import input_words
 
 from ..processor.parameters import ProcessorParameters
 from ..processor.processor import Processor
 from .build import Design
 from .native_core import NativeCore, core_definitions
-from .probes import probe_definitions
+from .probes import all_spike_times, most_probe_words, probe_definitions
 
 
 def processor_design(shape: ProcessorShape) -> Design:
@@ -70,11 +70,11 @@ class NativeProcessor(NativeCore[ProcessorContents]):
             early_exit=False,
             stalls=stalls,
             most_results=batch * (network.outputs + 1),
-            most_probes=batch * (1 + sum(layer.spikes for layer in network.layers)),
+            most_probes=most_probe_words(self._contents, batch),
         )
         return with_hidden_spikes(
             read_processor_results(network, results, batch=batch),
-            (spike_times, *spike_times_of_probe(self.shape, network, probes, batch)),
+            all_spike_times(self._contents, probes, spike_times),
             early_exit=False,
             time_steps=network.time_steps,
         )

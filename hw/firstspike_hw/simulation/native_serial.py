@@ -15,6 +15,7 @@ import numpy as np
 
 from firstspike_spec.common.errors import DeviceError
 from firstspike_spec.compiler.engine_shape import EngineShape
+from firstspike_spec.processor.shape import ProcessorShape
 
 from ..boards.board import Board
 from ..boards.top import accelerator_of
@@ -43,7 +44,7 @@ class NativeSerialPort:
     Parameters
     ----------
     board : Board
-    shape : EngineShape
+    shape : EngineShape or ProcessorShape
     cache, note
         As in `NativeLink`.
 
@@ -58,7 +59,7 @@ class NativeSerialPort:
     def __init__(
         self,
         board: Board,
-        shape: EngineShape,
+        shape: EngineShape | ProcessorShape,
         *,
         cache: Path | None = None,
         note: Callable[[str], None] = lambda text: None,
@@ -193,7 +194,7 @@ class _Line:
                 del received[: _write(self._near, received)]
 
 
-def serial_design(board: Board, shape: EngineShape) -> Design:
+def serial_design(board: Board, shape: EngineShape | ProcessorShape) -> Design:
     """Return the design of a board, without its clock generator and its I/O buffers."""
     facts = (board.name, board.clock_hz, board.baud, board.buffer_bits, shape.digest)
     return Design("serial", lambda: accelerator_of(board, shape), repr(facts), "")

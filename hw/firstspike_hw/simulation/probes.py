@@ -5,6 +5,8 @@ import numpy as np
 from firstspike_spec.common.words import Field, Word
 from firstspike_spec.compiler.contents import EngineContents
 from firstspike_spec.compiler.tokens import spike_times_of_tokens, token_ports
+from firstspike_spec.processor.contents import ProcessorContents
+from firstspike_spec.processor.spikes import spike_times_of_probe
 
 _PROBE_LAYER_BIT = 60
 
@@ -12,6 +14,31 @@ _PROBE_LAYER_BIT = 60
 def probe_definitions(probes: int) -> str:
     """Return the macro that ``probes.h`` needs for a design with a number of probes, as C++."""
     return f"#define FOR_EACH_LAYER(X) {' '.join(f'X({index})' for index in range(probes))}\n"
+
+
+def most_probe_words(contents: EngineContents | ProcessorContents, batch: int) -> int:
+    """Return the highest number of probe words that a batch of inferences can give."""
+    if isinstance(contents, ProcessorContents):
+        return batch * (1 + sum(layer.spikes for layer in contents.network.layers))
+    return max_tokens(contents, batch)
+
+
+def all_spike_times(
+    contents: EngineContents | ProcessorContents, probes: np.ndarray, inputs: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """Return the spike times of the inputs and the hidden layers.
+
+    Parameters
+    ----------
+    contents : EngineContents or ProcessorContents
+    probes : ndarray of uint64
+        Probe words of exactly these inferences.
+    inputs : ndarray of int, shape (batch, inputs)
+        The spike times that were sent. A processor does not show them.
+    """
+    if isinstance(contents, ProcessorContents):
+        return (inputs, *spike_times_of_probe(contents.shape, contents.network, probes, len(inputs)))
+    return spike_times_of_probes(contents, probes, len(inputs))
 
 
 def max_tokens(contents: EngineContents, batch: int) -> int:

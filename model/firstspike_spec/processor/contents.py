@@ -8,6 +8,7 @@ import numpy as np
 from ..common.words import Memory
 from ..compiler.contents import Contents, MemoryContents
 from ..layered.network import LayeredNetwork
+from ..network.base import image_maps
 from .instructions import PROGRAM_BITS, Instruction
 from .shape import ProcessorShape
 from .spike_memory import loses_spikes
@@ -16,10 +17,13 @@ from .spike_memory import loses_spikes
 LANES_LAYER, SHARED_LAYER = 0, 1
 
 #: Which of the shared memories is which: the load word's lane.
-PROGRAM, KERNELS, ROWS, COLUMNS = range(4)
+PROGRAM, KERNELS, ROWS, COLUMNS, INPUT_FORMAT = range(5)
 
-#: Bits of a word of the kernels.
-KERNEL_BITS = 16
+#: Bits of a word of the kernels, and of a number of the inputs' format.
+KERNEL_BITS = FORMAT_BITS = 16
+
+#: The words of the inputs' format, by address: the number of the last input, and the last column and row of a map.
+FORMAT_WORDS = ("last_input", "last_column", "last_row")
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,17 +61,26 @@ class ProcessorContents(Contents):
     units: tuple[np.ndarray, ...]
 
     def memories(self) -> Iterator[MemoryContents]:
-        """Yield what each memory holds: the program, the kernels, both tables, then the pointers and entries of each lane."""
+        """Yield what each memory holds: the inputs' ``T`` and what all lanes share, then each lane's pointers and entries."""
+        time_steps = np.array([self.network.input_time_steps], np.uint64)
+        yield MemoryContents(LANES_LAYER, 0, Memory.TIME_STEPS, FORMAT_BITS, time_steps)
         for lane, bits, words in (
             (PROGRAM, PROGRAM_BITS, self.program),
             (KERNELS, KERNEL_BITS, self.kernels),
             (ROWS, self.shape.coordinate.bits, self.rows),
             (COLUMNS, self.shape.coordinate.bits, self.columns),
+            (INPUT_FORMAT, FORMAT_BITS, self._input_format),
         ):
             yield MemoryContents(SHARED_LAYER, lane, Memory.ENTRIES, bits, words)
         for lane, (pointers, entries) in enumerate(zip(self.pointers, self.entries, strict=True)):
             yield MemoryContents(LANES_LAYER, lane, Memory.POINTERS, self.shape.pointer.bits, pointers)
             yield MemoryContents(LANES_LAYER, lane, Memory.ENTRIES, self.shape.entry.bits, entries)
+
+    @property
+    def _input_format(self) -> np.ndarray:
+        """The words of the inputs' format, in the order of `FORMAT_WORDS`."""
+        _channels, height, width = image_maps(self.network.input_shape)
+        return np.array([self.network.inputs - 1, width - 1, height - 1], np.uint64)
 
     @property
     def may_overflow(self) -> bool:

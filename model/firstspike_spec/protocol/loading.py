@@ -6,16 +6,16 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..common.words import Memory
-from ..compiler.contents import EngineContents, MemoryContents
+from ..compiler.contents import Contents, MemoryContents
 from .messages import BLOCK_HEAD, CHECK_BYTES, COUNT_BYTES, DIGEST_BYTES
 
 
-def blocks(contents: EngineContents, most_bytes: int) -> Iterator[bytes]:
+def blocks(contents: Contents, most_bytes: int) -> Iterator[bytes]:
     """Yield the bodies of the `Kind.LOAD_BLOCK` messages that load a network.
 
     Parameters
     ----------
-    contents : EngineContents
+    contents : Contents
     most_bytes : int
         Length of the longest body.
     """
@@ -26,7 +26,7 @@ def blocks(contents: EngineContents, most_bytes: int) -> Iterator[bytes]:
             yield _head(part, width, first) + data[width * first : width * (first + words)]
 
 
-def load_end(contents: EngineContents, check: int) -> bytes:
+def load_end(contents: Contents, check: int) -> bytes:
     """Return the body of a `Kind.LOAD_END`; ``check`` is the CRC-32 of all blocks."""
     digest = bytes.fromhex(contents.digest)
     assert len(digest) == DIGEST_BYTES
@@ -47,7 +47,7 @@ def check_range(part: MemoryContents, first: int, count: int) -> tuple[bytes, by
     return _head(part, width, first) + count.to_bytes(COUNT_BYTES, "little"), check.to_bytes(CHECK_BYTES, "little")
 
 
-def readable(contents: EngineContents) -> list[MemoryContents]:
+def readable(contents: Contents) -> list[MemoryContents]:
     """Return the memories that can be read back: all but ``T`` and those without words."""
     return [part for part in contents.memories() if part.memory != Memory.TIME_STEPS and len(part.words)]
 

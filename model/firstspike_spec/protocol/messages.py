@@ -15,6 +15,7 @@ from ..common.errors import InputError, InputTypeError
 from ..common.text import quoted
 from ..common.words import RESULT_WORD
 from ..compiler.engine_shape import EngineShape
+from ..processor.shape import ProcessorShape
 
 #: The first bytes of a board's identity, and the version of the protocol.
 MAGIC = b"1spk"
@@ -124,8 +125,8 @@ class Identity:
 
     Attributes
     ----------
-    shape : EngineShape
-        Of the engine on the board.
+    shape : EngineShape or ProcessorShape
+        Of the engine or the processor on the board.
     board : str
         Name of the board: up to `MOST_NAME_CHARACTERS` printable characters.
     clock_hz, baud : int
@@ -142,7 +143,7 @@ class Identity:
         If a value is of the wrong kind or out of range.
     """
 
-    shape: EngineShape
+    shape: EngineShape | ProcessorShape
     board: str
     clock_hz: int
     baud: int
@@ -163,7 +164,8 @@ class Identity:
     def constants(self) -> bytes:
         """Return the part that never changes, the JSON at the end of the answer to `Kind.IDENTIFY`."""
         facts = {name: getattr(self, name) for name in _FACTS}
-        return json.dumps({**facts, "engine": self.shape.as_dict()}, separators=(",", ":")).encode()
+        kind = next(kind for kind, shape in _SHAPES.items() if isinstance(self.shape, shape))
+        return json.dumps({**facts, kind: self.shape.as_dict()}, separators=(",", ":")).encode()
 
     def pack(self) -> bytes:
         """Return the whole answer: magic, version, whether a network is loaded, its digest, then JSON."""
@@ -199,14 +201,16 @@ class Identity:
         loaded = whole_number(body[0], "the flag of a loaded network", 0, 1)
         digest, rest = body[1 : 1 + DIGEST_BYTES], body[1 + DIGEST_BYTES :]
         facts = json.loads(rest.decode("ascii"), object_pairs_hook=_once)
-        if not isinstance(facts, dict) or set(facts) != {*_FACTS, "engine"}:
-            raise InputError(f"it must have {', '.join(_FACTS)} and engine, not {quoted(facts)}")
-        shape = EngineShape.from_dict(facts.pop("engine"))
+        kind = next((kind for kind in _SHAPES if isinstance(facts, dict) and set(facts) == {*_FACTS, kind}), None)
+        if kind is None:
+            raise InputError(f"it must have {', '.join(_FACTS)} and {' or '.join(_SHAPES)}, not {quoted(facts)}")
+        shape = _SHAPES[kind].from_dict(facts.pop(kind))
         return cls(shape, **facts, digest=digest.hex() if loaded else "")
 
 
-#: The entries of an identity's JSON besides the engine.
+#: The entries of an identity's JSON besides the shape, and what the entry with the shape is called.
 _FACTS = ("board", "clock_hz", "baud", "buffer_bytes")
+_SHAPES: dict[str, type[EngineShape] | type[ProcessorShape]] = {"engine": EngineShape, "processor": ProcessorShape}
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -3,19 +3,16 @@
 from collections.abc import Callable, Sequence
 
 from firstspike_spec.common.errors import InputError, InputTypeError
-from firstspike_spec.common.text import printable, quoted
-from firstspike_spec.layered.network import LayeredNetwork
+from firstspike_spec.common.text import quoted
 
 from .device import Device
 from .golden import GoldenDevice
-from .kinds import AnyNetwork, step_network
+from .kinds import AnyNetwork
 from .serial_port import SerialBoard
-from .simulated import SimulatedBoard, SimulatedEngine, SimulatedPins
-from .simulated_processor import SimulatedProcessor
+from .simulated import SimulatedBoard, SimulatedCore, SimulatedPins
 
-#: The class of each device by its name, for step-by-step networks; the golden model takes both kinds, and the engine of a
-#: layered network is a processor. Names of the second group continue with a colon and a place.
-_PLAIN: dict[str, Callable[..., Device]] = {"sim": SimulatedBoard, "engine": SimulatedEngine}
+#: The class of each device by its name. Names of the second group continue with a colon and a place.
+_PLAIN: dict[str, Callable[..., Device]] = {"sim": SimulatedBoard, "engine": SimulatedCore}
 _PLACED: dict[str, Callable[..., Device]] = {"serial": SerialBoard, "sim": SimulatedPins}
 
 #: The devices' names, for messages.
@@ -36,13 +33,11 @@ def open_device(name: str, network: AnyNetwork, *, lanes: int | Sequence[int] | 
         raise InputTypeError(f"the name of a device must be a string, not {quoted(name)}")
     kind, colon, place = name.partition(":")
     if colon and place and kind in _PLACED:
-        return _PLACED[kind](step_network(network, f"the device {printable(name)}"), place, lanes=lanes, note=note)
+        return _PLACED[kind](network, place, lanes=lanes, note=note)
     if name == "golden":
         return GoldenDevice(network)
-    if name == "engine" and isinstance(network, LayeredNetwork):
-        return SimulatedProcessor(network, lanes=lanes, note=note)
     if not colon and kind in _PLAIN:
-        return _PLAIN[kind](step_network(network, f"the device {name}"), lanes=lanes, note=note)
+        return _PLAIN[kind](network, lanes=lanes, note=note)
     raise InputError(f"unknown device {quoted(name)}: name one of {', '.join(DEVICES)}")
 
 

@@ -15,7 +15,7 @@ def step_network(network: AnyNetwork, what: str) -> Network:
     ----------
     network : Network or LayeredNetwork
     what : str
-        What cannot take a layered network, in words, such as ``"the device sim"``.
+        What cannot take a layered network, in words, such as ``"the simulated engine"``.
 
     Raises
     ------
@@ -24,8 +24,8 @@ def step_network(network: AnyNetwork, what: str) -> Network:
     """
     if isinstance(network, LayeredNetwork):
         raise InputError(
-            f"the network is layered, and {what} takes step-by-step networks only; layered ones run on the golden model "
-            "(--device golden) and on the simulated processor (--device engine)"
+            f"the network is layered, and {what} has an engine, which takes step-by-step networks only; layered ones run on a "
+            "processor: a board's standard bitstream (firstspike build --board BOARD), or a simulated device opened for them"
         )
     return network
 
@@ -45,7 +45,10 @@ def layered_network(network: AnyNetwork, what: str) -> LayeredNetwork:
         If the network is step-by-step.
     """
     if not isinstance(network, LayeredNetwork):
-        raise InputError(f"the network is step-by-step, and {what} takes layered networks only; open the device again for it")
+        raise InputError(
+            f"the network is step-by-step, and {what} has a processor, which takes layered networks only; build an engine for "
+            "it (firstspike build NETWORK --board BOARD), or open a simulated device for it"
+        )
     return network
 
 

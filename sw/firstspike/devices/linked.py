@@ -8,20 +8,17 @@ from typing import Any
 import numpy as np
 
 from firstspike_spec.common.errors import DeviceError
-from firstspike_spec.common.words import RESULT_WORD, Memory
-from firstspike_spec.compiler.compile import compile_network
-from firstspike_spec.compiler.contents import EngineContents, MemoryContents
-from firstspike_spec.compiler.engine_shape import EngineShape
+from firstspike_spec.common.words import RESULT_WORD
+from firstspike_spec.compiler.contents import MemoryContents
 from firstspike_spec.inference.results import Results
-from firstspike_spec.network.network import Network
 from firstspike_spec.protocol.loading import blocks, check_range, load_end, readable
 from firstspike_spec.protocol.messages import COUNTER_BYTES, COUNTERS, RESULT_BYTES, Identity, Kind, Reason, Status
 from firstspike_spec.protocol.reports import ImpossibleResults
-from firstspike_spec.protocol.result_words import read_results
 from firstspike_spec.protocol.spike_code import encode_spikes
 
 from ..link.link import Link, Lost, Refused
-from .kinds import AnyNetwork, step_network
+from .cores import AnyContents, Shape, compile_for, facts_of, input_steps, memory_name, results_of
+from .kinds import AnyNetwork
 
 #: Times that a network is sent at most, if blocks get lost.
 _LOAD_TRIES = 3
@@ -31,9 +28,6 @@ _AGAIN = (Reason.NOT_LOADING, Reason.WRONG_CHECK)
 
 _DECISION_BIT = RESULT_WORD.bits - 1
 
-#: Names of memories in messages.
-_MEMORIES = {Memory.POINTERS: "row pointers", Memory.ENTRIES: "entries", Memory.INITIAL_POTENTIALS: "initial potentials"}
-
 
 class LinkedDevice:
     """Runs a network on a board. If the board holds the network already, it is not loaded again.
@@ -42,7 +36,7 @@ class LinkedDevice:
     ----------
     link : Link
         A connected link.
-    network : Network
+    network : Network or LayeredNetwork
 
     Raises
     ------
@@ -52,11 +46,11 @@ class LinkedDevice:
         If the board cannot be loaded.
     """
 
-    def __init__(self, link: Link, network: Network):
+    def __init__(self, link: Link, network: AnyNetwork):
         self._link = link
-        self._image: EngineContents | None = None
+        self._image: AnyContents | None = None
         self._load_seconds: float | None = None
-        image = compile_network(network, self._shape)
+        image = compile_for(self._shape, network, link.name)
         link.request(Kind.RESET)
         if link.identity.digest == image.digest:
             self._image = image
@@ -74,12 +68,12 @@ class LinkedDevice:
         return self._link
 
     @property
-    def _shape(self) -> EngineShape:
+    def _shape(self) -> Shape:
         return self._link.identity.shape
 
     def load(self, network: AnyNetwork) -> None:
         """Replace the network, and check what the board holds afterwards."""
-        self._write(compile_network(step_network(network, self._link.name), self._shape))
+        self._write(compile_for(self._shape, network, self._link.name))
 
     def run(self, spike_times: np.ndarray, *, early_exit: bool) -> Results:
         """Run a batch of inferences, and keep the link full.
@@ -91,7 +85,7 @@ class LinkedDevice:
         """
         image = self._loaded
         kind = Kind.INFER if early_exit else Kind.INFER_ALL
-        time_steps = image.network.time_steps
+        time_steps = input_steps(image)
         requests = ((kind, encode_spikes(times, time_steps)) for times in spike_times)
         words = []
         try:
@@ -103,11 +97,11 @@ class LinkedDevice:
             raise
         return self._results(image, words, early_exit)
 
-    def _results(self, image: EngineContents, words: list[np.ndarray], early_exit: bool) -> Results:
+    def _results(self, image: AnyContents, words: list[np.ndarray], early_exit: bool) -> Results:
         """Return the results in the answers. The first impossible one raises an error, which has the results before it."""
         joined = np.concatenate([*words, np.empty(0, np.uint64)])
         try:
-            return read_results(image, joined, batch=len(words), early_exit=early_exit)
+            return results_of(image, joined, batch=len(words), early_exit=early_exit)
         except ImpossibleResults as error:
             failure = DeviceError(
                 f"{self._link.name} gave an impossible answer for image {error.image}: {error}; load the network again, and "
@@ -130,8 +124,7 @@ class LinkedDevice:
             "board": identity.board,
             "clock_hz": identity.clock_hz,
             "baud": identity.baud,
-            "engine": identity.shape.as_dict(),
-            "engine_digest": identity.shape.digest,
+            **facts_of(identity.shape),
         }
 
     def counters(self) -> dict[str, int]:
@@ -161,17 +154,9 @@ class LinkedDevice:
                 wrong.append(part)
             progress(done)
         for part in wrong:
-            name = f"layer {part.layer}, {self._part_name(part)}"
+            name = memory_name(self._shape, part)
             for word in self._wrong_words(part, 0, len(part.words)):
                 yield f"{name}: word {word} is not the {int(part.words[word]):#x} that was loaded"
-
-    def _part_name(self, part: MemoryContents) -> str:
-        """Return the name of a memory within its layer."""
-        is_hidden = part.layer < len(self._shape.layers)
-        parts = self._shape.layers[part.layer].banks if is_hidden else self._shape.output.slices
-        if part.lane == parts:
-            return "address table"
-        return f"{'bank' if is_hidden else 'slice'} {part.lane}, {_MEMORIES[part.memory]}"
 
     def _wrong_words(self, part: MemoryContents, first: int, count: int) -> Iterator[int]:
         """Yield the addresses of words that differ. A range that differs is halved until one word is left."""
@@ -188,11 +173,11 @@ class LinkedDevice:
                 yield word
         if not found:
             raise DeviceError(
-                f"{self._link.name} contradicts itself: its check of {count} words of layer {part.layer}, "
-                f"{self._part_name(part)}, is wrong, but the checks of both halves are right; load the network again"
+                f"{self._link.name} contradicts itself: its check of {count} words of "
+                f"{memory_name(self._shape, part)}, is wrong, but the checks of both halves are right; load the network again"
             )
 
-    def _write(self, image: EngineContents) -> None:
+    def _write(self, image: AnyContents) -> None:
         """Load a network, and check it. After an error, no network is loaded."""
         start = time.perf_counter()
         self._image = None
@@ -215,7 +200,7 @@ class LinkedDevice:
             raise DeviceError(f"the memory of {self._link.name} does not keep what is written: {first}; build it again")
         self._load_seconds = time.perf_counter() - start
 
-    def _send(self, image: EngineContents) -> None:
+    def _send(self, image: AnyContents) -> None:
         check = 0
 
         def requests() -> Iterator[tuple[Kind, bytes]]:
@@ -230,7 +215,7 @@ class LinkedDevice:
             pass
 
     @property
-    def _loaded(self) -> EngineContents:
+    def _loaded(self) -> AnyContents:
         if self._image is None:
             raise DeviceError(f"no network is loaded in {self._link.name}: loading one failed; load it again")
         return self._image

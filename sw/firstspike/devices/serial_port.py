@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from firstspike_spec.common.errors import DeviceError, InputError
 from firstspike_spec.common.text import quoted
-from firstspike_spec.network.network import Network
 from firstspike_spec.protocol.messages import MOST_BAUD
 
 from ..link.link import Link, NoAnswer
 from ..link.transport import SerialTransport
+from .kinds import AnyNetwork
 from .linked import LinkedDevice
 
 #: Baud rates that boards use, the usual ones first.
@@ -23,7 +23,7 @@ class SerialBoard(LinkedDevice):
 
     Parameters
     ----------
-    network : Network
+    network : Network or LayeredNetwork
     place : str
         The port, such as ``/dev/ttyUSB0`` or ``COM3``. With ``@`` and a baud rate after it, only that rate is tried.
     **options
@@ -32,12 +32,12 @@ class SerialBoard(LinkedDevice):
     Raises
     ------
     InputError
-        If the port cannot be opened, or the network does not fit into the board's engine.
+        If the port cannot be opened, or the network does not fit into the board's engine or processor.
     DeviceError
         If no firstspike board answers there.
     """
 
-    def __init__(self, network: Network, place: str, **options: object):
+    def __init__(self, network: AnyNetwork, place: str, **options: object):
         del options
         link = find_board(place)
         try:

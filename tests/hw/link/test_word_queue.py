@@ -5,9 +5,9 @@ import random
 import pytest
 
 from firstspike_hw.chain.input_gate import TIME_BITS
-from firstspike_hw.link.word_queue import WordQueue
+from firstspike_hw.link.word_queue import ResultBits, WordQueue
 from firstspike_spec.compiler.engine_shape import EngineShape
-from firstspike_spec.compiler.shapes import OutputShape
+from firstspike_spec.compiler.shapes import OutputShape, index_bits
 
 from ..bench import STALLS, drain, sender, simulate, watch
 
@@ -16,6 +16,11 @@ SHAPES = [
     EngineShape((), OutputShape(4, 2, 8, 1), 2, 2),
     EngineShape((), OutputShape(4, 300, 4, 30), 2, 256),
 ]
+
+
+def queue_of(shape: EngineShape) -> WordQueue:
+    value = max(TIME_BITS, shape.output.potential_bits)
+    return WordQueue(ResultBits(value, shape.output.address_bits, index_bits(shape.time_steps)), depth=4)
 
 
 def words_of(shape: EngineShape, count: int) -> list[tuple[int, ...]]:
@@ -34,7 +39,7 @@ def words_of(shape: EngineShape, count: int) -> list[tuple[int, ...]]:
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("stalls", STALLS)
 def test_words_come_out_as_they_went_in(shape, stalls):
-    dut, words, got = WordQueue(shape, depth=4), words_of(shape, 60), []
+    dut, words, got = queue_of(shape), words_of(shape, 60), []
 
     async def settle(ctx):
         while len(got) < len(words):
@@ -49,5 +54,5 @@ def test_words_come_out_as_they_went_in(shape, stalls):
 
 
 def test_it_holds_its_depth():
-    dut, words = WordQueue(SHAPES[0], depth=4), words_of(SHAPES[0], 4)
+    dut, words = queue_of(SHAPES[0]), words_of(SHAPES[0], 4)
     simulate(dut, sender(dut.i, words))  # none is taken out

@@ -86,7 +86,7 @@ class Dispatcher(wiring.Component):
     @staticmethod
     def memories(parameters: ProcessorParameters) -> Memories:
         """Yield the memories of a dispatcher."""
-        shape, style = parameters.shape, parameters.memory_style
+        shape, style = parameters.shape, parameters.memory_style.shared
         yield _queue(parameters), 1
         yield LoadableMemory.description(bits=shape.value_bits, depth=shape.kernel_words, ports=1, style=style), 1
         yield LoadableMemory.description(bits=shape.coordinate.bits, depth=shape.coordinates, ports=1, style=style), 2
@@ -94,10 +94,10 @@ class Dispatcher(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         parameters, shape = self._parameters, self._parameters.shape
-        coordinate = word_layout(shape.coordinate)
+        coordinate, style = word_layout(shape.coordinate), parameters.memory_style.shared
 
         def table(name: str, bits: int, depth: int, load: wiring.PureInterface) -> LoadableMemory:
-            m.submodules[name] = memory = LoadableMemory(Memory.ENTRIES, bits=bits, depth=depth, style=parameters.memory_style)
+            m.submodules[name] = memory = LoadableMemory(Memory.ENTRIES, bits=bits, depth=depth, style=style)
             wiring.connect(m, wiring.flipped(load), memory.load)
             return memory
 

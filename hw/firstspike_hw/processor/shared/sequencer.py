@@ -104,7 +104,7 @@ class Sequencer(wiring.Component):
     @staticmethod
     def memories(parameters: ProcessorParameters) -> Memories:
         """Yield the memory of the program."""
-        depth, style = parameters.shape.program, parameters.memory_style
+        depth, style = parameters.shape.program, parameters.memory_style.shared
         yield LoadableMemory.description(bits=PROGRAM_BITS, depth=depth, ports=1, style=style), 1
 
     def elaborate(self, platform: object) -> Module:
@@ -113,7 +113,7 @@ class Sequencer(wiring.Component):
             Memory.ENTRIES,
             bits=PROGRAM_BITS,
             depth=self._parameters.shape.program,
-            style=self._parameters.memory_style,
+            style=self._parameters.memory_style.shared,
         )
         wiring.connect(m, wiring.flipped(self.load), program.load)
 
