@@ -181,7 +181,7 @@ FAULTS = [
     ),
     _gateware(
         "a spike of a neuron that is not there",
-        "link/spike_decoder",
+        "link/core/spike_decoder",
         "placed.end | (placed.spike & ~beyond)",
         "placed.end | placed.spike",
     ),

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from firstspike import Accelerator
-from firstspike.devices import simulated
 from firstspike.pictures import draw_inferences
 from firstspike.tables import results_table
 from firstspike_spec import InputError, infer, save_network
@@ -91,12 +90,18 @@ def test_a_wrong_value_is_found(layered, colours, change, message):
     assert message in "\n".join(validation.comparison.named)
 
 
-@pytest.mark.parametrize("device", ["sim", "sim:ulx3s-85f", "serial:/dev/nowhere"])
-def test_other_devices_refuse_before_anything_is_made_or_opened(layered, device, monkeypatch):
-    monkeypatch.setattr(simulated, "needing_simulation", lambda: pytest.fail("it went on"))
-    message = f"the network is layered, and the device {device} takes step-by-step networks only; .*--device golden"
+@pytest.mark.parametrize(
+    ("device", "lanes", "message"),
+    [
+        ("sim", [3, 2], "a processor has one set of lanes, so give one number of lanes, not 2"),
+        ("engine", 256, "lanes must be in 1 .. 255, not 256"),
+        ("sim:ulx3s-85f", 16, "the standard processor of ulx3s-85f has 48 lanes; leave the number of lanes out"),
+        ("sim:nowhere", None, "unknown board 'nowhere'"),
+    ],
+)
+def test_bad_hardware_is_refused_before_anything_is_made(layered, device, lanes, message):
     with pytest.raises(InputError, match=message):
-        Accelerator.open(device, network=layered, note=lambda text: pytest.fail(text))
+        Accelerator.open(device, network=layered, lanes=lanes, note=lambda text: pytest.fail(text))
 
 
 def test_an_unknown_device_is_named_first(layered):
@@ -106,7 +111,9 @@ def test_an_unknown_device_is_named_first(layered):
 
 def test_an_engine_keeps_its_network_when_a_layered_one_is_to_be_loaded(layered, network, images):
     with Accelerator.open("engine", network=network, lanes=3) as accelerator:
-        with pytest.raises(InputError, match="the network is layered, and the simulated engine takes step-by-step networks"):
+        with pytest.raises(
+            InputError, match="the network is layered, and the simulated engine takes step-by-step networks only"
+        ):
             accelerator.load(layered)
         assert accelerator.network is network
         np.testing.assert_array_equal(accelerator.predict(images), infer(network, images).classes)

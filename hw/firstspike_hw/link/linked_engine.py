@@ -13,7 +13,7 @@ from ..chain.engine import COUNTERS
 from ..memory.style import GENERIC_MEMORY, MemoryStyle
 from .arbiter import Arbiter
 from .commander import Commander
-from .core import core_of, probes
+from .core.cores import core_of, probes
 from .frame_receiver import FrameReceiver
 from .frame_sender import FrameSender
 from .memory_access import MemoryAccess

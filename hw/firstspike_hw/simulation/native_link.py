@@ -11,7 +11,7 @@ from firstspike_spec.compiler.contents import EngineContents
 from firstspike_spec.processor.contents import ProcessorContents
 from firstspike_spec.protocol.messages import Identity
 
-from ..link.core import probes
+from ..link.core.cores import probes
 from ..link.linked_engine import LinkedEngine
 from .build import Design, load_library
 from .native import BYTES, INT, INT64, SIMULATOR, SIZE, UINT64, Signatures, Simulator, declare

@@ -7,9 +7,9 @@ import numpy as np
 
 from firstspike_spec.inference.results import Results, with_hidden_spikes
 from firstspike_spec.processor.contents import ProcessorContents
-from firstspike_spec.processor.results import read_processor_results
 from firstspike_spec.processor.shape import ProcessorShape
 from firstspike_spec.processor.spikes import input_words
+from firstspike_spec.protocol.processor_results import read_processor_results
 
 from ..processor.parameters import ProcessorParameters
 from ..processor.processor import Processor

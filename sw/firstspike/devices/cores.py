@@ -11,8 +11,8 @@ from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.inference.results import Results
 from firstspike_spec.processor.compile import compile_layered
 from firstspike_spec.processor.contents import LANES_LAYER, ProcessorContents
-from firstspike_spec.processor.results import read_processor_results
 from firstspike_spec.processor.shape import ProcessorShape
+from firstspike_spec.protocol.processor_results import read_processor_results
 from firstspike_spec.protocol.result_words import read_results
 
 from .kinds import AnyNetwork, layered_network, step_network

@@ -24,7 +24,7 @@ def step_network(network: AnyNetwork, what: str) -> Network:
     """
     if isinstance(network, LayeredNetwork):
         raise InputError(
-            f"the network is layered, and {what} has an engine, which takes step-by-step networks only; layered ones run on a "
+            f"the network is layered, and {what} takes step-by-step networks only; layered ones run on a "
             "processor: a board's standard bitstream (firstspike build --board BOARD), or a simulated device opened for them"
         )
     return network
@@ -46,7 +46,7 @@ def layered_network(network: AnyNetwork, what: str) -> LayeredNetwork:
     """
     if not isinstance(network, LayeredNetwork):
         raise InputError(
-            f"the network is step-by-step, and {what} has a processor, which takes layered networks only; build an engine for "
+            f"the network is step-by-step, and {what} takes layered networks only; build an engine for "
             "it (firstspike build NETWORK --board BOARD), or open a simulated device for it"
         )
     return network

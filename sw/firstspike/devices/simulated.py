@@ -8,9 +8,9 @@ import numpy as np
 
 from firstspike_spec.common.errors import DeviceError, InputError, needing
 from firstspike_spec.inference.results import Results, with_hidden_spikes
-from firstspike_spec.processor.results import SpikesLost
 from firstspike_spec.processor.shape import ProcessorShape
 from firstspike_spec.protocol.messages import Identity
+from firstspike_spec.protocol.processor_results import SpikesLost
 
 from ..link.link import Link
 from ..link.transport import SerialTransport

@@ -3,8 +3,8 @@
 from amaranth.hdl import Cat, Mux, Signal, Value
 
 from firstspike_hw.lib.layouts import input_layout
+from firstspike_hw.link.core.spike_decoder import SpikeDecoder
 from firstspike_hw.link.memory_access import MemoryAccess
-from firstspike_hw.link.spike_decoder import SpikeDecoder
 from firstspike_spec.common.words import Memory
 from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.compiler.shapes import LayerShape, OutputShape

@@ -8,7 +8,7 @@ from firstspike_hw.lane.lane_stage import LaneStage
 from firstspike_hw.layer.start_row_inserter import StartRowInserter
 from firstspike_hw.lib.skid_buffer import SkidBuffer
 from firstspike_hw.link.arbiter import Arbiter
-from firstspike_hw.link.word_queue import ResultBits, WordQueue
+from firstspike_hw.link.core.word_queue import ResultBits, WordQueue
 from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.compiler.shapes import AddressTableShape, LayerShape, OutputShape
 

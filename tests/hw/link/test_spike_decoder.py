@@ -7,7 +7,7 @@ import pytest
 from amaranth.hdl import ResetInserter, Signal
 
 from firstspike_hw.lib.layouts import input_layout
-from firstspike_hw.link.spike_decoder import SpikeDecoder
+from firstspike_hw.link.core.spike_decoder import SpikeDecoder
 from firstspike_spec import InputError
 from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.compiler.shapes import OutputShape

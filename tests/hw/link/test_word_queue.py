@@ -5,7 +5,7 @@ import random
 import pytest
 
 from firstspike_hw.chain.input_gate import TIME_BITS
-from firstspike_hw.link.word_queue import ResultBits, WordQueue
+from firstspike_hw.link.core.word_queue import ResultBits, WordQueue
 from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.compiler.shapes import OutputShape, index_bits
 

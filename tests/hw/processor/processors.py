@@ -11,8 +11,8 @@ from firstspike_hw.processor.processor import Processor
 from firstspike_spec import infer_spikes
 from firstspike_spec.common.words import LOAD_WORD, RESULT_WORD
 from firstspike_spec.inference.results import Results, compare_results, with_hidden_spikes
-from firstspike_spec.processor.results import read_processor_results
 from firstspike_spec.processor.spikes import input_words, probe_word, spike_times_of_probe
+from firstspike_spec.protocol.processor_results import read_processor_results
 
 from ..bench import sender, simulate, watch
 

@@ -8,7 +8,7 @@ from firstspike_hw.processor.shared.fire_sequencer import FireSequencer
 from firstspike_hw.processor.shared.readout import ReadOut
 from firstspike_spec.common.words import RESULT_WORD, Memory
 from firstspike_spec.processor.instructions import End, Fire, Integrate, Wait
-from firstspike_spec.processor.results import SPIKES_LOST
+from firstspike_spec.protocol.processor_results import SPIKES_LOST
 
 from ..bench import load_word, note, sender
 from .processors import Bench, fields_of

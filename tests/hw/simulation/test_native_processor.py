@@ -12,7 +12,7 @@ from firstspike_spec import InputError, ProcessorShape, compile_layered, infer_s
 from firstspike_spec.common.errors import DeviceError
 from firstspike_spec.inference.results import Results, compare_results
 from firstspike_spec.processor.plan import plan_processor
-from firstspike_spec.processor.results import SpikesLost
+from firstspike_spec.protocol.processor_results import SpikesLost
 
 from ...levels import THOROUGH
 from ...spec.random_layered_networks import (

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from firstspike_spec import Projection, compile_layered, plan_processor
 from firstspike_spec.common.words import LOAD_WORD
+from firstspike_spec.network.base import image_maps
 from firstspike_spec.processor.instructions import Fire
 
 from ..random_layered_networks import layered_networks, random_chain
@@ -23,16 +24,19 @@ def test_load_words_cover_exactly_the_contents(data, network):
     for word, address, memory, lane, layer in zip(*(words[field.name].tolist() for field in LOAD_WORD.fields), strict=True):
         assert (layer, lane, memory, address) not in got, "a place is loaded twice"
         got[layer, lane, memory, address] = word
-    shared = [contents.program, contents.kernels, contents.rows, contents.columns]
-    memories = {(1, lane, 1): words for lane, words in enumerate(shared)}
+    _channels, height, width = image_maps(network.input_shape)
+    input_format = np.array([network.inputs - 1, width - 1, height - 1])
+    shared = [contents.program, contents.kernels, contents.rows, contents.columns, input_format]
+    memories = {(0, 0, 3): np.array([network.input_time_steps])}
+    memories |= {(1, lane, 1): words for lane, words in enumerate(shared)}
     memories |= {(0, lane, 0): words for lane, words in enumerate(contents.pointers)}
     memories |= {(0, lane, 1): words for lane, words in enumerate(contents.entries)}
     assert len(contents.pointers) == len(contents.entries) == contents.shape.lanes
     assert got == {(*key, address): word for key, words in memories.items() for address, word in enumerate(words.tolist())}
     bits = [part.bits for part in contents.memories()]
     shape = contents.shape
-    assert bits[:4] == [32, 16, shape.coordinate.bits, shape.coordinate.bits]
-    assert bits[4:] == [shape.pointer.bits, shape.entry.bits] * shape.lanes
+    assert bits[:6] == [16, 32, 16, shape.coordinate.bits, shape.coordinate.bits, 16]
+    assert bits[6:] == [shape.pointer.bits, shape.entry.bits] * shape.lanes
     assert all(int(part.words.max(initial=0)) < 1 << part.bits for part in contents.memories())
 
 

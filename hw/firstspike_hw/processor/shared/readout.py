@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.common.words import RESULT_WORD
-from firstspike_spec.processor.results import SPIKES_LOST
+from firstspike_spec.protocol.processor_results import SPIKES_LOST
 
 from ...lib.layouts import word_layout
 from ..parameters import ProcessorParameters

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from firstspike_hw.processor.shared.readout import ReadOut
-from firstspike_spec.processor.results import SPIKES_LOST
+from firstspike_spec.protocol.processor_results import SPIKES_LOST
 
 from ...bench import STALLS, note, sender, simulate, watch
 from .models import small

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.protocol.spike_code import END_OF_STEP, LONG_GAP, SKIP
 
-from ..lib.layouts import FRAME_BYTE
+from ...lib.layouts import FRAME_BYTE
 
 #: The meaning of nibbles. A spike and a skip pass over some neurons.
 _SYMBOL = data.StructLayout({"spike": 1, "skip": 1, "end": 1})

@@ -5,7 +5,7 @@ import numpy as np
 from ..common.errors import InputError
 from ..inference.results import Results
 from ..layered.network import LayeredNetwork
-from ..protocol.reports import Reports, check_decisions, read_reports, refuse
+from .reports import Reports, check_decisions, read_reports, refuse
 
 #: What a decision says instead of its cycles if spikes of a layer were lost.
 SPIKES_LOST = -1

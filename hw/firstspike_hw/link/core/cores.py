@@ -12,14 +12,14 @@ from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.compiler.shapes import index_bits
 from firstspike_spec.processor.shape import ProcessorShape
 
-from ..chain.engine import COUNTERS, Engine
-from ..chain.engine import probes as engine_probes
-from ..chain.input_gate import TIME_BITS
-from ..lib.layouts import FRAME_BYTE, input_layout, word_layout
-from ..memory.style import MemoryStyle
-from ..processor.parameters import ProcessorParameters
-from ..processor.processor import Processor
-from ..processor.processor import probes as processor_probes
+from ...chain.engine import COUNTERS, Engine
+from ...chain.engine import probes as engine_probes
+from ...chain.input_gate import TIME_BITS
+from ...lib.layouts import FRAME_BYTE, input_layout, word_layout
+from ...memory.style import MemoryStyle
+from ...processor.parameters import ProcessorParameters
+from ...processor.processor import Processor
+from ...processor.processor import probes as processor_probes
 from .spike_decoder import SpikeDecoder
 from .spike_placer import SpikePlacer
 from .word_queue import ResultBits, WordQueue

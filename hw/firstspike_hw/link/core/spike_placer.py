@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.processor.contents import FORMAT_BITS
 
-from ..processor.shared.input_format import INPUT_FORMAT
+from ...processor.shared.input_format import INPUT_FORMAT
 
 
 class SpikePlacer(wiring.Component):

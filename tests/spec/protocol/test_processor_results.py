@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from firstspike_spec import infer_spikes
 from firstspike_spec.common.words import RESULT_WORD
 from firstspike_spec.inference.results import Results, compare_results
-from firstspike_spec.processor.results import SpikesLost, read_processor_results
+from firstspike_spec.protocol.processor_results import SpikesLost, read_processor_results
 from firstspike_spec.protocol.reports import ImpossibleResults
 
 from ..random_layered_networks import layered_networks, random_chain, random_layered_times

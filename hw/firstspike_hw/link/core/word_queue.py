@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.common.words import RESULT_WORD
 
-from ..lib.layouts import word_layout
+from ...lib.layouts import word_layout
 
 
 @dataclass(frozen=True)
