@@ -6,6 +6,7 @@ from dataclasses import replace
 from cobs import cobs
 
 from firstspike_spec.common.words import LOAD_WORD, Memory
+from firstspike_spec.processor.shape import ProcessorShape
 from firstspike_spec.protocol.messages import (
     BLOCK_HEAD,
     DIGEST_BYTES,
@@ -65,6 +66,19 @@ def block_head(body: bytes) -> dict[str, int]:
         values[name] = int.from_bytes(body[at : at + count], "little")
         at += count
     return values
+
+
+def _processor_memory(shape: ProcessorShape, layer: int, lane: int, memory: int, all_bits: int) -> tuple[int, int, int]:
+    sizes = {(1, number, Memory.ENTRIES): (shape.coordinate.bits, shape.coordinates) for number in (2, 3)}
+    sizes[1, 0, Memory.ENTRIES] = 32, shape.program
+    sizes[1, 1, Memory.ENTRIES] = shape.value_bits, 64
+    if lane < shape.lanes:
+        sizes[0, lane, Memory.POINTERS] = shape.pointer.bits, shape.rows
+        sizes[0, lane, Memory.ENTRIES] = shape.entry.bits, shape.entries
+    if (layer, lane, memory) == (1, 4, Memory.ENTRIES):  # registers
+        return 16, 3, all_bits
+    bits, depth = sizes.get((layer, lane, memory), (0, 0))
+    return bits, depth, (depth - 1).bit_length() if depth else all_bits
 
 
 class NaiveBoard:
@@ -142,6 +156,8 @@ class NaiveBoard:
         """Width and number of a memory's words, and the number of address bits that it uses; no words if there is none."""
         shape = self.identity.shape
         sizes, all_bits = {}, LOAD_WORD.fields[1].bits
+        if isinstance(shape, ProcessorShape):
+            return _processor_memory(shape, layer, lane, memory, all_bits)
         if layer < len(shape.layers) and lane < shape.layers[layer].banks:
             has = shape.layers[layer]
             sizes[Memory.POINTERS] = has.pointer.bits, has.rows

@@ -1,20 +1,25 @@
 """The compiled board and a board in plain Python (`NaiveBoard`), which get the same bytes and must give the same answers."""
 
+import zlib
+
 import numpy as np
 
+from firstspike.devices.cores import input_steps, results_of
+from firstspike.devices.kinds import ends_early
 from firstspike_hw.simulation import NativeLink
 from firstspike_spec import infer_spikes
 from firstspike_spec.common.errors import InputError
 from firstspike_spec.common.words import RESULT_WORD
 from firstspike_spec.compiler.compile import compile_network
-from firstspike_spec.compiler.contents import EngineContents
+from firstspike_spec.compiler.contents import Contents
 from firstspike_spec.inference.results import Results, compare_results
+from firstspike_spec.processor.contents import ProcessorContents
 from firstspike_spec.protocol.loading import blocks, load_end
 from firstspike_spec.protocol.messages import COUNTER_BYTES, COUNTERS, REPLY, Identity, Kind, Loss, Reason, Status
-from firstspike_spec.protocol.result_words import read_results
 from firstspike_spec.protocol.spike_code import decode_spikes, encode_spikes
 
 from ...spec.naive_link import Frames, NaiveBoard, request, split
+from ...spec.random_layered_networks import random_layered_times
 from ...spec.random_networks import random_network, random_times
 from ..models import roomy
 
@@ -33,27 +38,26 @@ CONTENTS = [compile_network(network, SHAPE) for network in NETWORKS]
 CHUNK = 1024
 
 
-def load_requests(contents: EngineContents, *, longest=40) -> list[tuple[Kind, bytes]]:
+def load_requests(contents: Contents, *, longest=40) -> list[tuple[Kind, bytes]]:
     """Return the requests that load a network, in small blocks."""
     parts = list(blocks(contents, longest))
-    check = NaiveBoard(IDENTITY)
+    check = 0
     for part in parts:
-        check.answer(bytes([Kind.LOAD_BEGIN if part is parts[0] else 0]) + bytes(4))
-        check._block(part)
+        check = zlib.crc32(part, check)
     return [
         (Kind.LOAD_BEGIN, b""),
         *((Kind.LOAD_BLOCK, part) for part in parts),
-        (Kind.LOAD_END, load_end(contents, check.check)),
+        (Kind.LOAD_END, load_end(contents, check)),
     ]
 
 
 class Board:
     """The compiled board and the one in plain Python; both get the same bytes."""
 
-    def __init__(self, cache):
-        self.link = NativeLink(IDENTITY, cache=cache)
-        self.model, self.frames, self.answers = NaiveBoard(IDENTITY), Frames(longest=IDENTITY.buffer_bytes), Frames()
-        self.contents = {contents.digest: contents for contents in CONTENTS}
+    def __init__(self, cache, identity=IDENTITY, networks=CONTENTS):
+        self.link = NativeLink(identity, cache=cache)
+        self.model, self.frames, self.answers = NaiveBoard(identity), Frames(longest=identity.buffer_bytes), Frames()
+        self.contents = {contents.digest: contents for contents in networks}
         self.compared_images = self.answered = self.number = 0
         self._right: dict[tuple, list[int]] = {}
 
@@ -101,7 +105,7 @@ class Board:
         assert [number for _, number, _ in answers] == numbers
         return [(kind, body) for kind, _, body in answers]
 
-    def load(self, contents: EngineContents) -> None:
+    def load(self, contents: Contents) -> None:
         self.ask(*load_requests(contents, longest=500))
         assert self.model.loaded
 
@@ -113,7 +117,7 @@ class Board:
     def check_state(self) -> str:
         """As `state`; also check that an image gives that network's results, or that no network is loaded."""
         digest, compared = self.state(), self.compared_images
-        contents = self.contents.get(digest, CONTENTS[0])
+        contents = self.contents.get(digest, next(iter(self.contents.values())))
         ((kind, body),) = self.ask((Kind.INFER_ALL, code_of(contents, 5)))
         if digest:
             assert self.compared_images == compared + 1
@@ -153,12 +157,12 @@ class Board:
         plain = sorted(int(word) if not decision else int(word) >> 32 for word, decision in zip(words, decisions, strict=True))
         if key not in self._right:
             try:
-                times = decode_spikes(code, contents.network.inputs, contents.network.time_steps)[None]
+                times = decode_spikes(code, contents.network.inputs, input_steps(contents))[None]
             except InputError:
                 return  # the spike decoder's tests check the status
-            early_exit = kind == Kind.INFER
+            early_exit = ends_early(contents.network, kind == Kind.INFER)
             expected = infer_spikes(contents.network, times, early_exit=early_exit)
-            got = read_results(contents, words, batch=1, early_exit=early_exit)
+            got = results_of(contents, words, batch=1, early_exit=early_exit)
             compare_results(Results.from_inference(expected, early_exit=early_exit), got).check()
             self._right[key] = plain
         assert plain == self._right[key]
@@ -166,8 +170,9 @@ class Board:
         self.compared_images += 1
 
 
-def code_of(contents: EngineContents, seed: int) -> bytes:
-    return encode_spikes(random_times(seed, contents.network, 1)[0], contents.network.time_steps)
+def code_of(contents: Contents, seed: int) -> bytes:
+    draw = random_layered_times if isinstance(contents, ProcessorContents) else random_times
+    return encode_spikes(draw(seed, contents.network, 1)[0], input_steps(contents))
 
 
 def counters(board: Board) -> dict[str, int]:

@@ -2,7 +2,9 @@
 
 import random
 from collections import deque
+from collections.abc import Sequence
 
+from firstspike_spec.compiler.contents import Contents
 from firstspike_spec.protocol.loading import check_range, readable
 from firstspike_spec.protocol.messages import Kind
 
@@ -13,14 +15,14 @@ from .board import CONTENTS, code_of, load_requests
 class Noise:
     """A random source of bytes: new and old requests, intact and damaged ones, and bytes that are no request."""
 
-    def __init__(self, seed: int):
+    def __init__(self, seed: int, networks: Sequence[Contents] = CONTENTS):
         self.rng = random.Random(seed)
         self.loads = [
-            load_requests(contents, longest=longest) for contents, longest in zip(CONTENTS, (60, 300, 30), strict=True)
+            load_requests(contents, longest=longest) for contents, longest in zip(networks, (60, 300, 30), strict=True)
         ]
-        self.codes = [[code_of(contents, seed) for seed in range(30)] for contents in CONTENTS]
+        self.codes = [[code_of(contents, seed) for seed in range(30)] for contents in networks]
         self.loaded = 0  # number of the network whose images come most often
-        ranges = [(part, len(part.words)) for contents in CONTENTS for part in readable(contents)]
+        ranges = [(part, len(part.words)) for contents in networks for part in readable(contents)]
         self.checks = [check_range(part, count // 3, count - count // 3)[0] for part, count in ranges]
         self.history: deque[bytes] = deque(maxlen=300)
 
