@@ -13,9 +13,9 @@ from firstspike_spec.inference.results import Results, compare_results
 from firstspike_spec.layered.network import LayeredNetwork
 from firstspike_spec.network.encoder import SPIKE_TIME_TYPE
 from firstspike_spec.protocol.messages import Kind
+from firstspike_spec.protocol.shapes import kind_of, lanes_of
 
 from .devices import Device
-from .devices.cores import kind_of, lanes_of
 from .devices.kinds import AnyNetwork, ends_early
 from .devices.linked import LinkedDevice
 

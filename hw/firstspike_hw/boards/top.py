@@ -6,8 +6,7 @@ from amaranth.lib import io, wiring
 from amaranth.lib.cdc import ResetSynchronizer
 
 from firstspike_spec.compiler.contents import EngineContents
-from firstspike_spec.compiler.engine_shape import EngineShape
-from firstspike_spec.processor.shape import ProcessorShape
+from firstspike_spec.protocol.shapes import Shape
 
 from ..link.serial_top import LIGHTS, SerialTop
 from ..memory.style import GENERIC_MEMORY, MemoryStyle
@@ -16,7 +15,7 @@ from .board import Board
 
 def accelerator_of(
     board: Board,
-    shape: EngineShape | ProcessorShape,
+    shape: Shape,
     contents: EngineContents | None = None,
     *,
     memory_style: MemoryStyle = GENERIC_MEMORY,
@@ -46,7 +45,7 @@ class BoardTop(wiring.Component):
         The network that the memories hold at power-up; only for a board with `Board.initial_contents`.
     """
 
-    def __init__(self, board: Board, shape: EngineShape | ProcessorShape, contents: EngineContents | None = None):
+    def __init__(self, board: Board, shape: Shape, contents: EngineContents | None = None):
         self._board, self._shape, self._contents = board, shape, contents
         super().__init__({})
 

@@ -1,15 +1,17 @@
-"""Builds a bitstream: a network and a board in, the bitstream and a report out."""
+"""Builds a bitstream: a board and what it shall have in, the bitstream and a report out."""
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from firstspike_spec.common.errors import InputError
 from firstspike_spec.common.files import check_writable_folder, needing_room
 from firstspike_spec.compiler.compile import compile_network
+from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.network.network import Network
+from firstspike_spec.protocol.shapes import Shape, facts_of, lanes_of
 
 from ..boards.board import Board
 from ..boards.family import ECP5, FAMILIES
@@ -38,12 +40,12 @@ _MIN_FREE_BYTES = 5_000_000
 
 
 def build_bitstream(
-    network: Network,
     board: Board,
+    shape: Shape,
     out: Path,
     *,
+    network: Network | None = None,
     name: str,
-    lanes: int | Sequence[int] | None = None,
     seed: int = 1,
     toolchain: str = YOWASP,
     note: Callable[[str], None] = lambda text: None,
@@ -55,13 +57,13 @@ def build_bitstream(
 
     Parameters
     ----------
-    network : Network
     board : Board
+    shape : EngineShape or ProcessorShape
     out : Path
+    network : Network, optional
+        That of an engine. It is in the bitstream, if the board's bitstreams can have one.
     name : str
-        What the report calls the network.
-    lanes : int or sequence of int, optional
-        Lanes of each hidden layer: one number for all, or one for each. By default the board's.
+        What the report calls the network, or the processor.
     seed : int
         Of place-and-route.
     toolchain : str
@@ -79,15 +81,12 @@ def build_bitstream(
     InputError
         If a program is missing or fails, or the design does not fit or misses its clock; the message says what to do.
     """
-    shape = board.plan(network, lanes)
     tools = [find_tool(name, toolchain, note=note) for name in ("yosys", board.family.router, board.family.packer)]
     report = {
         "board": board.name,
-        "network_digest": network.digest,
-        "network_in_bitstream": board.initial_contents,
-        "engine": shape.as_dict(),
-        "engine_digest": shape.digest,
-        "lanes": [layer.lanes for layer in shape.layers],
+        **({"network_digest": network.digest, "network_in_bitstream": board.initial_contents} if network else {}),
+        **facts_of(shape),
+        "lanes": lanes_of(shape),
         "seed": seed,
         "baud": board.baud,
         "toolchain": toolchain,
@@ -112,7 +111,9 @@ def build_bitstream(
     with needing_room(out), tempfile.TemporaryDirectory(prefix=".build-", dir=out) as folder:
         work = Path(folder)
         with steps.step("elaboration"):
-            contents = compile_network(network, shape) if board.initial_contents else None
+            contents = None
+            if network is not None and isinstance(shape, EngineShape) and board.initial_contents:
+                contents = compile_network(network, shape)
             design = board.platform().prepare(
                 BoardTop(board, shape, contents), DESIGN, emit_src=False, **build_options(board, seed)
             )

@@ -5,9 +5,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from firstspike_spec.compiler.contents import EngineContents
-from firstspike_spec.compiler.engine_shape import EngineShape
-from firstspike_spec.processor.shape import ProcessorShape
 from firstspike_spec.protocol.messages import Identity
+from firstspike_spec.protocol.shapes import Shape
 
 from ..memory.style import GENERIC_MEMORY, MemoryStyle
 from .linked_engine import LinkedEngine
@@ -50,7 +49,7 @@ class SerialTop(wiring.Component):
 
     def __init__(
         self,
-        shape: EngineShape | ProcessorShape,
+        shape: Shape,
         contents: EngineContents | None = None,
         *,
         clock_hz: int,

@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from firstspike_spec.common.errors import DeviceError
-from firstspike_spec.compiler.engine_shape import EngineShape
-from firstspike_spec.processor.shape import ProcessorShape
+from firstspike_spec.protocol.shapes import Shape
 
 from ..boards.board import Board
 from ..boards.top import accelerator_of
@@ -59,7 +58,7 @@ class NativeSerialPort:
     def __init__(
         self,
         board: Board,
-        shape: EngineShape | ProcessorShape,
+        shape: Shape,
         *,
         cache: Path | None = None,
         note: Callable[[str], None] = lambda text: None,
@@ -194,7 +193,7 @@ class _Line:
                 del received[: _write(self._near, received)]
 
 
-def serial_design(board: Board, shape: EngineShape | ProcessorShape) -> Design:
+def serial_design(board: Board, shape: Shape) -> Design:
     """Return the design of a board, without its clock generator and its I/O buffers."""
     facts = (board.name, board.clock_hz, board.baud, board.buffer_bits, shape.digest)
     return Design("serial", lambda: accelerator_of(board, shape), repr(facts), "")

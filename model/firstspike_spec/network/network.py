@@ -20,7 +20,7 @@ def chain_refuses(kind: str) -> str:
     """Return why the chain of layers cannot hold a network of another kind, and what to do, for errors."""
     return (
         f"the network is {kind}, and the chain of layers runs step-by-step networks only; run this one on the golden model "
-        "(--device golden)"
+        "(--device golden), or on a processor (docs/processor.md)"
     )
 
 

@@ -14,8 +14,7 @@ from ..common.checks import whole_number
 from ..common.errors import InputError, InputTypeError
 from ..common.text import quoted
 from ..common.words import RESULT_WORD
-from ..compiler.engine_shape import EngineShape
-from ..processor.shape import ProcessorShape
+from .shapes import SHAPES, Shape, kind_of
 
 #: The first bytes of a board's identity, and the version of the protocol.
 MAGIC = b"1spk"
@@ -143,7 +142,7 @@ class Identity:
         If a value is of the wrong kind or out of range.
     """
 
-    shape: EngineShape | ProcessorShape
+    shape: Shape
     board: str
     clock_hz: int
     baud: int
@@ -164,8 +163,7 @@ class Identity:
     def constants(self) -> bytes:
         """Return the part that never changes, the JSON at the end of the answer to `Kind.IDENTIFY`."""
         facts = {name: getattr(self, name) for name in _FACTS}
-        kind = next(kind for kind, shape in _SHAPES.items() if isinstance(self.shape, shape))
-        return json.dumps({**facts, kind: self.shape.as_dict()}, separators=(",", ":")).encode()
+        return json.dumps({**facts, kind_of(self.shape): self.shape.as_dict()}, separators=(",", ":")).encode()
 
     def pack(self) -> bytes:
         """Return the whole answer: magic, version, whether a network is loaded, its digest, then JSON."""
@@ -201,16 +199,15 @@ class Identity:
         loaded = whole_number(body[0], "the flag of a loaded network", 0, 1)
         digest, rest = body[1 : 1 + DIGEST_BYTES], body[1 + DIGEST_BYTES :]
         facts = json.loads(rest.decode("ascii"), object_pairs_hook=_once)
-        kind = next((kind for kind in _SHAPES if isinstance(facts, dict) and set(facts) == {*_FACTS, kind}), None)
+        kind = next((kind for kind in SHAPES if isinstance(facts, dict) and set(facts) == {*_FACTS, kind}), None)
         if kind is None:
-            raise InputError(f"it must have {', '.join(_FACTS)} and {' or '.join(_SHAPES)}, not {quoted(facts)}")
-        shape = _SHAPES[kind].from_dict(facts.pop(kind))
+            raise InputError(f"it must have {', '.join(_FACTS)} and {' or '.join(SHAPES)}, not {quoted(facts)}")
+        shape = SHAPES[kind].from_dict(facts.pop(kind))
         return cls(shape, **facts, digest=digest.hex() if loaded else "")
 
 
-#: The entries of an identity's JSON besides the shape, and what the entry with the shape is called.
+#: The entries of an identity's JSON besides the shape.
 _FACTS = ("board", "clock_hz", "baud", "buffer_bytes")
-_SHAPES: dict[str, type[EngineShape] | type[ProcessorShape]] = {"engine": EngineShape, "processor": ProcessorShape}
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -1,23 +1,20 @@
 """What the host does differently for the two kinds of hardware: the engine of a step-by-step network, and the processor."""
 
-from typing import Any
-
 import numpy as np
 
 from firstspike_spec.common.words import Memory
 from firstspike_spec.compiler.compile import compile_network
 from firstspike_spec.compiler.contents import EngineContents, MemoryContents
-from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.inference.results import Results
 from firstspike_spec.processor.compile import compile_layered
 from firstspike_spec.processor.contents import LANES_LAYER, ProcessorContents
 from firstspike_spec.processor.shape import ProcessorShape
 from firstspike_spec.protocol.processor_results import read_processor_results
 from firstspike_spec.protocol.result_words import read_results
+from firstspike_spec.protocol.shapes import Shape
 
 from .kinds import AnyNetwork, layered_network, step_network
 
-Shape = EngineShape | ProcessorShape
 AnyContents = EngineContents | ProcessorContents
 
 #: Names of memories in messages.
@@ -55,22 +52,6 @@ def results_of(contents: AnyContents, words: np.ndarray, *, batch: int, early_ex
     if isinstance(contents, ProcessorContents):
         return read_processor_results(contents.network, words, batch=batch)
     return read_results(contents, words, batch=batch, early_exit=early_exit)
-
-
-def kind_of(shape: Shape) -> str:
-    """Return what has this shape: ``"engine"`` or ``"processor"``."""
-    return "processor" if isinstance(shape, ProcessorShape) else "engine"
-
-
-def lanes_of(shape: Shape) -> list[int]:
-    """Return the lanes of each hidden layer of an engine, or of the processor."""
-    return [shape.lanes] if isinstance(shape, ProcessorShape) else [layer.lanes for layer in shape.layers]
-
-
-def facts_of(shape: Shape) -> dict[str, Any]:
-    """Return the entries of `Device.info` about a shape."""
-    kind = kind_of(shape)
-    return {kind: shape.as_dict(), f"{kind}_digest": shape.digest}
 
 
 def memory_name(shape: Shape, part: MemoryContents) -> str:

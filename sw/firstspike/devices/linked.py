@@ -14,10 +14,11 @@ from firstspike_spec.inference.results import Results
 from firstspike_spec.protocol.loading import blocks, check_range, load_end, readable
 from firstspike_spec.protocol.messages import COUNTER_BYTES, COUNTERS, RESULT_BYTES, Identity, Kind, Reason, Status
 from firstspike_spec.protocol.reports import ImpossibleResults
+from firstspike_spec.protocol.shapes import Shape, facts_of
 from firstspike_spec.protocol.spike_code import encode_spikes
 
 from ..link.link import Link, Lost, Refused
-from .cores import AnyContents, Shape, compile_for, facts_of, input_steps, memory_name, results_of
+from .cores import AnyContents, compile_for, input_steps, memory_name, results_of
 from .kinds import AnyNetwork
 
 #: Times that a network is sent at most, if blocks get lost.

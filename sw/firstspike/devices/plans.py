@@ -9,8 +9,8 @@ from firstspike_spec.common.checks import whole_number
 from firstspike_spec.common.errors import InputError, needing
 from firstspike_spec.layered.network import LayeredNetwork
 from firstspike_spec.processor.plan import plan_processor
+from firstspike_spec.protocol.shapes import Shape
 
-from .cores import Shape
 from .kinds import AnyNetwork
 
 if TYPE_CHECKING:

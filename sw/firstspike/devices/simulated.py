@@ -11,10 +11,11 @@ from firstspike_spec.inference.results import Results, with_hidden_spikes
 from firstspike_spec.processor.shape import ProcessorShape
 from firstspike_spec.protocol.messages import Identity
 from firstspike_spec.protocol.processor_results import SpikesLost
+from firstspike_spec.protocol.shapes import facts_of, kind_of
 
 from ..link.link import Link
 from ..link.transport import SerialTransport
-from .cores import compile_for, facts_of, kind_of
+from .cores import compile_for
 from .kinds import AnyNetwork, ends_early
 from .linked import LinkedDevice
 from .plans import Lanes, needing_simulation, plan_for, plan_on

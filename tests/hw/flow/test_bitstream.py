@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from firstspike_hw.boards.registry import board_named
+from firstspike_hw.boards.standard import standard_processor
 from firstspike_hw.flow.bitstream import build_bitstream
 from firstspike_spec.common.errors import InputError
 from firstspike_spec.compiler.engine_shape import EngineShape
+from firstspike_spec.processor.shape import ProcessorShape
 
 from .fakes import FULL_LOG, ROUTED
 from .test_programs import is_running, soon
@@ -22,12 +24,15 @@ BOARD = board_named("ulx3s-25f")
 STEPS = ["elaboration", "synthesis", "place-and-route", "packing"]
 
 
+def build_for(network, board, out, *, lanes=2, **options):
+    shape = board.plan(network, lanes)
+    return build_bitstream(board, shape, out, network=network, **{"toolchain": "native", "name": "small", **options})
+
+
 @pytest.fixture
 def build(network, toolchain, tmp_path):
     def build(**options):
-        return build_bitstream(
-            network, BOARD, tmp_path / "out", **{"lanes": 2, "toolchain": "native", "name": "small", **options}
-        )
+        return build_for(network, BOARD, tmp_path / "out", **options)
 
     return build
 
@@ -97,12 +102,12 @@ def test_a_change_of_anything_that_the_bitstream_depends_on_rebuilds_it(build, o
     elif change == "lanes":
         build(lanes=1)
     elif change == "board":
-        build_bitstream(network, board_named("colorlight-i5"), out, lanes=2, toolchain="native", name="small")
+        build_for(network, board_named("colorlight-i5"), out)
     elif change == "network":
         from ...spec.random_networks import random_network
 
         other = random_network(2, (6, 5, 3))
-        build_bitstream(other, BOARD, out, lanes=2, toolchain="native", name="small")
+        build_for(other, BOARD, out)
     elif change == "program":
         toolchain.synthesize({}, version="1.1")
         build()
@@ -295,5 +300,17 @@ def test_a_program_that_does_not_end_is_stopped(build, toolchain, monkeypatch):
 def test_a_folder_that_cannot_be_written_is_reported_before_the_work(network, toolchain, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot write into"):
-        build_bitstream(network, BOARD, tmp_path / "file" / "out", toolchain="native", name="small")
+        build_for(network, BOARD, tmp_path / "file" / "out")
     assert not toolchain.calls("yosys")
+
+
+def test_a_standard_processor(toolchain, out):
+    """It is a bitstream without a network, and its report says which processor it has."""
+    shape = standard_processor(board_named("ulx3s-85f"))
+    report = build_bitstream(board_named("ulx3s-85f"), shape, out, toolchain="native", name="processor")
+    assert ProcessorShape.from_dict(report["processor"]) == shape
+    assert (report["processor_digest"], report["lanes"]) == (shape.digest, [shape.lanes])
+    assert "network_digest" not in report
+    assert (out / "bitstream.bit").read_text() == "bits"
+    again = build_bitstream(board_named("ulx3s-85f"), shape, out, toolchain="native", name="processor")
+    assert again["cached"]

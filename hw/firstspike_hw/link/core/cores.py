@@ -11,6 +11,7 @@ from firstspike_spec.compiler.contents import EngineContents
 from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.compiler.shapes import index_bits
 from firstspike_spec.processor.shape import ProcessorShape
+from firstspike_spec.protocol.shapes import Shape
 
 from ...chain.engine import COUNTERS, Engine
 from ...chain.engine import probes as engine_probes
@@ -28,14 +29,12 @@ from .word_queue import ResultBits, WordQueue
 _WORDS = 16
 
 
-def probes(shape: EngineShape | ProcessorShape) -> dict[str, wiring.Member]:
+def probes(shape: Shape) -> dict[str, wiring.Member]:
     """Return the members that show the spikes inside."""
     return processor_probes(shape) if isinstance(shape, ProcessorShape) else engine_probes(shape)
 
 
-def core_of(
-    shape: EngineShape | ProcessorShape, contents: EngineContents | None, memory_style: MemoryStyle
-) -> "EngineCore | ProcessorCore":
+def core_of(shape: Shape, contents: EngineContents | None, memory_style: MemoryStyle) -> "EngineCore | ProcessorCore":
     """Return the core of a shape, perhaps with a network at power-up, which only an engine can have."""
     if isinstance(shape, ProcessorShape):
         return ProcessorCore(ProcessorParameters(shape, memory_style))
