@@ -20,6 +20,7 @@ from firstspike_hw.simulation import NativeSerialPort, native_serial
 from firstspike_spec import InputError, infer, save_network
 
 from ..levels import thorough
+from ..spec.random_layered_networks import random_chain
 from ..spec.random_networks import random_network
 
 BOARD = board_named("ulx3s-85f")
@@ -96,6 +97,8 @@ def test_a_network_that_does_not_fit_leaves_the_old(port, network, images):
     with Accelerator.open(f"serial:{port.path}@{BOARD.baud}", network=network) as accelerator:
         with pytest.raises(InputError, match="layer 0 needs 30 neurons per lane, the engine has 3"):
             accelerator.load(random_network(9, (16, 90, 4), threshold=6))
+        with pytest.raises(InputError, match=r"the network is layered, .*firstspike build --board BOARD"):
+            accelerator.load(random_chain(0, (16, 9, 4)))
         np.testing.assert_array_equal(accelerator.predict(images), infer(network, images).classes)
 
 
