@@ -74,10 +74,10 @@ def test_what_it_cannot_run_leaves_the_old_network(port):
     large = random_chain(3, (12, 4000, 5))
     with Accelerator.open(f"serial:{port.path}@{BOARD.baud}", network=NETWORKS[1]) as accelerator:
         with pytest.raises(
-            InputError, match="the network is step-by-step, and .* takes layered networks only; build an engine"
+            InputError, match=r"the network is step-by-step, and .* takes layered networks only; build an engine"
         ):
             accelerator.load(step_by_step)
-        with pytest.raises(InputError, match="does not fit the processor: it needs .*, the processor has"):
+        with pytest.raises(InputError, match=r"does not fit the processor: it needs .*, the processor has"):
             accelerator.load(large)
         check(accelerator, NETWORKS[1], 3)
 
