@@ -4,6 +4,7 @@ from pathlib import PurePosixPath
 
 from .fault import Fault
 from .layered_faults import LAYERED_FAULTS
+from .processor_faults import PROCESSOR_FAULTS
 
 _HW, _SPEC = "hw/firstspike_hw", "model/firstspike_spec"
 
@@ -229,4 +230,5 @@ FAULTS = [
         ("tests/spec/protocol/test_result_words.py",),
     ),
     *LAYERED_FAULTS,
+    *PROCESSOR_FAULTS,
 ]

@@ -13,7 +13,7 @@ from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.compiler.shapes import OutputShape
 from firstspike_spec.protocol.spike_code import END_OF_STEP, LONG_GAP, SKIP, decode_spikes, encode_spikes
 
-from ..bench import STALLS, drain, marked, sender, simulate, watch
+from ...bench import STALLS, drain, marked, sender, simulate, watch
 
 INPUTS = 1023
 

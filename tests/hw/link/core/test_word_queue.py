@@ -9,7 +9,7 @@ from firstspike_hw.link.core.word_queue import ResultBits, WordQueue
 from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.compiler.shapes import OutputShape, index_bits
 
-from ..bench import STALLS, drain, sender, simulate, watch
+from ...bench import STALLS, drain, sender, simulate, watch
 
 SHAPES = [
     EngineShape((), OutputShape(4, 10, 4, 11), 1, 4),
