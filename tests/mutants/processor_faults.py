@@ -16,7 +16,7 @@ def _gateware(name: str, file: str, right: str, wrong: str, *tests: str) -> Faul
 
 
 def _link(name: str, file: str, right: str, wrong: str) -> Fault:
-    return Fault(f"processor: {name}", f"{_HW}/link/core/{file}.py", right, wrong, ("tests/hw/link/test_linked_processor.py",))
+    return Fault(f"processor: {name}", f"{_HW}/link/core/{file}.py", right, wrong, (f"tests/hw/link/core/test_{file}.py",))
 
 
 def _spec(name: str, file: str, right: str, wrong: str, test: str) -> Fault:

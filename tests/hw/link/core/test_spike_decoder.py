@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 from amaranth.hdl import ResetInserter, Signal
+from amaranth.lib import data
 
 from firstspike_hw.lib.layouts import input_layout
 from firstspike_hw.link.core.spike_decoder import SpikeDecoder
@@ -244,3 +245,24 @@ def _note_tokens(decoder: SpikeDecoder, into: list[tuple[int, int]]):
                 into.append((0 if token.end else int(token.address_0), int(token.end)))
 
     return testbench
+
+
+def test_inputs_beyond_the_last_one_are_dropped_and_reported():
+    """With ``limited``, of a code with all numbers up to some only those of inputs come, and the code is wrong."""
+    layout = data.StructLayout({"address_0": 16, "valid_0": 1, "end": 1})
+    for last, given in ((0, 1), (6, 7), (6, 12), (300, 301), (300, 400)):
+        decoder, tokens, wrongs = SpikeDecoder(16, layout, limited=True), [], []
+        code = encode_spikes(np.zeros(given, np.int16), 2)
+
+        async def until_done(ctx, decoder=decoder, wrongs=wrongs, last=last):
+            ctx.set(decoder.last_step, 1)
+            ctx.set(decoder.last_source, last)
+            *_, wrong = await ctx.tick().sample(decoder.wrong).until(decoder.done)
+            wrongs.append(wrong)
+            await ctx.tick().repeat(4)
+
+        watched = (watch(decoder.o, tokens), drain(decoder.o, stalls=0))
+        simulate(decoder, sender(decoder.i, marked(code), stalls=0), until_done, background=watched, limit=5_000)
+        assert [address for _, (address, valid, _end) in tokens if valid] == list(range(min(given, last + 1)))
+        assert sum(end for _, (_address, _valid, end) in tokens) == 2
+        assert wrongs == [int(given > last + 1)]
