@@ -160,7 +160,7 @@ PROCESSOR_FAULTS = [
         "shared/test_fire_sequencer",
     ),
     _gateware(
-        "a row of windows begins in the wrong column",
+        "a column of windows begins in the wrong place",
         "shared/fire_sequencer",
         "window_start.eq(column + 1),",
         "window_start.eq(column),",
@@ -188,7 +188,11 @@ PROCESSOR_FAULTS = [
         "shared/test_step_finder",
     ),
     _gateware(
-        "the last of equal outputs wins", "shared/readout", "(rank > best_rank)", "(rank >= best_rank)", "shared/test_readout"
+        "the best output of the image before stays",
+        "shared/readout",
+        "with m.If(~has_best | (rank > best_rank)):",
+        "with m.If(rank > best_rank):",
+        "shared/test_readout",
     ),
     _gateware(
         "the channel counts in the wrong order",

@@ -99,14 +99,15 @@ class Fire:
         address = first
         clear `lead` places, one after the other                      # reached by kernels only
         for each unit u:
-            for window_row in 0 .. ceil(unit_rows / pooling) - 1:
-                for window_column in 0 .. ceil(pitch / pooling) - 1:
+            for window_column in 0 .. ceil(pitch / pooling) - 1:
+                for window_row in 0 .. ceil(unit_rows / pooling) - 1:
                     for dy in 0 .. pooling - 1:
                         for dx in 0 .. pooling - 1:
                             row, column = window_row * pooling + dy, window_column * pooling + dx
                             if row < unit_rows and column < pitch:
                                 read and clear first + lead + (u * unit_rows + row) * pitch + column
 
+    Rows come before columns, so that spikes of different slots of the next layer, which shares out rows, follow one another.
     The potential of a window is the largest of its neurons' (their sum plus the unit's initial potential). The window is at
     row ``y = window_row * s + slot`` and column ``x = window_column``, and is dropped unless ``y < fired_rows``,
     ``x < fired_columns`` and the lane has the unit. Otherwise it spikes at the first step whose threshold its potential

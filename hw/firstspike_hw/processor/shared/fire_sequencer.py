@@ -91,9 +91,9 @@ class FireSequencer(wiring.Component):
         ]
         m.d.comb += self.busy.eq(~idle | (self.step.kind != StepKind.NOTHING))
 
-        # What is left, after the present step: of the window's row, of the window, of the windows beside and below.
+        # What is left, after the present step: of the window's row, of the window, of the windows below and beside.
         across, down = _Axis(m, "column", geometry.pitch, geometry), _Axis(m, "row", geometry.unit_rows, geometry)
-        window_start, band = Signal.like(column), Signal.like(line)
+        window_start, top = Signal.like(column), Signal.like(line)
         fire_rows, fire_columns = Signal.like(geometry.fired_rows), Signal.like(geometry.fired_columns)
         stride = Signal(3)  # from a window of a slot to the one below
         m.d.comb += [
@@ -134,7 +134,7 @@ class FireSequencer(wiring.Component):
             with m.State("HEADER"):
                 m.d.comb += kind.eq(StepKind.HEADER)
                 m.d.sync += [
-                    band.eq(line),
+                    top.eq(line),
                     column.eq(0),
                     window_start.eq(0),
                     window_row.eq(0),
@@ -159,30 +159,28 @@ class FireSequencer(wiring.Component):
                         m.d.sync += [line.eq(next_line), column.eq(window_start)]
                         across.repeat()
                         down.advance()
-                    with m.If(closes & ~across.is_end):  # the window beside it
+                    with m.If(closes & ~down.is_end):  # the window below it
                         m.d.sync += [
-                            line.eq(band),
+                            line.eq(next_line),
+                            column.eq(window_start),
+                            window_row.eq(window_row + 1),
+                            fire_rows.eq(_less(fire_rows, stride)),
+                        ]
+                        across.repeat()
+                        down.next_window()
+                    with m.If(closes & down.is_end):  # the first window beside it
+                        m.d.sync += [
+                            line.eq(top),
                             window_start.eq(column + 1),
+                            window_row.eq(0),
                             window_column.eq(window_column + 1),
+                            fire_rows.eq(geometry.fired_rows),
                             fire_columns.eq(_less(fire_columns, 1)),
                         ]
                         across.next_window()
-                        down.repeat()
-                    with m.If(closes & across.is_end):  # the first window below
-                        m.d.sync += [
-                            line.eq(next_line),
-                            band.eq(next_line),
-                            column.eq(0),
-                            window_start.eq(0),
-                            window_column.eq(0),
-                            window_row.eq(window_row + 1),
-                            fire_columns.eq(geometry.fired_columns),
-                            fire_rows.eq(_less(fire_rows, stride)),
-                        ]
-                        across.begin()
-                        down.next_window()
-                        with m.If(down.is_end):
-                            m.d.sync += units_left.eq(units_left - 1)
+                        down.begin()
+                        with m.If(across.is_end):
+                            m.d.sync += [line.eq(next_line), units_left.eq(units_left - 1)]
                             m.next = "GAP"
                             with m.If(units_left == 1):
                                 m.next = "IDLE"

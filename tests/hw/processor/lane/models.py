@@ -49,8 +49,8 @@ class Units:
         rows, columns = -(-self.unit_rows // self.pooling), -(-self.pitch // self.pooling)
         for unit in range(len(self.headers)):
             start = self.first + self.lead + unit * self.unit_rows * self.pitch
-            for window_row in range(rows):
-                for column in range(columns):
+            for column in range(columns):
+                for window_row in range(rows):
                     inside = [
                         start + y * self.pitch + x
                         for y in range(window_row * self.pooling, min((window_row + 1) * self.pooling, self.unit_rows))

@@ -37,8 +37,8 @@ def visits(fire):
         yield "clear", fire.first + place
     for unit in range(fire.units):
         yield "header", unit
-        for window_row in range(-(-fire.unit_rows // fire.pooling)):
-            for window_column in range(-(-fire.pitch // fire.pooling)):
+        for window_column in range(-(-fire.pitch // fire.pooling)):
+            for window_row in range(-(-fire.unit_rows // fire.pooling)):
                 window = []
                 for dy in range(fire.pooling):
                     for dx in range(fire.pooling):
