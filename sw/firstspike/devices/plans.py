@@ -25,7 +25,8 @@ PROCESSOR_LANES = 16
 #: Rows that can wait in each of them.
 _QUEUE_DEPTH = 32
 
-#: How many times the rows and entries of the smallest processor it has, so that layers can be shared out over slots.
+#: How many times the potentials, rows and entries of the smallest processor it has: so layers can be shared out over slots,
+#: and a layer is added up while the one before it fires.
 _ROOM = 4
 
 
@@ -46,6 +47,7 @@ def plan_for(network: AnyNetwork, lanes: Lanes) -> Shape:
         smallest = plan_processor(network, _processor_lanes(lanes), queue_depth=_QUEUE_DEPTH)
         return replace(
             smallest,
+            potentials=min(_ROOM * smallest.potentials, 1 << 16),
             rows=min(_ROOM * smallest.rows, 1 << 16),
             entries=min(_ROOM * smallest.entries, 1 << 16),
             program=2 * smallest.program,

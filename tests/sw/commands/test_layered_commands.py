@@ -187,8 +187,7 @@ def test_demo(narrow, tmp_path):
 
 
 @pytest.mark.parametrize("command", ["run", "validate", "throughput", "load", "selftest", "demo"])
-@pytest.mark.parametrize("device", ["sim", "serial:/dev/nowhere"])
-def test_other_devices_refuse(firstspike, layered_file, colours_file, colour_data, tmp_path, command, device):
+def test_a_port_that_is_not_there(firstspike, layered_file, colours_file, colour_data, tmp_path, command):
     options = {
         "run": ("--input", colours_file, "--output", tmp_path / "r.csv"),
         "validate": ("--data", colour_data),
@@ -197,27 +196,34 @@ def test_other_devices_refuse(firstspike, layered_file, colours_file, colour_dat
     }.get(command, ())
     if command == "demo":
         save_network(digits_network(), layered_file)
-    shown = firstspike(command, layered_file, "--device", device, *options)
-    assert_refused(shown, f"the network is layered, and the device {device}", "step-by-step networks only", "--device golden")
+    shown = firstspike(command, layered_file, "--device", "serial:/dev/nowhere", *options)
+    assert_refused(shown, "/dev/nowhere")
     assert not (tmp_path / "r.csv").exists()
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "message"),
     [
-        ("emit", "--out", "x"),
-        ("simulate",),
-        ("build", "--board", "ulx3s-85f"),
-        ("plan", "--fpga", "ecp5-85k"),
-        ("plan", "--fpga", "ecp5-85k", "--lanes", "4"),
+        (("emit", "--out", "x"), CHAIN_REFUSES),
+        (("plan", "--fpga", "ecp5-85k"), CHAIN_REFUSES),
+        (("plan", "--fpga", "ecp5-85k", "--lanes", "4"), CHAIN_REFUSES),
+        (("build", "--board", "ulx3s-85f"), "which needs no bitstream of its own: build the board's processor"),
+        (("simulate", "--board", "icebreaker"), "icebreaker has no standard processor, which layered networks need"),
+        (("simulate", "--lanes", "4"), "the standard processor of ulx3s-85f has its own number of lanes; leave out --lanes"),
     ],
 )
-def test_the_hardware_refuses(firstspike, layered_file, tmp_path, monkeypatch, options):
+def test_the_hardware_refuses(firstspike, layered_file, tmp_path, monkeypatch, options, message):
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.iterdir())
     command, *rest = options
-    assert_refused(firstspike(command, layered_file, *rest), CHAIN_REFUSES, "--device golden")
+    assert_refused(firstspike(command, layered_file, *rest), message)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_standard_processor_has_its_own_lanes(firstspike):
+    assert_refused(
+        firstspike("build", "--board", "ulx3s-85f", "--lanes", "4"), "has its own number of lanes; leave out --lanes"
+    )
 
 
 def test_a_benchmark_refuses(firstspike, layered, tmp_path, monkeypatch):
