@@ -165,7 +165,7 @@ def test_a_board_that_cannot_be_started_leaves_nothing_behind(port, network, mon
 @pytest.mark.parametrize("name", [f"sim:{BOARD.name}", "serial"])
 def test_a_device_that_fails_while_it_is_opened_leaves_nothing_behind(port, network, monkeypatch, name):
     before = resources()
-    monkeypatch.setattr("firstspike.devices.linked.compile_network", refusing)
+    monkeypatch.setattr("firstspike.devices.linked.compile_for", refusing)
     place = f"serial:{port.path}@{BOARD.baud}" if name == "serial" else name
     with pytest.raises(OSError, match="there is none left") as caught:
         Accelerator.open(place, network=network, lanes=3)
