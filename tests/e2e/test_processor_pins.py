@@ -50,22 +50,22 @@ def check(accelerator, network, seed):
 def test_networks_take_turns_and_the_last_one_stays(port):
     name, compared = f"serial:{port.path}@{BOARD.baud}", 0
     with Accelerator.open(name, network=NETWORKS[0]) as accelerator:
-        for turn, network in enumerate((*NETWORKS, *NETWORKS)):
+        for turn, network in enumerate((*NETWORKS, NETWORKS[0])):
             accelerator.load(network)
             compared += check(accelerator, network, turn)
-            assert [(check.name, check.passed) for check in accelerator.selftest()] == [
-                ("identity", True),
-                ("link", True),
-                ("memories", True),
-                ("images", True),
-            ]
+        assert [(check.name, check.passed) for check in accelerator.selftest()] == [
+            ("identity", True),
+            ("link", True),
+            ("memories", True),
+            ("images", True),
+        ]
         info = accelerator.info()
-    assert compared > 500
+    assert compared > 300
     assert info["board"] == BOARD.name
     assert info["processor"] == standard.standard_processor(BOARD).as_dict()
-    with Accelerator.open(name, network=NETWORKS[-1]) as accelerator:
+    with Accelerator.open(name, network=NETWORKS[0]) as accelerator:
         assert accelerator.info()["load_seconds"] is None
-        check(accelerator, NETWORKS[-1], 9)
+        check(accelerator, NETWORKS[0], 9)
     assert port.framing_errors == 0
 
 

@@ -13,6 +13,7 @@ from firstspike_hw.memory.style import ECP5_MEMORY, GENERIC_MEMORY, ICE40UP_MEMO
 from firstspike_hw.processor.processor import Processor
 from firstspike_spec import compile_layered, plan_processor
 from firstspike_spec.processor.spikes import input_words
+from firstspike_spec.protocol.loading import readable
 
 from ...levels import THOROUGH
 from ...spec.processor.processors import shapes_for
@@ -25,7 +26,7 @@ from ...spec.random_layered_networks import (
 from ..bench import load_word, put, sender, watch
 from .processors import Bench, fields_of, named
 
-EXAMPLES = 300 if THOROUGH else 15
+EXAMPLES = 300 if THOROUGH else 8
 
 
 @pytest.mark.parametrize("stalls", [(0, 0), (0.4, 0.4)])
@@ -161,10 +162,10 @@ def test_all_memories_can_be_read_back():
     contents, bench, asked, got = compile_layered(network, shape), Bench(shape), [], []
     words = [
         load_word(part.memory, at, word, lane=part.lane, layer=part.layer)
-        for part in contents.memories()
+        for part in readable(contents)
         for at, word in enumerate(part.words.tolist())
     ]
-    nowhere = [load_word(0, 0, 0, lane=10), load_word(1, 0, 0, lane=4, layer=1), load_word(1, 0, 0, layer=2)]
+    nowhere = [load_word(0, 0, 0, lane=10), load_word(1, 0, 0, lane=5, layer=1), load_word(1, 0, 0, layer=2)]
     nowhere += [load_word(0, 0, 0, layer=1), load_word(2, 0, 0)]
 
     async def drive(ctx):
