@@ -213,7 +213,6 @@ PROCESSOR_FAULTS = [
         "processor",
         "readout.loses.eq(loses)",
         "readout.loses.eq(0)",
-        "test_processor",
         "test_programs",
     ),
     _gateware("an image runs while a network is loaded", "processor", "in_image | ~loading", "in_image | 1", "test_processor"),
