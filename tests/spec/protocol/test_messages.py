@@ -12,6 +12,7 @@ from firstspike_spec.common.words import RESULT_WORD
 from firstspike_spec.compiler.engine_shape import EngineShape
 from firstspike_spec.compiler.plan import plan
 from firstspike_spec.compiler.shapes import AddressTableShape, LayerShape, OutputShape
+from firstspike_spec.processor.plan import plan_processor
 from firstspike_spec.protocol.messages import (
     BUFFER_BYTES,
     COUNTER_BYTES,
@@ -30,20 +31,24 @@ from firstspike_spec.protocol.messages import (
 )
 
 from ..naive_link import split
+from ..random_layered_networks import random_chain
 from ..random_networks import random_map_network, random_network
 
 IDENTITY = Identity(plan(random_network(0, (9, 7, 4)), 2), board="one", clock_hz=25_000_000, baud=3_000_000, buffer_bytes=2048)
+#: The same board with a processor.
+PROCESSOR = replace(IDENTITY, shape=plan_processor(random_chain(1, (12, 9, 5)), 3))
 
 
 @given(
+    st.sampled_from([IDENTITY, PROCESSOR]),
     st.text(st.characters().filter(str.isprintable), max_size=MOST_NAME_CHARACTERS),
     st.integers(0, 1 << 40),
     st.integers(0, 1 << 30),
     st.integers(*BUFFER_BYTES),
     st.one_of(st.just(""), st.binary(min_size=DIGEST_BYTES, max_size=DIGEST_BYTES).map(bytes.hex)),
 )
-def test_an_identity_comes_back(board, clock_hz, baud, buffer_bytes, digest):
-    identity = replace(IDENTITY, board=board, clock_hz=clock_hz, baud=baud, buffer_bytes=buffer_bytes, digest=digest)
+def test_an_identity_comes_back(known, board, clock_hz, baud, buffer_bytes, digest):
+    identity = replace(known, board=board, clock_hz=clock_hz, baud=baud, buffer_bytes=buffer_bytes, digest=digest)
     body = identity.pack()
     assert Identity.unpack(body) == identity
     assert body.endswith(identity.constants())
@@ -92,6 +97,8 @@ def test_an_identity_cut_anywhere_is_refused():
         lambda facts: {**facts, "more": 1},
         lambda facts: {name: value for name, value in facts.items() if name != "board"},
         lambda facts: {name: value for name, value in facts.items() if name != "engine"},
+        lambda facts: {**facts, "processor": PROCESSOR.shape.as_dict()},
+        lambda facts: {"processor" if name == "engine" else name: value for name, value in facts.items()},
         lambda facts: {**facts, "engine": {}},
         lambda facts: {**facts, "engine": 7},
         lambda facts: {**facts, "engine": {**facts["engine"], "queue_depth": 7}},
@@ -141,6 +148,7 @@ def changed(facts: object, path: tuple, change) -> object:
 #: An engine whose identity has every possible entry.
 MAPS = replace(IDENTITY, shape=plan(random_map_network(0), 3))
 FACTS = json.loads(MAPS.constants())
+PROCESSOR_FACTS = json.loads(PROCESSOR.constants())
 WRONG = {
     "null": None,
     "true": True,
@@ -156,13 +164,17 @@ WRONG = {
 }
 
 
+@pytest.mark.parametrize(
+    ("known", "among"),
+    [(FACTS, {"engine", "address_table", "places", 0}), (PROCESSOR_FACTS, {"processor", *PROCESSOR.shape.as_dict()})],
+)
 @pytest.mark.parametrize("wrong", WRONG)
-def test_every_fact_is_of_its_kind_and_in_range(wrong):
-    """At every place of an identity, including the engine's layers and address tables."""
-    names = {path[-1] for path in paths(FACTS) if path}
-    assert {"board", "clock_hz", "baud", "buffer_bytes", "engine", "address_table", "places", "queue_depth", 0} < names
-    for path in paths(FACTS):
-        body = told(changed(FACTS, path, lambda value: WRONG[wrong]))
+def test_every_fact_is_of_its_kind_and_in_range(known, among, wrong):
+    """At every place of an identity, including the engine's layers and address tables, and the processor's sizes."""
+    names = {path[-1] for path in paths(known) if path}
+    assert {"board", "clock_hz", "baud", "buffer_bytes", "queue_depth", *among} <= names
+    for path in paths(known):
+        body = told(changed(known, path, lambda value: WRONG[wrong]))
         if path == ("board",) and wrong == "text":
             assert Identity.unpack(body).board == "7"
             continue
@@ -177,6 +189,9 @@ def test_no_entry_may_be_missing_or_unknown():
             continue
         with pytest.raises(InputError, match="the board's identity cannot be read"):
             Identity.unpack(told(changed(FACTS, path, lambda value: ...)))
+    for path in paths(PROCESSOR_FACTS)[1:]:
+        with pytest.raises(InputError, match="the board's identity cannot be read"):
+            Identity.unpack(told(changed(PROCESSOR_FACTS, path, lambda value: ...)))
     for path in paths(FACTS):
         with pytest.raises(InputError, match="the board's identity cannot be read"):
             Identity.unpack(told(changed(FACTS, path, lambda value: {**value, "more": 1} if isinstance(value, dict) else {})))
