@@ -1,11 +1,14 @@
 """Layered networks on the accelerator: as `naive_layered_model` says, on golden alone, and never cut short."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from firstspike import Accelerator
 from firstspike.pictures import draw_inferences
 from firstspike.tables import results_table
+from firstspike_hw.boards.standard import STANDARD_PROCESSORS
 from firstspike_spec import InputError, infer, save_network
 
 from ..spec import naive_layered_model as naive
@@ -102,6 +105,13 @@ def test_a_wrong_value_is_found(layered, colours, change, message):
 def test_bad_hardware_is_refused_before_anything_is_made(layered, device, lanes, message):
     with pytest.raises(InputError, match=message):
         Accelerator.open(device, network=layered, lanes=lanes, note=lambda text: pytest.fail(text))
+
+
+def test_a_network_that_does_not_fit_a_board_is_refused_before_anything_is_made(layered, monkeypatch):
+    small = replace(STANDARD_PROCESSORS["ulx3s-85f"], entries=16)
+    monkeypatch.setitem(STANDARD_PROCESSORS, "ulx3s-85f", small)
+    with pytest.raises(InputError, match=r"does not fit the processor: .*entries in a lane, the processor has 16"):
+        Accelerator.open("sim:ulx3s-85f", network=layered, note=lambda text: pytest.fail(text))
 
 
 def test_an_unknown_device_is_named_first(layered):

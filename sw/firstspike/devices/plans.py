@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from firstspike_spec.common.checks import whole_number
 from firstspike_spec.common.errors import InputError, needing
 from firstspike_spec.layered.network import LayeredNetwork
+from firstspike_spec.processor.compile import compile_layered
 from firstspike_spec.processor.plan import plan_processor
 from firstspike_spec.protocol.shapes import Shape
 
@@ -64,7 +65,8 @@ def plan_on(board: "Board", network: AnyNetwork, lanes: Lanes) -> Shape:
     Raises
     ------
     InputError
-        If there is no such shape, or the lanes of a standard processor are asked to be others.
+        If there is no such shape, the network does not fit the board's standard processor, or that is asked to have another
+        number of lanes.
     """
     if isinstance(network, LayeredNetwork):
         from firstspike_hw.boards.standard import standard_processor
@@ -72,6 +74,7 @@ def plan_on(board: "Board", network: AnyNetwork, lanes: Lanes) -> Shape:
         shape = standard_processor(board)
         if lanes is not None and _processor_lanes(lanes) != shape.lanes:
             raise InputError(f"the standard processor of {board.name} has {shape.lanes} lanes; leave the number of lanes out")
+        compile_layered(network, shape)  # what does not fit is an error now, before anything is made
         return shape
     return board.plan(network, lanes)
 
