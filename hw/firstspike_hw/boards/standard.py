@@ -26,10 +26,36 @@ _ECP5_85 = ProcessorShape(
     program=256,
 )
 
+#: Its lanes have 6 block RAMs each, 4 of them for entries: 30,000 connections fit into few lanes.
+_ECP5_25 = replace(_ECP5_85, lanes=8, entries=4096, spikes=4096)
+
+#: Its lanes have 9 block RAMs each, 5 of them for entries.
+_GW1NR_9 = ProcessorShape(
+    lanes=2,
+    potentials=2048,
+    potential_bits=16,
+    entries=5120,
+    weight_bits=7,
+    value_bits=4,
+    rows=1024,
+    row_entries=255,
+    queue_depth=16,
+    channel_bits=6,
+    side_bits=5,
+    spikes=2048,
+    inputs=16,
+    coordinates=64,
+    program=128,
+)
+
 #: By the name of the board.
 STANDARD_PROCESSORS: dict[str, ProcessorShape] = {
     "ulx3s-85f": _ECP5_85,
     "ulx3s-45f": replace(_ECP5_85, lanes=22, potentials=1024, spikes=8192),
+    "ulx3s-25f": _ECP5_25,
+    "ulx3s-12f": _ECP5_25,
+    "colorlight-i5": _ECP5_25,
+    "tang-nano-9k": _GW1NR_9,
 }
 
 

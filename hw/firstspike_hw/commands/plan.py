@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from firstspike_spec.artefact.files import load_step_network
+from firstspike_spec.artefact.files import load_network
 from firstspike_spec.common.checks import whole_number
-from firstspike_spec.common.errors import needing
+from firstspike_spec.common.errors import InputError, needing
+from firstspike_spec.layered.network import LayeredNetwork
 from firstspike_spec.terminal.console import SafeConsole, say
 from firstspike_spec.terminal.lanes import parse_lanes
 from firstspike_spec.terminal.options import AllFiguresOption, JsonOption, NetworkArgument
@@ -17,17 +18,28 @@ from firstspike_spec.terminal.records import print_records
 from ..flow.tools import TOOLCHAINS, YOWASP, find_tool
 
 if TYPE_CHECKING:
+    from ..planning.processors import ProcessorOutlook
     from ..planning.search import Outlook
 
-#: Images whose cycles are counted: by replay, and by the estimates of a search.
-REPLAYED_IMAGES, ESTIMATED_IMAGES = 500, 200
+#: Images whose cycles are counted: by replay, and by the estimates of a search; and by replay on a processor.
+REPLAYED_IMAGES, ESTIMATED_IMAGES, PROCESSOR_IMAGES = 500, 200, 8
 
 
 def plan(
     network: NetworkArgument,
     fpga: Annotated[
-        str, typer.Option(help="ecp5-85k, ecp5-45k, ecp5-25k, ecp5-12k, ice40up5k or gw1nr-9.", show_default=False)
-    ],
+        str | None,
+        typer.Option(
+            help="For a step-by-step network: ecp5-85k, ecp5-45k, ecp5-25k, ecp5-12k, ice40up5k or gw1nr-9.",
+            show_default=False,
+        ),
+    ] = None,
+    board: Annotated[
+        str | None,
+        typer.Option(
+            help="For a layered network: the board whose standard processor shall run it. By default all.", show_default=False
+        ),
+    ] = None,
     lanes: Annotated[
         str | None,
         typer.Option(
@@ -45,7 +57,8 @@ def plan(
     limit: Annotated[
         int | None,
         typer.Option(
-            help=f"Use the first N test images: {REPLAYED_IMAGES} by default, {ESTIMATED_IMAGES} in a search.",
+            help=f"Use the first N test images: {REPLAYED_IMAGES} by default, {ESTIMATED_IMAGES} in a search, "
+            f"{PROCESSOR_IMAGES} for a layered network.",
             metavar="N",
             show_default=False,
         ),
@@ -66,13 +79,26 @@ def plan(
     verbose: AllFiguresOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Say whether bare engines for a network fit an FPGA, and what they will do there, without place-and-route.
+    """Say whether a network fits an FPGA or a board, and what it will do there, without place-and-route.
 
-    With --lanes, cycles are those of the RTL, exactly. They depend on the spikes, and the plan says whose they are: those of
-    the first test images, so figures over all test images differ by some per cent. Without --lanes it lists the engines that
-    are worth building, as all others are slower or larger; their cycles are estimates. Block RAMs are exact. Logic and clock
-    are estimates, shown with the largest error of such estimates so far.
+    A step-by-step network needs an engine of its own. With --lanes, cycles are those of the RTL, exactly. They depend on the
+    spikes, and the plan says whose they are: those of the first test images, so figures over all test images differ by some
+    per cent. Without --lanes it lists the engines that are worth building, as all others are slower or larger; their cycles
+    are estimates. Block RAMs are exact. Logic and clock are estimates, shown with the largest error of such estimates so far.
+
+    A layered network runs on the standard processor of a board. Cycles are those of the RTL, exactly, at the board's clock.
     """
+    loaded = load_network(network)
+    if isinstance(loaded, LayeredNetwork):
+        if unwanted := [name for name, value in (("--fpga", fpga), ("--lanes", lanes), ("--engines", engines)) if value]:
+            raise InputError(
+                f"{network} is a layered network, which runs on the standard processors of boards: leave out "
+                f"{', '.join(unwanted)}, or name a --board"
+            )
+        _plan_processors(loaded, network, board, limit, dataset, data, json=json, verbose=verbose)
+        return
+    if board is not None or fpga is None:
+        raise InputError(f"{network} is a step-by-step network, which needs an engine of its own: name an --fpga, no --board")
     with needing("boards", "amaranth-boards", "amaranth", "amaranth_boards", what="plan"):
         from ..boards.fpga import find_fpga
         from ..planning.search import outlooks, pareto_front, shapes_to_try
@@ -81,7 +107,7 @@ def plan(
     chosen = find_fpga(fpga)
     if engines is not None:
         engines = whole_number(engines, "engines", 1, 1024)
-    loaded, asked = load_step_network(network), parse_lanes(lanes)
+    asked = parse_lanes(lanes)
     if limit is None:
         limit = ESTIMATED_IMAGES if asked is None else REPLAYED_IMAGES
     count = whole_number(limit, "limit", 2, 1 << 31)
@@ -118,6 +144,64 @@ def plan(
         say("less exact for tiny ones; --lanes counts exactly")
     if not all(one.fits for one in found):
         say(f"It does not fit {fpga}: take fewer lanes or engines, a larger FPGA, or a network with fewer connections.")
+
+
+def _plan_processors(
+    loaded: LayeredNetwork,
+    network: Path,
+    board: str | None,
+    limit: int | None,
+    dataset: str | None,
+    data: Path | None,
+    *,
+    json: bool,
+    verbose: bool,
+) -> None:
+    with needing("boards", "amaranth-boards", "amaranth", "amaranth_boards", what="plan"):
+        from ..boards.registry import board_named
+        from ..boards.standard import STANDARD_PROCESSORS, standard_processor
+        from ..planning.processors import processor_outlooks
+    from ..planning.spikes import input_spikes
+
+    boards = [board_named(name) for name in (STANDARD_PROCESSORS if board is None else [board])]
+    for one in boards:
+        standard_processor(one)
+    count = PROCESSOR_IMAGES if limit is None else whole_number(limit, "limit", 2, 1 << 31)
+    spikes = input_spikes(loaded, count, dataset, data, _note)
+    console = SafeConsole(stderr=True, quiet=json)
+    with console.status("...") as status:
+        found = processor_outlooks(loaded, boards, spikes.times, note=status.update)
+    if json:
+        report = {"network": str(network), "images": len(spikes.times), "spikes": spikes.source}
+        print(json_format.dumps(report | {"plans": [one.as_dict() for one in found]}))
+        return
+    fit = [_processor_cells(one, verbose=verbose) for one in found if one.fits]
+    if fit:
+        print_records(SafeConsole(), fit, "Standard processors that run the network")
+        say(f"cycles: exact, from image to image of {spikes.source}, at the board's clock;")
+        say("a serial line may be slower than the processor")
+    for problem in dict.fromkeys(one.problem for one in found if one.problem):
+        say(f"{', '.join(one.board for one in found if one.problem == problem)}: {problem}")
+
+
+def _processor_cells(one: "ProcessorOutlook", *, verbose: bool) -> dict[str, str]:
+    figures, latency = one.figures, one.latency_us
+    if figures is None or latency is None:
+        raise AssertionError(f"{one.board} has no figures")
+    cells = {
+        "board": one.board,
+        "lanes": str(one.lanes),
+        "MHz": f"{one.clock_mhz:g}",
+        "cycles": f"{figures.cycles_mean:,.0f}",
+        "images/s": f"{one.images_per_second:,.0f}",
+        "latency": f"{latency[0]:,.0f} us",
+    }
+    details = {
+        "latency, 99 %": f"{latency[1]:,.0f} us",
+        "cycles, 99 %": f"{figures.cycles_p99:,.0f}",
+        "lanes busy": f"{figures.lane_utilisation:.0%}",
+    }
+    return cells | details if verbose else cells
 
 
 def _cells(one: "Outlook", *, verbose: bool) -> dict[str, str]:

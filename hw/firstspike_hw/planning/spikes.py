@@ -8,9 +8,10 @@ import numpy as np
 
 from firstspike_spec.common.errors import InputError, UserError
 from firstspike_spec.datasets import default_dataset, fit_dataset, load_dataset
+from firstspike_spec.network.base import BaseNetwork
 from firstspike_spec.network.connections import FULL_ACTIVITY
 from firstspike_spec.network.encoder import SPIKE_TIME_TYPE
-from firstspike_spec.network.network import Network, check_network
+from firstspike_spec.network.network import Network
 
 #: Fewest images that follow each other, and most images that are drawn.
 LEAST_IMAGES, MOST_DRAWN = 2, 10_000
@@ -32,7 +33,7 @@ class InputSpikes:
 
 
 def input_spikes(
-    network: Network,
+    network: BaseNetwork,
     images: int,
     dataset: str | None = None,
     data: Path | None = None,
@@ -42,7 +43,8 @@ def input_spikes(
 
     Parameters
     ----------
-    network : Network
+    network : BaseNetwork
+        Of either kind.
     images : int
         How many at most.
     dataset : str, optional
@@ -54,10 +56,9 @@ def input_spikes(
 
     Raises
     ------
-    InputError, InputTypeError
-        If the data set that is asked for is not available, or does not fit the network, or the network is not step-by-step.
+    InputError
+        If the data set that is asked for is not available, or does not fit the network.
     """
-    check_network(network)
     usual = default_dataset(network)
     asked = dataset is not None or data is not None
     if not asked and usual is None:
@@ -75,23 +76,17 @@ def input_spikes(
     return InputSpikes(network.spike_times(found.images), f"{len(found.images):,} test images of {found.name}")
 
 
-def drawn_spikes(network: Network, images: int) -> InputSpikes:
+def drawn_spikes(network: BaseNetwork, images: int) -> InputSpikes:
     """Return random spikes at random steps, the same ones each time.
 
-    Each input spikes as often as the network's activity says, or in every other image. The spikes of real images lie
-    together, so their cycles differ somewhat.
-
-    Raises
-    ------
-    InputTypeError
-        If the network is not step-by-step.
+    Each input spikes as often as the activity of a step-by-step network says, or in every other image. The spikes of real
+    images lie together, so their cycles differ somewhat.
     """
-    check_network(network)
-    activity = network.layers[0].activity
+    activity = network.layers[0].activity if isinstance(network, Network) else None
     share = 0.5 if activity is None else activity / FULL_ACTIVITY
     generator = np.random.default_rng(0)
     size = min(images, MOST_DRAWN), network.inputs
-    times = generator.integers(0, network.time_steps, size, SPIKE_TIME_TYPE)
-    times[generator.random(size) >= share] = network.time_steps
+    times = generator.integers(0, network.input_time_steps, size, SPIKE_TIME_TYPE)
+    times[generator.random(size) >= share] = network.input_time_steps
     rule = "half of the inputs spike" if activity is None else "spikes drawn from the network's activity"
     return InputSpikes(times, f"{len(times):,} images, {rule}, each at any step")

@@ -11,13 +11,15 @@ import typer
 from typer.testing import CliRunner
 
 from firstspike_hw.boards.fpga import FPGAS
+from firstspike_hw.boards.standard import STANDARD_PROCESSORS
 from firstspike_hw.commands.plan import _cells, plan
+from firstspike_hw.cycles.processor import replay
 from firstspike_hw.planning import search
 from firstspike_hw.planning.estimates import Estimate
 from firstspike_hw.planning.search import Outlook
-from firstspike_hw.planning.spikes import drawn_spikes, input_spikes
-from firstspike_spec import load_network, profile, save_network
-from firstspike_spec.common.errors import InputError, InputTypeError
+from firstspike_hw.planning.spikes import drawn_spikes
+from firstspike_spec import compile_layered, infer_spikes, load_network, profile, save_network
+from firstspike_spec.common.errors import InputError
 from firstspike_spec.datasets import published
 from firstspike_spec.terminal.console import SafeConsole
 from firstspike_spec.terminal.records import print_records
@@ -49,7 +51,8 @@ def own(tmp_path):
 def run(*arguments, network=NETWORK, columns=200):
     app = typer.Typer()
     app.command()(plan)
-    return CliRunner().invoke(app, [str(network), "--limit", "20", *map(str, arguments)], env={"COLUMNS": str(columns)})
+    limit = () if "--limit" in arguments else ("--limit", "20")
+    return CliRunner().invoke(app, [str(network), *limit, *map(str, arguments)], env={"COLUMNS": str(columns)})
 
 
 def spikes_of(result):
@@ -79,13 +82,6 @@ def test_without_any_data_set_spikes_are_drawn(own):
     np.testing.assert_array_equal((times < network.time_steps).mean(axis=0), [1] * 5 + [0] * 25)
     assert set(times[:, 0]) == set(range(network.time_steps))
     assert (drawn_spikes(load_network(own()), 5000).times < network.time_steps).mean() == pytest.approx(0.5, abs=0.02)
-
-
-def test_no_spikes_for_layered_networks():
-    """The command itself refuses their files (`tests/sw/commands/test_layered_commands.py`)."""
-    for spikes in (input_spikes, drawn_spikes):
-        with pytest.raises(InputTypeError, match="the network is layered, and the chain of layers runs step-by-step networks"):
-            spikes(random_chain(0, (5, 4, 3)), 10)
 
 
 def test_a_data_set_that_is_not_at_hand_is_not_needed(own, monkeypatch, tmp_path):
@@ -207,3 +203,62 @@ def test_a_search_says_that_its_cycles_are_estimates(monkeypatch):
 def test_the_help_names_all_fpgas():
     text = " ".join(run("--help", columns=120).stdout.replace("│", " ").split())
     assert f"{', '.join(list(FPGAS)[:-1])} or {list(FPGAS)[-1]}." in text
+
+
+LAYERED = NETWORK.with_name("mnist-conv-layered.safetensors")
+
+
+@pytest.fixture
+def layered(tmp_path):
+    """A small layered network of 6 by 5 pixels, as a file."""
+    save_network(replace(random_chain(0, (30, 9, 3)), input_shape=(6, 5)), tmp_path / "layered.safetensors")
+    return tmp_path / "layered.safetensors"
+
+
+@pytest.mark.usefixtures("mnist_test")
+def test_a_layered_network_on_standard_processors():
+    """Those that run it, with their cycles, and what each of the others lacks."""
+    result = run("--limit", "2", "--json", network=LAYERED)
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert (told["images"], told["spikes"]) == (2, "2 test images of mnist")
+    plans = {plan["board"]: plan for plan in told["plans"]}
+    assert set(plans) == set(STANDARD_PROCESSORS)
+    large, medium = plans["ulx3s-85f"], plans["ulx3s-45f"]
+    assert (large["lanes"], large["clock_mhz"], large["fits"]) == (48, 81.25, True)
+    assert large["cycles_mean"] < medium["cycles_mean"] < 3 * large["cycles_mean"]
+    assert 0.5 < large["lane_utilisation"] < medium["lane_utilisation"] < 1
+    assert large["images_per_second"] == pytest.approx(81.25e6 / large["cycles_mean"])
+    assert plans["tang-nano-9k"]["fits"] is False
+    assert "it needs 15078 entries in a lane, the processor has" in plans["tang-nano-9k"]["problem"]
+
+    shown = run("--limit", "2", network=LAYERED, columns=80).stdout
+    assert "ulx3s-25f, ulx3s-12f, colorlight-i5: the network does not fit the processor" in shown
+    assert max(map(len, shown[: shown.index("cycles: exact")].splitlines())) <= 80
+
+
+def test_a_layered_network_on_one_board_with_drawn_spikes(layered):
+    told = json.loads(run("--board", "ulx3s-25f", "--json", network=layered).stdout)
+    assert told["spikes"] == "20 images, half of the inputs spike, each at any step"
+    [one] = told["plans"]
+    shape = STANDARD_PROCESSORS["ulx3s-25f"]
+    network = load_network(layered)
+    times = infer_spikes(network, drawn_spikes(network, 20).times).spike_times
+    cycles = replay(compile_layered(network, shape), times, by_step=True).cycles
+    assert one["latency_us_median"] == pytest.approx(np.median(cycles) / 81.25)
+    assert "lanes busy" in run("--board", "ulx3s-25f", "--verbose", network=layered).stdout
+
+
+@pytest.mark.parametrize(
+    ("network", "arguments", "message"),
+    [
+        (LAYERED, ("--fpga", "ecp5-85k", "--lanes", "4"), "leave out --fpga, --lanes, or name a --board"),
+        (LAYERED, ("--board", "ulx3s"), "unknown board 'ulx3s'"),
+        (NETWORK, ("--board", "ulx3s-85f"), "name an --fpga, no --board"),
+        (NETWORK, (), "name an --fpga"),
+    ],
+)
+def test_options_of_the_other_kind_of_network(network, arguments, message):
+    result = run(*arguments, network=network)
+    assert isinstance(result.exception, InputError)
+    assert message in str(result.exception)

@@ -205,8 +205,7 @@ def test_a_port_that_is_not_there(firstspike, layered_file, colours_file, colour
     ("options", "message"),
     [
         (("emit", "--out", "x"), CHAIN_REFUSES),
-        (("plan", "--fpga", "ecp5-85k"), CHAIN_REFUSES),
-        (("plan", "--fpga", "ecp5-85k", "--lanes", "4"), CHAIN_REFUSES),
+        (("plan", "--fpga", "ecp5-85k"), "which runs on the standard processors of boards: leave out --fpga"),
         (("build", "--board", "ulx3s-85f"), "which needs no bitstream of its own: build the board's processor"),
         (("simulate", "--board", "icebreaker"), "icebreaker has no standard processor, which layered networks need"),
         (("simulate", "--lanes", "4"), "the standard processor of ulx3s-85f has its own number of lanes; leave out --lanes"),
