@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: Colours of a right class, a wrong class, the output of the given class, and any other output.
 RIGHT, WRONG, GIVEN, OTHER = "black", "tab:red", "tab:orange", "tab:gray"
 
+#: Images beside each other in a gallery.
+GALLERY_COLUMNS = 8
+
 #: Most classes that are named on an axis, and most characters shown of a name.
 NAMED_CLASSES, NAME_CHARACTERS = 30, 30
 
@@ -87,10 +90,16 @@ def in_plane(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return channels.min(axis=0)
 
 
-def draw_verdict(axes: "Axes", network: BaseNetwork, image: int, label: int, given: int) -> None:
-    """Write an image's number, true class and given class above it, in red if the classes differ."""
+def draw_verdict(axes: "Axes", network: BaseNetwork, image: int, label: int, given: int, *, short: bool = False) -> None:
+    """Write an image's number, true class and given class above it, in red if the classes differ.
+
+    A ``short`` verdict has only the given class, and the true one if that is another.
+    """
     true, name = plain(network.class_names[label]), plain(network.class_names[given])
-    axes.set_title(f"{image}: true {true}, class {name}", fontsize=10, color=RIGHT if label == given else WRONG)
+    told = f"{image}: true {true}, class {name}"
+    if short:
+        told = name if label == given else f"{name}, not {true}"
+    axes.set_title(told, fontsize=10, color=RIGHT if label == given else WRONG)
 
 
 def draw_latencies(axes: "Axes", network: BaseNetwork, latencies: np.ndarray, given: int) -> None:
@@ -160,5 +169,31 @@ def draw_inferences(
         if column == 0:
             raster.set_ylabel("pixel")
             dots.set_ylabel("first-spike latency of output")
+    with whole_file(path) as temporary:
+        write_png(figure, temporary)
+
+
+def draw_gallery(path: Path, network: BaseNetwork, images: np.ndarray, labels: np.ndarray, results: Results) -> None:
+    """Write a PNG of images, each with the outputs' first-spike latencies below it.
+
+    The parameters are those of `draw_inferences`; all images are drawn, `GALLERY_COLUMNS` beside each other.
+    """
+    lines = -(-len(images) // GALLERY_COLUMNS)
+    figure = new_figure(2.1 * GALLERY_COLUMNS, 4.2 * lines)
+    axes = figure.subplots(2 * lines, GALLERY_COLUMNS, squeeze=False)
+    for place in range(lines * GALLERY_COLUMNS):
+        line, column = divmod(place, GALLERY_COLUMNS)
+        picture, dots = axes[2 * line : 2 * line + 2, column]
+        picture.set_axis_off()
+        if place >= len(images):
+            dots.set_axis_off()
+            continue
+        show_image(picture, images[place])
+        draw_verdict(picture, network, place, labels[place], results.classes[place], short=True)
+        draw_latencies(dots, network, results.latencies[place], results.classes[place])
+        steps = network.time_steps
+        dots.set_xticks([0, steps // 2, steps], ["0", str(steps // 2), "none"], fontsize=8)
+        if column:
+            dots.set_yticklabels([])
     with whole_file(path) as temporary:
         write_png(figure, temporary)

@@ -20,6 +20,7 @@ PLACES = {
     "model/firstspike_spec": "firstspike_spec",
     "model/firstspike_model": "firstspike_model",
     "hw/firstspike_hw": "firstspike_hw",
+    "hw/bitstreams": "firstspike_hw/bitstreams",
     "sw/firstspike": "firstspike",
     "networks": "firstspike_spec/networks",
 }

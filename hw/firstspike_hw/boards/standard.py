@@ -27,7 +27,7 @@ _ECP5_85 = ProcessorShape(
 )
 
 #: Its lanes have 6 block RAMs each, 4 of them for entries: 30,000 connections fit into few lanes.
-_ECP5_25 = replace(_ECP5_85, lanes=8, entries=4096, spikes=4096)
+_ECP5_25 = replace(_ECP5_85, lanes=8, entries=4096, spikes=2048)
 
 #: Its lanes have 9 block RAMs each, 5 of them for entries.
 _GW1NR_9 = ProcessorShape(

@@ -14,30 +14,34 @@ from firstspike_spec.artefact.shipped import shipped_network
 from firstspike_spec.common.checks import whole_number
 from firstspike_spec.common.errors import InputError
 from firstspike_spec.common.files import check_writable_folder
-from firstspike_spec.datasets import Dataset, read_idx
+from firstspike_spec.datasets import Dataset, default_dataset, fit_dataset, load_dataset, read_idx
 from firstspike_spec.inference.results import Results
 from firstspike_spec.terminal.console import SafeConsole, note, say
 from firstspike_spec.terminal.lanes import parse_lanes
-from firstspike_spec.terminal.options import DeviceOption, JsonOption, LanesOption
+from firstspike_spec.terminal.options import DataOption, DeviceOption, JsonOption, LanesOption
 
 from ..accelerator import Accelerator
 from ..command_line import WRONG_RESULTS
-from ..devices.kinds import check_takes_images
-from ..pictures import draw_inferences
+from ..devices.kinds import AnyNetwork, check_takes_images
+from ..pictures import draw_gallery, draw_inferences
 from ..progress import progress_of
 from ..tables import results_table
 from .run import write_csv
 
 #: The network and the folder for results that are used by default.
 NETWORK, FOLDER = "mnist-mlp", Path("build/demo")
-PICTURE, TABLE = "digits.png", "results.csv"
+DIGITS_PICTURE, TABLE = "digits.png", "results.csv"
+
+#: The data set whose digits come with firstspike, and how many images of others are shown.
+DIGITS, IMAGES = "mnist", 32
 
 
 def demo(
     network: Annotated[
         Path | None,
-        typer.Argument(help="A network that takes MNIST digits.", show_default="mnist-mlp, which comes with firstspike"),
+        typer.Argument(help="The network.", show_default="mnist-mlp, which comes with firstspike"),
     ] = None,
+    data: DataOption = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -50,30 +54,40 @@ def demo(
     rows: Annotated[int, typer.Option(help="Most images shown in the table.")] = 20,
     json: JsonOption = False,
 ) -> None:
-    """Classify the 256 real test digits that come with firstspike, and compare every value with the golden model."""
+    """Classify real test images, and compare every value with the golden model.
+
+    A network for MNIST gets the 256 digits that come with firstspike. Another one gets 32 images of the data set that it was
+    trained on.
+    """
     network = shipped_network(NETWORK) if network is None else network
     loaded = load_network(network)
     check_takes_images(loaded)
     whole_number(rows, "rows", 0, 1 << 31)
     out = _folder() if out is None else out
     check_writable_folder(out)
-    digits = load_digits()
-    loaded.check_images(digits.images)
+    shown = _images(loaded, data)
+    loaded.check_images(shown.images)
 
     with Accelerator.open(device, network=loaded, lanes=parse_lanes(lanes), note=note) as accelerator:
-        with progress_of(f"running on {device}", len(digits.images)) as progress:
-            validation = accelerator.validate(digits.images, digits.labels, progress=progress)
-        full = accelerator.run(digits.images, early_exit=False)
+        with progress_of(f"running on {device}", len(shown.images)) as progress:
+            validation = accelerator.validate(shown.images, shown.labels, progress=progress)
+        full = accelerator.run(shown.images, early_exit=False)
     results = validation.results
-    draw_inferences(out / PICTURE, loaded, digits.images, digits.labels, full, chosen=_worth_seeing(full, digits.labels))
-    write_csv(loaded, results, out / TABLE, labels=digits.labels)
+    if shown.name == DIGITS:
+        picture = out / DIGITS_PICTURE
+        draw_inferences(picture, loaded, shown.images, shown.labels, full, chosen=_worth_seeing(full, shown.labels))
+    else:
+        picture = out / f"{shown.name}.png"
+        draw_gallery(picture, loaded, shown.images[:IMAGES], shown.labels, full)
+    write_csv(loaded, results, out / TABLE, labels=shown.labels)
 
-    summary = {"device": device, "network": str(network), **validation.summary(), "picture": str(out / PICTURE)}
+    summary = {"device": device, "network": str(network), "dataset": shown.name, **validation.summary()}
+    summary["picture"] = str(picture)
     if json:
         print(json_format.dumps(summary))
     else:
         console = SafeConsole()
-        console.print(results_table(loaded, results, shown=rows, labels=digits.labels))
+        console.print(results_table(loaded, results, shown=rows, labels=shown.labels))
         for line in _sentences(summary, out):
             say(line)
     if not validation.passed:
@@ -92,13 +106,22 @@ def _folder() -> Path:
             raise error from None
 
 
+def _images(network: AnyNetwork, data: Path | None) -> Dataset:
+    """Return the digits that come with firstspike, or the first test images of another data set."""
+    usual = default_dataset(network)
+    if data is None and usual in (None, DIGITS):
+        return load_digits()
+    found = load_dataset(None, "test", data, usual=usual, note=note).first(IMAGES)
+    return fit_dataset(found, network, note)
+
+
 def load_digits() -> Dataset:
     """Return the test digits that come with firstspike."""
     folder = files("firstspike") / "demo"
     images, labels = (
         read_idx((folder / name).read_bytes(), name) for name in ("digits-images-idx3-ubyte.gz", "digits-labels-idx1-ubyte.gz")
     )
-    return Dataset("mnist", images, labels)
+    return Dataset(DIGITS, images, labels)
 
 
 def _worth_seeing(results: Results, labels: np.ndarray) -> list[int]:
@@ -110,9 +133,10 @@ def _worth_seeing(results: Results, labels: np.ndarray) -> list[int]:
 
 
 def _sentences(summary: dict, out: Path) -> list[str]:
-    images = summary["images"]
+    images, dataset = summary["images"], summary["dataset"]
+    name = "MNIST test digits" if dataset == DIGITS else f"test images of {dataset}"
     lines = [
-        f"{images} real MNIST test digits on {summary['device']}: accuracy {summary['accuracy']:.1%} by first spike, "
+        f"{images} real {name} on {summary['device']}: accuracy {summary['accuracy']:.1%} by first spike, "
         f"mean decision step {summary['decision_step_mean']:.2f}",
         "nothing was compared: the golden model is the reference"
         if summary["reference"] is None
@@ -123,5 +147,5 @@ def _sentences(summary: dict, out: Path) -> list[str]:
             f"mean cycles per image {summary['cycles_mean']:.1f} from the first token to the decision (simulated), "
             f"{summary['cycles_between_images']:.1f} from image to image"
         )
-    lines.append(f"wrote {out / PICTURE} and {out / TABLE}")
+    lines.append(f"wrote {summary['picture']} and {out / TABLE}")
     return lines + summary["first_mismatches"]

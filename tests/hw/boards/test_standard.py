@@ -13,11 +13,14 @@ from firstspike_hw.processor.parameters import ProcessorParameters
 from firstspike_hw.processor.processor import Processor
 from firstspike_spec.common.errors import InputError
 
+#: Block RAMs of the link beside its buffer for requests: the identity, and the results of a frame.
+LINK = 2
+
 
 def block_rams(board, shape):
-    """Return the block RAMs of a processor and of the buffer for requests, which has 9 bits a byte."""
+    """Return the block RAMs of a processor and its link; the buffer for requests has 9 bits a byte."""
     memories = Processor.memories(ProcessorParameters(shape, board.fpga.memory_style))
-    return grid(9, 1 << board.buffer_bits).blocks + sum(count * description.blocks for description, count in memories)
+    return LINK + grid(9, 1 << board.buffer_bits).blocks + sum(count * description.blocks for description, count in memories)
 
 
 @pytest.mark.parametrize("name", [name for name in STANDARD_PROCESSORS if board_named(name).family is ECP5])

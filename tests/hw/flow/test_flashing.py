@@ -5,6 +5,11 @@ import json
 
 import pytest
 
+from firstspike_hw.boards.registry import board_named
+from firstspike_hw.boards.standard import standard_processor
+from firstspike_hw.flow import shipped
+from firstspike_hw.flow.report import read_report
+
 
 @pytest.fixture
 def built(tmp_path):
@@ -129,3 +134,36 @@ def test_a_loader_that_hangs_is_stopped(firstspike, built, toolchain, monkeypatc
     monkeypatch.setattr("firstspike_hw.flow.flashing.TIME_LIMIT", 0.2)
     toolchain.write("openFPGALoader", "exec sleep 60")
     assert "has not ended after 0.2 s: unplug ulx3s-85f" in firstspike("flash", built).err
+
+
+def test_without_a_bitstream_the_boards_standard_one(firstspike, built, loader, monkeypatch):
+    """It comes with firstspike; where it does not, the message says how to make one."""
+    (built.parent / "shipped").mkdir()
+    built.rename(built.parent / "shipped" / "ulx3s-85f")
+    monkeypatch.setattr(shipped, "FOLDERS", (built.parent / "nowhere", built.parent / "shipped"))
+    assert firstspike("flash", "--board", "ulx3s-85f").code == 0
+    assert loader() == [f"--board ulx3s --write-flash {built.parent / 'shipped' / 'ulx3s-85f' / 'bitstream.bit'}"]
+    for arguments, said in (
+        ((), "name a bitstream, the folder of a build, or a --board for its standard one"),
+        (
+            ("--board", "icebreaker"),
+            "no bitstream for icebreaker comes with firstspike; run firstspike build",
+        ),
+        (("--board", "nobody"), "unknown board 'nobody'"),
+    ):
+        shown = firstspike("flash", *arguments)
+        assert (shown.code, said in shown.err) == (2, True)
+
+
+def test_what_ships_is_whole_and_of_the_standard_processors():
+    """Its report belongs to the bitstream beside it, and to the processor that `plan` counts with."""
+    folders = [path.parent for path in shipped.FOLDERS[1].glob("*/report.json")]
+    for folder in folders:
+        report, board = read_report(folder), board_named(folder.name)
+        content = (folder / report["bitstream"]["file"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == report["bitstream"]["sha256"]
+        assert report["board"] == board.name
+        assert report["processor"] == standard_processor(board).as_dict()
+        assert report["clock_mhz"]["achieved"] >= report["clock_mhz"]["wanted"] == board.clock_hz / 1e6
+        assert sorted(path.name for path in folder.iterdir()) == sorted([report["bitstream"]["file"], "report.json"])
+    assert len(folders) == len(list(shipped.FOLDERS[1].iterdir()))

@@ -186,6 +186,18 @@ def test_demo(narrow, tmp_path):
         assert len(list(csv.DictReader(file))) == 256
 
 
+def test_demo_with_another_data_set(firstspike, layered, layered_file, colour_data, tmp_path):
+    """It shows the first 32 test images."""
+    options = ("--device", "golden", "--out", tmp_path / "out", "--data", colour_data)
+    shown = firstspike("demo", layered_file, *options)
+    images = min(32, len(colour_images()))
+    assert f"{images} real test images of own on golden" in shown.out
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["own.png", "results.csv"]
+    told = firstspike("demo", layered_file, *options, "--json").json
+    assert (told["dataset"], told["images"], told["picture"]) == ("own", images, str(tmp_path / "out" / "own.png"))
+    assert_refused(firstspike("demo", layered_file, "--device", "golden", "--out", tmp_path / "x"), "unknown data set 'own'")
+
+
 @pytest.mark.parametrize("command", ["run", "validate", "throughput", "load", "selftest", "demo"])
 def test_a_port_that_is_not_there(firstspike, layered_file, colours_file, colour_data, tmp_path, command):
     options = {

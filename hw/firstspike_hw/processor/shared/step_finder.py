@@ -43,7 +43,8 @@ class StepFinder(wiring.Component):
     time_steps : ``In(range(MAX_STEPS + 1))``, slots_log2 : ``In(2)``, output : ``In(1)``
         Those of the FIRE under way.
     write : ``In(1)``, write_step : ``In(range(MAX_STEPS))``, threshold : ``In(32)``
-        Set the threshold of a step, from 1 to ``2**32 - 1``; only while not ``busy``. The last step's comes last.
+        Set the threshold of a step, from 1 to ``2**32 - 1``; only while not ``busy``. The last step's comes last. It counts
+        from the second cycle after this one on.
     last_threshold : ``Out(signed(potential_bits))``
         That of the last step; the highest potential if it is higher than that.
 
@@ -80,11 +81,14 @@ class StepFinder(wiring.Component):
         # A threshold that no potential reaches becomes the least such one.
         unreached = 1 << (bits - 1)
         threshold, last = Signal(bits), Signal(bits)
-        m.d.comb += [
+        write, number = Signal(), Signal.like(self.write_step + 1)
+        m.d.sync += [
             threshold.eq(Mux(self.threshold < unreached, self.threshold, unreached)),
-            self.last_threshold.eq(Mux(last == unreached, unreached - 1, last)),
+            write.eq(self.write),
+            number.eq(self.write_step + 1),
         ]
-        with m.If(self.write):
+        m.d.comb += self.last_threshold.eq(Mux(last == unreached, unreached - 1, last))
+        with m.If(write):
             m.d.sync += last.eq(threshold)
 
         # Before each comparison: the steps whose thresholds are known to be higher.
@@ -100,7 +104,7 @@ class StepFinder(wiring.Component):
         stage, valid = coming, self.i.valid
         valids = []
         for bit in reversed(range(index_bits(MAX_STEPS))):
-            higher = self._is_higher(m, bit, stage, threshold)
+            higher = self._is_higher(m, bit, stage, write, number, threshold)
             after, after_valid = Signal.like(stage, name=f"after_{bit}"), Signal(name=f"valid_{bit}")
             with m.If(fits):
                 m.d.sync += [after.eq(stage), after_valid.eq(valid)]
@@ -116,19 +120,19 @@ class StepFinder(wiring.Component):
         m.d.comb += [self.i.ready.eq(fits), self.busy.eq(Cat(valids).any() | self.o.valid)]
         return m
 
-    def _is_higher(self, m: Module, bit: int, stage: data.View, threshold: Value) -> Value:
+    def _is_higher(self, m: Module, bit: int, stage: data.View, write: Value, number: Value, threshold: Value) -> Value:
         """Return whether there is a threshold ``2**bit - 1`` steps after those known to be higher, and it is higher too.
 
-        The steps that can come to this comparison have a memory of their own.
+        The steps that can come to this comparison have a memory of their own. A step's threshold is written by its ``number``,
+        which counts from 1.
         """
         count = MAX_STEPS >> (bit + 1)
         m.submodules[f"thresholds_{bit}"] = thresholds = memory.Memory(shape=threshold.shape(), depth=max(2, count), init=[])
-        write, read = thresholds.write_port(), thresholds.read_port(domain="comb")
-        number = self.write_step + 1
+        port, read = thresholds.write_port(), thresholds.read_port(domain="comb")
         m.d.comb += [
-            write.addr.eq(number[bit + 1 :]),
-            write.data.eq(threshold),
-            write.en.eq(self.write & (number[: bit + 1] == 1 << bit)),
+            port.addr.eq(number[bit + 1 :]),
+            port.data.eq(threshold),
+            port.en.eq(write & (number[: bit + 1] == 1 << bit)),
             read.addr.eq(stage.step[bit + 1 :]),
         ]
         tried = Signal(index_bits(MAX_STEPS) + 1, name=f"tried_{bit}")

@@ -18,6 +18,7 @@ async def write_thresholds(ctx, dut, thresholds):
         await ctx.tick()
     ctx.set(dut.write, 0)
     ctx.set(dut.threshold, 77)
+    await ctx.tick()
     ctx.set(dut.time_steps, len(thresholds))
 
 
