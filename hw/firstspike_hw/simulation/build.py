@@ -32,7 +32,7 @@ _SIMULATION = files("firstspike_hw") / "simulation"
 #: Designs in messages.
 _IN_WORDS = {
     "engine": "the engine",
-    "link": "the engine and its link",
+    "link": "the accelerator and its link",
     "processor": "the processor",
     "serial": "the whole board",
 }
@@ -102,7 +102,7 @@ def build_library(design: Design, *, cache: Path | None = None, note: Callable[[
     folder = (cache or cache_folder() / "engines").absolute()
 
     def make(work: Path, library: Path) -> None:
-        note(f"compiling the RTL of {_IN_WORDS.get(design.name, design.name)}: up to a minute; later runs reuse it")
+        note(f"compiling the RTL of {_IN_WORDS.get(design.name, design.name)}: a minute or two; later runs reuse it")
         _compile(design, tools, work, library)
 
     return kept_file(folder / f"{design.name}-{_key(design, tools)}.so", make, room=_MIN_FREE_BYTES, note=note)

@@ -9,8 +9,8 @@ NetworkArgument = Annotated[Path, typer.Argument(help="The network's file (.safe
 DeviceOption = Annotated[
     str,
     typer.Option(
-        help="golden: the golden model in software; sim: the compiled RTL of the engine and its link; sim:BOARD: a whole "
-        "board, bit by bit; engine: the compiled RTL of the bare engine; serial:PORT: a real board."
+        help="golden: the golden model in software; sim: the compiled RTL and its link; sim:BOARD: a whole "
+        "board, bit by bit; engine: the compiled RTL without a link; serial:PORT: a real board."
     ),
 ]
 LanesOption = Annotated[

@@ -7,6 +7,7 @@ import pytest
 
 from firstspike_hw.boards.registry import BOARDS
 from firstspike_hw.memory.loadable_memory import LoadableMemory
+from firstspike_hw.memory.style import ECP5_MEMORY
 from firstspike_spec.common.words import LOAD_WORD, Memory
 
 from ..bench import load_word, simulate
@@ -79,6 +80,17 @@ def test_reads_loads_and_peeks_in_random_order(bits, depth, ports, staged):
         init = [rng.getrandbits(bits) for _ in range(rng.randrange(depth // 2, depth + 1))]
         dut = LoadableMemory(Memory.ENTRIES, bits=bits, depth=depth, contents=init, ports=ports, staged=staged)
         check(dut, rng, bits=bits, depth=depth, init=init, ports=ports, staged=staged)
+
+
+@pytest.mark.parametrize("staged", [False, True])
+@pytest.mark.parametrize("ports", [1, 2])
+@pytest.mark.parametrize("depth", [64, 65, 256])
+def test_the_same_in_luts(depth, ports, staged):
+    """Deep ones have the register in front of the LUTs."""
+    rng, style = random.Random(f"{depth} {ports}"), ECP5_MEMORY.shared
+    init = [rng.getrandbits(6) for _ in range(depth)]
+    dut = LoadableMemory(Memory.ENTRIES, bits=6, depth=depth, contents=init, ports=ports, staged=staged, style=style)
+    check(dut, rng, bits=6, depth=depth, init=init, ports=ports, places=[*range(8), depth - 1], staged=staged)
 
 
 @pytest.mark.parametrize("ports", [1, 2])
