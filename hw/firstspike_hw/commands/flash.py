@@ -28,8 +28,7 @@ def flash(
     """Write a bitstream into a board's flash memory, with openFPGALoader; it stays there when the power is off."""
     with needing("boards", "amaranth-boards", "amaranth", "amaranth_boards", what="flashing a board"):
         from ..boards.registry import board_named
-        from ..flow.flashing import flash_board
-        from ..flow.shipped import shipped_bitstream
+        from ..flow.flashing import flash_board, shipped_bitstream
 
     if bitstream is None:
         if board is None:

@@ -15,6 +15,10 @@ from ..boards.registry import board_named
 from .programs import run_program
 from .report import REPORT, read_report
 
+#: Where the bitstreams lie that come with firstspike, those of boards' standard processors: in an installed wheel (see
+#: ``pyproject.toml``), and in a clone. Each board has a folder of its own there, like that of a build, but without logs.
+FOLDERS = (Path(__file__).parents[1] / "bitstreams", Path(__file__).parents[2] / "bitstreams")
+
 #: The program. The environment variable can name another file, as for Amaranth's own platforms.
 LOADER, VARIABLE = "openFPGALoader", "OPENFPGALOADER"
 #: Seconds that writing may take; 2 MB take about one minute.
@@ -69,6 +73,22 @@ def flash_board(source: Path, board_name: str | None = None) -> dict[str, Any]:
         "command": command,
         "seconds": round(time.monotonic() - start, 1),
     }
+
+
+def shipped_bitstream(board: str) -> Path:
+    """Return the folder with the standard bitstream of a board.
+
+    Raises
+    ------
+    InputError
+        If none comes with firstspike.
+    """
+    for folder in FOLDERS:
+        if (folder / board / REPORT).is_file():
+            return folder / board
+    raise InputError(
+        f"no bitstream for {board} comes with firstspike; run firstspike build --board {board}, then name its folder"
+    )
 
 
 def _bitstream(source: Path) -> tuple[Path, str | None, str | None]:

@@ -7,7 +7,7 @@ import pytest
 
 from firstspike_hw.boards.registry import board_named
 from firstspike_hw.boards.standard import standard_processor
-from firstspike_hw.flow import shipped
+from firstspike_hw.flow import flashing
 from firstspike_hw.flow.report import read_report
 
 
@@ -140,7 +140,7 @@ def test_without_a_bitstream_the_boards_standard_one(firstspike, built, loader, 
     """It comes with firstspike; where it does not, the message says how to make one."""
     (built.parent / "shipped").mkdir()
     built.rename(built.parent / "shipped" / "ulx3s-85f")
-    monkeypatch.setattr(shipped, "FOLDERS", (built.parent / "nowhere", built.parent / "shipped"))
+    monkeypatch.setattr(flashing, "FOLDERS", (built.parent / "nowhere", built.parent / "shipped"))
     assert firstspike("flash", "--board", "ulx3s-85f").code == 0
     assert loader() == [f"--board ulx3s --write-flash {built.parent / 'shipped' / 'ulx3s-85f' / 'bitstream.bit'}"]
     for arguments, said in (
@@ -157,7 +157,7 @@ def test_without_a_bitstream_the_boards_standard_one(firstspike, built, loader, 
 
 def test_what_ships_is_whole_and_of_the_standard_processors():
     """Its report belongs to the bitstream beside it, and to the processor that `plan` counts with."""
-    folders = [path.parent for path in shipped.FOLDERS[1].glob("*/report.json")]
+    folders = [path.parent for path in flashing.FOLDERS[1].glob("*/report.json")]
     for folder in folders:
         report, board = read_report(folder), board_named(folder.name)
         content = (folder / report["bitstream"]["file"]).read_bytes()
@@ -166,4 +166,4 @@ def test_what_ships_is_whole_and_of_the_standard_processors():
         assert report["processor"] == standard_processor(board).as_dict()
         assert report["clock_mhz"]["achieved"] >= report["clock_mhz"]["wanted"] == board.clock_hz / 1e6
         assert sorted(path.name for path in folder.iterdir()) == sorted([report["bitstream"]["file"], "report.json"])
-    assert len(folders) == len(list(shipped.FOLDERS[1].glob("*")))
+    assert len(folders) == len(list(flashing.FOLDERS[1].glob("*")))
