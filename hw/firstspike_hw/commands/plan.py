@@ -192,14 +192,14 @@ def _processor_cells(one: "ProcessorOutlook", *, verbose: bool) -> dict[str, str
         "board": one.board,
         "lanes": str(one.lanes),
         "MHz": f"{one.clock_mhz:g}",
-        "cycles": f"{figures.cycles_mean:,.0f}",
+        "cycles": f"{figures['cycles_mean']:,.0f}",
         "images/s": f"{one.images_per_second:,.0f}",
         "latency": f"{latency[0]:,.0f} us",
     }
     details = {
         "latency, 99 %": f"{latency[1]:,.0f} us",
-        "cycles, 99 %": f"{figures.cycles_p99:,.0f}",
-        "lanes busy": f"{figures.lane_utilisation:.0%}",
+        "cycles, 99 %": f"{figures['cycles_p99']:,.0f}",
+        "lanes busy": f"{figures['lane_utilisation']:.0%}",
     }
     return cells | details if verbose else cells
 

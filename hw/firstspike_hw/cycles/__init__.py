@@ -4,7 +4,7 @@ It has the engine's parts, with every register that can delay something, and tak
 of images is one column of numpy arrays, so many streams go through at once.
 """
 
-from .figures import STREAM_IMAGES, figures, replayed_figures
+from .figures import STREAM_IMAGES, cycle_figures, figures, replayed_figures
 from .replay import Replay, replay
 from .summary import Distribution, busiest, interval, latency, utilisation
 
@@ -13,6 +13,7 @@ __all__ = [
     "Distribution",
     "Replay",
     "busiest",
+    "cycle_figures",
     "figures",
     "interval",
     "latency",

@@ -12,9 +12,13 @@ STREAM_IMAGES = 20
 
 
 def figures(images: int, *, between: Distribution, alone: Distribution) -> dict[str, float]:
+    """Return how many images there are, and their cycles as of `cycle_figures`."""
+    return {"images": images, **cycle_figures(between=between, alone=alone)}
+
+
+def cycle_figures(*, between: Distribution, alone: Distribution) -> dict[str, float]:
     """Return the cycles by name: from one decision to the next of images back to back, and of images that come alone."""
     return {
-        "images": images,
         "cycles_mean": between.mean,
         "cycles_p99": between.high,
         "latency_cycles_median": alone.median,

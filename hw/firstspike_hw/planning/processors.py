@@ -1,7 +1,7 @@
 """What a layered network would do on the standard processors of boards."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,29 +15,8 @@ from firstspike_spec.protocol.processor_results import SpikesLost
 
 from ..boards.board import Board
 from ..boards.standard import standard_processor
+from ..cycles import Distribution, cycle_figures
 from ..cycles.processor import replay
-from ..cycles.summary import Distribution
-
-
-@dataclass(frozen=True)
-class ProcessorFigures:
-    """What a processor does with some images; all cycles are exact.
-
-    Attributes
-    ----------
-    cycles_mean, cycles_p99 : float
-        From one image to the next.
-    latency_cycles_median, latency_cycles_p99 : float
-        From an image's first spike to its class.
-    lane_utilisation : float
-        Additions by lane and cycle, 0 .. 1.
-    """
-
-    cycles_mean: float
-    cycles_p99: float
-    latency_cycles_median: float
-    latency_cycles_p99: float
-    lane_utilisation: float
 
 
 @dataclass(frozen=True)
@@ -52,14 +31,15 @@ class ProcessorOutlook:
         The board's.
     problem : str, optional
         Why the network cannot run there; else the figures are there.
-    figures : ProcessorFigures, optional
+    figures : dict of str to float, optional
+        Exact cycles as of `firstspike_hw.cycles.cycle_figures`, and ``lane_utilisation``: additions by lane and cycle, 0 .. 1.
     """
 
     board: str
     lanes: int
     clock_mhz: float
     problem: str | None = None
-    figures: ProcessorFigures | None = None
+    figures: dict[str, float] | None = None
 
     @property
     def fits(self) -> bool:
@@ -68,14 +48,15 @@ class ProcessorOutlook:
     @property
     def images_per_second(self) -> float | None:
         """Of the processor; the board's serial line may be slower."""
-        return None if self.figures is None else self.clock_mhz * 1e6 / self.figures.cycles_mean
+        return None if self.figures is None else self.clock_mhz * 1e6 / self.figures["cycles_mean"]
 
     @property
     def latency_us(self) -> tuple[float, float] | None:
         """Median, and 99th percentile."""
         if self.figures is None:
             return None
-        return self.figures.latency_cycles_median / self.clock_mhz, self.figures.latency_cycles_p99 / self.clock_mhz
+        median, high = self.figures["latency_cycles_median"], self.figures["latency_cycles_p99"]
+        return median / self.clock_mhz, high / self.clock_mhz
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -84,7 +65,7 @@ class ProcessorOutlook:
             return found | {"problem": self.problem}
         median, high = self.latency_us
         return found | {
-            **asdict(self.figures),
+            **self.figures,
             "images_per_second": self.images_per_second,
             "latency_us_median": median,
             "latency_us_p99": high,
@@ -107,7 +88,7 @@ def processor_outlooks(
         Receives a line on each step.
     """
     times = infer_spikes(network, spike_times).spike_times
-    known: dict[ProcessorShape, ProcessorFigures | str] = {}
+    known: dict[ProcessorShape, dict[str, float] | str] = {}
     found = []
     for board in boards:
         shape = standard_processor(board)
@@ -123,18 +104,12 @@ def processor_outlooks(
     return found
 
 
-def _figures(network: LayeredNetwork, shape: ProcessorShape, spike_times: Sequence[np.ndarray]) -> ProcessorFigures | str:
+def _figures(network: LayeredNetwork, shape: ProcessorShape, spike_times: Sequence[np.ndarray]) -> dict[str, float] | str:
     """Return the figures, or why there are none."""
     try:
         contents = compile_layered(network, shape)
         counted = replay(contents, spike_times, by_step=True)
     except (InputError, SpikesLost) as error:
         return str(error)
-    between, alone = Distribution.of(counted.intervals), Distribution.of(counted.cycles)
-    return ProcessorFigures(
-        cycles_mean=between.mean,
-        cycles_p99=between.high,
-        latency_cycles_median=alone.median,
-        latency_cycles_p99=alone.high,
-        lane_utilisation=float(counted.additions.sum() / (shape.lanes * counted.intervals.sum())),
-    )
+    cycles = cycle_figures(between=Distribution.of(counted.intervals), alone=Distribution.of(counted.cycles))
+    return cycles | {"lane_utilisation": float(counted.additions.sum() / (shape.lanes * counted.intervals.sum()))}

@@ -78,11 +78,11 @@ def demo(
         draw_inferences(picture, loaded, shown.images, shown.labels, full, chosen=_worth_seeing(full, shown.labels))
     else:
         picture = out / f"{shown.name}.png"
-        draw_gallery(picture, loaded, shown.images[:IMAGES], shown.labels, full)
+        draw_gallery(picture, loaded, shown.images, shown.labels, full)
     write_csv(loaded, results, out / TABLE, labels=shown.labels)
 
-    summary = {"device": device, "network": str(network), "dataset": shown.name, **validation.summary()}
-    summary["picture"] = str(picture)
+    facts = {"device": device, "network": str(network), "dataset": shown.name}
+    summary = {**facts, **validation.summary(), "picture": str(picture)}
     if json:
         print(json_format.dumps(summary))
     else:
