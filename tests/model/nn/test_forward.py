@@ -1,9 +1,11 @@
 """Layer by layer, a model computes what its modules say; folded and rounded, it computes nearly the same."""
 
+from contextlib import contextmanager
+
 import pytest
 import torch
 
-from firstspike_model.nn import BatchNorm1d, BatchNorm2d, Sequential, freeze_statistics, quantise
+from firstspike_model.nn import BatchNorm1d, BatchNorm2d, Sequential, Spikes, freeze_statistics, quantise
 from firstspike_model.nn.exact import exact_sums
 from firstspike_model.nn.folding import folded_bias, folded_weights, offset_sum
 from firstspike_model.nn.forward import float_weights, normalised, run_layer
@@ -22,13 +24,42 @@ def model_of(form: str, seed: int, centred: bool = True) -> Sequential:
     return model
 
 
+@pytest.fixture
+def same_rounding(monkeypatch):
+    """Let two models round alike, one run after the other: where sums differ by a rounding error, a level could differ by 1."""
+    levels = Spikes.levels
+
+    @contextmanager
+    def repeated(first: Sequential, second: Sequential):
+        seen = {}
+
+        def recorded(spikes, potentials, unit=None):
+            twin = twins.get(spikes)
+            if twin is None:
+                seen[spikes] = potentials.detach()
+            elif seen[twin].numel() == potentials.numel():  # else pooling stands elsewhere
+                known = seen[twin].reshape(potentials.shape)
+                assert torch.allclose(potentials, known, atol=1e-4, rtol=1e-4)
+                potentials = potentials + (known - potentials).detach()
+            return levels(spikes, potentials, unit)
+
+        both = [[module for module in model.modules() if isinstance(module, Spikes)] for model in (first, second)]
+        twins = dict(zip(both[1], both[0], strict=True))
+        monkeypatch.setattr(Spikes, "levels", recorded)
+        yield
+        assert len(seen) == len(twins)
+
+    return repeated
+
+
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize(("form", "seed"), CASES)
-def test_layers_compute_what_their_modules_say(form, seed, training):
+def test_layers_compute_what_their_modules_say(form, seed, training, same_rounding):
     """PyTorch's own Sequential runs the modules one after the other. (It pads with 0, so the input must not be centred.)"""
     models = [model_of(form, seed, centred=False).train(training) for _ in range(2)]
     inputs = random_inputs(models[0], 20)
-    scores, wanted = models[0](inputs), torch.nn.Sequential.forward(models[1], inputs).flatten(1)
+    with same_rounding(*models):
+        scores, wanted = models[0](inputs), torch.nn.Sequential.forward(models[1], inputs).flatten(1)
     assert torch.allclose(scores, wanted, atol=1e-3, rtol=1e-3)
     assert scores.std() > 0.01
     for one, other in zip(models[0].buffers(), models[1].buffers(), strict=True):
