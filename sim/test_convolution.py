@@ -12,7 +12,7 @@ from firstspike_sim.stimulus.vectors import layer_vectors
 from firstspike_sim.streams import STALLS
 from firstspike_spec import Maps
 from firstspike_spec.compiler.compile import compile_network
-from tests.levels import THOROUGH
+from tests.levels import THOROUGH, thorough
 
 BENCH = "firstspike_sim.benches.layer_bench"
 
@@ -48,7 +48,13 @@ def border_spike_times(network):
     return np.array(times)
 
 
-@pytest.mark.parametrize(("number", "name"), list(enumerate(LAYERS)))
+#: What has a part in other layers too.
+COMBINED = ("stride 2", "pooled by 2", "no padding")
+
+
+@pytest.mark.parametrize(
+    ("number", "name"), [pytest.param(*case, marks=[thorough] * (case[1] in COMBINED)) for case in enumerate(LAYERS)]
+)
 def test_networks_of_all_kinds(request, tmp_path, number, name):
     """The first network is built in; then others with the same maps are loaded one after the other."""
     maps, channels, lanes, width = LAYERS[name]

@@ -42,8 +42,8 @@ SIZES = {
 #: Lanes, lanes of a bank, spikes a token; a network of those that are shipped, and whether it is loaded or built in.
 SHIPPED = [
     (1, 1, 2, "mnist-mlp-88", True),
-    (2, 1, 1, "mnist-mlp-88", False),
-    (3, 1, 2, "mnist-mlp-88", True),
+    pytest.param(2, 1, 1, "mnist-mlp-88", False, marks=thorough),
+    pytest.param(3, 1, 2, "mnist-mlp-88", True, marks=thorough),
     pytest.param(8, 2, 1, "mnist-mlp-88", False, marks=thorough),
     pytest.param(16, 2, 2, "mnist-mlp", False, marks=thorough),
     pytest.param(32, 2, 2, "mnist-mlp-2", False, marks=thorough),
@@ -66,7 +66,7 @@ def run_one_after_the_other(request, tmp_path, rng, shape, networks):
             compare_seen(run.folder, number or len(batches), image, times, early_exit=early_exit).check()
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [pytest.param(size, marks=[thorough] * (size == "8 lanes")) for size in SIZES])
 def test_networks_loaded_one_after_the_other(request, tmp_path, size):
     """The first network fills the engine; others are smaller in every way, have ties, or are silent in a layer."""
     inputs, neurons, lanes, bank_lanes, width = SIZES[size]

@@ -21,12 +21,13 @@ from firstspike_sim.stimulus.networks import (
 from firstspike_sim.stimulus.vectors import layer_vectors
 from firstspike_spec.compiler.compile import compile_network
 from firstspike_spec.compiler.plan import plan
+from tests.levels import thorough
 
 INPUTS = 14
 BENCH = "firstspike_sim.benches.layer_bench"
 
 #: Banks, lanes of each, spikes a token, neurons.
-SIZES = [(1, 1, 1, 7), (1, 2, 2, 9), (2, 2, 1, 11), (3, 1, 2, 10)]
+SIZES = [(1, 1, 1, 7), (1, 2, 2, 9), pytest.param(2, 2, 1, 11, marks=thorough), (3, 1, 2, 10)]
 
 
 def group_network(rng, neurons, **options):

@@ -20,7 +20,13 @@ BENCH = "firstspike_sim.benches.layer_bench"
 INPUTS = 13
 
 #: Lanes, lanes of a bank, spikes a token, neurons, which do not divide by the lanes where there is more than one.
-SIZES = [(1, 1, 2, 5), (3, 1, 1, 10), (4, 2, 1, 11), pytest.param(10, 2, 2, 27, marks=thorough), (9, 1, 2, 23)]
+SIZES = [
+    (1, 1, 2, 5),
+    (3, 1, 1, 10),
+    (4, 2, 1, 11),
+    pytest.param(10, 2, 2, 27, marks=thorough),
+    pytest.param(9, 1, 2, 23, marks=thorough),
+]
 
 
 def lopsided_network(rng, neurons, lanes):

@@ -18,6 +18,8 @@ from firstspike_spec import infer_spikes, load_dataset, load_network
 from firstspike_spec.common.errors import InputError
 from firstspike_spec.compiler.compile import compile_network
 
+from ...levels import thorough
+
 ROOT = Path(__file__).resolve().parents[3]
 RESULTS = {
     path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "docs" / "results" / "benchmark").glob("*.json"))
@@ -43,7 +45,7 @@ def test_each_result_is_of_its_point():
         assert kept == {key: getattr(point, key) for key in kept} | {"lanes": json.loads(json.dumps(point.lanes))}
 
 
-@pytest.mark.parametrize("name", RESULTS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[thorough] * (name == "fashion")) for name in RESULTS])
 def test_cycles_have_not_become_more(name):
     """On the first images, in pairs, 2 % are allowed."""
     stored, network = RESULTS[name]["short"], network_of(RESULTS[name])
@@ -91,6 +93,7 @@ def test_estimated_cycles_agree_with_the_stored_ones(name):
         assert estimated[figure] == pytest.approx(result[figure], rel=error), figure
 
 
+@thorough
 def test_a_small_fpga_placed_and_routed(tmp_path):
     """What is stored can be had again, and the logic has not grown by more than 2 %."""
     result = RESULTS[SMALL]

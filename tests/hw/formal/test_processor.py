@@ -10,7 +10,7 @@ from firstspike_hw.processor.lane.queue import Queue
 from firstspike_hw.processor.parameters import StepKind
 from firstspike_hw.processor.shared.fire_sequencer import GEOMETRY, FireSequencer
 
-from ...levels import thorough
+from ...levels import THOROUGH, thorough
 from ..bench import BLOCK_RAMS
 from ..processor.shared.models import small
 from .proof import Proof
@@ -73,7 +73,7 @@ def test_queue(tmp_path):
     proof.assume(~dut.announce | dut.room | (late < slack), "slack")
     proof.same_order("items", puts=dut.push, item=dut.i, gets=dut.o.valid & dut.o.ready, got=dut.o.payload, most=5)
     proof.hold(~dut.o.valid | dut.holds, "holds")
-    proof.run(tmp_path, depth=14)
+    proof.run(tmp_path, depth=14 if THOROUGH else 11)
 
 
 @thorough

@@ -20,7 +20,7 @@ from firstspike_hw.memory.style import GENERIC_MEMORY
 from firstspike_spec.common.words import Memory
 from firstspike_spec.compiler.shapes import AddressTableShape, LayerShape
 
-from ...levels import each_choice
+from ...levels import each_choice, thorough
 from ..bench import BLOCK_RAMS, load_word, loader, peek, plain, simulate, with_reset
 from ..models import Neurons, in_lane_steps, parameters
 from .test_row_reader import cycles_until_held
@@ -480,7 +480,9 @@ def test_latency_and_throughput():
     assert marked == [2, 3, 4, 6]
 
 
-@pytest.mark.parametrize("neurons", [1, 2, 5, 70])
+@pytest.mark.parametrize(
+    "neurons", [pytest.param(1, marks=thorough), pytest.param(2, marks=thorough), 5, pytest.param(70, marks=thorough)]
+)
 def test_with_late_words(neurons, late_block_rams):
     """As with words that come in the cycle after their address, from the first neighbour to the oldest inference."""
     if neurons <= 2:

@@ -30,9 +30,10 @@ from ..lane.test_accumulator import END, LAST, Run, expected_steps
 from ..models import roomy
 
 
+@thorough
 @pytest.mark.parametrize(
     ("registers", "spikes_per_token"),
-    [pytest.param(False, 2, marks=thorough), pytest.param(True, 2, marks=thorough), (True, 1)],
+    [(False, 2), (True, 2), (True, 1)],
 )
 def test_the_whole_design_does_not_notice(tmp_path, registers, spikes_per_token, request, monkeypatch):
     """No memory lies in LUTs: all have registered read ports, with one more register after them or without.

@@ -15,7 +15,7 @@ from firstspike_spec import compile_layered, plan_processor
 from firstspike_spec.processor.spikes import input_words
 from firstspike_spec.protocol.loading import readable
 
-from ...levels import THOROUGH
+from ...levels import THOROUGH, thorough
 from ...spec.processor.processors import shapes_for
 from ...spec.random_layered_networks import (
     layered_networks,
@@ -46,7 +46,11 @@ def test_a_chain(stalls, record_property):
     record_property("values", sum(compared))
 
 
-@pytest.mark.parametrize("style", [GENERIC_MEMORY, ECP5_MEMORY, ICE40UP_MEMORY, "late"], ids=str)
+@pytest.mark.parametrize(
+    "style",
+    [pytest.param(GENERIC_MEMORY, marks=thorough), ECP5_MEMORY, ICE40UP_MEMORY, pytest.param("late", marks=thorough)],
+    ids=str,
+)
 def test_maps(style, late_block_rams, record_property):
     network = random_layered_map_network(2)
     contents = compile_layered(network, plan_processor(network, 9))
@@ -114,7 +118,7 @@ def test_networks_from_the_load_port(stalls, record_property):
 def test_loading_and_images_exclude_each_other():
     """Words wait until the image under way is finished; the next image waits until they are in their memories."""
     first, second = random_chain(7, (6, 9, 3)), random_chain(8, (6, 9, 3))
-    shape = plan_processor(first, 17)
+    shape = plan_processor(first, 5)
     shape = replace(shape, **{name: 2 * getattr(shape, name) for name in ("entries", "rows", "row_entries")})
     shape = replace(shape, potential_bits=shape.potential_bits + 2)
     contents = [compile_layered(network, shape) for network in (first, second)]

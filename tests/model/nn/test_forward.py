@@ -26,7 +26,7 @@ def model_of(form: str, seed: int, centred: bool = True) -> Sequential:
 
 @pytest.fixture
 def same_rounding(monkeypatch):
-    """Let two models round alike, one run after the other: where sums differ by a rounding error, a level could differ by 1."""
+    """Let two models round alike, one run after the other: a rounding error in a sum could change a level."""
     levels = Spikes.levels
 
     @contextmanager
