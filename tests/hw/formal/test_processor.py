@@ -9,6 +9,7 @@ from firstspike_hw.processor.lane.potential_unit import PotentialUnit
 from firstspike_hw.processor.lane.queue import Queue
 from firstspike_hw.processor.parameters import StepKind
 from firstspike_hw.processor.shared.fire_sequencer import GEOMETRY, FireSequencer
+from firstspike_hw.processor.shared.spike_ring import SpikeRing
 
 from ...levels import THOROUGH, thorough
 from ..bench import BLOCK_RAMS
@@ -72,7 +73,11 @@ def test_queue(tmp_path):
         m.d.sync += late.eq(late + 1)
     proof.assume(~dut.announce | dut.room | (late < slack), "slack")
     proof.same_order("items", puts=dut.push, item=dut.i, gets=dut.o.valid & dut.o.ready, got=dut.o.payload, most=5)
-    proof.hold(~dut.o.valid | dut.holds, "holds")
+    inside = Signal(4)
+    m.d.sync += inside.eq(inside + dut.push - (dut.o.valid & dut.o.ready))
+    proof.hold((inside != 0) == dut.holds, "holds")
+    waits = dut.holds & ~dut.o.valid
+    proof.hold(~(waits & delayed(m, waits, 1)), "gives")
     proof.run(tmp_path, depth=14 if THOROUGH else 11)
 
 
@@ -118,3 +123,58 @@ def test_fire_sequencer(tmp_path):
     proof.hold(~(here & (offset >= geometry.lead) & in_first) | (headers == words), "in its unit")
     proof.reach(ended & (geometry.units == 2) & (geometry.pooling == 2) & (geometry.unit_rows == 2), "two units")
     proof.run(tmp_path, depth=25)
+
+
+def test_spike_ring(tmp_path, style):
+    """A reader is given each word from its first place to its limit, or to a word with ``end``, once, as it was written.
+
+    No place is written again before it is free.
+    """
+    depth, word = 4, data.StructLayout({"x": 1, "end": 1})
+    proof, dut = Proof(), SpikeRing(word, depth=depth, style=small(style).memory_style)
+    m, reader = proof.m, dut.reader
+    m.submodules.dut = dut
+    proof.send(dut.i, "i")
+    for name in ("first", "limit", "follows", "free_all", "free_to"):
+        proof.drive(getattr(dut, name), name)
+    for name in ("start", "release", "go"):
+        proof.drive(getattr(reader, name), name)
+
+    # The reader starts when it is not reading, at a place that is not free. Its limit only moves on, as far as has been written.
+    def behind(place):
+        """How many words have been written from a place on."""
+        return (dut.written - place)[: len(dut.written)]
+
+    before, followed = Signal.like(dut.limit), Signal()
+    m.d.sync += [before.eq(dut.limit), followed.eq(dut.follows | reader.start)]
+    moved = (dut.limit - before)[: len(before)]
+    proof.assume(~reader.start | ~reader.reads, "one at a time")
+    proof.assume(~reader.start | (behind(dut.first) <= behind(dut.free)), "first")
+    proof.assume(~reader.start | (behind(dut.limit) <= behind(dut.first)), "limit at the start")
+    proof.assume(~reader.reads | (moved <= behind(before)), "limit moves on")
+    proof.assume(~reader.reads | followed | (~dut.follows & (moved == 0)), "limit stays")
+    proof.assume(~dut.free_all | (~reader.reads & ~reader.start), "freed when nothing is read")
+    proof.assume(~dut.free_all | (behind(dut.free_to) <= behind(dut.free)), "freed as far as written")
+
+    # One place, chosen at will: what lies there, and when it is given.
+    place, kept, there, at = proof.constant(3, "place"), Signal(word), Signal(), Signal(3)
+    taken, given = dut.i.valid & dut.i.ready, reader.valid
+    with m.If(taken & (dut.written == place)):
+        m.d.sync += [kept.eq(dut.i.payload), there.eq(1)]
+    with m.If(reader.start):
+        m.d.sync += at.eq(dut.first)
+    with m.Elif(given):
+        m.d.sync += at.eq(at + 1)
+    limit_reached, ended, was_reading = Signal(), Signal(), Signal()
+    m.d.sync += [
+        was_reading.eq(reader.reads & ~reader.start),
+        ended.eq(given & reader.word.end),
+        limit_reached.eq(~dut.follows & (at == dut.limit)),
+    ]
+    proof.hold(~(given & (at == place)) | (there & (reader.word.as_value() == kept.as_value())), "word")
+    proof.hold(~given | (at != dut.limit), "not beyond the limit")
+    proof.hold(~(was_reading & ~reader.reads) | ended | limit_reached, "all")
+    proof.hold(behind(dut.free) <= depth, "no place twice")
+    proof.reach(given & (at == place) & (place == depth + 1), "round")
+    proof.reach(was_reading & ~reader.reads & ~ended & limit_reached & (at == 3), "limit")
+    proof.run(tmp_path, depth=16 if THOROUGH else 10)
