@@ -140,7 +140,7 @@ def test_spike_ring(tmp_path, style):
     for name in ("start", "release", "go"):
         proof.drive(getattr(reader, name), name)
 
-    # The reader starts when it is not reading, at a place that is not free. Its limit only moves on, as far as has been written.
+    # The reader starts when it is not reading, at a place that is not free. Its limit moves on, as far as has been written.
     def behind(place):
         """How many words have been written from a place on."""
         return (dut.written - place)[: len(dut.written)]
